@@ -1,0 +1,236 @@
+"""Enable, disable, and tell whether the plugin is on.
+
+What enables it is one C{.pth} file, which Python executes at its start (see
+L{hook}). It names the folder that the package is in, so that the package may
+lie anywhere on the node.
+
+"""
+
+import os
+import subprocess
+import tempfile
+import time
+
+from . import node
+from . import series
+from .errors import GanetiError
+from .errors import NodeError
+
+_PTH = "ganeti-kvm-pci.pth"
+
+# Every Python process runs this, hence one line, and quiet where the package
+# has gone; it must not leave the folder on the path of unrelated programs
+_LINE = ("import sys; sys.path.append(%(folder)r); exec(\"try:\\n"
+         " from ganeti_kvm_pci.hook import install; install()\\n"
+         "except ImportError: pass\\n"
+         "finally: sys.path.remove(%(folder)r)\")\n")
+
+#: How long the node daemon may take to come up again, in seconds.
+_RESTART_LIMIT = 20
+
+
+def pth_path():
+  """Return the path of the C{.pth} file.
+
+  @raise NodeError: if the daemons' Python cannot be asked
+
+  """
+  return os.path.join(node.site_dir(), _PTH)
+
+
+def _read(path):
+  try:
+    with open(path) as stream:
+      return stream.read()
+  except EnvironmentError:
+    return None
+
+
+def enable():
+  """Write the C{.pth} file.
+
+  @rtype: tuple (string, bool)
+  @return: its path, and whether anything had to be changed
+  @raise NodeError: if it cannot be written
+
+  """
+  path = pth_path()
+  line = _LINE % {"folder": node.package_parent()}
+  if _read(path) == line:
+    return (path, False)
+  folder = os.path.dirname(path)
+  try:
+    if not os.path.isdir(folder):
+      os.makedirs(folder)
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix="." + _PTH)
+    try:
+      with os.fdopen(handle, "w") as stream:
+        stream.write(line)
+        stream.flush()
+        os.fchmod(stream.fileno(), 0o644)
+        os.fsync(stream.fileno())
+      os.rename(temporary, path)
+    except BaseException:
+      os.unlink(temporary)
+      raise
+  except EnvironmentError as err:
+    raise NodeError("cannot write %s: %s" % (path, err.strerror))
+  return (path, True)
+
+
+def disable():
+  """Remove the C{.pth} file.
+
+  @rtype: tuple (string, bool)
+  @return: its path, and whether it was there
+  @raise NodeError: if it cannot be removed
+
+  """
+  path = pth_path()
+  if not os.path.lexists(path):
+    return (path, False)
+  try:
+    os.unlink(path)
+  except EnvironmentError as err:
+    raise NodeError("cannot remove %s: %s" % (path, err.strerror))
+  return (path, True)
+
+
+class Status(object):
+  """What is installed and what runs on this node.
+
+  @ivar release: string, Ganeti's version
+  @ivar unfit: string, why the plugin does not act on this Ganeti, or None
+  @ivar python: string, the daemons' Python
+  @ivar pth: string, path of the C{.pth} file
+  @ivar hooked: bool, whether it is there
+  @ivar elsewhere: bool, whether it is there but for a package elsewhere
+  @ivar pid: int, the node daemon's process, or None if it does not run
+  @ivar loaded: bool, whether that process has the plugin
+  @ivar stale: bool, whether it has an older copy of the plugin's file
+
+  """
+  def __init__(self):
+    """Look.
+
+    Ganeti must be importable (see L{node.become_daemon_python}).
+
+    @raise NodeError: if there is no Ganeti
+
+    """
+    try:
+      from ganeti import constants
+      from ganeti.hypervisor import hv_kvm
+    except ImportError as err:
+      raise NodeError("Ganeti does not import: %s" % err)
+    self.unfit = None
+    try:
+      self.release = series.version(constants)[0]
+      series.check(constants, hv_kvm)
+    except GanetiError as err:
+      self.release = getattr(constants, "RELEASE_VERSION", "?")
+      self.unfit = str(err)
+    self.python = node.daemon_python()
+    self.pth = pth_path()
+    line = _read(self.pth)
+    self.hooked = line is not None
+    self.elsewhere = (self.hooked and
+                      line != _LINE % {"folder": node.package_parent()})
+    self.pid = node_daemon_pid()
+    self.loaded, self.stale = _marks(self.pid)
+
+  def consistent(self):
+    """Tell whether what runs is what is installed."""
+    if self.pid is None:
+      return not (self.hooked and self.unfit)
+    return (self.loaded == self.hooked and not self.stale and
+            not (self.hooked and self.unfit))
+
+  def lines(self):
+    """Say it to an administrator.
+
+    @rtype: list of strings
+
+    """
+    found = ["Ganeti       %s: %s" %
+             (self.release, "not supported, the plugin leaves it alone: %s" %
+              self.unfit if self.unfit else "supported"),
+             "Python       %s" % self.python,
+             "hook         %s %s%s" %
+             ("in place:" if self.hooked else "absent:", self.pth,
+              " (for another copy of the package)" if self.elsewhere else "")]
+    if self.pid is None:
+      daemon = "not running"
+    else:
+      daemon = "running (pid %d), %s the plugin" % (
+        self.pid, "with" if self.loaded else "without")
+      if self.stale:
+        daemon += ", an older copy"
+      if not self.consistent() and not self.unfit:
+        daemon += "; restart it (enable --restart or disable --restart)"
+    found.append("node daemon  " + daemon)
+    return found
+
+
+def node_daemon_pid():
+  """Return the process of the running node daemon, or None.
+
+  @rtype: int or None
+
+  """
+  from ganeti import constants
+  from ganeti import utils
+  pid = utils.ReadPidFile(utils.DaemonPidFileName(constants.NODED))
+  return pid if pid > 0 and utils.IsProcessAlive(pid) else None
+
+
+def _marks(pid):
+  """Look for the marks of L{hook} in a process.
+
+  @rtype: tuple of two bools
+  @return: whether it has the plugin, and whether that copy was replaced since
+
+  """
+  if pid is None:
+    return (False, False)
+  text = _read("/proc/%d/maps" % pid)
+  if text is None:
+    raise NodeError("cannot look into the node daemon (pid %d): run this as"
+                    " root" % pid)
+  marks = [line for line in text.splitlines()
+           if "/ganeti_kvm_pci/hypervisor.py" in line]
+  return (bool(marks), any(line.endswith("(deleted)") for line in marks))
+
+
+def restart(expect_loaded):
+  """Restart the node daemon.
+
+  Instances are not touched; jobs that talk to this node at that moment fail.
+
+  @type expect_loaded: bool
+  @param expect_loaded: whether it should have the plugin afterwards
+  @raise NodeError: if it does not come up, or not as expected
+
+  """
+  from ganeti import constants
+  from ganeti import pathutils
+  for action in ("stop", "start"):
+    process = subprocess.Popen(
+      [pathutils.DAEMON_UTIL, action, constants.NODED],
+      stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    output = process.communicate()[0].decode("utf-8", "replace").strip()
+    if process.returncode:
+      raise NodeError("daemon-util %s %s failed: %s" %
+                      (action, constants.NODED, output or "no message"))
+  deadline = time.time() + _RESTART_LIMIT
+  while time.time() < deadline:
+    pid = node_daemon_pid()
+    if pid is not None and _marks(pid)[0] == expect_loaded:
+      return
+    time.sleep(0.1)
+  if node_daemon_pid() is None:
+    raise NodeError("the node daemon did not come up within %d s" %
+                    _RESTART_LIMIT)
+  raise NodeError("the node daemon runs, but %s the plugin; what it says of"
+                  " it is in its log" %
+                  ("without" if expect_loaded else "still with"))

@@ -1,0 +1,142 @@
+"""The map of one instance's bus: record and live QEMU side by side."""
+
+import collections
+
+from .partition import DISK
+from .partition import NIC
+from .partition import QEMU
+from .partition import slots_of
+
+RECORD = "record"
+LIVE = "live"
+BOTH = "both"
+
+#: One line of the map.
+#:   - slot .. driver: as in L{record.Device}
+#:   - source: RECORD, LIVE or BOTH: who knows of it
+#:   - remark: string, what is wrong with that; "" if nothing is
+Entry = collections.namedtuple(
+  "Entry", ["slot", "device_class", "index", "id", "driver", "source",
+            "remark"])
+
+_LETTERS = {DISK: "D", NIC: "N", QEMU: "Q"}
+
+
+def _live_only(partition, function, drivers):
+  remark = ""
+  if partition.owner(function.slot) != QEMU:
+    remark = ("not in the record, beyond QEMU's range: a migration may place"
+              " it elsewhere")
+  driver = drivers.get((function.slot, function.function))
+  return Entry(function.slot, QEMU, None, function.id,
+               driver or function.description, LIVE, remark)
+
+
+def entries(record, functions=None, peripherals=()):
+  """List what is on the bus.
+
+  @type record: L{record.Record}
+  @type functions: list of L{live.Function}, or None
+  @param functions: what the live QEMU has; None if it was not asked
+  @type peripherals: list of L{live.Peripheral}
+  @param peripherals: for the drivers of what only QEMU knows
+  @rtype: list of L{Entry}
+  @return: by rising slot; functions of one slot are one entry unless they
+      have ids of their own
+
+  """
+  found = []
+  unknown = list(functions or [])
+  for device in record.devices:
+    if device.slot is None:
+      continue
+    source, remark = RECORD, ""
+    if functions is not None:
+      there = [f for f in unknown if f.slot == device.slot and
+               (f.id == device.id or not device.id)]
+      if there:
+        source = BOTH
+        unknown.remove(there[0])
+      else:
+        remark = "QEMU does not have it: added without hotplug, or lost"
+    found.append(Entry(device.slot, device.device_class, device.index,
+                       device.id, device.driver, source, remark))
+  drivers = dict((p.place, p.driver) for p in peripherals if p.place)
+  shown = set(e.slot for e in found if e.source == BOTH)
+  for function in unknown:
+    if function.id or function.slot not in shown:
+      found.append(_live_only(record.partition, function, drivers))
+      shown.add(function.slot)
+  return sorted(found, key=lambda e: (e.slot, e.source == LIVE))
+
+
+def as_data(record, found):
+  """Return the map as C{map --json} prints it.
+
+  @rtype: dict
+
+  """
+  def pair(pool):
+    return list(pool) if pool else None
+
+  partition = record.partition
+  return {
+    "instance": record.instance,
+    "partition": {"qemu": pair(partition.qemu), "disks": pair(partition.disks),
+                  "nics": pair(partition.nics)},
+    "devices": [{"slot": e.slot, "class": e.device_class, "index": e.index,
+                 "id": e.id, "driver": e.driver, "source": e.source}
+                for e in found],
+    }
+
+
+def _bar(partition, found, asked):
+  """Draw the 32 slots, a letter each."""
+  letters = {}
+  for entry in found:
+    letter = "!" if entry.remark else _LETTERS[entry.device_class]
+    if letters.get(entry.slot) != "!":
+      letters[entry.slot] = letter
+  columns = []
+  for label, pool in (("QEMU", partition.qemu), ("disks", partition.disks),
+                      ("NICs", partition.nics)):
+    if pool is None:
+      continue
+    # without asking QEMU, nothing is known of what it has in its own range
+    empty = "." if label == "QEMU" and not asked else "_"
+    columns.append((label, "%d-%d" % pool,
+                    "".join(letters.get(s, empty) for s in slots_of(pool))))
+  widths = [max(len(text) for text in column) for column in columns]
+  return ["  " + " ".join(column[row].ljust(width) for column, width
+                          in zip(columns, widths)).rstrip()
+          for row in range(3)]
+
+
+def as_text(record, found, asked):
+  """Draw the map.
+
+  @type found: list of L{Entry}
+  @type asked: bool
+  @param asked: whether the live QEMU was asked
+  @rtype: string
+
+  """
+  lines = [record.instance] + _bar(record.partition, found, asked)
+  elsewhere = [d for d in record.devices if d.slot is None]
+  rows = [(str(e.slot), e.device_class,
+           "-" if e.index is None else str(e.index), e.id or "-",
+           e.driver or "-", e.source) for e in found]
+  if rows:
+    rows.insert(0, ("slot", "class", "index", "id", "driver", "known to"))
+    widths = [max(len(row[i]) for row in rows) for i in range(6)]
+    remarks = [""] + [e.remark for e in found]
+    for row, remark in zip(rows, remarks):
+      line = "  " + "  ".join(
+        text.rjust(width) if at == 0 else text.ljust(width)
+        for at, (text, width) in enumerate(zip(row, widths)))
+      lines.append((line + ("  ! " + remark if remark else "")).rstrip())
+  if elsewhere:
+    lines.append("  without a slot: %s" %
+                 ", ".join("%s %d (%s)" % (d.device_class, d.index, d.driver)
+                           for d in elsewhere))
+  return "\n".join(lines)

@@ -1,0 +1,174 @@
+"""QEMU's command line as data: its C{-device} options and C{-drive if=virtio}.
+
+Nothing here knows what any driver is; an option is judged by its own keys.
+
+"""
+
+import collections
+import json
+
+from . import address
+from .errors import AddressError
+
+#: One C{-device} option.
+#:   - position: int, index of its argument in the command
+#:   - driver: string, as written (QEMU knows aliases, e.g. virtio-balloon)
+#:   - id: string or None
+#:   - bus: string or None; without it, QEMU takes the first bus of the kind
+#:   - place: tuple (slot, function) on pci.0, or None if it names none
+#:   - backend: string or None, value of C{drive=} or C{netdev=}
+#:   - is_json: bool; QEMU creates devices given as JSON after all others
+DeviceOption = collections.namedtuple(
+  "DeviceOption", ["position", "driver", "id", "bus", "place", "backend",
+                   "is_json"])
+
+_DEVICE_FLAGS = frozenset(["-device", "--device"])
+_DRIVE_FLAGS = frozenset(["-drive", "--drive"])
+
+
+def _arguments(command, flags):
+  """Yield position and text of the arguments of an option."""
+  position = 1
+  while position < len(command):
+    if command[position - 1] in flags:
+      yield (position, command[position])
+      position += 1
+    position += 1
+
+
+def split_option(text):
+  """Split an option's argument at its commas.
+
+  @rtype: list of (key, value) pairs
+  @return: in the order of the text; the value of a lone word is None. A
+      doubled comma is QEMU's way to write one inside a value.
+
+  """
+  pairs = []
+  for part in text.replace(",,", "\0").split(","):
+    key, equals, value = part.replace("\0", ",").partition("=")
+    pairs.append((key, value if equals else None))
+  return pairs
+
+
+def _json_keys(text):
+  if not text.startswith("{"):
+    return None
+  try:
+    keys = json.loads(text)
+  except ValueError:
+    return None
+  return keys if isinstance(keys, dict) else None
+
+
+def _place(keys):
+  """Return the place on pci.0 that an option names, or None.
+
+  An C{addr} that no PCI device would take belongs to a device of another
+  kind (pc-dimm has one too); then QEMU, not we, has a say in it.
+
+  """
+  if keys.get("bus") not in (None, address.BUS) or keys.get("addr") is None:
+    return None
+  try:
+    if isinstance(keys["addr"], int):
+      return address.from_devfn(keys["addr"])
+    return address.parse(keys["addr"])
+  except AddressError:
+    return None
+
+
+def devices(command):
+  """List the C{-device} options of a command.
+
+  @type command: list of strings
+  @rtype: list of L{DeviceOption}
+  @return: in the order in which QEMU creates them
+
+  """
+  found = []
+  for position, text in _arguments(command, _DEVICE_FLAGS):
+    keys = _json_keys(text)
+    is_json = keys is not None
+    if not is_json:
+      pairs = split_option(text)
+      keys = dict(pairs)
+      # the first word is the driver, unless spelt out
+      keys.setdefault("driver", pairs[0][0])
+    found.append(DeviceOption(
+      position=position, driver=keys.get("driver"), id=keys.get("id"),
+      bus=keys.get("bus"), place=_place(keys),
+      backend=keys.get("drive") or keys.get("netdev"), is_json=is_json))
+  return sorted(found, key=lambda option: option.is_json)
+
+
+def virtio_drives(command):
+  """List the C{-drive} options that make a PCI device by themselves.
+
+  QEMU turns each C{if=virtio} into a device without id or address, created
+  after the last C{-device} option but before those in JSON.
+
+  @rtype: list of ints
+  @return: positions in the command
+
+  """
+  return [position for position, text in _arguments(command, _DRIVE_FLAGS)
+          if ("if", "virtio") in split_option(text)]
+
+
+def with_place(command, position, slot, function=0):
+  """Give one C{-device} option its address.
+
+  @type command: list of strings
+  @type position: int
+  @param position: L{DeviceOption}'s
+  @rtype: list of strings
+  @return: a new command; the option names pci.0 and the address
+
+  """
+  text = command[position]
+  keys = _json_keys(text)
+  addr = address.unparse(slot, function)
+  if keys is None:
+    pairs = [(k, v) for k, v in split_option(text) if k not in ("bus", "addr")]
+    pairs += [("bus", address.BUS), ("addr", addr)]
+    text = ",".join(k.replace(",", ",,") if v is None else
+                    "%s=%s" % (k, v.replace(",", ",,")) for k, v in pairs)
+  else:
+    keys.update({"bus": address.BUS, "addr": addr})
+    # QEMU reads the JSON as one argument; blanks would be split by stock's
+    # kvm_extra, should an administrator copy it there
+    text = json.dumps(keys, separators=(",", ":"), sort_keys=True)
+  return command[:position] + [text] + command[position + 1:]
+
+
+def addressed_first(command):
+  """Move Ganeti's disks and NICs before the devices that QEMU places.
+
+  QEMU creates devices in the order of the command line and gives each that
+  names no address the first free slot (QEMU 5.2 to 11.1). With the addressed
+  ones in place, it goes around them.
+
+  Only disks and NICs move (addressed on pci.0, with a backend): they bear no
+  bus of their own, so nothing on the command line can depend on being
+  created before or after them. A virtio-serial controller does: ports that
+  name no bus go to the controller that was created last.
+
+  @type command: list of strings
+  @rtype: list of strings
+  @return: a new command
+
+  """
+  options = devices(command)
+  moved = sorted(o.position for o in options
+                 if o.place and o.backend and not o.is_json)
+  if not moved:
+    return list(command)
+  first = min(o.position for o in options) - 1
+  front = []
+  for position in moved:
+    front.extend(command[position - 1:position + 1])
+  leaving = set(moved) | set(p - 1 for p in moved)
+  rest = [word for at, word in enumerate(command[first:], first)
+          if at not in leaving]
+  return command[:first] + front + rest

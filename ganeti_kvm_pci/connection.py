@@ -1,0 +1,43 @@
+"""How L{monitor}'s questions reach a running QEMU.
+
+By Ganeti's own QMP client, which every series has; it waits 5 s for an answer.
+QEMU serves one client at a time: a connection is kept as short as possible.
+
+"""
+
+import contextlib
+
+from ganeti import errors
+from ganeti.hypervisor import hv_kvm
+
+from .errors import MonitorError
+
+
+@contextlib.contextmanager
+def connect(path):
+  """Connect to a QMP socket.
+
+  @type path: string
+  @return: a context that gives a function C{execute(command, arguments)},
+      which returns the command's result or raises L{MonitorError}
+  @raise MonitorError: if QEMU cannot be reached
+
+  """
+  qmp = hv_kvm.QmpConnection(path)
+
+  def _Execute(command, arguments):
+    try:
+      return qmp.Execute(command, arguments)
+    except errors.HypervisorError as err:
+      raise MonitorError("QEMU's monitor %s does not answer %s: %s" %
+                         (path, command, err))
+
+  try:
+    qmp.connect()
+  except errors.HypervisorError as err:
+    raise MonitorError("QEMU's monitor %s cannot be reached (%s): is the"
+                       " instance running on this node?" % (path, err))
+  try:
+    yield _Execute
+  finally:
+    qmp.close()

@@ -1,0 +1,102 @@
+"""Errors of this package.
+
+Every error that leaves the package on purpose is one of these::
+
+  KvmPciError
+   +-- AddressError       a text that should be a PCI address is none
+   +-- ReservationsError  kvm_pci_reservations is no number of slots
+   +-- BusFullError       no slot is left for a device
+   +-- SlotTakenError     QEMU refused to put a device on a slot
+   +-- RecordError        a runtime file cannot be read or makes no sense
+   +-- MonitorError       QEMU's monitor is absent, silent or unintelligible
+   +-- GanetiError        this Ganeti is none that the plugin knows
+   +-- NodeError          something is missing or not writable on this node
+
+C{str()} of each is one line for an administrator: it names the culprit and,
+where there is one, the way out. The parts it is made of stay with the error
+as attributes, for callers that decide by them.
+
+"""
+
+
+class KvmPciError(Exception):
+  """Root of the package's errors."""
+
+
+class AddressError(KvmPciError):
+  """A text that should be a PCI address is none.
+
+  @ivar text: what was found instead of an address, as it was found
+  @ivar reason: what is wrong with it
+
+  """
+  def __init__(self, text, reason):
+    KvmPciError.__init__(self, "invalid PCI address %r: %s" % (text, reason))
+    self.text = text
+    self.reason = reason
+
+
+class ReservationsError(KvmPciError):
+  """C{kvm_pci_reservations} is no number of slots.
+
+  @ivar value: the offending value
+
+  """
+  def __init__(self, value):
+    KvmPciError.__init__(
+      self, "kvm_pci_reservations must be a number from 0 to 32, not %r"
+      % (value, ))
+    self.value = value
+
+
+class BusFullError(KvmPciError):
+  """No slot of pci.0 is left for a device.
+
+  @ivar device_class: L{partition.DISK} or L{partition.NIC}
+  @ivar holders: dict, slot (int) to the name of what holds it
+
+  """
+  def __init__(self, device_class, message, holders):
+    KvmPciError.__init__(self, message)
+    self.device_class = device_class
+    self.holders = holders
+
+
+class SlotTakenError(KvmPciError):
+  """QEMU refused to put a device on a slot.
+
+  @ivar slot: int, or None where QEMU was to choose and found none
+  @ivar device: id of the refused device, or its driver where it has none
+  @ivar holder: what QEMU says sits there, or None
+
+  """
+  def __init__(self, slot, device, holder, message):
+    KvmPciError.__init__(self, message)
+    self.slot = slot
+    self.device = device
+    self.holder = holder
+
+
+class RecordError(KvmPciError):
+  """A runtime file cannot be read or makes no sense.
+
+  @ivar source: file path or instance name
+  @ivar reason: what is wrong with it
+
+  """
+  def __init__(self, source, reason):
+    KvmPciError.__init__(self, "%s: %s" % (source, reason))
+    self.source = source
+    self.reason = reason
+
+
+class MonitorError(KvmPciError):
+  """QEMU's monitor is absent, silent or unintelligible."""
+
+
+class GanetiError(KvmPciError):
+  """This Ganeti is none that the plugin knows."""
+
+
+class NodeError(KvmPciError):
+  """Something is missing or not writable on this node."""

@@ -1,0 +1,123 @@
+"""The import hook that puts the hypervisor into Ganeti's map.
+
+C{install} is called from a C{.pth} file by every Python process of the node.
+It imports nothing that Python has not imported already, and acts on one
+module only, C{ganeti.hypervisor}: when that has been executed, the entry for
+KVM in its C{_HYPERVISOR_MAP} becomes ours. Whatever goes wrong there, stock
+stays as it is, and one line says why.
+
+"""
+
+import sys
+
+_TARGET = "ganeti.hypervisor"
+
+#: Maps of files that the process holds: see L{_mark}.
+_marks = []
+
+
+def _mark():
+  """Leave a mark by which others can tell that this process has the plugin.
+
+  A file that is mapped into memory shows in /proc/PID/maps, also after a
+  daemon has forked and closed all its files, and shows as deleted when it was
+  replaced since.
+
+  """
+  import mmap
+  from . import hypervisor
+  path = hypervisor.__file__
+  if path.endswith((".pyc", ".pyo")):
+    path = path[:-1]
+  with open(path, "rb") as stream:
+    _marks.append(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def apply(module):
+  """Put the hypervisor into the map of C{ganeti.hypervisor}.
+
+  @param module: the module, executed
+  @rtype: bool
+  @return: whether it is there now
+
+  """
+  import logging
+  logger = logging.getLogger("ganeti-kvm-pci")
+  try:
+    from ganeti import constants
+    from . import series
+    series.check(constants, module.hv_kvm)
+    if (module._HYPERVISOR_MAP[constants.HT_KVM] is not
+        module.hv_kvm.KVMHypervisor):
+      logger.warning("ganeti-kvm-pci stays off: another class than stock's is"
+                     " Ganeti's KVM hypervisor")
+      return False
+    from . import hypervisor
+    _mark()
+    module._HYPERVISOR_MAP[constants.HT_KVM] = hypervisor.KVMHypervisor
+  except Exception as err: # pylint: disable=W0703
+    # whatever it is, a daemon that does not start is worse
+    logger.warning("ganeti-kvm-pci stays off: %s", err)
+    return False
+  return True
+
+
+class _Loader(object):
+  """Executes the module as stock's loader would, then acts."""
+
+  def __init__(self, loader):
+    self._loader = loader
+
+  def __getattr__(self, name):
+    return getattr(self._loader, name)
+
+  def create_module(self, spec):
+    return self._loader.create_module(spec)
+
+  def exec_module(self, module):
+    module.__loader__ = module.__spec__.loader = self._loader
+    self._loader.exec_module(module)
+    apply(module)
+
+
+class _Finder(object):
+  """Finds C{ganeti.hypervisor} and nothing else."""
+
+  @staticmethod
+  def find_spec(name, path=None, target=None):
+    """Find the module (Python 3)."""
+    if name != _TARGET:
+      return None
+    for finder in sys.meta_path:
+      if isinstance(finder, _Finder) or not hasattr(finder, "find_spec"):
+        continue
+      spec = finder.find_spec(name, path, target)
+      if spec is not None:
+        if hasattr(spec.loader, "exec_module"):
+          spec.loader = _Loader(spec.loader)
+        return spec
+    return None
+
+  def find_module(self, name, path=None):
+    """Find the module (Python 2)."""
+    return self if name == _TARGET else None
+
+  @staticmethod
+  def load_module(name):
+    """Load the module (Python 2)."""
+    import imp # pylint: disable=E0401
+    parent = sys.modules[name.rpartition(".")[0]]
+    found = imp.find_module(name.rpartition(".")[2], parent.__path__)
+    try:
+      module = imp.load_module(name, *found)
+    finally:
+      if found[0]:
+        found[0].close()
+    apply(module)
+    return module
+
+
+def install():
+  """Put the hook in place; once is enough."""
+  if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+    sys.meta_path.insert(0, _Finder())

@@ -1,0 +1,106 @@
+"""What QEMU's answers about its devices mean.
+
+C{query-pci} tells what sits on the bus, but of drivers only the PCI class;
+the object model (C{qom-list}, C{qom-get}) tells the driver of everything that
+came from a C{-device} option or a C{device_add}.
+
+"""
+
+import collections
+
+from . import address
+from .errors import AddressError
+from .errors import MonitorError
+
+#: Where QEMU keeps devices with and without id. Those without are named
+#: device[0], device[1] in the order of their creation (QEMU 5.2 to 11.1).
+WITH_ID = "/machine/peripheral"
+WITHOUT_ID = "/machine/peripheral-anon"
+
+#: One function on the live bus.
+#:   - slot, function: ints
+#:   - id: string, or None
+#:   - description: string, PCI class in QEMU's words, e.g. "VGA controller"
+Function = collections.namedtuple(
+  "Function", ["slot", "function", "id", "description"])
+
+#: One device of a -device option or a device_add, by the object model.
+#:   - driver: string, the type's own name, never an alias
+#:   - id: string; None for those of WITHOUT_ID
+#:   - place: (slot, function) on pci.0; None elsewhere
+Peripheral = collections.namedtuple("Peripheral", ["driver", "id", "place"])
+
+
+def functions(answer):
+  """Read the answer of C{query-pci}.
+
+  @param answer: what the command returned
+  @rtype: list of L{Function}
+  @return: those of the first bus; what sits behind a bridge has a bus, and
+      slots, of its own
+  @raise MonitorError: if the answer has another shape
+
+  """
+  try:
+    found = []
+    for device in answer[0]["devices"]:
+      info = device["class_info"]
+      found.append(Function(
+        slot=address.check_slot(device["slot"]), function=device["function"],
+        id=device.get("qdev_id") or None,
+        description=info.get("desc") or "class 0x%04x" % info["class"]))
+    return sorted(found, key=lambda f: (f.slot, f.function))
+  except (AddressError, AttributeError, KeyError, IndexError, TypeError) as err:
+    raise MonitorError("QEMU's answer to query-pci makes no sense: %s" % err)
+
+
+def held(found):
+  """Tell what the live bus has.
+
+  @type found: list of L{Function}
+  @rtype: dict
+  @return: slot (int) to the name of the device there
+
+  """
+  names = {}
+  for function in found:
+    names.setdefault(function.slot, function.id or function.description)
+  return names
+
+
+def children(answer):
+  """Read the answer of C{qom-list} for L{WITH_ID} or L{WITHOUT_ID}.
+
+  @rtype: list of (name, driver) pairs
+  @return: in the order of creation where the names are QEMU's own
+  @raise MonitorError: if the answer has another shape
+
+  """
+  def age(pair):
+    name = pair[0]
+    number = name[len("device["):-1]
+    if name.startswith("device[") and number.isdigit():
+      return (int(number), name)
+    return (0, name)
+
+  try:
+    return sorted([(item["name"], item["type"][len("child<"):-1])
+                   for item in answer if item["type"].startswith("child<")],
+                  key=age)
+  except (AttributeError, KeyError, TypeError) as err:
+    raise MonitorError("QEMU's answer to qom-list makes no sense: %s" % err)
+
+
+def place(bus, devfn):
+  """Read the answers of C{qom-get} for C{parent_bus} and C{addr}.
+
+  @rtype: tuple of two ints, or None
+  @return: slot and function, if it is pci.0 that the device sits on
+
+  """
+  if not hasattr(bus, "endswith") or not bus.endswith("/" + address.BUS):
+    return None
+  try:
+    return address.from_devfn(devfn)
+  except AddressError:
+    return None
