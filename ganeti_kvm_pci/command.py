@@ -61,6 +61,12 @@ def _json_keys(text):
   return keys if isinstance(keys, dict) else None
 
 
+def _word(keys, name):
+  """Return a key's value if it is a text; in JSON it may be anything."""
+  value = keys.get(name)
+  return value if hasattr(value, "split") else None
+
+
 def _place(keys):
   """Return the place on pci.0 that an option names, or None.
 
@@ -96,9 +102,9 @@ def devices(command):
       # the first word is the driver, unless spelt out
       keys.setdefault("driver", pairs[0][0])
     found.append(DeviceOption(
-      position=position, driver=keys.get("driver"), id=keys.get("id"),
-      bus=keys.get("bus"), place=_place(keys),
-      backend=keys.get("drive") or keys.get("netdev"), is_json=is_json))
+      position=position, driver=_word(keys, "driver") or "",
+      id=_word(keys, "id"), bus=_word(keys, "bus"), place=_place(keys),
+      backend=_word(keys, "drive") or _word(keys, "netdev"), is_json=is_json))
   return sorted(found, key=lambda option: option.is_json)
 
 

@@ -33,6 +33,31 @@ def _mark():
     _marks.append(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
 
 
+def _say(message):
+  """Log one line, now and once more where it will be looked for.
+
+  A daemon imports Ganeti before it opens its log. The line goes to standard
+  error then, and to the log with the first thing that Ganeti says there.
+
+  """
+  import logging
+  root = logging.getLogger()
+  if root.handlers:
+    root.warning(message)
+    return
+  sys.stderr.write(message + "\n")
+
+  class _Once(logging.Filter):
+    """Lets every record pass, and speaks before the first."""
+
+    def filter(self, record):
+      root.removeFilter(self)
+      root.warning(message)
+      return True
+
+  root.addFilter(_Once())
+
+
 def apply(module):
   """Put the hypervisor into the map of C{ganeti.hypervisor}.
 
@@ -41,23 +66,20 @@ def apply(module):
   @return: whether it is there now
 
   """
-  import logging
-  logger = logging.getLogger("ganeti-kvm-pci")
   try:
     from ganeti import constants
     from . import series
     series.check(constants, module.hv_kvm)
-    if (module._HYPERVISOR_MAP[constants.HT_KVM] is not
-        module.hv_kvm.KVMHypervisor):
-      logger.warning("ganeti-kvm-pci stays off: another class than stock's is"
-                     " Ganeti's KVM hypervisor")
-      return False
+    classes = module._HYPERVISOR_MAP # pylint: disable=W0212
+    if classes[constants.HT_KVM] is not module.hv_kvm.KVMHypervisor:
+      raise ImportError("another class than stock's is Ganeti's KVM"
+                        " hypervisor")
     from . import hypervisor
     _mark()
-    module._HYPERVISOR_MAP[constants.HT_KVM] = hypervisor.KVMHypervisor
+    classes[constants.HT_KVM] = hypervisor.KVMHypervisor
   except Exception as err: # pylint: disable=W0703
     # whatever it is, a daemon that does not start is worse
-    logger.warning("ganeti-kvm-pci stays off: %s", err)
+    _say("ganeti-kvm-pci stays off: %s" % err)
     return False
   return True
 
@@ -98,14 +120,14 @@ class _Finder(object):
         return spec
     return None
 
-  def find_module(self, name, path=None):
+  def find_module(self, name, path=None): # pylint: disable=W0613
     """Find the module (Python 2)."""
     return self if name == _TARGET else None
 
   @staticmethod
   def load_module(name):
     """Load the module (Python 2)."""
-    import imp # pylint: disable=E0401
+    import imp # pylint: disable=W4901
     parent = sys.modules[name.rpartition(".")[0]]
     found = imp.find_module(name.rpartition(".")[2], parent.__path__)
     try:

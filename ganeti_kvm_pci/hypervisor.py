@@ -32,8 +32,8 @@ _CLASS = {
   }
 
 _ON_PCI = {
-  partition.DISK: partition.disks_on_pci,
-  partition.NIC: partition.nics_on_pci,
+  partition.DISK: partition.has_pci_disks,
+  partition.NIC: partition.has_pci_nics,
   }
 
 #: As much of QEMU's log as an error text can need, in bytes.
@@ -190,9 +190,9 @@ class KVMHypervisor(hv_kvm.KVMHypervisor):
       if refused:
         raise errors.HypervisorError("Failed to start instance %s: %s" %
                                      (name, refused))
-      if said.strip() and said.strip() not in str(err):
-        raise errors.HypervisorError("%s; QEMU's log says: %s" %
-                                     (err, said.strip()))
+      last = said.strip().rpartition("\n")[2]
+      if last and last not in str(err):
+        raise errors.HypervisorError("%s; QEMU's log says: %s" % (err, last))
       raise
 
   def HotAddDevice(self, instance, dev_type, device, extra, seq):

@@ -37,7 +37,7 @@ _DISK_ON_PCI = "paravirtual"
 _NIC_ON_ISA = "ne2k_isa"
 
 
-def disks_on_pci(hvparams):
+def has_pci_disks(hvparams):
   """Tell whether an instance's disks sit on pci.0.
 
   @type hvparams: dict
@@ -47,7 +47,7 @@ def disks_on_pci(hvparams):
   return hvparams.get("disk_type", _DISK_ON_PCI) == _DISK_ON_PCI
 
 
-def nics_on_pci(hvparams):
+def has_pci_nics(hvparams):
   """Tell whether an instance's NICs sit on pci.0.
 
   @type hvparams: dict
@@ -118,7 +118,7 @@ class Partition(object):
     @raise ReservationsError: if C{kvm_pci_reservations} makes no sense
 
     """
-    return cls(hvparams.get("kvm_pci_reservations"), disks_on_pci(hvparams))
+    return cls(hvparams.get("kvm_pci_reservations"), has_pci_disks(hvparams))
 
   def pool(self, device_class):
     """List the slots of a class's own pool, lowest first.

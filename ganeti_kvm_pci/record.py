@@ -40,8 +40,20 @@ _VIRTIO = {DISK: "virtio-blk-pci", NIC: "virtio-net-pci"}
 _TYPE_PARAMETER = {DISK: "disk_type", NIC: "nic_type"}
 
 
+def _text(keys, name):
+  """Return a key's value, which must be a text or missing.
+
+  @raise ValueError: if it is anything else
+
+  """
+  value = keys.get(name)
+  if value is None or hasattr(value, "split"):
+    return value
+  raise ValueError("%s is no text" % name)
+
+
 def _driver(device_class, hvparams):
-  hv_type = hvparams.get(_TYPE_PARAMETER[device_class])
+  hv_type = _text(hvparams, _TYPE_PARAMETER[device_class])
   return _VIRTIO[device_class] if hv_type == "paravirtual" else hv_type
 
 
@@ -61,15 +73,15 @@ def _device(device_class, index, entry, hvparams):
     slot = None
     if hvinfo.get("bus") == address.BUS:
       slot = address.parse(hvinfo.get("addr"))[0]
-    return Device(slot, device_class, index, hvinfo.get("id"),
-                  hvinfo.get("driver"))
+    return Device(slot, device_class, index, _text(hvinfo, "id"),
+                  _text(hvinfo, "driver"))
   slot = entry.get("pci")
   device_id = None
   if slot is not None:
     address.check_slot(slot)
     # the id that 2.10 to 2.15 make of uuid and slot
     device_id = "hot%s-%s-pci-%d" % (
-      device_class, str(entry.get("uuid", "")).split("-")[0], slot)
+      device_class, (_text(entry, "uuid") or "").split("-")[0], slot)
   return Device(slot, device_class, index, device_id,
                 _driver(device_class, hvparams))
 
@@ -89,10 +101,9 @@ class Record(object):
     self.command = command
     self.hvparams = hvparams
     self.instance = source
-    for flag, value in zip(command, command[1:]):
-      if flag == "-name":
-        self.instance = command_.split_option(value)[0][0]
-        break
+    if "-name" in command[:-1]:
+      name = command[command.index("-name") + 1]
+      self.instance = command_.split_option(name)[0][0]
     try:
       self.partition = Partition.of(hvparams)
     except ReservationsError as err:
@@ -101,10 +112,9 @@ class Record(object):
     for device_class, entries in ((DISK, disks), (NIC, nics)):
       for index, entry in enumerate(entries):
         try:
-          device = _device(device_class, index, entry, hvparams)
+          self.devices.append(_device(device_class, index, entry, hvparams))
         except (AddressError, ValueError) as err:
           raise RecordError(source, "%s %d: %s" % (device_class, index, err))
-        self.devices.append(device)
     own = set(d.id for d in self.devices if d.id)
     for option in command_.devices(command):
       if option.place and option.id not in own:
@@ -184,7 +194,10 @@ def parse(text, source):
                             (disks, list, "the disks are no list")):
     if not isinstance(value, kind):
       raise RecordError(source, "not a runtime file: %s" % what)
-  # -m is an int there: Ganeti stores the memory size as it is
+  for index, word in enumerate(command):
+    # -m is an int: Ganeti stores the memory size as it is
+    if not (hasattr(word, "split") or isinstance(word, int)):
+      raise RecordError(source, "word %d of the command is no text" % index)
   command = [w if hasattr(w, "split") else str(w) for w in command]
   entries = []
   for index, disk in enumerate(disks):

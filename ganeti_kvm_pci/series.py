@@ -54,8 +54,9 @@ def version(constants):
 
 def _arguments(function):
   """Return a method's argument names after the first, None where hidden."""
-  getargspec = getattr(inspect, "getfullargspec", None) or inspect.getargspec
-  spec = getargspec(function)
+  # Python 2 has the latter only
+  spec = getattr(inspect, "getfullargspec",
+                 getattr(inspect, "getargspec", None))(function)
   if spec.varargs:
     return None
   bound = inspect.ismethod(function) and function.__self__ is not None

@@ -1,0 +1,13 @@
+"""Errors."""
+
+
+class GenericError(Exception):
+  pass
+
+
+class HypervisorError(GenericError):
+  pass
+
+
+class HotplugError(HypervisorError):
+  pass

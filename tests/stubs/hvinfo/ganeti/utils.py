@@ -1,0 +1,34 @@
+"""Helpers."""
+
+import os
+import subprocess
+
+
+def DaemonPidFileName(name):
+  return "/var/run/ganeti/%s.pid" % name
+
+
+def ReadPidFile(path):
+  try:
+    with open(path) as stream:
+      return int(stream.readline())
+  except (EnvironmentError, ValueError):
+    return 0
+
+
+def IsProcessAlive(pid):
+  return os.path.exists("/proc/%d" % pid)
+
+
+class RunResult(object):
+  def __init__(self, code, output):
+    self.failed = code != 0
+    self.fail_reason = "exited with exit code %s" % code
+    self.output = output
+
+
+def RunCmd(cmd, noclose_fds=None): # pylint: disable=W0613
+  process = subprocess.Popen(cmd, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT)
+  output = process.communicate()[0].decode("utf-8", "replace")
+  return RunResult(process.returncode, output)

@@ -1,0 +1,156 @@
+"""The command, where no Ganeti is needed, and enabling by a fake one."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from ganeti_kvm_pci import activation
+from ganeti_kvm_pci import cli
+from ganeti_kvm_pci import node
+from ganeti_kvm_pci.errors import NodeError
+from ganeti_kvm_pci.errors import RecordError
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+DATA = os.path.join(ROOT, "tests", "data")
+PLAIN = os.path.join(DATA, "v3.0.2-plain.runtime")
+
+
+@pytest.fixture
+def conf(tmpdir, monkeypatch):
+  monkeypatch.setattr(node, "control_dir", lambda kind: str(tmpdir))
+  return tmpdir
+
+
+def test_the_map_of_a_file(capsys):
+  assert cli.main(["map", PLAIN]) == 0
+  assert "DDNN________" in capsys.readouterr()[0]
+
+
+def test_the_map_as_json(capsys):
+  assert cli.main(["map", "--json", PLAIN, PLAIN]) == 0
+  data = json.loads(capsys.readouterr()[0])
+  assert [len(entry["devices"]) for entry in data] == [4, 4]
+
+
+def test_instances_are_found_by_name(conf, capsys):
+  for name in ("vm1.example.com", "vm2.example.com", "vm2.example.org"):
+    conf.join(name + ".runtime").write(open(PLAIN).read())
+  conf.join("vm1.example.com.other").write("")
+  assert cli.main(["map", "vm1"]) == 0
+  assert cli.main(["map", "vm2.example.org"]) == 0
+  capsys.readouterr()
+  assert cli.main(["map", "vm2"]) == 2
+  assert "may mean vm2.example.com or vm2" in capsys.readouterr()[1]
+  assert cli.main(["map", "vm3"]) == 2
+  assert "is it running on this node" in capsys.readouterr()[1]
+  assert cli.main(["map", "--json"]) == 0
+  assert len(json.loads(capsys.readouterr()[0])) == 3
+
+
+def test_one_bad_file_does_not_hide_the_others(conf, capsys):
+  conf.join("a.runtime").write("{")
+  conf.join("b.runtime").write(open(PLAIN).read())
+  assert cli.main(["map", "--json"]) == 2
+  out, err = capsys.readouterr()
+  assert len(json.loads(out)) == 1
+  assert len(err.splitlines()) == 1 and "a.runtime" in err
+
+
+def test_what_is_no_readable_text_is_one_clear_error(tmpdir):
+  tmpdir.join("big.runtime").open("w").truncate(100 << 20)
+  tmpdir.join("latin.runtime").write_binary(b"\xe9\xff")
+  tmpdir.mkdir("folder.runtime")
+  os.mkfifo(str(tmpdir.join("pipe.runtime")))
+  os.symlink("nowhere", str(tmpdir.join("link.runtime")))
+  for name, reason in (("big", "larger than"), ("latin", "UTF-8 expected"),
+                       ("folder", "not a regular file"),
+                       ("pipe", "not a regular file"),
+                       ("link", "no such file"), ("none", "no such file")):
+    with pytest.raises(RecordError) as caught:
+      node.read_runtime(str(tmpdir.join(name + ".runtime")))
+    assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize("arguments", [
+  ["nonsense"], ["map", "--nonsense"], ["enable", "surplus"]])
+def test_wrong_usage_exits_with_2(arguments, capsys):
+  with pytest.raises(SystemExit) as caught:
+    cli.main(arguments)
+  assert caught.value.code == 2
+  capsys.readouterr()
+
+
+def test_no_command_is_wrong_usage(capsys):
+  try:
+    assert cli.main([]) == 2
+  except SystemExit as caught: # Python 2's argparse insists by itself
+    assert caught.code == 2
+  capsys.readouterr()
+
+
+@pytest.fixture
+def daemon(tmpdir, monkeypatch):
+  """Provide a node whose Ganeti's Python is this one."""
+  script = tmpdir.mkdir("sbin").join("ganeti-noded")
+  script.write("#!%s\n" % sys.executable)
+  monkeypatch.setattr(node, "_DAEMON_DIRS", [str(script.dirpath())])
+  monkeypatch.setattr(node, "site_dir", lambda: str(tmpdir.join("site")))
+  return script
+
+
+def test_the_daemons_python_is_read_from_its_script(daemon):
+  assert node.daemon_python() == sys.executable
+  daemon.write("#!/usr/bin/env python3\n")
+  assert node.daemon_python() == "python3"
+  for text in ("", "#!/bin/sh\n", "\n#!/usr/bin/python3\n"):
+    daemon.write(text)
+    with pytest.raises(NodeError):
+      node.daemon_python()
+
+
+def test_no_ganeti_is_one_clear_error(monkeypatch, capsys):
+  monkeypatch.setattr(node, "_DAEMON_DIRS", ["/nonexistent"])
+  monkeypatch.setenv("PATH", "/nonexistent")
+  assert cli.main(["status"]) == 2
+  assert "is Ganeti installed" in capsys.readouterr()[1]
+
+
+def test_enabling_twice_and_disabling_twice_does_no_harm(daemon):
+  path, changed = activation.enable()
+  assert changed and os.stat(path).st_mode & 0o777 == 0o644
+  text = open(path).read()
+  assert activation.enable() == (path, False)
+  assert open(path).read() == text
+  assert os.listdir(os.path.dirname(path)) == [os.path.basename(path)]
+  assert activation.disable() == (path, True)
+  assert activation.disable() == (path, False)
+
+
+def test_what_cannot_be_written_is_one_clear_error(daemon, tmpdir):
+  tmpdir.join("site").write("a file where the folder should be")
+  with pytest.raises(NodeError) as caught:
+    activation.enable()
+  assert "cannot write" in str(caught.value)
+
+
+def run_line(line):
+  code = ("import sys; before = list(sys.path)\n%s"
+          "print('%%s %%s' %% (sys.path == before,"
+          " 'ganeti_kvm_pci.hook' in sys.modules))" % line)
+  output = subprocess.check_output([sys.executable, "-S", "-c", code],
+                                   cwd="/", env={}, stderr=subprocess.STDOUT)
+  return output.decode().split()
+
+
+def test_the_line_hooks_and_leaves_no_trace_on_the_path(daemon, monkeypatch):
+  monkeypatch.setattr(sys, "dont_write_bytecode", True)
+  assert run_line(open(activation.enable()[0]).read()) == ["True", "True"]
+
+
+def test_the_line_is_quiet_when_the_package_is_gone(daemon, monkeypatch):
+  monkeypatch.setattr(node, "package_parent", lambda: "/nonexistent")
+  assert run_line(open(activation.enable()[0]).read()) == ["True", "False"]

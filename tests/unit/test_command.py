@@ -1,0 +1,94 @@
+"""QEMU's command line as data."""
+
+import json
+
+from ganeti_kvm_pci import command
+
+
+def test_the_forms_of_a_device_option():
+  options = command.devices([
+    "qemu", "-m", 128, "-device", "virtio-balloon", "-name", "vm1",
+    "--device", "virtio-rng-pci,id=r,bus=pci.0,addr=0xa",
+    "-device", "driver=AC97,addr=10",
+    "-device", "virtio-blk-pci,id=d,bus=pci.0,addr=8.1,drive=x",
+    "-device", "usb-tablet,bus=usb.0", "-device", "pc-dimm,addr=0x100000000",
+    "-device", "e1000,bus=hp0,addr=0x3,netdev=n"])
+  named = dict((o.driver, o) for o in options)
+  assert named["virtio-rng-pci"].place == (10, 0)
+  assert named["virtio-rng-pci"].id == "r"
+  assert named["AC97"].place == (16, 0)
+  assert named["virtio-blk-pci"].place == (8, 1)
+  assert named["virtio-blk-pci"].backend == "x"
+  assert named["usb-tablet"].place is None
+  assert named["pc-dimm"].place is None
+  assert named["e1000"].place is None
+
+
+def test_json_devices_come_last_as_they_do_in_qemu():
+  options = command.devices(
+    ["q", "-device", '{"driver":"AC97","addr":"5"}', "-device", "a",
+     "-device", '{"driver":"b","addr":88,"bus":"pci.0"}'])
+  assert [o.driver for o in options] == ["a", "AC97", "b"]
+  assert [o.place for o in options] == [None, (5, 0), (11, 0)]
+
+
+def test_an_option_that_is_no_json_is_read_as_words():
+  assert command.devices(["q", "-device", "{oops"])[0].driver == "{oops"
+  assert command.devices(["q", "-device", "[1]"])[0].driver == "[1]"
+
+
+def test_a_doubled_comma_is_part_of_a_value():
+  text = "virtio-serial,id=a,,b"
+  assert command.split_option(text)[1] == ("id", "a,b")
+  placed = command.with_place(["q", "-device", text], 2, 10)
+  assert placed[2] == "virtio-serial,id=a,,b,bus=pci.0,addr=0xa"
+
+
+def test_a_place_is_written_once():
+  before = ["q", "-device", "AC97,bus=pci.0"]
+  after = command.with_place(before, 2, 10, 1)
+  assert after == ["q", "-device", "AC97,bus=pci.0,addr=0xa.0x1"]
+  assert before[2] == "AC97,bus=pci.0"
+  assert command.devices(after)[0].place == (10, 1)
+
+
+def test_a_place_in_json():
+  after = command.with_place(["q", "-device", '{"driver": "AC97"}'], 2, 10)
+  assert json.loads(after[2]) == {"driver": "AC97", "bus": "pci.0",
+                                  "addr": "0xa"}
+  assert " " not in after[2]
+
+
+def test_virtio_drives_are_found():
+  assert command.virtio_drives(
+    ["q", "-drive", "file=a,if=virtio", "-drive", "file=b,if=none",
+     "--drive", "if=virtio,file=c"]) == [2, 6]
+
+
+DISK = "virtio-blk-pci,id=d0,bus=pci.0,addr=0x8,drive=d0"
+NIC = "virtio-net-pci,id=n0,bus=pci.0,addr=0x18,netdev=n0"
+
+
+def test_ganetis_devices_go_before_what_qemu_places():
+  before = ["q", "-S", "-device", "virtio-balloon", "-usb",
+            "-device", "virtio-rng-pci", "-netdev", "tap,id=n0",
+            "-device", NIC, "-device", DISK, "-drive", "if=none,id=d0"]
+  after = command.addressed_first(before)
+  assert after == ["q", "-S", "-device", NIC, "-device", DISK,
+                   "-device", "virtio-balloon", "-usb",
+                   "-device", "virtio-rng-pci", "-netdev", "tap,id=n0",
+                   "-drive", "if=none,id=d0"]
+  assert command.addressed_first(after) == after
+
+
+def test_nothing_else_changes_its_place():
+  # a port without a bus belongs to the controller created last
+  before = ["q", "-device", "virtio-serial,id=a", "-device", "virtserialport",
+            "-device", "virtio-serial,id=b,bus=pci.0,addr=0xa",
+            "-device", "virtserialport",
+            "-device", "scsi-hd,bus=scsi.0,drive=s", "-m", 128]
+  assert command.addressed_first(before) == before
+
+
+def test_a_command_without_devices_is_left_alone():
+  assert command.addressed_first(["q", "-m", 128]) == ["q", "-m", 128]

@@ -1,0 +1,95 @@
+"""What QEMU's answers mean, and how they are asked for."""
+
+import pytest
+
+from ganeti_kvm_pci import live
+from ganeti_kvm_pci import monitor
+from ganeti_kvm_pci.errors import MonitorError
+
+#: As QEMU 7.2 gives it, shortened.
+PCI = [{"bus": 0, "devices": [
+  {"slot": 1, "function": 1, "qdev_id": "",
+   "class_info": {"class": 257, "desc": "IDE controller"}},
+  {"slot": 0, "function": 0, "qdev_id": "",
+   "class_info": {"class": 1536, "desc": "Host bridge"}},
+  {"slot": 1, "function": 0, "qdev_id": "",
+   "class_info": {"class": 1537, "desc": "ISA bridge"}},
+  {"slot": 3, "function": 0, "qdev_id": "", "class_info": {"class": 255}},
+  {"slot": 8, "function": 0, "qdev_id": "disk-a",
+   "class_info": {"class": 256, "desc": "SCSI controller"}},
+  ]}, {"bus": 1, "devices": []}]
+
+QOM = {
+  ("/machine/peripheral", None): [
+    {"name": "type", "type": "string"},
+    {"name": "disk-a", "type": "child<virtio-blk-pci>"}],
+  ("/machine/peripheral-anon", None): [
+    {"name": "device[10]", "type": "child<virtio-rng-pci>"},
+    {"name": "device[2]", "type": "child<virtserialport>"}],
+  ("/machine/peripheral/disk-a", None): [{"name": "addr", "type": "int32"},
+                                         {"name": "parent_bus",
+                                          "type": "link<bus>"}],
+  ("/machine/peripheral-anon/device[2]", None): [{"name": "parent_bus",
+                                                  "type": "link<bus>"}],
+  ("/machine/peripheral-anon/device[10]", None): [{"name": "addr", "type": "x"},
+                                                  {"name": "parent_bus",
+                                                   "type": "link<bus>"}],
+  ("/machine/peripheral/disk-a", "addr"): 64,
+  ("/machine/peripheral/disk-a", "parent_bus"): "/machine/i440fx/pci.0",
+  ("/machine/peripheral-anon/device[10]", "addr"): 24,
+  ("/machine/peripheral-anon/device[10]", "parent_bus"):
+    "/machine/peripheral/hp0/hp0",
+  }
+
+
+def execute(command, arguments):
+  if command == "query-pci":
+    return PCI
+  return QOM[(arguments["path"], arguments.get("property"))]
+
+
+def test_functions_come_by_slot_from_the_first_bus():
+  found = monitor.functions(execute)
+  assert [(f.slot, f.function) for f in found] == [
+    (0, 0), (1, 0), (1, 1), (3, 0), (8, 0)]
+  assert found[-1].id == "disk-a" and found[0].id is None
+  assert found[3].description == "class 0x00ff"
+
+
+def test_a_slot_is_named_after_its_device():
+  assert live.held(monitor.functions(execute)) == {
+    0: "Host bridge", 1: "ISA bridge", 3: "class 0x00ff", 8: "disk-a"}
+
+
+def test_peripherals_without_id_come_in_order_of_creation():
+  assert monitor.peripherals(execute) == [
+    live.Peripheral("virtio-blk-pci", "disk-a", (8, 0)),
+    live.Peripheral("virtserialport", None, None),
+    live.Peripheral("virtio-rng-pci", None, None)]
+
+
+@pytest.mark.parametrize("answer", [
+  None, [], {}, [{}], [{"devices": None}], [{"devices": [{}]}],
+  [{"devices": ["x"]}],
+  [{"devices": [{"slot": 32, "function": 0, "class_info": {"class": 1}}]}],
+  [{"devices": [{"slot": "1", "function": 0, "class_info": {"class": 1}}]}],
+  [{"devices": [{"slot": 1, "function": 0, "class_info": None}]}],
+  ])
+def test_an_answer_of_another_shape_is_one_clear_error(answer):
+  with pytest.raises(MonitorError) as caught:
+    live.functions(answer)
+  assert "query-pci" in str(caught.value)
+
+
+@pytest.mark.parametrize("answer", [None, 3, [None], [{}], [{"type": 3}]])
+def test_a_list_of_another_shape_is_one_clear_error(answer):
+  with pytest.raises(MonitorError):
+    live.children(answer)
+
+
+@pytest.mark.parametrize("bus, devfn", [
+  (None, 8), ("/machine/x/pcie.0", 8), ("/machine/i440fx/pci.0", 256),
+  ("/machine/i440fx/pci.0", "08.0"), ("pci.0", 8),
+  ])
+def test_what_is_not_on_the_bus_has_no_place(bus, devfn):
+  assert live.place(bus, devfn) is None

@@ -1,0 +1,82 @@
+"""QEMU's devices beyond their range, put into the recorded command."""
+
+from ganeti_kvm_pci import pinning
+from ganeti_kvm_pci.live import Function
+from ganeti_kvm_pci.live import Peripheral
+from ganeti_kvm_pci.partition import Partition
+
+
+def function(slot, device_id=None, number=0):
+  return Function(slot, number, device_id, "class 0x00ff")
+
+
+def places(*slots):
+  return [(s, 0) if s is not None else None for s in slots]
+
+
+def test_only_what_the_record_does_not_know_is_a_stray():
+  functions = [function(s) for s in (0, 3, 7, 8, 10, 24)]
+  assert pinning.beyond(Partition(), functions, {8: "d", 24: "n"}) == [
+    function(10)]
+  assert pinning.beyond(Partition(12), functions, {24: "n"}) == []
+  assert pinning.beyond(Partition(8, False), functions, {24: "n"}) == []
+
+
+def test_strays_are_matched_by_the_order_of_creation():
+  command = ["q", "-device", "virtio-balloon", "-device", "usb-tablet",
+             "-device", "virtio-rng-pci", "-device", "virtio-rng-pci"]
+  peripherals = [Peripheral(driver, None, place) for driver, place in zip(
+    ["virtio-balloon-pci", "usb-tablet", "virtio-rng-pci", "virtio-rng-pci"],
+    places(3, None, 7, 10))]
+  after, pinned, left = pinning.pin(command, peripherals, [function(10)])
+  assert after == command[:-1] + ["virtio-rng-pci,bus=pci.0,addr=0xa"]
+  assert (pinned, left) == ([function(10)], [])
+
+
+def test_strays_with_an_id_are_matched_by_it():
+  command = ["q", "-device", "virtio-serial,id=qga0"]
+  peripherals = [Peripheral("virtio-blk-pci", "disk-1", (8, 0)),
+                 Peripheral("virtio-serial-pci", "qga0", (10, 0))]
+  after, _, left = pinning.pin(command, peripherals, [function(10, "qga0")])
+  assert after[2] == "virtio-serial,id=qga0,bus=pci.0,addr=0xa"
+  assert left == []
+
+
+def test_drives_and_nics_without_id_come_between_words_and_json():
+  command = ["q", "-device", '{"driver":"AC97"}', "-drive", "if=virtio",
+             "-device", "virtio-rng-pci"]
+  peripherals = [Peripheral("virtio-rng-pci", None, (7, 0)),
+                 Peripheral("ne2k_isa", None, None),
+                 Peripheral("virtio-blk-pci", None, (10, 0)),
+                 Peripheral("AC97", None, (11, 0))]
+  strays = [function(10), function(11)]
+  after, pinned, left = pinning.pin(command, peripherals, strays)
+  assert '"addr":"0xb"' in after[2] and after[3:] == command[3:]
+  # no -device option stands for the drive
+  assert (pinned, left) == ([function(11)], [function(10)])
+
+
+def test_where_order_and_drivers_disagree_nothing_is_guessed():
+  command = ["q", "-device", "virtio-rng-pci", "-device", "AC97"]
+  for peripherals in (
+      [Peripheral("AC97", None, (10, 0)),
+       Peripheral("virtio-rng-pci", None, (11, 0))],
+      [Peripheral("virtio-rng-pci", None, (10, 0))], []):
+    strays = [function(10), function(11)]
+    after, pinned, left = pinning.pin(command, peripherals, strays)
+    assert (after, pinned, left) == (command, [], strays)
+
+
+def test_aliases_of_drivers_are_known_by_their_shape():
+  command = ["q", "-device", "lsi", "-device", "ES1370", "-device",
+             "virtio-scsi-pci"]
+  peripherals = [Peripheral("lsi53c895a", None, (10, 0)),
+                 Peripheral("es1370", None, (11, 0)),
+                 Peripheral("virtio-scsi-pci", None, (12, 0))]
+  strays = [function(10), function(11), function(12)]
+  assert pinning.pin(command, peripherals, strays)[2] == []
+
+
+def test_what_a_machine_made_itself_is_left():
+  after, pinned, left = pinning.pin(["q", "-net", "nic"], [], [function(9)])
+  assert (after, pinned, left) == (["q", "-net", "nic"], [], [function(9)])

@@ -1,0 +1,53 @@
+"""QEMU's refusals, in the words of several versions."""
+
+import pytest
+
+from ganeti_kvm_pci import refusal
+from ganeti_kvm_pci.partition import Partition
+
+COMMAND = ["q", "-device", "virtio-blk-pci,id=disk-1,bus=pci.0,addr=0x8,drive=x"]
+
+
+@pytest.mark.parametrize("text, slot, device, holder", [
+  # QEMU 7.2 and later
+  ("qemu-system-x86_64: -device virtio-blk-pci,id=disk-1,bus=pci.0,addr=0x8:"
+   " PCI: slot 8 function 0 not available for virtio-blk-pci, in use by"
+   " virtio-rng-pci,id=(null)\n", 8, "disk-1", "virtio-rng-pci"),
+  ("PCI: slot 8 function 0 not available for virtio-blk-pci, in use by"
+   " AC97,id=loud", 8, "disk-1", "AC97 (id loud)"),
+  # up to QEMU 2.11
+  ("PCI: slot 4 function 0 not available for virtio-net-pci, in use by"
+   " virtio-balloon-pci", 4, "virtio-net-pci", "virtio-balloon-pci"),
+  ("PCI: slot 9 function 0 not available for AC97, reserved", 9, "AC97", None),
+  ("PCI: slot 31 function 0 already occupied by virtio-net-pci, new func"
+   " AC97 cannot be exposed to guest.", 31, "AC97", "virtio-net-pci"),
+  ])
+def test_a_taken_slot(text, slot, device, holder):
+  error = refusal.explain(text, COMMAND, Partition())
+  assert (error.slot, error.device, error.holder) == (slot, device, holder)
+  for part in ("slot %d" % slot, device, holder or "QEMU itself"):
+    assert part in str(error)
+  assert "\n" not in str(error)
+
+
+def test_the_way_out_depends_on_whose_slot_it_is():
+  text = "PCI: slot %d function 0 not available for x, in use by y,id=(null)"
+  assert "raise kvm_pci_reservations above 8" in str(
+    refusal.explain(text % 8, COMMAND, Partition()))
+  assert "take its addr= away" in str(
+    refusal.explain(text % 5, COMMAND, Partition()))
+
+
+@pytest.mark.parametrize("text", [
+  "PCI: no slot/function available for virtio-rng-pci, all in use or reserved",
+  "PCI: no slot/function available for virtio-rng-pci, all in use",
+  ])
+def test_no_slot_left(text):
+  error = refusal.explain(text, COMMAND, Partition())
+  assert error.slot is None and error.device == "virtio-rng-pci"
+  assert "all 32 slots" in str(error) and "kvm_extra" in str(error)
+
+
+@pytest.mark.parametrize("text", ["", "could not open disk image", "PCI: "])
+def test_other_failures_are_none_of_ours(text):
+  assert refusal.explain(text, COMMAND, Partition()) is None
