@@ -1,0 +1,77 @@
+"""A real QEMU, paused, asked through Ganeti's own client."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(os.path.dirname(HERE)))
+
+from ganeti_kvm_pci import node # pylint: disable=C0413
+from ganeti_kvm_pci.errors import KvmPciError # pylint: disable=C0413
+
+QEMU = os.environ.get("QEMU", "qemu-system-x86_64")
+
+try:
+  node.make_ganeti_importable()
+except KvmPciError as err:
+  pytest.exit("tests/qemu needs a real Ganeti: %s" % err, 1)
+
+
+class Qemu(object):
+  """Starts QEMUs, and ends them.
+
+  @ivar output: what the last one printed
+
+  """
+  def __init__(self, folder):
+    self.folder = folder
+    self.processes = []
+    self.output = ""
+
+  def start(self, *options):
+    """Start a paused QEMU of machine type pc.
+
+    @return: path of its QMP socket; None if it gave up
+
+    """
+    socket = os.path.join(self.folder, "qmp%d" % len(self.processes))
+    log = open(socket + ".log", "w+")
+    process = subprocess.Popen(
+      [QEMU] + list(options) +
+      ["-machine", "pc", "-m", "32", "-S", "-display", "none", "-audiodev",
+       "none,id=none", "-qmp", "unix:%s,server,nowait" % socket],
+      stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    self.processes.append(process)
+    deadline = time.time() + 30
+    while process.poll() is None and not os.path.exists(socket):
+      assert time.time() < deadline
+      time.sleep(0.01)
+    # the socket is there before the devices are
+    while process.poll() is None and time.time() < deadline:
+      from ganeti_kvm_pci import connection, monitor
+      try:
+        with connection.connect(socket) as execute:
+          monitor.functions(execute)
+        break
+      except KvmPciError:
+        time.sleep(0.02)
+    log.seek(0)
+    self.output = log.read()
+    return socket if process.poll() is None else None
+
+  def stop(self):
+    for process in self.processes:
+      if process.poll() is None:
+        process.kill()
+      process.wait()
+
+
+@pytest.fixture
+def qemu(tmpdir):
+  started = Qemu(str(tmpdir))
+  yield started
+  started.stop()

@@ -1,0 +1,184 @@
+"""What the pure modules say of QEMU, held against QEMU."""
+
+import os
+import socket
+import time
+
+import pytest
+
+from ganeti_kvm_pci import command
+from ganeti_kvm_pci import connection
+from ganeti_kvm_pci import live
+from ganeti_kvm_pci import monitor
+from ganeti_kvm_pci import pinning
+from ganeti_kvm_pci import refusal
+from ganeti_kvm_pci.errors import MonitorError
+from ganeti_kvm_pci.partition import Partition
+
+RNG = ["-device", "virtio-rng-pci"]
+AC97 = ["-device", "AC97,audiodev=none"]
+GENUINE = ["-device", "virtio-balloon"]
+
+
+def disk(number, slot):
+  return ["-drive", "if=none,id=d%d,file=/dev/zero,format=raw,readonly=on" %
+          number, "-device", "virtio-blk-pci,id=d%d,bus=pci.0,addr=0x%x,"
+          "drive=d%d" % (number, slot, number)]
+
+
+def nic(number, slot):
+  return ["-netdev", "hubport,hubid=0,id=n%d" % number, "-device",
+          "virtio-net-pci,id=n%d,bus=pci.0,addr=0x%x,netdev=n%d" %
+          (number, slot, number)]
+
+
+GANETIS = disk(0, 8) + disk(1, 9) + nic(0, 24) + nic(1, 25)
+
+
+def layout(path):
+  """Return the live bus: dict, slot to id or driver."""
+  with connection.connect(path) as execute:
+    found = live.held(monitor.functions(execute))
+    drivers = dict((p.place[0], p.id or p.driver)
+                   for p in monitor.peripherals(execute) if p.place)
+  found.update(drivers)
+  return found
+
+
+def start(qemu, recorded, ganetis):
+  """Start QEMU as the hypervisor would."""
+  whole = command.addressed_first(["qemu"] + recorded + ganetis)
+  return qemu.start(*whole[1:])
+
+
+def pinned(path, recorded, part=None):
+  """Return the recorded command with the strays of a live QEMU in it."""
+  held = {8: "d0", 9: "d1", 24: "n0", 25: "n1"}
+  with connection.connect(path) as execute:
+    strays = pinning.beyond(part or Partition(), monitor.functions(execute),
+                            held)
+    return pinning.pin(["qemu"] + recorded, monitor.peripherals(execute),
+                       strays)
+
+
+def test_nine_rngs_do_not_start_where_qemu_places_first(qemu):
+  assert qemu.start(*(GENUINE + RNG * 9 + GANETIS)) is None
+  error = refusal.explain(qemu.output, ["qemu"] + GANETIS, Partition())
+  assert (error.slot, error.device, error.holder) == (8, "d0",
+                                                      "virtio-rng-pci")
+
+
+def test_nine_rngs_start_around_ganetis_devices(qemu):
+  slots = layout(start(qemu, GENUINE + RNG * 9, GANETIS))
+  assert [s for s, name in sorted(slots.items()) if name == "virtio-rng-pci"] \
+    == [4, 5, 6, 7, 10, 11, 12, 13, 14]
+  assert [slots[s] for s in (8, 9, 24, 25)] == ["d0", "d1", "n0", "n1"]
+
+
+def test_a_bus_of_32_devices_starts_and_one_more_does_not(qemu):
+  # host bridge, PIIX3, VGA, balloon and Ganeti's four leave 24
+  assert len(layout(start(qemu, GENUINE + RNG * 24, GANETIS))) == 32
+  assert start(qemu, GENUINE + RNG * 25, GANETIS) is None
+  error = refusal.explain(qemu.output, ["qemu"], Partition())
+  assert error.slot is None and error.device == "virtio-rng-pci"
+
+
+def test_a_replay_after_hotplug_puts_the_strays_where_they_were(qemu):
+  recorded = GENUINE + RNG * 6
+  before = layout(start(qemu, recorded, GANETIS))
+  assert before[10] == before[11] == "virtio-rng-pci"
+  command_, done, left = pinned(qemu_path(qemu), recorded)
+  assert [f.slot for f in done] == [10, 11] and not left
+  # disk 1 was removed; a plain replay moves a stray to its slot
+  without = disk(0, 8) + nic(0, 24) + nic(1, 25)
+  assert layout(start(qemu, recorded, without))[9] == "virtio-rng-pci"
+  after = layout(start(qemu, command_[1:], without))
+  del before[9]
+  assert after == before
+
+
+def qemu_path(qemu):
+  return os.path.join(qemu.folder, "qmp%d" % (len(qemu.processes) - 1))
+
+
+def test_everything_at_once_is_placed_and_replayed(qemu):
+  recorded = (["-device", "virtio-scsi-pci,id=scsi"] + GENUINE + AC97 +
+              ["-drive", "file=/dev/zero,if=none,id=cd,format=raw,readonly=on",
+               "-device", "scsi-cd,bus=scsi.0,drive=cd",
+               "-device", "virtio-serial-pci,id=spice",
+               "-chardev", "null,id=c0", "-device",
+               "virtserialport,chardev=c0,name=com.redhat.spice.0",
+               "-usb", "-chardev", "null,id=c1",
+               "-device", "virtio-serial,id=qga0",
+               "-device", "virtserialport,chardev=c1,name=org.qemu.ga.0",
+               "-device", "usb-tablet", "-device", "qemu-xhci",
+               "-device", '{"driver":"virtio-rng-pci"}',
+               "-drive", "file=/dev/zero,if=virtio,format=raw,readonly=on"])
+  before = layout(start(qemu, recorded, GANETIS))
+  command_, done, left = pinned(qemu_path(qemu), recorded)
+  # beyond slot 7: xHCI and the JSON device have options, the drive has not
+  assert sorted(before[f.slot] for f in done) == ["qemu-xhci",
+                                                  "virtio-rng-pci"]
+  assert [before[f.slot] for f in left] == ["virtio-blk-pci"]
+  with connection.connect(qemu_path(qemu)) as execute:
+    owners = dict((bus, execute("qom-list", {"path": path}))
+                  for bus, path in ports(execute))
+  assert layout(start(qemu, command_[1:], GANETIS)) == before
+  # the ports stay with their controllers
+  with connection.connect(qemu_path(qemu)) as execute:
+    assert dict((bus, execute("qom-list", {"path": path}))
+                for bus, path in ports(execute)) == owners
+
+
+def ports(execute):
+  """Find the buses of the two serial controllers."""
+  return [(name, "/machine/peripheral/%s/virtio-backend/%s.0" % (name, name))
+          for name in ("spice", "qga0")]
+
+
+def test_a_conflict_within_qemus_own_range_is_told_apart(qemu):
+  recorded = RNG * 3 + ["-device", "virtio-rng-pci,addr=0x4"]
+  assert start(qemu, recorded, GANETIS) is None
+  error = refusal.explain(qemu.output, ["qemu"] + recorded, Partition())
+  assert error.slot == 4 and "kvm_extra names this slot" in str(error)
+
+
+@pytest.mark.parametrize("recorded, seen", [
+  (["-vga", "none"] + RNG, {2: "virtio-rng-pci"}),
+  (["-net", "nic,model=e1000"] + RNG, {4: "virtio-rng-pci"}),
+  (["-device", "pci-bridge,id=hp0,chassis_nr=1", "-device",
+    "virtio-rng-pci,bus=hp0,addr=0x8"], {3: "hp0"}),
+  ])
+def test_what_the_machine_makes_takes_the_lowest_slots(qemu, recorded, seen):
+  slots = layout(start(qemu, recorded, GANETIS))
+  assert set(seen.items()) <= set(slots.items())
+  assert slots[8] == "d0"
+
+
+def test_a_device_added_by_hand_is_seen(qemu):
+  path = start(qemu, GENUINE, GANETIS)
+  with connection.connect(path) as execute:
+    execute("device_add", {"driver": "virtio-rng-pci", "id": "hand",
+                           "addr": "0xa"})
+  assert layout(path)[10] == "hand"
+
+
+def test_no_monitor_is_one_clear_error(tmpdir):
+  with pytest.raises(MonitorError) as caught:
+    with connection.connect(str(tmpdir.join("none.qmp"))):
+      pass
+  assert "is the instance running on this node" in str(caught.value)
+
+
+def test_a_monitor_that_hangs_is_one_clear_error(tmpdir):
+  path = str(tmpdir.join("silent.qmp"))
+  listener = socket.socket(socket.AF_UNIX)
+  listener.bind(path)
+  listener.listen(1)
+  before = time.time()
+  with pytest.raises(MonitorError) as caught:
+    with connection.connect(path):
+      pass
+  assert path in str(caught.value)
+  assert time.time() - before < 30
+  listener.close()
