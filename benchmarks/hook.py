@@ -39,7 +39,7 @@ def main():
   with tempfile.TemporaryDirectory() as scratch:
     without = prepare(os.path.join(scratch, "a"), "import sys\n")
     with_ = prepare(os.path.join(scratch, "b"),
-                    activation._LINE % {"folder": HERE})
+                    activation.pth_line())
     once(without)
     once(with_)
     pairs = [(once(without), once(with_)) for _ in range(RUNS)]

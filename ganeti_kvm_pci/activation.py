@@ -18,12 +18,29 @@ from .errors import NodeError
 
 _PTH = "ganeti-kvm-pci.pth"
 
-# Every Python process runs this, hence one line, and quiet where the package
-# has gone; it must not leave the folder on the path of unrelated programs
-_LINE = ("import sys; sys.path.append(%(folder)r); exec(\"try:\\n"
-         " from ganeti_kvm_pci.hook import install; install()\\n"
-         "except ImportError: pass\\n"
-         "finally: sys.path.remove(%(folder)r)\")\n")
+#: Every Python process of the node runs this when it starts. So it imports
+#: nothing; L{hook} is loaded when C{ganeti.hypervisor} is about to be, from a
+#: folder that is not left on the path. Where the package has gone, stock it is.
+_SENTINEL = """\
+class GanetiKvmPci(object):
+  def _Wake(self):
+    sys.path.insert(0, %(folder)r)
+    try:
+      from ganeti_kvm_pci import hook
+      return hook.Finder(self)
+    except ImportError:
+      return None
+    finally:
+      sys.path.remove(%(folder)r)
+  def find_spec(self, name, path=None, target=None):
+    if name == "ganeti.hypervisor":
+      finder = self._Wake()
+      return finder and finder.find_spec(name, path, target)
+  def find_module(self, name, path=None):
+    if name == "ganeti.hypervisor":
+      return self._Wake()
+sys.meta_path.insert(0, GanetiKvmPci())
+"""
 
 #: How long the node daemon may take to come up again, in seconds.
 _RESTART_LIMIT = 20
@@ -36,6 +53,18 @@ def pth_path():
 
   """
   return os.path.join(node.site_dir(), _PTH)
+
+
+def pth_line():
+  """Return what the C{.pth} file has to say.
+
+  @rtype: string
+  @return: one line; Python executes lines of such files that begin with
+      C{import}
+
+  """
+  source = _SENTINEL % {"folder": node.package_parent()}
+  return "import sys; exec(%r, {'sys': sys})\n" % source
 
 
 def _read(path):
@@ -55,8 +84,7 @@ def enable():
 
   """
   path = pth_path()
-  line = _LINE % {"folder": node.package_parent()}
-  if _read(path) == line:
+  if _read(path) == pth_line():
     return (path, False)
   folder = os.path.dirname(path)
   try:
@@ -65,7 +93,7 @@ def enable():
     handle, temporary = tempfile.mkstemp(dir=folder, prefix="." + _PTH)
     try:
       with os.fdopen(handle, "w") as stream:
-        stream.write(line)
+        stream.write(pth_line())
         stream.flush()
         os.fchmod(stream.fileno(), 0o644)
         os.fsync(stream.fileno())
@@ -134,8 +162,7 @@ class Status(object):
     self.pth = pth_path()
     line = _read(self.pth)
     self.hooked = line is not None
-    self.elsewhere = (self.hooked and
-                      line != _LINE % {"folder": node.package_parent()})
+    self.elsewhere = self.hooked and line != pth_line()
     self.pid = node_daemon_pid()
     self.loaded, self.stale = _marks(self.pid)
 

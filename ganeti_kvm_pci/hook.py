@@ -1,16 +1,13 @@
 """The import hook that puts the hypervisor into Ganeti's map.
 
-C{install} is called from a C{.pth} file by every Python process of the node.
-It imports nothing that Python has not imported already, and acts on one
-module only, C{ganeti.hypervisor}: when that has been executed, the entry for
-KVM in its C{_HYPERVISOR_MAP} becomes ours. Whatever goes wrong there, stock
-stays as it is, and one line says why.
+A sentinel (see L{activation}) sits in every Python process of the node and
+wakes this module when C{ganeti.hypervisor} is about to be imported. When that
+has been executed, the entry for KVM in its C{_HYPERVISOR_MAP} becomes ours.
+Whatever goes wrong there, stock stays as it is, and one line says why.
 
 """
 
 import sys
-
-_TARGET = "ganeti.hypervisor"
 
 #: Maps of files that the process holds: see L{_mark}.
 _marks = []
@@ -102,16 +99,22 @@ class _Loader(object):
     apply(module)
 
 
-class _Finder(object):
-  """Finds C{ganeti.hypervisor} and nothing else."""
+class Finder(object):
+  """Finds C{ganeti.hypervisor} as Python would, and acts when it is loaded.
 
-  @staticmethod
-  def find_spec(name, path=None, target=None):
+  """
+  def __init__(self, sentinel):
+    """Remember who asks.
+
+    @param sentinel: the finder in sys.meta_path that must not be asked again
+
+    """
+    self._sentinel = sentinel
+
+  def find_spec(self, name, path=None, target=None):
     """Find the module (Python 3)."""
-    if name != _TARGET:
-      return None
     for finder in sys.meta_path:
-      if isinstance(finder, _Finder) or not hasattr(finder, "find_spec"):
+      if finder is self._sentinel or not hasattr(finder, "find_spec"):
         continue
       spec = finder.find_spec(name, path, target)
       if spec is not None:
@@ -120,16 +123,12 @@ class _Finder(object):
         return spec
     return None
 
-  def find_module(self, name, path=None): # pylint: disable=W0613
-    """Find the module (Python 2)."""
-    return self if name == _TARGET else None
-
   @staticmethod
   def load_module(name):
     """Load the module (Python 2)."""
     import imp # pylint: disable=W4901
-    parent = sys.modules[name.rpartition(".")[0]]
-    found = imp.find_module(name.rpartition(".")[2], parent.__path__)
+    package, _, last = name.rpartition(".")
+    found = imp.find_module(last, sys.modules[package].__path__)
     try:
       module = imp.load_module(name, *found)
     finally:
@@ -137,9 +136,3 @@ class _Finder(object):
         found[0].close()
     apply(module)
     return module
-
-
-def install():
-  """Put the hook in place; once is enough."""
-  if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-    sys.meta_path.insert(0, _Finder())

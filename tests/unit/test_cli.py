@@ -137,20 +137,31 @@ def test_what_cannot_be_written_is_one_clear_error(daemon, tmpdir):
   assert "cannot write" in str(caught.value)
 
 
-def run_line(line):
-  code = ("import sys; before = list(sys.path)\n%s"
+STUB = os.path.join(ROOT, "tests", "stubs", "hvinfo")
+
+
+def class_with(line):
+  """Run a .pth line, import Ganeti, and tell whose class is used."""
+  code = ("import sys; sys.path.insert(0, %r); before = list(sys.path)\n%s"
+          "import ganeti.hypervisor as h\n"
           "print('%%s %%s' %% (sys.path == before,"
-          " 'ganeti_kvm_pci.hook' in sys.modules))" % line)
-  output = subprocess.check_output([sys.executable, "-S", "-c", code],
+          " h.GetHypervisorClass('kvm').__module__))" % (STUB, line))
+  output = subprocess.check_output([sys.executable, "-B", "-c", code],
                                    cwd="/", env={}, stderr=subprocess.STDOUT)
   return output.decode().split()
 
 
-def test_the_line_hooks_and_leaves_no_trace_on_the_path(daemon, monkeypatch):
-  monkeypatch.setattr(sys, "dont_write_bytecode", True)
-  assert run_line(open(activation.enable()[0]).read()) == ["True", "True"]
+def test_the_line_hooks_and_leaves_no_trace_on_the_path(daemon):
+  assert class_with(open(activation.enable()[0]).read()) == [
+    "True", "ganeti_kvm_pci.hypervisor"]
 
 
 def test_the_line_is_quiet_when_the_package_is_gone(daemon, monkeypatch):
   monkeypatch.setattr(node, "package_parent", lambda: "/nonexistent")
-  assert run_line(open(activation.enable()[0]).read()) == ["True", "False"]
+  assert class_with(open(activation.enable()[0]).read()) == [
+    "True", "ganeti.hypervisor.hv_kvm"]
+
+
+def test_the_file_is_one_line(daemon):
+  lines = open(activation.enable()[0]).read().splitlines()
+  assert len(lines) == 1 and lines[0].startswith("import ")

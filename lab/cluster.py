@@ -1,0 +1,274 @@
+"""What scenarios do on the lab's first node: commands, instances, guests.
+
+Instances belong to a cluster that C{lab/up} has brought up, and their guest is
+the one that C{lab/guest} makes.
+
+"""
+
+import json
+import re
+
+from commands import NODES, LabError, argv_on, gnt, on
+from commands import wait_until  # noqa: F401 (for scenarios)
+from dialogue import Report, Socket
+
+PROJECT = "/srv/project"
+PYTHON = "/usr/bin/python3"
+CONFIG = "/var/lib/ganeti/config.data"
+KVM_DIR = "/run/ganeti/kvm-hypervisor"
+
+
+def plugin(action, *nodes, check=True):
+  """Have the project's command act on nodes, straight from the checkout.
+
+  C{enable} and C{disable} restart the node daemon.
+
+  @param action: C{enable}, C{disable} or C{status}
+  @param nodes: names; none for all
+  @param check: whether to raise L{LabError} if the exit status is not 0
+  @return: dictionary of a node's name to its L{Result}
+
+  """
+  args = [action] if action == "status" else [action, "--restart"]
+  return {node: project_command(node, args, check)
+          for node in nodes or NODES}
+
+
+def pci_map(instance, live=False):
+  """Ask the project's command what sits where in an instance.
+
+  @param instance: L{Instance}
+  @param live: whether it shall ask QEMU, too
+  @return: what C{map --json} prints, read
+
+  """
+  args = ["map", "--json"] + (["--live"] if live else []) + [instance.name]
+  result = project_command(instance.node(), args, True)
+  return json.loads(result.output)
+
+
+def project_command(node, args, check=True):
+  return on(node, "env", "PYTHONPATH=" + PROJECT, "PYTHONDONTWRITEBYTECODE=1",
+            PYTHON, "-m", "ganeti_kvm_pci", *args, check=check)
+
+
+def _options(params):
+  """Write a dictionary the way Ganeti's command line takes it.
+
+  """
+  def _text(value):
+    if isinstance(value, bool):
+      value = str(value).lower()
+    return re.sub(r"([\\,])", r"\\\1", str(value))
+
+  return ",".join("%s=%s" % (key, _text(value))
+                  for (key, value) in params.items())
+
+
+def _devices(option, wanted, default):
+  if isinstance(wanted, int):
+    wanted = [default] * wanted
+  for (index, params) in enumerate(wanted):
+    yield from [option, "%d:%s" % (index, _options(params))]
+
+
+class Instance(object):
+  """An instance, which need not exist yet.
+
+  @ivar name: its full name, one of those that the lab's nodes can resolve
+
+  """
+
+  def __init__(self, name):
+    self.name = name
+
+  def __repr__(self):
+    return "Instance(%r)" % self.name
+
+  def add(self, *args, disks=0, nics=0, hvparams=None, start=True, size="1G"):
+    """Make the instance, on node1.
+
+    @param args: further arguments of C{gnt-instance add}
+    @param disks: number of disks, or a list of their parameters
+    @param nics: number of NICs, or a list of their parameters
+    @param hvparams: hypervisor parameters other than the cluster's
+    @param start: whether to start it
+    @param size: size of disks given by their number
+    @return: L{Result}
+
+    """
+    options = ["--disk-template=sharedfile" if disks else
+               "--disk-template=diskless"]
+    options.extend(_devices("--disk", disks, {"size": size}))
+    options.extend(_devices("--net", nics, {"link": "br0"}))
+    if not nics:
+      options.append("--no-nics")
+    if hvparams:
+      options.append("-H" + "kvm:" + _options(hvparams))
+    if not start:
+      options.append("--no-start")
+    return gnt("instance", "add", "--node=node1.gnt.test", "--os-type=noop",
+               "-Bmemory=128,vcpus=1", "--no-ip-check", "--no-name-check",
+               "--no-wait-for-sync", *options, *args, self.name)
+
+  def modify(self, *args, hot=True, check=True):
+    """Change the instance.
+
+    Ganeti's exit status is 0, too, where it changed the configuration only
+    because the hotplug has failed.
+
+    @param args: arguments of C{gnt-instance modify}
+    @param hot: whether to add C{--hotplug}
+    @param check: whether to raise L{LabError} if the exit status is not 0
+    @return: L{Result}
+
+    """
+    # --force: Ganeti asks before it changes a NIC hot, and nobody would answer
+    options = ["--hotplug", "--force"] if hot else []
+    return gnt("instance", "modify", *options, *args, self.name, check=check)
+
+  def set_hvparams(self, **params):
+    """Change hypervisor parameters, which the next start will use."""
+    return self.modify("-H" + _options(params), hot=False)
+
+  def start(self, *args, check=True):
+    return gnt("instance", "start", *args, self.name, check=check)
+
+  def stop(self):
+    """Pull the plug; the guest is not asked."""
+    return gnt("instance", "shutdown", "--timeout=0", self.name)
+
+  def reboot(self, kind="hard", check=True):
+    """Reboot the instance.
+
+    @param kind: C{soft}, C{hard} or C{full}
+    @param check: whether to raise L{LabError} if the exit status is not 0
+    @return: L{Result}
+
+    """
+    return gnt("instance", "reboot", "--type=" + kind, "--shutdown-timeout=0",
+               self.name, check=check)
+
+  def migrate(self, check=True):
+    """Migrate the running instance to the other node.
+
+    @return: L{Result}
+
+    """
+    return gnt("instance", "migrate", "--force", self.name, check=check)
+
+  def remove(self, check=True):
+    return gnt("instance", "remove", "--force", "--ignore-failures",
+               "--shutdown-timeout=0", self.name, check=check)
+
+  def config(self):
+    """Read what Ganeti's configuration has on the instance.
+
+    Far quicker than asking C{gnt-instance}.
+
+    @return: dictionary, or None where there is no such instance
+
+    """
+    instances = self._whole_config()["instances"].values()
+    return next((i for i in instances if i["name"] == self.name), None)
+
+  @staticmethod
+  def _whole_config():
+    with open(CONFIG, encoding="utf-8") as config:
+      return json.load(config)
+
+  def node(self):
+    """Tell where the instance is.
+
+    @return: C{node1} or C{node2}
+
+    """
+    config = self.config()
+    if config is None:
+      raise LabError("%s: no such instance" % self.name)
+    nodes = self._whole_config()["nodes"]
+    return nodes[config["primary_node"]]["name"].split(".")[0]
+
+  def running(self):
+    """Tell whether a QEMU runs this instance on the instance's node."""
+    pid_file = "%s/pid/%s" % (KVM_DIR, self.name)
+    return on(self.node(), "pgrep", "--pidfile", pid_file,
+              check=False).returncode == 0
+
+  def runtime(self):
+    """Read the runtime file.
+
+    @return: its JSON, read
+
+    """
+    path = "%s/conf/%s.runtime" % (KVM_DIR, self.name)
+    return json.loads(on(self.node(), "cat", path).output)
+
+  def log(self):
+    """Read what QEMU itself has said on the instance's node."""
+    path = "/var/log/ganeti/kvm/%s.log" % self.name
+    return on(self.node(), "cat", path, check=False).output
+
+  def _connect(self, kind, timeout):
+    path = "%s/ctrl/%s.%s" % (KVM_DIR, self.name, kind)
+    argv = argv_on(self.node(), ["socat", "-", "UNIX-CONNECT:" + path])
+    return Socket(argv, timeout)
+
+  def qmp(self, command, **arguments):
+    """Have QEMU run a command.
+
+    QEMU talks to one client at a time: this waits for Ganeti to hang up.
+
+    @param command: its name
+    @param arguments: its arguments
+    @return: what it returns
+
+    """
+    with self._connect("qmp", 30) as qmp:
+      for request in [{"execute": "qmp_capabilities"},
+                      {"execute": command, "arguments": arguments}]:
+        qmp.send(json.dumps(request))
+        answer = json.loads(qmp.find(r'^\{"(return|error)"[^\n]*\n').group())
+        if "error" in answer:
+          raise LabError("%s: %s: %s" % (self.name, command, answer["error"]))
+      return answer["return"]
+
+  def hmp(self, line):
+    """Have QEMU's human monitor run a line.
+
+    @return: what it prints
+
+    """
+    return self.qmp("human-monitor-command", **{"command-line": line})
+
+  def pci(self):
+    """Ask QEMU what is on pci.0.
+
+    @return: list of the devices of C{query-pci}'s bus 0
+
+    """
+    return next(bus["devices"] for bus in self.qmp("query-pci")
+                if bus["bus"] == 0)
+
+  def guest(self, line=None, timeout=60, until=None):
+    """Ask the guest for a report, waiting for it to boot.
+
+    @param line: shell command the guest shall run before
+    @param timeout: seconds it may take
+    @param until: function of a L{Report}; reports are left out until it returns
+      something true
+    @return: L{Report}
+
+    """
+    (output, status) = (None, None)
+    with self._connect("serial", timeout) as console:
+      if line is not None:
+        # before its first report a guest does not listen
+        console.find(Report.PATTERN)
+        console.send(line)
+        match = console.find(r"^RUN\n(.*?)\nRAN (\d+)\n")
+        (output, status) = (match.group(1), int(match.group(2)))
+      while True:
+        report = Report(console.find(Report.PATTERN), output, status)
+        if until is None or until(report):
+          return report

@@ -1,0 +1,86 @@
+"""Running commands on the lab's nodes, Ganeti's above all."""
+
+import collections
+import os
+import shlex
+import subprocess
+import time
+
+NODES = ["node1", "node2"][:int(os.environ.get("LAB_NODES", 1))]
+
+#: What a command gave: exit status, and standard output and error together
+Result = collections.namedtuple("Result", ["returncode", "output"])
+
+
+class LabError(Exception):
+  """Something did not go as a scenario wants it."""
+
+
+def _run(argv, check, timeout):
+  try:
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=timeout, encoding="utf-8", errors="replace")
+  except subprocess.TimeoutExpired as err:
+    raise LabError("%s: not done after %s s\n%s" %
+                   (shlex.join(argv), timeout, err.output))
+  if check and done.returncode != 0:
+    raise LabError("%s: exit status %d\n%s" %
+                   (shlex.join(argv), done.returncode, done.stdout))
+  return Result(done.returncode, done.stdout)
+
+
+def gnt(command, *args, check=True, timeout=300):
+  """Run one of Ganeti's commands.
+
+  Many of them exit with 0 and a warning where something has failed.
+
+  @param command: what follows C{gnt-}, e.g. C{instance}
+  @param args: its arguments
+  @param check: whether to raise L{LabError} if the exit status is not 0
+  @param timeout: seconds it may take
+  @return: L{Result}
+
+  """
+  return _run(["gnt-" + command] + [str(arg) for arg in args], check, timeout)
+
+
+def argv_on(node, argv):
+  """Tell the command that runs a command on a node."""
+  if node == os.environ["LAB_NODE"]:
+    return list(argv)
+  return ["ssh", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR", node,
+          shlex.join(argv)]
+
+
+def on(node, *argv, check=True, timeout=120):
+  """Run a command on a node.
+
+  @param node: C{node1} or C{node2}
+  @param argv: the command and its arguments
+  @param check: whether to raise L{LabError} if the exit status is not 0
+  @param timeout: seconds it may take
+  @return: L{Result}
+
+  """
+  return _run(argv_on(node, argv), check, timeout)
+
+
+def wait_until(predicate, what, timeout=30, interval=0.2):
+  """Wait until something is true.
+
+  @param predicate: function without arguments
+  @param what: what is waited for, for the error message
+  @param timeout: seconds to wait
+  @param interval: seconds between two looks
+  @return: the first true value that C{predicate} returns
+
+  """
+  deadline = time.monotonic() + timeout
+  while True:
+    value = predicate()
+    if value:
+      return value
+    if time.monotonic() > deadline:
+      raise LabError("not within %s s: %s" % (timeout, what))
+    time.sleep(interval)

@@ -1,0 +1,144 @@
+"""Putting the plugin on real nodes, and taking it off again."""
+
+import os
+
+import pytest
+
+import cluster
+
+pytestmark = pytest.mark.two_nodes
+
+
+def slots(vm):
+  """Return the slots of disks and NICs by the runtime file."""
+  _, nics, _, disks = vm.runtime()[:4]
+  return ([int(entry[0]["hvinfo"]["addr"], 16) for entry in disks],
+          [int(nic["hvinfo"]["addr"], 16) for nic in nics])
+
+
+def test_status_tells_what_is_installed_and_what_runs(plugin):
+  plugin("disable")
+  result = plugin("status", "node1")["node1"].output
+  assert "Ganeti       3.0.2: supported" in result
+  assert "hook         absent" in result
+  assert "without the plugin" in result
+  # in place, but the running daemon does not have it yet
+  enabled = cluster.project_command("node1", ["enable"])
+  assert "must be restarted" in enabled.output
+  status = plugin("status", "node1", check=False)["node1"]
+  assert status.returncode == 1
+  assert "hook         in place" in status.output
+  assert "without the plugin; restart it" in status.output
+  result = plugin("enable", "node1")["node1"].output
+  assert "already in place" in result
+  assert "node daemon restarted, with the plugin" in result
+  status = plugin("status", "node1")["node1"]
+  assert status.returncode == 0 and "with the plugin" in status.output
+  # nothing is restarted where nothing has to change
+  assert "restarted" not in plugin("enable", "node1")["node1"].output
+  assert "restarted, without" in plugin("disable", "node1")["node1"].output
+
+
+def test_on_an_unknown_ganeti_the_daemon_starts_as_stock(plugin):
+  """A node whose Ganeti says that it is 3.9.
+
+  The version is overridden by a module that the hook's package has beside it,
+  so that nothing of Ganeti is changed.
+
+  """
+  path = "/usr/local/lib/python3.11/dist-packages/zz-version.pth"
+  line = ("import sys; sys.path.insert(0, '/usr/share/ganeti/3.0'); import"
+          " ganeti.constants as c; c.VERSION_MINOR = 9; c.RELEASE_VERSION ="
+          " '3.9.0'; sys.path.pop(0)\n")
+  log = "/var/log/ganeti/node-daemon.log"
+  before = os.path.getsize(log)
+  with open(path, "w") as stream:
+    stream.write(line)
+  try:
+    result = plugin("enable", "node1", check=False)["node1"]
+    assert result.returncode == 1
+    assert "Ganeti 3.9.0 is of no series this plugin knows" in result.output
+    cluster.on("node1", "/usr/lib/ganeti/daemon-util", "stop", "ganeti-noded")
+    cluster.on("node1", "/usr/lib/ganeti/daemon-util", "start", "ganeti-noded")
+    status = plugin("status", "node1", check=False)["node1"]
+    assert "running" in status.output and "without the plugin" in status.output
+    with open(log) as stream:
+      stream.seek(before)
+      said = [line for line in stream if "ganeti-kvm-pci stays off" in line]
+    assert len(said) == 1 and "3.9.0" in said[0]
+  finally:
+    os.unlink(path)
+    plugin("disable", "node1")
+
+
+def test_what_the_plugin_started_goes_on_under_stock(vm, plugin):
+  plugin("enable")
+  vm.add(disks=2, nics=2, hvparams={"kvm_pci_reservations": 8})
+  assert slots(vm) == ([8, 9], [24, 25])
+  before = vm.guest()
+  plugin("disable")
+  assert "hotplug:done" in vm.modify("--net", "add").output
+  assert "hotplug:done" in vm.modify("--disk", "add:size=1G").output
+  # stock's own choice: the first free slot of its one pool
+  assert slots(vm) == ([8, 9, 11], [24, 25, 10])
+  for _ in range(2):
+    vm.migrate()
+    after = vm.guest(until=lambda r: len(r.disks) == 3)
+    assert after.uptime > before.uptime
+    assert sorted(after.disks.values()) == [8, 9, 11]
+  assert "hotplug:done" in vm.modify("--net", "2:remove").output
+  vm.stop()
+  vm.start()
+  assert slots(vm) == ([8, 9, 10], [11, 12])
+
+
+def test_what_stock_started_goes_on_under_the_plugin(vm, plugin):
+  plugin("disable")
+  vm.add(disks=2, nics=2)
+  assert slots(vm) == ([12, 13], [14, 15])
+  before = vm.guest()
+  plugin("enable")
+  assert "hotplug:done" in vm.modify("--net", "add").output
+  assert "hotplug:done" in vm.modify("--disk", "add:size=1G").output
+  assert slots(vm) == ([12, 13, 16], [14, 15, 24])
+  vm.migrate()
+  after = vm.guest(until=lambda r: len(r.disks) == 3)
+  assert after.uptime > before.uptime
+  assert sorted(after.disks.values()) == [12, 13, 16]
+  vm.stop()
+  vm.start()
+  assert slots(vm) == ([12, 13, 14], [24, 25, 26])
+
+
+def test_a_mixed_cluster_migrates_both_ways(vm, plugin):
+  plugin("disable", "node2")
+  plugin("enable", "node1")
+  vm.add(disks=2, nics=2, hvparams={
+    "kvm_pci_reservations": 8,
+    "kvm_extra": " ".join(["-device virtio-rng-pci"] * 6)})
+  before = vm.guest()
+  for node in ("node2", "node1"):
+    vm.migrate()
+    assert vm.node() == node
+    after = vm.guest()
+    assert (after.pci, after.disks, after.nics) == (
+      before.pci, before.disks, before.nics)
+    assert after.uptime > before.uptime
+
+
+def test_the_way_of_the_readme_over_all_nodes(plugin):
+  """gnt-cluster copyfile and gnt-cluster command, from the tarball."""
+  plugin("disable")
+  cluster.on("node1", "tools/make-dist", "/root/ganeti-kvm-pci.tar.gz")
+  cluster.gnt("cluster", "copyfile", "/root/ganeti-kvm-pci.tar.gz")
+  cluster.gnt("cluster", "command", "tar", "-C", "/", "-xzf",
+              "/root/ganeti-kvm-pci.tar.gz")
+  output = cluster.gnt("cluster", "command", "ganeti-kvm-pci", "enable",
+                       "--restart").output
+  assert output.count("restarted, with the plugin") == 2
+  output = cluster.gnt("cluster", "command", "ganeti-kvm-pci",
+                       "status").output
+  assert output.count("with the plugin") == 2
+  output = cluster.gnt("cluster", "command", "ganeti-kvm-pci", "disable",
+                       "--restart").output
+  assert output.count("restarted, without the plugin") == 2

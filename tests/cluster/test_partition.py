@@ -1,0 +1,219 @@
+"""The partition at work: gnt-instance, a real QEMU, a guest that looks.
+
+Every scenario asks three who must agree: the runtime file, QEMU and the guest.
+
+"""
+
+import pytest
+
+import cluster
+
+RNG = "-device virtio-rng-pci"
+
+#: PCI ids as the guest reports them.
+VIRTIO_NET = "1af4:1000"
+VIRTIO_BLK = "1af4:1001"
+VIRTIO_RNG = "1af4:1005"
+
+pytestmark = pytest.mark.usefixtures("plugged")
+
+
+def slots_of(vm, device_class):
+  """Return slots by the map, record and live QEMU agreeing."""
+  entries = [d for d in cluster.pci_map(vm, live=True)[0]["devices"]
+             if d["class"] == device_class]
+  assert device_class == "qemu" or all(d["source"] == "both" for d in entries)
+  return [d["slot"] for d in sorted(entries, key=lambda d: d["index"] or 0)]
+
+
+def agree(vm, disks, nics):
+  """Check that record, QEMU, map and guest see disks and NICs just there."""
+  assert (slots_of(vm, "disk"), slots_of(vm, "nic")) == (disks, nics)
+  live = {d["slot"]: d["qdev_id"] for d in vm.pci()}
+  assert all(live[slot].startswith("disk-") for slot in disks)
+  assert all(live[slot].startswith("nic-") for slot in nics)
+  mapped = cluster.pci_map(vm, live=True)[0]["devices"]
+  assert {d["slot"] for d in mapped} == set(live)
+  seen = vm.guest(until=lambda r: settled(r, disks, nics))
+  assert settled(seen, disks, nics), seen.text
+  assert set(seen.pci) == set(live)
+  return seen
+
+
+def settled(report, disks, nics):
+  return (sorted(report.disks.values()) == sorted(disks) and
+          sorted(slot for slot, _ in report.nics.values()) == sorted(nics))
+
+
+def hotplugged(result):
+  assert "hotplug:done" in result.output, result.output
+
+
+def test_the_scenario_of_the_original_proposal(vm):
+  vm.add(disks=2, nics=2, hvparams={"kvm_pci_reservations": 8})
+  agree(vm, [8, 9], [24, 25])
+  hotplugged(vm.modify("--net", "add"))
+  agree(vm, [8, 9], [24, 25, 26])
+  hotplugged(vm.modify("--disk", "add:size=1G"))
+  agree(vm, [8, 9, 10], [24, 25, 26])
+  hotplugged(vm.modify("--net", "2:remove"))
+  agree(vm, [8, 9, 10], [24, 25])
+  hotplugged(vm.modify("--disk", "add:size=1G"))
+  before = agree(vm, [8, 9, 10, 11], [24, 25])
+  chart = cluster.pci_map(vm, live=True)
+  for target in ("node2", "node1"):
+    vm.migrate()
+    assert vm.node() == target
+    after = agree(vm, [8, 9, 10, 11], [24, 25])
+    assert after.uptime > before.uptime
+    assert (after.pci, after.nics) == (before.pci, before.nics)
+    assert cluster.pci_map(vm, live=True) == chart
+    before = after
+  vm.stop()
+  vm.start()
+  assert agree(vm, [8, 9, 10, 11], [24, 25]).uptime < before.uptime
+
+
+def test_ganetis_default_of_12_gives_disks_from_12(vm):
+  vm.add(disks=2, nics=2)
+  agree(vm, [12, 13], [24, 25])
+
+
+def test_a_modified_nic_keeps_its_slot(vm):
+  vm.add(nics=2, hvparams={"kvm_pci_reservations": 8})
+  vm.guest()
+  hotplugged(vm.modify("--net", "0:modify,mac=aa:00:00:11:22:33"))
+  seen = agree(vm, [], slots_of(vm, "nic"))
+  assert (24, "aa:00:00:11:22:33") in seen.nics.values()
+
+
+def test_sixteen_disks_and_eight_nics_with_8(vm):
+  vm.add(disks=16, nics=8, hvparams={"kvm_pci_reservations": 8})
+  agree(vm, list(range(8, 24)), list(range(24, 32)))
+
+
+def test_sixteen_disks_and_four_nics_with_12(vm):
+  vm.add(disks=16, nics=4)
+  agree(vm, list(range(12, 24)) + [28, 29, 30, 31], [24, 25, 26, 27])
+  result = vm.modify("--net", "add", check=False)
+  assert "no PCI slot is left for one more NIC" in result.output
+  assert "lower kvm_pci_reservations from 12" in result.output
+
+
+def test_nine_rngs_overflow_and_migrate_after_hotplug(vm):
+  """A replay must find the overflowed ones where they are."""
+  vm.add(disks=2, nics=2, hvparams={"kvm_pci_reservations": 8,
+                                    "kvm_extra": " ".join([RNG] * 9)})
+  seen = agree(vm, [8, 9], [24, 25])
+  rngs = [4, 5, 6, 7, 10, 11, 12, 13, 14]
+  assert [s for s, d in sorted(seen.pci.items()) if d == VIRTIO_RNG] == rngs
+  recorded = [word for word in vm.runtime()[0]
+              if str(word).startswith("virtio-rng-pci,")]
+  assert recorded == ["virtio-rng-pci,bus=pci.0,addr=0x%x" % slot
+                      for slot in rngs[4:]]
+  hotplugged(vm.modify("--disk", "1:remove"))
+  before = agree(vm, [8], [24, 25])
+  vm.migrate()
+  after = agree(vm, [8], [24, 25])
+  assert after.uptime > before.uptime and after.pci == before.pci
+  for expected in ([8, 9], [8, 9, 15]):
+    hotplugged(vm.modify("--disk", "add:size=1G"))
+    before = agree(vm, expected, [24, 25])
+  vm.migrate()
+  after = agree(vm, [8, 9, 15], [24, 25])
+  assert after.uptime > before.uptime and after.pci == before.pci
+  # a cold boot starts afresh
+  vm.set_hvparams(kvm_extra="")
+  vm.stop()
+  vm.start()
+  agree(vm, [8, 9, 10], [24, 25])
+  assert not [word for word in vm.runtime()[0] if "addr=" in str(word)]
+
+
+def test_a_sound_card_by_kvm_extra_boots(vm):
+  vm.add(disks=2, nics=2, hvparams={
+    "kvm_pci_reservations": 8,
+    "kvm_extra": "-audiodev none,id=snd -device AC97,audiodev=snd"})
+  assert agree(vm, [8, 9], [24, 25]).pci[4] == "8086:2415"
+
+
+def test_everything_at_once_boots_and_migrates(vm):
+  vm.add(disks=2, nics=2, hvparams={
+    "kvm_pci_reservations": 8, "spice_bind": "127.0.0.1",
+    "spice_use_vdagent": True, "use_guest_agent": True, "vga": "std",
+    "kvm_extra": "-audiodev none,id=snd -device AC97,audiodev=snd"
+                 " -device virtio-scsi-pci,id=hba"
+                 " -drive if=none,id=cd,media=cdrom"
+                 " -device scsi-cd,bus=hba.0,drive=cd"
+                 " -device virtio-rng-pci -device i6300esb"})
+  seen = agree(vm, [8, 9], [24, 25])
+  before = vm.pci()
+  assert len([s for s in seen.pci if s not in (8, 9, 24, 25)]) >= 9
+  # QEMU's range is full: the rest stands beyond Ganeti's first disks
+  assert min(s for s in seen.pci if s > 9) == 10
+  hotplugged(vm.modify("--disk", "1:remove"))
+  hotplugged(vm.modify("--disk", "add:size=1G"))
+  added = slots_of(vm, "disk")
+  uptime = agree(vm, added, [24, 25]).uptime
+  for _ in range(2):
+    vm.migrate()
+    after = agree(vm, added, [24, 25])
+    assert after.uptime > uptime
+  own = lambda devices: {(d["slot"], d["function"], d["id"]["device"])
+                         for d in devices
+                         if not d["qdev_id"].startswith(("disk-", "nic-"))}
+  assert own(vm.pci()) == own(before)
+
+
+def test_a_device_added_by_hand_does_not_disturb_hotplug(vm):
+  vm.add(disks=2, nics=2, hvparams={"kvm_pci_reservations": 8})
+  vm.guest()
+  vm.qmp("device_add", driver="virtio-rng-pci", id="hand", bus="pci.0",
+         addr="0xa")
+  hotplugged(vm.modify("--disk", "add:size=1G"))
+  agree(vm, [8, 9, 11], [24, 25])
+  by_hand = [d for d in cluster.pci_map(vm, live=True)[0]["devices"]
+             if d["id"] == "hand"]
+  assert by_hand == [{"slot": 10, "class": "qemu", "index": None, "id": "hand",
+                      "driver": "virtio-rng-pci", "source": "live"}]
+
+
+def test_scsi_disks_leave_their_slots_to_qemu(vm):
+  vm.add(disks=2, nics=2, hvparams={
+    "kvm_pci_reservations": 8, "disk_type": "scsi-hd",
+    "scsi_controller_type": "virtio-scsi-pci",
+    "kvm_extra": " ".join([RNG] * 9)})
+  seen = vm.guest(until=lambda r: len(r.disks) == 2)
+  assert sorted(slot for slot, _ in seen.nics.values()) == [24, 25]
+  assert [s for s, d in sorted(seen.pci.items()) if d == VIRTIO_RNG] == \
+    list(range(5, 14))
+  assert cluster.pci_map(vm)[0]["partition"] == {
+    "qemu": [0, 23], "disks": None, "nics": [24, 31]}
+  hotplugged(vm.modify("--net", "add"))
+  assert slots_of(vm, "nic") == [24, 25, 26]
+
+
+def test_a_refused_slot_is_explained(vm):
+  vm.add(disks=1, nics=1, start=False, hvparams={
+    "kvm_pci_reservations": 8,
+    "kvm_extra": " ".join(["-net nic,model=e1000"] * 8)})
+  result = vm.start(check=False)
+  assert result.returncode != 0
+  for part in ("QEMU refused PCI slot 8 for disk-", "held by e1000",
+               "raise kvm_pci_reservations above 8"):
+    assert part in result.output
+  vm.set_hvparams(kvm_pci_reservations=16)
+  vm.start()
+  # eight option ROMs keep this guest from booting in reasonable time
+  assert (slots_of(vm, "disk"), slots_of(vm, "nic")) == ([16], [24])
+
+
+def test_what_cannot_be_recorded_is_logged_and_marked(vm):
+  vm.add(disks=2, nics=2, hvparams={
+    "kvm_pci_reservations": 4,
+    "kvm_extra": "-drive if=virtio,file=/dev/zero,format=raw,readonly=on"})
+  # slots 0 to 3 are QEMU's; its drive goes around the disks
+  entries = cluster.pci_map(vm, live=True)[0]["devices"]
+  assert [d["slot"] for d in entries if d["source"] == "live"][-1] == 6
+  log = cluster.on("node1", "cat", "/var/log/ganeti/node-daemon.log").output
+  assert "%s: slot 6, beyond QEMU's" % vm.name in log

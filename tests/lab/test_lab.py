@@ -1,0 +1,148 @@
+"""The lab seen from the host, as root: exit status, and what is left of it."""
+
+import os
+import pathlib
+import select
+import signal
+import subprocess
+import time
+
+import pytest
+
+PROJECT = pathlib.Path(__file__).resolve().parents[2]
+UP = str(PROJECT / "lab" / "up")
+
+pytestmark = [
+  pytest.mark.skipif(os.geteuid() != 0 or not os.path.exists("/usr/lib/ganeti"),
+                     reason="needs root and Debian's ganeti package"),
+  pytest.mark.skipif("LAB_NODE" in os.environ, reason="already in the lab"),
+]
+
+
+@pytest.fixture(scope="module")
+def guest(tmp_path_factory):
+  """The guest, made once for all tests here."""
+  path = tmp_path_factory.mktemp("guest")
+  subprocess.run([str(PROJECT / "lab" / "guest"), str(path)], check=True)
+  return str(path)
+
+
+@pytest.mark.parametrize("command, status", [("true", 0), ("false", 1)])
+def test_exit_status_is_the_commands(guest, command, status):
+  assert subprocess.call([UP, "-n", "1", "-g", guest, command]) == status
+
+
+def test_lab_that_does_not_come_up_has_a_status_of_its_own(tmp_path):
+  # there is no guest in this directory
+  assert subprocess.call([UP, "-n", "1", "-g", str(tmp_path), "true"]) == 99
+
+
+def test_bare_nodes(guest, tmp_path):
+  hello = tmp_path / "usr" / "local" / "hello"
+  hello.parent.mkdir(parents=True)
+  hello.write_text("hello from the tree\n")
+  script = ("cat; pwd; hostname; ! touch lab/x || exit 3;"
+            " touch /usr/local/mine; ssh -n node2 'hostname;"
+            " cat /usr/local/hello; ls /usr/local/mine'")
+  done = subprocess.run(
+    [UP, "-b", "-g", guest, "-l", str(tmp_path), "bash", "-c", script],
+    input="standard input\n", stdout=subprocess.PIPE, encoding="utf-8")
+  assert done.returncode == 2, "node2 sees a file of node1's /usr"
+  assert done.stdout.splitlines() == [
+    "standard input", "/srv/project", "node1.gnt.test", "node2.gnt.test",
+    "hello from the tree"]
+  assert not os.path.exists("/usr/local/mine")
+
+
+KINDS = ("mnt", "net", "pid", "uts", "ipc")
+
+
+def _namespaces(pid):
+  """Tell a process's namespaces; none if it has ended or is a zombie."""
+  try:
+    return {os.readlink("/proc/%s/ns/%s" % (pid, kind)) for kind in KINDS}
+  except OSError:
+    return set()
+
+
+def _pids():
+  return [pid for pid in os.listdir("/proc") if pid.isdigit()]
+
+
+def _parent(pid):
+  try:
+    stat = pathlib.Path("/proc", pid, "stat").read_text()
+  except OSError:
+    return None
+  return stat.rpartition(")")[2].split()[1]
+
+
+def _made_by(pid):
+  """Tell the namespaces that a process has made for its descendants."""
+  parents = {pid: _parent(pid) for pid in _pids()}
+  family = {str(pid)}
+  while True:
+    more = {child for (child, parent) in parents.items() if parent in family}
+    if more <= family:
+      break
+    family |= more
+  return set().union(*map(_namespaces, family)) - _namespaces("self")
+
+
+def _inhabited():
+  return set().union(*map(_namespaces, _pids()))
+
+
+def _traces():
+  """Tell what a lab could leave behind, other than processes."""
+  mounts = pathlib.Path("/proc/self/mountinfo").read_text()
+  links = os.listdir("/sys/class/net")
+  loops = sorted(str(loop) for loop in pathlib.Path("/sys/block").glob(
+    "loop*/loop/backing_file"))
+  files = []
+  for place in ("/srv", "/run", "/root/.ssh", "/etc/ganeti", "/etc/ssh",
+                "/var/lib/ganeti", "/var/log/ganeti", str(PROJECT / "lab")):
+    for (directory, _, names) in os.walk(place):
+      files.extend(os.path.join(directory, name) for name in names)
+  for place in ("/tmp", "/var/tmp"):
+    files.extend(str(path) for path in pathlib.Path(place).glob("tmp.*"))
+  return {"mounts": mounts, "links": links, "loops": loops,
+          "netns": os.path.isdir("/run/netns") and os.listdir("/run/netns"),
+          "files": sorted(files)}
+
+
+def _wait_for(stream, text, timeout=60):
+  deadline = time.monotonic() + timeout
+  seen = b""
+  while text not in seen:
+    left = deadline - time.monotonic()
+    assert left > 0 and select.select([stream], [], [], left)[0], seen
+    data = os.read(stream.fileno(), 4096)
+    assert data, seen
+    seen += data
+
+
+@pytest.mark.parametrize("moment, kill", [
+  (b"starting", signal.SIGKILL),
+  (b"cluster is initialised", signal.SIGKILL),
+  (b"COMMAND RUNS", signal.SIGKILL),
+  (b"COMMAND RUNS", signal.SIGTERM),
+])
+def test_nothing_is_left_of_a_lab_that_was_killed(moment, kill):
+  options = [] if b"cluster" in moment else ["-b"]
+  traces = _traces()
+  lab = subprocess.Popen(
+    [UP] + options + ["bash", "-c", "echo COMMAND RUNS >&2; exec sleep 1000"],
+    stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, bufsize=0)
+  _wait_for(lab.stderr, moment)
+  namespaces = _made_by(lab.pid)
+  assert len(namespaces) >= len(KINDS)
+  assert _traces()["mounts"] == traces["mounts"]
+  lab.send_signal(kill)
+  lab.wait()
+  lab.stderr.close()
+  deadline = time.monotonic() + 10
+  while _inhabited() & namespaces:
+    assert time.monotonic() < deadline, "processes are left"
+    time.sleep(0.05)
+  assert _traces() == traces
