@@ -12,6 +12,9 @@ from ganeti.hypervisor import hv_kvm
 
 from .errors import MonitorError
 
+#: What Ganeti's client raises; 3.1 lets errors of the socket through.
+_FAILURES = (errors.HypervisorError, EnvironmentError)
+
 
 @contextlib.contextmanager
 def connect(path):
@@ -28,13 +31,13 @@ def connect(path):
   def _Execute(command, arguments):
     try:
       return qmp.Execute(command, arguments)
-    except errors.HypervisorError as err:
+    except _FAILURES as err:
       raise MonitorError("QEMU's monitor %s does not answer %s: %s" %
                          (path, command, err))
 
   try:
     qmp.connect()
-  except errors.HypervisorError as err:
+  except _FAILURES as err:
     raise MonitorError("QEMU's monitor %s cannot be reached (%s): is the"
                        " instance running on this node?" % (path, err))
   try:

@@ -216,7 +216,8 @@ def disk(number):
 
 def instance_of(nics=2, **hvparams):
   parameters = copy.deepcopy(constants.HVC_DEFAULTS[constants.HT_KVM])
-  parameters.update(kernel_path="", vnc_bind_address="", kvm_extra="")
+  parameters.update(kernel_path="", vnc_bind_address="", kvm_extra="",
+                    vhost_net=False)
   parameters.update(hvparams)
   return objects.Instance(
     name="vm1.example.com", uuid=UUID % (1, 1), hypervisor="kvm",
