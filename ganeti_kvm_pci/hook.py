@@ -67,14 +67,14 @@ def apply(module):
     from ganeti import constants
     from . import series
     series.check(constants, module.hv_kvm)
-    classes = module._HYPERVISOR_MAP # pylint: disable=W0212
+    classes = module._HYPERVISOR_MAP # pylint: disable=protected-access
     if classes[constants.HT_KVM] is not module.hv_kvm.KVMHypervisor:
       raise ImportError("another class than stock's is Ganeti's KVM"
                         " hypervisor")
     from . import hypervisor
     _mark()
     classes[constants.HT_KVM] = hypervisor.KVMHypervisor
-  except Exception as err: # pylint: disable=W0703
+  except Exception as err: # pylint: disable=broad-except
     # whatever it is, a daemon that does not start is worse
     _say("ganeti-kvm-pci stays off: %s" % err)
     return False
@@ -126,7 +126,7 @@ class Finder(object):
   @staticmethod
   def load_module(name):
     """Load the module (Python 2)."""
-    import imp # pylint: disable=W4901
+    import imp # pylint: disable=deprecated-module
     package, _, last = name.rpartition(".")
     found = imp.find_module(last, sys.modules[package].__path__)
     try:

@@ -97,7 +97,7 @@ def become_daemon_python(argv):
   python = daemon_python()
   make_ganeti_importable()
   try:
-    import ganeti.hypervisor.hv_kvm # pylint: disable=W0611
+    import ganeti.hypervisor.hv_kvm # pylint: disable=unused-import
     return
   except ImportError as err:
     reason = err
