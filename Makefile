@@ -21,7 +21,8 @@ test: test-unit contract test-qemu test-cluster
 test-unit: needs
 	tools/run-tox
 
-# the same contract against a real Ganeti
+# the same contract against a real Ganeti: the installed one, or any other with
+# make contract GANETI_TREE=DIR PYTHON=INTERPRETER
 contract: needs
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/contract
 

@@ -141,9 +141,9 @@ def compare(walks):
       cells.append("disks %s NICs %s" % (",".join(map(str, disks)),
                                          ",".join(map(str, nics))))
     say("%-50s %-34s %s" % tuple([title] + cells))
-  say("\nOn stock, the last disk came before an older one, next to the NICs;"
-      "\nand the cold reboot moved the NICs, so ens14 and ens15 became ens16"
-      "\nand ens17. With the plugin, disks and NICs kept to slots of their own.")
+  say("\nOn stock, the last disk came before an older one, next to the NICs;\n"
+      "and the cold reboot moved the NICs, so ens14 and ens15 became ens16\n"
+      "and ens17. With the plugin, disks and NICs kept to slots of their own.")
 
 
 def main():

@@ -8,16 +8,16 @@ The way of the data, one module a step, each importing only from steps above:
   - L{command}, L{record}: QEMU's command line and the runtime file as data
   - L{live}, L{refusal}: what QEMU's answers and complaints mean
   - L{pinning}: QEMU's own devices beyond their range, put into the record
+  - L{monitor}: the questions to QEMU, asked through a function it is given
   - L{chart}: the map of one instance
 
 All of these are pure. What touches the world stands below them:
 
+  - L{connection}, L{qemulog}: how a question gets to QEMU, and its own words
+  - L{kinds}, L{series}: how Ganeti's series differ, and which this one is
   - L{hypervisor}: the subclass of Ganeti's C{KVMHypervisor}
-  - L{series}, L{hook}, L{activation}: which Ganeti it fits, how it gets there
+  - L{hook}, L{activation}: how it gets there
   - L{node}, L{cli}: this node's files and the command
-
-This file stays empty of code: every Python process of a node where the plugin
-is enabled imports it (see L{hook}).
 
 """
 

@@ -20,7 +20,8 @@ _PTH = "ganeti-kvm-pci.pth"
 
 #: Every Python process of the node runs this when it starts. So it imports
 #: nothing; L{hook} is loaded when C{ganeti.hypervisor} is about to be, from a
-#: folder that is not left on the path. Where the package has gone, stock it is.
+#: folder that is not left on the path. Where the package has gone, stock it is;
+#: where it is damaged as well, but not in silence.
 _SENTINEL = """\
 class GanetiKvmPci(object):
   def _Wake(self):
@@ -29,6 +30,11 @@ class GanetiKvmPci(object):
       from ganeti_kvm_pci import hook
       return hook.Finder(self)
     except ImportError:
+      return None
+    except Exception:
+      if sys.stderr:
+        sys.stderr.write("ganeti-kvm-pci stays off: %%s\\n" %%
+                         sys.exc_info()[1])
       return None
     finally:
       sys.path.remove(%(folder)r)
@@ -128,6 +134,7 @@ class Status(object):
   """What is installed and what runs on this node.
 
   @ivar release: string, Ganeti's version
+  @ivar series: string, e.g. "3.0"
   @ivar unfit: string, why the plugin does not act on this Ganeti, or None
   @ivar python: string, the daemons' Python
   @ivar pth: string, path of the C{.pth} file
@@ -152,11 +159,12 @@ class Status(object):
     except ImportError as err:
       raise NodeError("Ganeti does not import: %s" % err)
     self.unfit = None
+    self.release = self.series = "?"
     try:
-      self.release = series.version(constants)[0]
+      self.release, numbers = series.version(constants)
+      self.series = "%d.%d" % numbers
       series.check(constants, hv_kvm)
     except GanetiError as err:
-      self.release = getattr(constants, "RELEASE_VERSION", "?")
       self.unfit = str(err)
     self.python = node.daemon_python()
     self.pth = pth_path()
@@ -179,9 +187,11 @@ class Status(object):
     @rtype: list of strings
 
     """
-    found = ["Ganeti       %s: %s" %
-             (self.release, "not supported, the plugin leaves it alone: %s" %
-              self.unfit if self.unfit else "supported"),
+    fits = "supported"
+    if self.unfit:
+      fits = "not supported, the plugin leaves it alone: " + self.unfit
+    found = ["Ganeti       %s (series %s): %s" % (self.release, self.series,
+                                                  fits),
              "Python       %s" % self.python,
              "hook         %s %s%s" %
              ("in place:" if self.hooked else "absent:", self.pth,
@@ -241,10 +251,13 @@ def restart(expect_loaded):
   """
   from ganeti import constants
   from ganeti import pathutils
+  # what this process needed to import is not the daemon's business
+  environment = dict((k, v) for k, v in os.environ.items()
+                     if not k.startswith(("PYTHON", node.REEXEC)))
   for action in ("stop", "start"):
     process = subprocess.Popen(
       [pathutils.DAEMON_UTIL, action, constants.NODED],
-      stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+      env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     output = process.communicate()[0].decode("utf-8", "replace").strip()
     if process.returncode:
       raise NodeError("daemon-util %s %s failed: %s" %

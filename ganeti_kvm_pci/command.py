@@ -1,5 +1,7 @@
-"""QEMU's command line as data: its C{-device} options and C{-drive if=virtio}.
+"""QEMU's command line as data: the options that make devices.
 
+C{-device}, C{-balloon} (Ganeti up to 2.15 writes it, QEMU up to 3.1 takes it,
+as another way to say C{-device virtio-balloon}) and C{-drive if=virtio}.
 Nothing here knows what any driver is; an option is judged by its own keys.
 
 """
@@ -10,19 +12,17 @@ import json
 from . import address
 from .errors import AddressError
 
-#: One C{-device} option.
+#: One C{-device} or C{-balloon} option.
 #:   - position: int, index of its argument in the command
 #:   - driver: string, as written (QEMU knows aliases, e.g. virtio-balloon)
 #:   - id: string or None
-#:   - bus: string or None; without it, QEMU takes the first bus of the kind
 #:   - place: tuple (slot, function) on pci.0, or None if it names none
 #:   - backend: string or None, value of C{drive=} or C{netdev=}
 #:   - is_json: bool; QEMU creates devices given as JSON after all others
 DeviceOption = collections.namedtuple(
-  "DeviceOption", ["position", "driver", "id", "bus", "place", "backend",
-                   "is_json"])
+  "DeviceOption", ["position", "driver", "id", "place", "backend", "is_json"])
 
-_DEVICE_FLAGS = frozenset(["-device", "--device"])
+_DEVICE_FLAGS = frozenset(["-device", "--device", "-balloon"])
 _DRIVE_FLAGS = frozenset(["-drive", "--drive"])
 
 
@@ -49,6 +49,12 @@ def split_option(text):
     key, equals, value = part.replace("\0", ",").partition("=")
     pairs.append((key, value if equals else None))
   return pairs
+
+
+def _join(pairs):
+  """Put an option's argument together; the reverse of L{split_option}."""
+  return ",".join(k.replace(",", ",,") if v is None else
+                  "%s=%s" % (k, v.replace(",", ",,")) for k, v in pairs)
 
 
 def _json_keys(text):
@@ -85,7 +91,7 @@ def _place(keys):
 
 
 def devices(command):
-  """List the C{-device} options of a command.
+  """List the C{-device} and C{-balloon} options of a command.
 
   @type command: list of strings
   @rtype: list of L{DeviceOption}
@@ -103,7 +109,7 @@ def devices(command):
       keys.setdefault("driver", pairs[0][0])
     found.append(DeviceOption(
       position=position, driver=_word(keys, "driver") or "",
-      id=_word(keys, "id"), bus=_word(keys, "bus"), place=_place(keys),
+      id=_word(keys, "id"), place=_place(keys),
       backend=_word(keys, "drive") or _word(keys, "netdev"), is_json=is_json))
   return sorted(found, key=lambda option: option.is_json)
 
@@ -138,8 +144,7 @@ def with_place(command, position, slot, function=0):
   if keys is None:
     pairs = [(k, v) for k, v in split_option(text) if k not in ("bus", "addr")]
     pairs += [("bus", address.BUS), ("addr", addr)]
-    text = ",".join(k.replace(",", ",,") if v is None else
-                    "%s=%s" % (k, v.replace(",", ",,")) for k, v in pairs)
+    text = _join(pairs)
   else:
     keys.update({"bus": address.BUS, "addr": addr})
     # QEMU reads the JSON as one argument; blanks would be split by stock's
@@ -148,26 +153,49 @@ def with_place(command, position, slot, function=0):
   return command[:position] + [text] + command[position + 1:]
 
 
-def addressed_first(command):
+def without_places(command, ids):
+  """Leave the addresses of some devices to QEMU.
+
+  @type command: list of strings
+  @type ids: collection of strings
+  @param ids: the devices
+  @rtype: list of strings
+  @return: a new command
+
+  """
+  command = list(command)
+  for option in devices(command):
+    if option.id in ids and option.place and not option.is_json:
+      command[option.position] = _join(
+        pair for pair in split_option(command[option.position])
+        if pair[0] not in ("bus", "addr"))
+  return command
+
+
+def addressed_first(command, recorded):
   """Move Ganeti's disks and NICs before the devices that QEMU places.
 
   QEMU creates devices in the order of the command line and gives each that
   names no address the first free slot (QEMU 5.2 to 11.1). With the addressed
   ones in place, it goes around them.
 
-  Only disks and NICs move (addressed on pci.0, with a backend): they bear no
-  bus of their own, so nothing on the command line can depend on being
-  created before or after them. A virtio-serial controller does: ports that
-  name no bus go to the controller that was created last.
+  Only what Ganeti adds when it starts the record moves (addressed on pci.0,
+  with a backend): disks and NICs bear no bus of their own, so nothing can
+  depend on being created before or after them. A virtio-serial controller in
+  the record does: ports that name no bus go to the one created last. And the
+  order within the record must be the one that a stock node replays.
 
   @type command: list of strings
+  @type recorded: int
+  @param recorded: how many words of the command are the record's
   @rtype: list of strings
   @return: a new command
 
   """
   options = devices(command)
   moved = sorted(o.position for o in options
-                 if o.place and o.backend and not o.is_json)
+                 if o.position >= recorded and o.place and o.backend and
+                 not o.is_json)
   if not moved:
     return list(command)
   first = min(o.position for o in options) - 1

@@ -12,8 +12,10 @@ from ganeti.hypervisor import hv_kvm
 
 from .errors import MonitorError
 
-#: What Ganeti's client raises; 3.1 lets errors of the socket through.
-_FAILURES = (errors.HypervisorError, EnvironmentError)
+#: What Ganeti's client raises. 3.1 lets errors of the socket through; when QEMU
+#: hangs up, 3.0 takes its own None for an answer.
+_FAILURES = (errors.GenericError, EnvironmentError, TypeError, KeyError,
+             ValueError)
 
 
 @contextlib.contextmanager
@@ -36,11 +38,11 @@ def connect(path):
                          (path, command, err))
 
   try:
-    qmp.connect()
-  except _FAILURES as err:
-    raise MonitorError("QEMU's monitor %s cannot be reached (%s): is the"
-                       " instance running on this node?" % (path, err))
-  try:
+    try:
+      qmp.connect()
+    except _FAILURES as err:
+      raise MonitorError("QEMU's monitor %s cannot be reached (%s): is the"
+                         " instance running on this node?" % (path, err))
     yield _Execute
   finally:
     qmp.close()

@@ -42,7 +42,8 @@ def _say(message):
   if root.handlers:
     root.warning(message)
     return
-  sys.stderr.write(message + "\n")
+  if sys.stderr: # a daemon may have closed it
+    sys.stderr.write(message + "\n")
 
   class _Once(logging.Filter):
     """Lets every record pass, and speaks before the first."""
@@ -76,7 +77,10 @@ def apply(module):
     classes[constants.HT_KVM] = hypervisor.KVMHypervisor
   except Exception as err: # pylint: disable=broad-except
     # whatever it is, a daemon that does not start is worse
-    _say("ganeti-kvm-pci stays off: %s" % err)
+    try:
+      _say("ganeti-kvm-pci stays off: %s" % err)
+    except Exception: # pylint: disable=broad-except
+      pass
     return False
   return True
 

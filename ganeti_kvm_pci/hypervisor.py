@@ -8,13 +8,12 @@ one fetches their facts and hands their answers to stock.
 
 import contextlib
 import logging
-import os
+import time
 
 from ganeti import constants
 from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
-from . import address
 from . import command
 from . import connection
 from . import live
@@ -22,8 +21,10 @@ from . import monitor
 from . import partition
 from . import pinning
 from . import placement
+from . import qemulog
 from . import record
 from . import refusal
+from . import series
 from .errors import KvmPciError
 
 _CLASS = {
@@ -36,12 +37,12 @@ _ON_PCI = {
   partition.NIC: partition.has_pci_nics,
   }
 
-#: As much of QEMU's log as an error text can need, in bytes.
-_LOG_TAIL = 4096
+#: How long a device may take to come or go, in seconds (stock, 2.13 and later:
+#: five looks, a second apart).
+_HOTPLUG_LIMIT = 5
 
-#: Slots lent to stock's own allocation, which runs before ours and is thrown
-#: away: 16 disks and 8 NICs beside any kvm_pci_reservations.
-_AMPLE_SLOTS = 64
+#: Between two looks, in seconds; a guest lets go within about 0.25.
+_HOTPLUG_INTERVAL = 0.02
 
 
 @contextlib.contextmanager
@@ -53,17 +54,15 @@ def _Explained(instance_name):
     raise errors.HotplugError("Instance %s: %s" % (instance_name, err))
 
 
-class KVMHypervisor(hv_kvm.KVMHypervisor):
+class KVMHypervisor(series.kind(hv_kvm.KVMHypervisor), hv_kvm.KVMHypervisor):
   """KVM hypervisor whose disks and NICs keep to pools of their own.
 
-  For Ganeti whose devices bear their place in C{hvinfo} and whose slots come
-  from C{_GetBusSlots} (2.16 to 3.1).
+  How places are kept in this Ganeti's records is the business of the kind
+  that is mixed in (see L{kinds}).
 
   """
-  # The one slot that stock may see free while it adds a device
-  _slot_to_give = None
-
-  # The partition of the instance that is being started
+  # The partition of the instance that is being started, and how many words
+  # its recorded command has; None where pci.0 is not the machine's own bus
   _starting = None
 
   def _Monitor(self, instance_name):
@@ -72,18 +71,14 @@ class KVMHypervisor(hv_kvm.KVMHypervisor):
     """
     return connection.connect(self._InstanceQmpMonitor(instance_name))
 
-  def _GetBusSlots(self, hvp=None, runtime=None):
-    """Decide what stock's allocation finds free.
+  def _Record(self, instance):
+    """Read the runtime file of an instance.
+
+    @rtype: L{record.Record}
+    @raise RecordError: if it makes no sense
 
     """
-    slots = super(KVMHypervisor, self)._GetBusSlots(hvp, runtime)
-    if self._slot_to_give is not None:
-      slots[address.BUS].setall(True)
-      slots[address.BUS][self._slot_to_give] = False
-    elif runtime is None:
-      for bits in slots.values():
-        bits.extend([False] * _AMPLE_SLOTS)
-    return slots
+    return record.parse(self._ReadKVMRuntime(instance.name), "runtime file")
 
   def _GenerateKVMRuntime(self, instance, block_devices, startup_paused,
                           kvmhelp):
@@ -92,19 +87,20 @@ class KVMHypervisor(hv_kvm.KVMHypervisor):
     """
     runtime = super(KVMHypervisor, self)._GenerateKVMRuntime(
       instance, block_devices, startup_paused, kvmhelp)
-    with _Explained(instance.name):
-      self._PlaceAll(runtime)
+    if partition.applies(runtime[2]):
+      with _Explained(instance.name):
+        self._PlaceAll(runtime)
     return runtime
 
-  @staticmethod
-  def _PlaceAll(runtime):
+  def _PlaceAll(self, runtime):
     """Place the devices of a cold boot.
 
-    @param runtime: stock's runtime; its devices' hvinfo is changed in place
+    @param runtime: stock's runtime, which is changed in place
     @raise BusFullError: if they do not fit
 
     """
     kvm_cmd, nics, hvparams, disks = runtime
+    kvm_cmd[:] = self._Undo(kvm_cmd)
     taken = dict((o.place[0], "%s by kvm_extra" % (o.id or o.driver))
                  for o in command.devices(kvm_cmd) if o.place)
     devices = {
@@ -114,10 +110,7 @@ class KVMHypervisor(hv_kvm.KVMHypervisor):
     for device_class, members in devices.items():
       if not _ON_PCI[device_class](hvparams):
         for device in members:
-          # stock gives IDE disks and ISA NICs an address on a bus they are
-          # not on, and an ISA NIC that has one does not start
-          if device.hvinfo.get("bus") == address.BUS:
-            device.hvinfo = {}
+          self._DropPlace(device)
         devices[device_class] = []
     slots = placement.cold_boot(
       partition.Partition.of(hvparams), len(devices[partition.DISK]),
@@ -125,17 +118,20 @@ class KVMHypervisor(hv_kvm.KVMHypervisor):
     for members, places in zip((devices[partition.DISK],
                                 devices[partition.NIC]), slots):
       for device, slot in zip(members, places):
-        device.hvinfo["addr"] = address.unparse(slot)
+        self._SetPlace(device, slot)
 
   def _ExecuteKVMRuntime(self, instance, kvm_runtime, kvmhelp, incoming=None):
     """Start QEMU, and record what it placed beyond its range.
 
     """
-    with _Explained(instance.name):
-      self._starting = partition.Partition.of(kvm_runtime[2])
+    ours = partition.applies(kvm_runtime[2])
+    if ours:
+      with _Explained(instance.name):
+        self._starting = (partition.Partition.of(kvm_runtime[2]),
+                          len(kvm_runtime[0]))
     result = super(KVMHypervisor, self)._ExecuteKVMRuntime(
       instance, kvm_runtime, kvmhelp, incoming=incoming)
-    if not incoming:
+    if ours and not incoming:
       try:
         self._RecordStrays(instance)
       except (KvmPciError, errors.HypervisorError) as err:
@@ -152,7 +148,7 @@ class KVMHypervisor(hv_kvm.KVMHypervisor):
     @raise RecordError: if the runtime file makes no sense
 
     """
-    known = record.parse(self._ReadKVMRuntime(instance.name), instance.name)
+    known = self._Record(instance)
     with self._Monitor(instance.name) as execute:
       strays = pinning.beyond(known.partition, monitor.functions(execute),
                               known.held())
@@ -160,7 +156,9 @@ class KVMHypervisor(hv_kvm.KVMHypervisor):
         return
       peripherals = monitor.peripherals(execute)
     runtime = self._LoadKVMRuntime(instance)
-    kvm_cmd, pinned, left = pinning.pin(runtime[0], peripherals, strays)
+    unnamed = [nic for nic in runtime[1] if not self._HasPlace(nic)]
+    kvm_cmd, pinned, left = pinning.pin(runtime[0], peripherals, strays,
+                                        len(unnamed))
     if pinned:
       runtime[0][:] = kvm_cmd
       self._SaveKVMRuntime(instance, runtime)
@@ -178,15 +176,17 @@ class KVMHypervisor(hv_kvm.KVMHypervisor):
     """Run QEMU, Ganeti's devices first, and say why if it refuses.
 
     """
-    kvm_cmd = command.addressed_first(kvm_cmd)
-    log = _LogFile(kvm_cmd)
-    before = _Stamp(log)
+    run = super(KVMHypervisor, self)._RunKVMCmd
+    if self._starting is None:
+      return run(name, kvm_cmd, tap_fds)
+    part, recorded = self._starting
+    kvm_cmd = command.addressed_first(kvm_cmd, recorded)
+    log = qemulog.QemuLog(kvm_cmd)
     try:
-      return super(KVMHypervisor, self)._RunKVMCmd(name, kvm_cmd, tap_fds)
+      return run(name, kvm_cmd, tap_fds)
     except errors.HypervisorError as err:
-      said = _Tail(log) if _Stamp(log) != before else ""
-      refused = refusal.explain("%s\n%s" % (err, said), kvm_cmd,
-                                self._starting or partition.Partition())
+      said = log.news()
+      refused = refusal.explain("%s\n%s" % (err, said), kvm_cmd, part)
       if refused:
         raise errors.HypervisorError("Failed to start instance %s: %s" %
                                      (name, refused))
@@ -199,15 +199,36 @@ class KVMHypervisor(hv_kvm.KVMHypervisor):
     """Hot-add a device, on a slot that neither record nor QEMU has in use.
 
     """
+    plug = super(KVMHypervisor, self).HotAddDevice
+    slot = None
     # A modified NIC comes with the place that it had
-    if not device.hvinfo:
+    if not self._HasPlace(device):
       with _Explained(instance.name):
-        self._slot_to_give = self._FreeSlot(instance, dev_type, seq)
-    try:
-      return super(KVMHypervisor, self).HotAddDevice(
-        instance, dev_type, device, extra, seq)
-    finally:
-      self._slot_to_give = None
+        slot = self._FreeSlot(instance, dev_type, seq)
+    if slot is None:
+      return plug(instance, dev_type, device, extra, seq)
+    with self._Offering(device, slot):
+      return plug(instance, dev_type, device, extra, seq)
+
+  def _AwaitDevice(self, instance_name, device_id, should_exist):
+    """Wait until QEMU has, or no longer has, a device.
+
+    @raise errors.HypervisorError: if that does not come to pass
+
+    """
+    deadline = time.time() + _HOTPLUG_LIMIT
+    while True:
+      with _Explained(instance_name):
+        with self._Monitor(instance_name) as execute:
+          ids = [f.id for f in monitor.functions(execute)]
+      if (device_id in ids) == should_exist:
+        return
+      if time.time() > deadline:
+        raise errors.HypervisorError(
+          "Instance %s: QEMU %s device %s after %d s" %
+          (instance_name, "does not have" if should_exist else "still has",
+           device_id, _HOTPLUG_LIMIT))
+      time.sleep(_HOTPLUG_INTERVAL)
 
   def _FreeSlot(self, instance, dev_type, seq):
     """Choose the slot for a device that is about to be added.
@@ -222,39 +243,13 @@ class KVMHypervisor(hv_kvm.KVMHypervisor):
 
     """
     device_class = _CLASS[dev_type]
-    known = record.parse(self._ReadKVMRuntime(instance.name), instance.name)
-    if not _ON_PCI[device_class](known.hvparams):
+    known = self._Record(instance)
+    if not partition.applies(known.hvparams):
+      return None
+    if not (self._GIVES_SLOTS_TO_ALL or _ON_PCI[device_class](known.hvparams)):
       return None
     with self._Monitor(instance.name) as execute:
       taken = live.held(monitor.functions(execute))
     taken.update(known.held())
     return placement.hot_add(known.partition, device_class,
                              known.slots(device_class), taken, seq)
-
-
-def _LogFile(kvm_cmd):
-  """Return the file that C{-D} sends QEMU's messages to, or None."""
-  for flag, value in zip(kvm_cmd, kvm_cmd[1:]):
-    if flag == "-D":
-      return value
-  return None
-
-
-def _Stamp(path):
-  """Return what changes when a file is written, or None without a file."""
-  try:
-    status = os.stat(path)
-  except (OSError, TypeError):
-    return None
-  return (status.st_ino, status.st_size, status.st_mtime)
-
-
-def _Tail(path):
-  """Return the last lines of a log."""
-  try:
-    with open(path, "rb") as stream:
-      stream.seek(0, os.SEEK_END)
-      stream.seek(max(0, stream.tell() - _LOG_TAIL))
-      return stream.read().decode("utf-8", "replace")
-  except EnvironmentError:
-    return ""

@@ -2,7 +2,7 @@
 
 C{execute} is a function that runs one QMP command: C{execute(command,
 arguments)} returns its result or raises L{MonitorError}; how it reaches QEMU
-is its own affair (see L{hypervisor}).
+is its own affair (see L{connection}).
 
 """
 

@@ -20,6 +20,17 @@ _DAEMON_DIRS = ["/usr/sbin", "/usr/local/sbin"]
 #: Where runtime files lie unless Ganeti was configured otherwise.
 RUN_DIR = "/var/run/ganeti"
 
+#: Set in the environment of a command that has changed its Python already.
+REEXEC = "GANETI_KVM_PCI_REEXEC"
+
+# The folder must be in place before anything else is imported: what Python has
+# there is the current folder, and this may run as root anywhere
+_MAIN = ("import sys; sys.path[0] = %r; from ganeti_kvm_pci.cli import main;"
+         " sys.exit(main())")
+_SITE = ("import sys; sys.path.pop(0); import site, sysconfig;"
+         " print((getattr(site, 'getsitepackages',"
+         " lambda: [sysconfig.get_paths()['purelib']])())[0])")
+
 _SUFFIX = ".runtime"
 
 #: In bytes; genuine files with 16 disks and 8 NICs stay below 20 kB.
@@ -33,7 +44,8 @@ def daemon_script():
   @raise NodeError: if there is none
 
   """
-  for folder in _DAEMON_DIRS + os.environ.get("PATH", "").split(os.pathsep):
+  folders = os.environ.get("PATH", "").split(os.pathsep)
+  for folder in _DAEMON_DIRS + [name for name in folders if name]:
     path = os.path.join(folder, _DAEMON)
     if os.path.exists(path):
       return path
@@ -69,6 +81,23 @@ def package_parent():
   return os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
+def is_rootly(folder):
+  """Tell whether nobody but root can write to a folder and all above it.
+
+  @rtype: bool
+
+  """
+  while True:
+    status = os.stat(folder)
+    # others may add to a sticky folder, but not replace what is in it
+    if status.st_uid != 0 or (status.st_mode & 0o022 and
+                              not status.st_mode & 0o1000):
+      return False
+    if folder == os.path.dirname(folder):
+      return True
+    folder = os.path.dirname(folder)
+
+
 def make_ganeti_importable():
   """Let C{import ganeti} find what the node daemon would.
 
@@ -101,13 +130,16 @@ def become_daemon_python(argv):
     return
   except ImportError as err:
     reason = err
-  if os.environ.get("GANETI_KVM_PCI_REEXEC"):
+  if os.environ.get(REEXEC):
     raise NodeError("Ganeti does not import under %s: %s" % (python, reason))
-  path = [package_parent()] + os.environ.get("PYTHONPATH", "").split(":")
-  environment = dict(os.environ, GANETI_KVM_PCI_REEXEC="1",
-                     PYTHONPATH=":".join(p for p in path if p))
+  environment = dict(os.environ)
+  environment[REEXEC] = "1"
+  # made for the Python that is left
+  for name in ("PYTHONHOME", "PYTHONPATH"):
+    environment.pop(name, None)
   try:
-    os.execvpe(python, [python, "-m", "ganeti_kvm_pci"] + argv, environment)
+    os.execvpe(python, [python, "-c", _MAIN % package_parent()] + argv,
+               environment)
   except OSError as err:
     raise NodeError("cannot run %s, the Python of Ganeti's daemons: %s" %
                     (python, err))
@@ -120,10 +152,8 @@ def site_dir():
   @raise NodeError: if it does not tell
 
   """
-  code = ("import site, sysconfig; print((getattr(site, 'getsitepackages',"
-          " lambda: [sysconfig.get_paths()['purelib']])())[0])")
   try:
-    output = subprocess.check_output([daemon_python(), "-c", code])
+    output = subprocess.check_output([daemon_python(), "-E", "-c", _SITE])
   except (EnvironmentError, subprocess.CalledProcessError) as err:
     raise NodeError("cannot ask the daemons' Python for its site folder: %s" %
                     err)

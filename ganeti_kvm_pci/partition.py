@@ -14,6 +14,8 @@ on nothing. Disks have what lies between; where the disks do not sit on pci.0
 
 """
 
+import re
+
 from .address import SLOTS
 from .errors import ReservationsError
 
@@ -35,6 +37,23 @@ DEFAULT_RESERVATIONS = 8
 #: do not use it (constants.HT_DISK_*, HT_NIC_*, 2.10 to 3.1).
 _DISK_ON_PCI = "paravirtual"
 _NIC_ON_ISA = "ne2k_isa"
+
+_OWN_BUS_RE = re.compile(r"\bid\b\W+pci\.0\b")
+
+
+def applies(hvparams):
+  """Tell whether pci.0 is the bus that the machine itself has.
+
+  On q35 it is not: there, stock runs with a bridge of that name, made by
+  C{kvm_extra}, on which nothing of QEMU's own stands.
+
+  @type hvparams: dict
+  @rtype: bool
+
+  """
+  extra = hvparams.get("kvm_extra") or ""
+  return not ("q35" in (hvparams.get("machine_version") or "") or
+              _OWN_BUS_RE.search(extra))
 
 
 def has_pci_disks(hvparams):
@@ -78,6 +97,7 @@ class Partition(object):
   """The partition of one instance's bus.
 
   @ivar reservations: slots that belong to QEMU alone
+  @ivar adjustable: whether C{kvm_pci_reservations} says so
   @ivar qemu: first and last slot of QEMU's range, or None
   @ivar disks: first and last slot of the disks' pool, or None
   @ivar nics: first and last slot of the NICs' pool, or None
@@ -94,6 +114,7 @@ class Partition(object):
     @raise ReservationsError: if C{reservations} is no number from 0 to 32
 
     """
+    self.adjustable = reservations is not None
     if reservations is None:
       reservations = DEFAULT_RESERVATIONS
     if (isinstance(reservations, bool) or

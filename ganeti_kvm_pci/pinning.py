@@ -11,6 +11,9 @@ the recorded command.
 
 from . import command as command_
 
+#: What each C{-drive if=virtio} becomes, in the place of an option.
+_DRIVE = command_.DeviceOption(None, "virtio-blk-pci", None, None, None, False)
+
 
 def beyond(partition, functions, held):
   """Find what sits outside QEMU's range without the record knowing.
@@ -27,18 +30,39 @@ def beyond(partition, functions, held):
           if f.slot >= first_foreign and f.slot not in held]
 
 
-def _same_driver(option, peripheral):
+def _may_be(option, peripheral):
   """Tell whether a driver as written may be a type of the object model.
 
-  QEMU's aliases leave a bus's name away (virtio-rng for virtio-rng-pci), or
-  shorten (lsi for lsi53c895a), or differ in case (es1370).
+  QEMU's aliases leave away the bus (virtio-rng for virtio-rng-pci), or the
+  chipset (ahci for ich9-ahci), shorten (lsi for lsi53c895a), or differ in
+  case (es1370).
 
   """
   written, real = option.driver.lower(), peripheral.driver.lower()
-  return real.startswith(written) or written.startswith(real)
+  return real.startswith(written) or real.endswith(written) or \
+    written.startswith(real)
 
 
-def _paired(command, peripherals):
+def _embed(options, peripherals):
+  """Find for each option in turn the first device that it may have become.
+
+  @rtype: list of ints, or None
+  @return: indexes of the devices; None if they cannot all be found
+
+  """
+  found = []
+  at = 0
+  for option in options:
+    while at < len(peripherals) and not _may_be(option, peripherals[at]):
+      at += 1
+    if at == len(peripherals):
+      return None
+    found.append(at)
+    at += 1
+  return found
+
+
+def _paired(command, peripherals, unnamed_nics):
   """Pair C{-device} options with the devices they became.
 
   @rtype: list of (L{command.DeviceOption}, L{live.Peripheral}) pairs
@@ -48,21 +72,28 @@ def _paired(command, peripherals):
   unnamed = [p for p in peripherals if not p.id]
   options = command_.devices(command)
   pairs = [(o, by_id[o.id]) for o in options if o.id in by_id]
-  # Devices without id are known by their order alone: the recorded options
-  # come first, those in JSON last; in between come if=virtio drives and NICs
-  # of types that have no id
-  plain = [o for o in options if not o.id and not o.is_json]
+  # Devices without id are known by the order of their creation alone: options
+  # in words, Ganeti's NICs without id, drives, options in JSON
+  drives = [_DRIVE] * len(command_.virtio_drives(command))
+  words = [o for o in options if not o.id and not o.is_json]
   in_json = [o for o in options if not o.id and o.is_json]
-  if len(unnamed) < len(plain) + len(in_json):
-    return pairs
-  ordered = (list(zip(plain, unnamed)) +
-             list(zip(in_json, unnamed[len(unnamed) - len(in_json):])))
-  if all(_same_driver(o, p) for o, p in ordered):
-    pairs.extend(ordered)
+  ordered = words + drives + in_json
+  if len(unnamed) == len(ordered) + unnamed_nics:
+    del unnamed[len(words):len(words) + unnamed_nics]
+    return pairs + [p for p in zip(ordered, unnamed) if p[0] is not _DRIVE]
+  # There are more than we know of (-virtfs makes one). An option is certain
+  # only if it cannot have become any other device than one
+  first = _embed(ordered, unnamed)
+  last = _embed(ordered[::-1], unnamed[::-1])
+  if first and last:
+    last = [len(unnamed) - 1 - at for at in reversed(last)]
+    pairs.extend((option, unnamed[low])
+                 for option, low, high in zip(ordered, first, last)
+                 if low == high and option is not _DRIVE)
   return pairs
 
 
-def pin(command, peripherals, strays):
+def pin(command, peripherals, strays, unnamed_nics=0):
   """Give the options of stray devices the address they really have.
 
   @type command: list of strings
@@ -71,19 +102,20 @@ def pin(command, peripherals, strays):
   @param peripherals: those with an id, and all without in order of creation
   @type strays: list of L{live.Function}
   @param strays: result of L{beyond}
+  @type unnamed_nics: int
+  @param unnamed_nics: how many NICs Ganeti starts without an id (ISA)
   @rtype: tuple (list of strings, list of L{live.Function},
       list of L{live.Function})
   @return: the new command; what it now names; what no option of the command
-      stands for, so that it cannot be named (C{-drive if=virtio},
+      is sure to stand for, so that it cannot be named (C{-drive if=virtio},
       C{-net nic}, a device added by hand)
 
   """
   wanted = dict(((s.slot, s.function), s) for s in strays)
   pinned = []
-  for option, peripheral in _paired(command, peripherals):
-    stray = wanted.pop(peripheral.place, None)
-    if stray and not option.place:
+  for option, peripheral in _paired(command, peripherals, unnamed_nics):
+    if peripheral.place in wanted and not option.place:
       command = command_.with_place(command, option.position, *peripheral.place)
-      pinned.append(stray)
+      pinned.append(wanted.pop(peripheral.place))
   left = [wanted[place] for place in sorted(wanted)]
   return (list(command), pinned, left)

@@ -26,6 +26,8 @@ from .partition import DISK
 from .partition import NIC
 from .partition import QEMU
 from .partition import Partition
+from .partition import has_pci_disks
+from .partition import has_pci_nics
 
 #: One device on the bus, as a record or a live QEMU knows it.
 #:   - slot: int; None for a device of Ganeti's that is not on pci.0
@@ -36,6 +38,7 @@ from .partition import Partition
 Device = collections.namedtuple(
   "Device", ["slot", "device_class", "index", "id", "driver"])
 
+_ON_PCI = {DISK: has_pci_disks, NIC: has_pci_nics}
 _VIRTIO = {DISK: "virtio-blk-pci", NIC: "virtio-net-pci"}
 _TYPE_PARAMETER = {DISK: "disk_type", NIC: "nic_type"}
 
@@ -71,7 +74,8 @@ def _device(device_class, index, entry, hvparams):
     raise ValueError("hvinfo is no dict")
   if hvinfo:
     slot = None
-    if hvinfo.get("bus") == address.BUS:
+    # stock writes a slot also for IDE disks and ISA NICs, which use none
+    if hvinfo.get("bus") == address.BUS and _ON_PCI[device_class](hvparams):
       slot = address.parse(hvinfo.get("addr"))[0]
     return Device(slot, device_class, index, _text(hvinfo, "id"),
                   _text(hvinfo, "driver"))

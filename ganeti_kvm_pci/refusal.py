@@ -20,12 +20,21 @@ _NO_SLOT_RE = re.compile(
   r"PCI: no (?:slot/function|devfn) available for (?P<driver>[^\s,]+)")
 
 
-def _named(command, slot):
-  """Return the id of the option that names a slot."""
-  for option in command_.devices(command):
-    if option.place and option.place[0] == slot and option.id:
-      return option.id
-  return None
+def _way_out(slot, namers, partition):
+  """Say what to change.
+
+  @param namers: list of L{command.DeviceOption}, those that name the slot
+  @rtype: string
+
+  """
+  users = [o for o in namers if not o.backend]
+  if len(namers) > 1 or users:
+    return ("take addr=0x%x away from %s in kvm_extra, so that QEMU chooses" %
+            (slot, " and ".join(o.id or o.driver for o in users or namers)))
+  way_out = "take devices out of kvm_extra"
+  if partition.adjustable and partition.reservations <= slot < SLOTS - 1:
+    way_out = "raise kvm_pci_reservations above %d, or %s" % (slot, way_out)
+  return "QEMU's own devices reach into Ganeti's slots; " + way_out
 
 
 def explain(text, command, partition):
@@ -58,16 +67,12 @@ def explain(text, command, partition):
   holder_id = match.group("id")
   if holder_id and holder_id != "(null)":
     holder = "%s (id %s)" % (holder, holder_id)
-  device = _named(command, slot) or driver
-  if slot < partition.reservations:
-    way_out = ("an option in kvm_extra names this slot; take its addr= away,"
-               " so that QEMU chooses")
-  else:
-    way_out = ("QEMU's own devices reach into Ganeti's slots; raise"
-               " kvm_pci_reservations above %d, or take devices out of"
-               " kvm_extra" % slot)
+  namers = [o for o in command_.devices(command)
+            if o.place and o.place[0] == slot]
+  device = ([o.id for o in namers if o.id and o.driver == driver] or
+            [driver])[-1]
   return SlotTakenError(
     slot, device, holder,
     "QEMU refused PCI slot %d for %s (%s): it is held by %s (partition: %s);"
     " %s" % (slot, device, driver, holder or "QEMU itself", partition,
-             way_out))
+             _way_out(slot, namers, partition)))

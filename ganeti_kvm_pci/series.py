@@ -9,12 +9,21 @@ an instance.
 
 import inspect
 
+from . import kinds
 from .errors import GanetiError
 
-#: Series whose hypervisor is known: (major, minor) to what is peculiar.
-KNOWN = {
-  (3, 0): "hvinfo, tuple",
-  }
+#: Series that the plugin was tried on.
+KNOWN = frozenset([(2, minor) for minor in range(10, 17)] +
+                  [(3, 0), (3, 1), (3, 2)])
+
+#: Kinds of records, newest first, each with what stock has in that kind only
+#: (beside what the next has).
+_KINDS = [
+  (kinds.BusManagerKind, "_get_bus_manager"),
+  (kinds.HvinfoKind, "_GetBusSlots"),
+  (kinds.HmpKind, "_FIND_PCI_DEVICE_RE"),
+  (kinds.PciKind, "_DEFAULT_PCI_RESERVATIONS"),
+  ]
 
 #: Methods that are overridden or relied on, with their arguments after self.
 #: Stock wraps some (to connect to QMP), which hides their arguments.
@@ -22,7 +31,6 @@ _METHODS = {
   "_ExecuteKVMRuntime": ["instance", "kvm_runtime", "kvmhelp", "incoming"],
   "_GenerateKVMRuntime": ["instance", "block_devices", "startup_paused",
                           "kvmhelp"],
-  "_GetBusSlots": ["hvp", "runtime"],
   "_InstanceQmpMonitor": ["instance_name"],
   "_LoadKVMRuntime": ["instance", "serialized_runtime"],
   "_ReadKVMRuntime": ["instance_name"],
@@ -32,8 +40,30 @@ _METHODS = {
   "HotModDevice": ["instance", "dev_type", "device", "_", "seq"],
   }
 
-_CONSTANTS = ["HT_KVM", "HOTPLUG_TARGET_DISK", "HOTPLUG_TARGET_NIC",
-              "HV_KVM_PCI_RESERVATIONS"]
+_KIND_METHODS = {
+  kinds.BusManagerKind: {"_get_bus_manager": ["hvp", "runtime"]},
+  kinds.HvinfoKind: {"_GetBusSlots": ["hvp", "runtime"]},
+  kinds.HmpKind: {"_VerifyHotplugCommand": ["instance_name", "device",
+                                            "dev_type", "should_exist"]},
+  kinds.PciKind: {},
+  }
+
+_CONSTANTS = ["HT_KVM", "HOTPLUG_TARGET_DISK", "HOTPLUG_TARGET_NIC"]
+
+
+def kind(stock):
+  """Tell how this Ganeti keeps places.
+
+  @param stock: its class C{KVMHypervisor}
+  @return: one of the classes of L{kinds}
+  @raise GanetiError: if it is none that is known
+
+  """
+  for found, mark in _KINDS:
+    if hasattr(stock, mark):
+      return found
+  raise GanetiError("this Ganeti keeps the places of devices in a way that"
+                    " is not known")
 
 
 def version(constants):
@@ -83,9 +113,10 @@ def check(constants, hv_kvm):
              if not hasattr(constants, name)]
   if not hasattr(hv_kvm, "QmpConnection"):
     missing.append("hv_kvm.QmpConnection")
-  cls = getattr(hv_kvm, "KVMHypervisor", None)
-  for name, expected in sorted(_METHODS.items()):
-    method = getattr(cls, name, None)
+  stock = getattr(hv_kvm, "KVMHypervisor", None)
+  methods = dict(_METHODS, **_KIND_METHODS[kind(stock)])
+  for name, expected in sorted(methods.items()):
+    method = getattr(stock, name, None)
     if method is None:
       missing.append("KVMHypervisor.%s" % name)
     elif _arguments(method) not in (None, expected):

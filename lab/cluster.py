@@ -5,6 +5,7 @@ the one that C{lab/guest} makes.
 
 """
 
+import functools
 import json
 import re
 
@@ -65,6 +66,17 @@ def _options(params):
                   for (key, value) in params.items())
 
 
+@functools.lru_cache(maxsize=None)
+def _hotplug_is_asked_for():
+  """Tell whether C{gnt-instance modify} hotplugs if asked to only.
+
+  It does up to Ganeti 3.0. Since 3.1 it does unless asked not to.
+
+  """
+  usage = gnt("instance", "modify", "--help").output
+  return re.search(r"^ *--hotplug\b", usage, re.M) is not None
+
+
 def _devices(option, wanted, default):
   if isinstance(wanted, int):
     wanted = [default] * wanted
@@ -118,13 +130,17 @@ class Instance(object):
     because the hotplug has failed.
 
     @param args: arguments of C{gnt-instance modify}
-    @param hot: whether to add C{--hotplug}
+    @param hot: whether a running instance is to get the change, too
     @param check: whether to raise L{LabError} if the exit status is not 0
     @return: L{Result}
 
     """
     # --force: Ganeti asks before it changes a NIC hot, and nobody would answer
-    options = ["--hotplug", "--force"] if hot else []
+    options = ["--force"] if hot else []
+    if hot and _hotplug_is_asked_for():
+      options.append("--hotplug")
+    elif not hot and not _hotplug_is_asked_for():
+      options.append("--no-hotplug")
     return gnt("instance", "modify", *options, *args, self.name, check=check)
 
   def set_hvparams(self, **params):

@@ -1,6 +1,8 @@
 """Putting the plugin on real nodes, and taking it off again."""
 
 import os
+import re
+import site
 
 import pytest
 
@@ -19,7 +21,8 @@ def slots(vm):
 def test_status_tells_what_is_installed_and_what_runs(plugin):
   plugin("disable")
   result = plugin("status", "node1")["node1"].output
-  assert "Ganeti       3.0.2: supported" in result
+  assert re.search(r"^Ganeti       3\.\S+ \(series 3\.\d\): supported$", result,
+                   re.M)
   assert "hook         absent" in result
   assert "without the plugin" in result
   # in place, but the running daemon does not have it yet
@@ -46,10 +49,11 @@ def test_on_an_unknown_ganeti_the_daemon_starts_as_stock(plugin):
   so that nothing of Ganeti is changed.
 
   """
-  path = "/usr/local/lib/python3.11/dist-packages/zz-version.pth"
-  line = ("import sys; sys.path.insert(0, '/usr/share/ganeti/3.0'); import"
-          " ganeti.constants as c; c.VERSION_MINOR = 9; c.RELEASE_VERSION ="
-          " '3.9.0'; sys.path.pop(0)\n")
+  tree = os.path.dirname(os.path.realpath("/usr/sbin/ganeti-noded"))
+  path = os.path.join(site.getsitepackages()[0], "zz-version.pth")
+  line = ("import sys; sys.path.insert(0, %r); import ganeti.constants as c;"
+          " c.VERSION_MINOR = 9; c.RELEASE_VERSION = '3.9.0';"
+          " sys.path.pop(0)\n" % tree)
   log = "/var/log/ganeti/node-daemon.log"
   before = os.path.getsize(log)
   with open(path, "w") as stream:
@@ -90,6 +94,24 @@ def test_what_the_plugin_started_goes_on_under_stock(vm, plugin):
   vm.stop()
   vm.start()
   assert slots(vm) == ([8, 9, 10], [11, 12])
+
+
+def test_disabling_names_the_guests_that_stock_will_not_hotplug(vm, plugin):
+  """Stock does not look for QEMU's devices when it chooses a slot."""
+  plugin("enable")
+  vm.add(disks=2, nics=2, hvparams={
+    "kvm_pci_reservations": 8,
+    "kvm_extra": " ".join(["-device virtio-rng-pci"] * 6)})
+  vm.guest()
+  result = plugin("disable", "node1", check=False)["node1"]
+  assert result.returncode == 1
+  assert "beyond their range in %s" % vm.name in result.output
+  failed = vm.modify("--disk", "add:size=1G", check=False).output
+  assert "hotplug:failed" in failed
+  # still alive, and the plugin goes on with it
+  plugin("enable", "node1")
+  assert "hotplug:done" in vm.modify("--net", "add").output
+  vm.guest(until=lambda r: 26 in r.pci)
 
 
 def test_what_stock_started_goes_on_under_the_plugin(vm, plugin):

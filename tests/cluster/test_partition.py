@@ -29,11 +29,16 @@ def slots_of(vm, device_class):
 def agree(vm, disks, nics):
   """Check that record, QEMU, map and guest see disks and NICs just there."""
   assert (slots_of(vm, "disk"), slots_of(vm, "nic")) == (disks, nics)
-  live = {d["slot"]: d["qdev_id"] for d in vm.pci()}
+  live = {}
+  for function in vm.pci():
+    live[function["slot"]] = function["qdev_id"] or live.get(
+      function["slot"], "")
   assert all(live[slot].startswith("disk-") for slot in disks)
   assert all(live[slot].startswith("nic-") for slot in nics)
   mapped = cluster.pci_map(vm, live=True)[0]["devices"]
   assert {d["slot"] for d in mapped} == set(live)
+  named = {slot: name for slot, name in live.items() if name}
+  assert {d["slot"]: d["id"] for d in mapped if d["id"]} == named
   seen = vm.guest(until=lambda r: settled(r, disks, nics))
   assert settled(seen, disks, nics), seen.text
   assert set(seen.pci) == set(live)
@@ -217,3 +222,13 @@ def test_what_cannot_be_recorded_is_logged_and_marked(vm):
   assert [d["slot"] for d in entries if d["source"] == "live"][-1] == 6
   log = cluster.on("node1", "cat", "/var/log/ganeti/node-daemon.log").output
   assert "%s: slot 6, beyond QEMU's" % vm.name in log
+
+
+def test_q35_is_left_to_stock(vm):
+  """There, pci.0 is a bridge of kvm_extra's, which must come first."""
+  vm.add(disks=1, nics=1, hvparams={
+    "machine_version": "q35",
+    "kvm_extra": "-device pci-bridge,id=pci.0,bus=pcie.0,chassis_nr=1"})
+  disk, nic = vm.runtime()[3][0][0], vm.runtime()[1][0]
+  assert (disk["hvinfo"]["addr"], nic["hvinfo"]["addr"]) == ("0xc", "0xd")
+  assert vm.running()

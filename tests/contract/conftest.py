@@ -11,7 +11,7 @@ import sys
 import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-STUB = os.path.join(os.path.dirname(HERE), "stubs", "hvinfo")
+STUB = os.path.join(os.path.dirname(HERE), "stubs")
 TREE = os.environ.get("GANETI_TREE", STUB)
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(HERE)))

@@ -15,9 +15,19 @@ from ganeti.hypervisor import hv_kvm
 
 from ganeti_kvm_pci import hypervisor
 
-DEVLIST = "".join('name "%s", bus PCI\n' % name for name in
-                  ("virtio-blk-pci", "virtio-net-pci", "scsi-hd", "e1000"))
-KVMHELP = "QEMU emulator version 7.2.0\n-netdev tap\n-qmp dev\n-machine x\n-display x\n-uuid x\n"
+DEVLIST = "".join('name "%s", bus PCI\n' % name for name in (
+  "virtio-blk-pci", "virtio-net-pci", "scsi-hd", "ide-hd", "e1000"))
+KVMHELP = ("QEMU emulator version 7.2.0\n-netdev tap\n-qmp dev\n-machine x\n"
+           "-display x\n-uuid x\n")
+
+#: How this Ganeti keeps places, and its types of devices.
+PLACES_IN_PCI = not hasattr(hv_kvm.KVMHypervisor, "_GetBusSlots")
+DISK = constants.HOTPLUG_TARGET_DISK
+NIC = constants.HOTPLUG_TARGET_NIC
+
+#: Stock's first slot: 2.16 and later leave kvm_pci_reservations to QEMU;
+#: before, bridges and VGA have 0 to 2, and the balloon 3.
+FIRST = 4 if PLACES_IN_PCI else 12
 
 UUID = "%08x-1111-2222-3333-%012x"
 
@@ -65,30 +75,23 @@ class FakeQmp(object):
       return self.world.unnamed[number][1] * 8
     return {}
 
-  def _Add(self, device, devid, *_args):
-    slot = int(device.hvinfo["addr"], 16)
-    assert slot not in self.world.bus, "slot %d is taken" % slot
-    self.world.bus[slot] = devid
-    self.world.calls.append(("device_add", devid, slot))
+  def HotAddDisk(self, disk, *args, **_):
+    self.world.plug(slot_of(disk), args[0] if PLACES_IN_PCI
+                    else disk.hvinfo["id"])
 
-  def HotAddDisk(self, disk, devid, *args):
-    if device_is_scsi(disk):
-      self.world.calls.append(("device_add", devid, disk.hvinfo["scsi-id"]))
-      self.world.scsi.add(devid)
-    else:
-      self._Add(disk, devid, *args)
-
-  def HotAddNic(self, nic, devid, *args):
-    self._Add(nic, devid, *args)
+  def HotAddNic(self, nic, devid, *_args, **_kwargs):
+    self.world.plug(slot_of(nic), devid)
 
   def HotDelNic(self, devid):
-    self.world.bus = dict((s, name) for s, name in self.world.bus.items()
-                          if name != devid)
+    self.world.unplug(devid)
 
   HotDelDisk = HotDelNic
 
   def HasDevice(self, devid):
-    return devid in list(self.world.bus.values()) or devid in self.world.scsi
+    return devid in list(self.world.bus.values())
+
+  def HasPCIDevice(self, device, devid):
+    return self.world.bus.get(device.pci) == devid
 
   def HasDynamicAutoReadOnly(self):
     return True
@@ -97,15 +100,19 @@ class FakeQmp(object):
     return lambda *args, **kwargs: self.world.calls.append((name, ))
 
 
-def device_is_scsi(device):
-  return device.hvinfo.get("bus") == "scsi.0"
+def slot_of(device):
+  """Return a device's place in the record."""
+  if PLACES_IN_PCI:
+    return device.pci
+  addr = (device.hvinfo or {}).get("addr")
+  return int(addr, 16) if addr else None
 
 
 class RunResult(object):
   def __init__(self, failed, output):
     self.failed = failed
     self.fail_reason = "exited with exit code 1"
-    self.output = output
+    self.output = self.stdout = output
 
 
 class World(object):
@@ -113,7 +120,6 @@ class World(object):
 
   @ivar bus: dict, slot to device id, the live pci.0
   @ivar unnamed: list of (driver, slot), live devices without id
-  @ivar scsi: set of device ids on the live SCSI bus
   @ivar calls: list of tuples, what was called, in order
   @ivar monitor: whether the monitor can be reached
   @ivar refusal: what QEMU says when it is started, or None
@@ -122,21 +128,47 @@ class World(object):
   def __init__(self, folder, monkeypatch):
     self.bus = {0: "", 1: "", 2: "", 3: ""}
     self.unnamed = []
-    self.scsi = set()
     self.calls = []
     self.monitor = True
     self.refusal = None
     self.folder = folder
     self.running = False
     monkeypatch.setattr(hv_kvm, "QmpConnection", FakeQmp(self))
-    monkeypatch.setattr(hv_kvm, "OpenTap",
-                        lambda *args, **kwargs: ("tap0", [], []))
+    # from 2.15 on, lists of descriptors; in 2.12, a list
+    monkeypatch.setattr(hv_kvm, "OpenTap", lambda *args, **kwargs: (
+      ("tap0", []) if "vnet_hdr" in kwargs else ("tap0", [], [])), False)
+    # in 2.10, one descriptor; closing this one does no harm
+    monkeypatch.setattr(hv_kvm, "_OpenTap",
+                        lambda *args, **kwargs: ("tap0", -1), False)
     monkeypatch.setattr(hv_kvm.utils, "RunCmd", self.run)
 
   def run(self, command, **_):
     self.calls.append(("RunCmd", list(command)))
     self.running = True
     return RunResult(self.refusal is not None, self.refusal or "")
+
+  def plug(self, slot, devid):
+    assert slot not in self.bus, "slot %d is taken" % slot
+    self.bus[slot] = devid
+
+  def unplug(self, devid):
+    self.bus = dict((s, name) for s, name in self.bus.items() if name != devid)
+
+  def hmp(self, line):
+    """Be the human monitor, for the series that hotplug by it.
+
+    @return: text, as modern QEMU prints it; it has one line more to a device
+        than the pattern of these series expects
+
+    """
+    word, _, rest = line.partition(" ")
+    keys = dict(part.partition("=")[::2] for part in rest.split(","))
+    if word == "device_add":
+      self.plug(int(keys["addr"], 16), keys["id"])
+    elif word == "device_del":
+      self.unplug(rest)
+    return "\n".join("  Bus  0, device %3d, function 0:\n\n\n\n\n\n\n"
+                     '      id "%s"' % item for item in self.bus.items())
 
   def commands(self):
     """Return the commands that QEMU was started with."""
@@ -179,8 +211,19 @@ class World(object):
       def _ConfigureNIC(instance, seq, nic, tap):
         world.calls.append(("_ConfigureNIC", seq))
 
-      def _CallMonitorCommand(self, instance_name, command, timeout=None):
+      @classmethod
+      def _CallMonitorCommand(cls, instance_name, command, timeout=None):
         world.calls.append(("hmp", command))
+        return RunResult(False, world.hmp(command))
+
+      @staticmethod
+      def _CallHotplugCommands(name, cmds):
+        for command in cmds:
+          world.calls.append(("hmp", command))
+          world.hmp(command)
+
+      def _PassTapFd(self, instance, fd, nic):
+        pass
 
     def noting(name):
       def method(self, *args, **kwargs):
@@ -195,12 +238,16 @@ class World(object):
   def slots(self, hyper, instance):
     """Read back the slots of disks and NICs from the runtime file."""
     runtime = hyper._LoadKVMRuntime(instance)
+    return ([slot_of(entry[0]) for entry in runtime[3]],
+            [slot_of(nic) for nic in runtime[1]])
 
-    def slot(device):
-      return int(device.hvinfo["addr"], 16) if device.hvinfo else None
 
-    return ([slot(entry[0]) for entry in runtime[3]],
-            [slot(nic) for nic in runtime[1]])
+def device_id(device_class, number, slot):
+  """Return QEMU's id of a disk or NIC."""
+  uuid = UUID % ({"disk": 0xd0, "nic": 0xa0}[device_class] + number, number)
+  if PLACES_IN_PCI:
+    return "hot%s-%s-pci-%d" % (device_class, uuid.split("-")[0], slot)
+  return "%s-%s" % (device_class, uuid.rsplit("-", 2)[0])
 
 
 def nic(number):

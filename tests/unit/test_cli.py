@@ -75,6 +75,40 @@ def test_what_is_no_readable_text_is_one_clear_error(tmpdir):
     assert reason in str(caught.value)
 
 
+def test_names_in_other_letters_survive_a_pipe(tmpdir):
+  data = json.load(open(PLAIN))
+  data[3][0][0]["hvinfo"]["id"] = u"d\u00efsk"
+  path = str(tmpdir.join("x.runtime"))
+  json.dump(data, open(path, "w"))
+  environment = dict(os.environ, LC_ALL="C", PYTHONPATH=ROOT)
+  output = subprocess.check_output(
+    [sys.executable, "-B", "-m", "ganeti_kvm_pci", "map", path],
+    env=environment)
+  assert u"d\u00efsk" in output.decode("utf-8")
+
+
+def test_a_reader_that_leaves_gets_no_traceback():
+  process = subprocess.Popen(
+    [sys.executable, "-B", "-m", "ganeti_kvm_pci", "map"] + [PLAIN] * 500,
+    env=dict(os.environ, PYTHONPATH=ROOT), stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE)
+  process.stdout.close()
+  err = process.stderr.read()
+  process.wait()
+  assert err == b""
+
+
+def test_a_full_disk_is_one_clear_error():
+  with open("/dev/full", "w") as full:
+    process = subprocess.Popen(
+      [sys.executable, "-B", "-m", "ganeti_kvm_pci", "map", PLAIN],
+      env=dict(os.environ, PYTHONPATH=ROOT), stdout=full,
+      stderr=subprocess.PIPE)
+    err = process.communicate()[1].decode()
+  assert process.returncode == 2
+  assert len(err.splitlines()) == 1 and "cannot write the output" in err
+
+
 @pytest.mark.parametrize("arguments", [
   ["nonsense"], ["map", "--nonsense"], ["enable", "surplus"]])
 def test_wrong_usage_exits_with_2(arguments, capsys):
@@ -137,7 +171,7 @@ def test_what_cannot_be_written_is_one_clear_error(daemon, tmpdir):
   assert "cannot write" in str(caught.value)
 
 
-STUB = os.path.join(ROOT, "tests", "stubs", "hvinfo")
+STUB = os.path.join(ROOT, "tests", "stubs")
 
 
 def class_with(line):

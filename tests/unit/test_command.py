@@ -24,6 +24,12 @@ def test_the_forms_of_a_device_option():
   assert named["e1000"].place is None
 
 
+def test_a_balloon_is_a_device():
+  option, = command.devices(["q", "-balloon", "virtio,id=balloon,addr=0x3"])
+  assert (option.driver, option.id, option.place) == ("virtio", "balloon",
+                                                      (3, 0))
+
+
 def test_json_devices_come_last_as_they_do_in_qemu():
   options = command.devices(
     ["q", "-device", '{"driver":"AC97","addr":"5"}', "-device", "a",
@@ -73,12 +79,12 @@ def test_ganetis_devices_go_before_what_qemu_places():
   before = ["q", "-S", "-device", "virtio-balloon", "-usb",
             "-device", "virtio-rng-pci", "-netdev", "tap,id=n0",
             "-device", NIC, "-device", DISK, "-drive", "if=none,id=d0"]
-  after = command.addressed_first(before)
+  after = command.addressed_first(before, 7)
   assert after == ["q", "-S", "-device", NIC, "-device", DISK,
                    "-device", "virtio-balloon", "-usb",
                    "-device", "virtio-rng-pci", "-netdev", "tap,id=n0",
                    "-drive", "if=none,id=d0"]
-  assert command.addressed_first(after) == after
+  assert command.addressed_first(after, 2) == after
 
 
 def test_nothing_else_changes_its_place():
@@ -87,8 +93,23 @@ def test_nothing_else_changes_its_place():
             "-device", "virtio-serial,id=b,bus=pci.0,addr=0xa",
             "-device", "virtserialport",
             "-device", "scsi-hd,bus=scsi.0,drive=s", "-m", 128]
-  assert command.addressed_first(before) == before
+  assert command.addressed_first(before, 0) == before
+
+
+def test_the_record_keeps_the_order_that_stock_replays():
+  before = ["q", "-device", "virtio-rng-pci", "-device", DISK, "-device", NIC]
+  assert command.addressed_first(before, 5) == [
+    "q", "-device", NIC, "-device", "virtio-rng-pci", "-device", DISK]
+
+
+def test_stocks_own_addresses_are_taken_back():
+  assert command.without_places(
+    ["q", "-balloon", "virtio,id=balloon,bus=pci.0,addr=0x3", "-device",
+     "virtio-serial-pci,id=spice,bus=pci.0,addr=0x4", "-device", DISK],
+    ("balloon", "spice")) == [
+      "q", "-balloon", "virtio,id=balloon", "-device",
+      "virtio-serial-pci,id=spice", "-device", DISK]
 
 
 def test_a_command_without_devices_is_left_alone():
-  assert command.addressed_first(["q", "-m", 128]) == ["q", "-m", 128]
+  assert command.addressed_first(["q", "-m", 128], 3) == ["q", "-m", 128]

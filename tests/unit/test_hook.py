@@ -10,7 +10,7 @@ from ganeti_kvm_pci import activation
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-STUB = os.path.join(ROOT, "tests", "stubs", "hvinfo")
+STUB = os.path.join(ROOT, "tests", "stubs")
 
 INSTALL = activation.pth_line()
 SHOW = ("import ganeti.hypervisor as h\n"
@@ -60,8 +60,8 @@ def test_nothing_is_imported_for_other_programs():
   ("import ganeti.constants as c; c.VERSION_MINOR = 9; c.RELEASE_VERSION ="
    " '3.9.1'\n", "Ganeti 3.9.1 is of no series this plugin knows"),
   ("import ganeti.constants as c; del c.RELEASE_VERSION\n", "cannot be told"),
-  ("import ganeti.constants as c; del c.HV_KVM_PCI_RESERVATIONS\n",
-   "has no constants.HV_KVM_PCI_RESERVATIONS"),
+  ("import ganeti.constants as c; del c.HOTPLUG_TARGET_NIC\n",
+   "has no constants.HOTPLUG_TARGET_NIC"),
   ("import sys, ganeti; sys.modules['ganeti.constants'] = None;"
    " ganeti.__dict__.pop('constants', None)\n", None),
   ("import ganeti_kvm_pci.series as s\n"
@@ -82,6 +82,29 @@ def test_an_unknown_ganeti_stays_stock_and_one_line_says_why(damage, reason):
   assert out == "ganeti.hypervisor.hv_kvm\n"
   assert len(err.splitlines()) == 1
   assert "ganeti-kvm-pci stays off" in err and reason in err
+
+
+@pytest.mark.parametrize("damage", ["def f(:", "1 / 0", "\0", "import oops"])
+def test_a_damaged_package_does_not_stop_a_daemon(tmpdir, monkeypatch, damage):
+  package = tmpdir.mkdir("ganeti_kvm_pci")
+  package.join("__init__.py").write("")
+  package.join("hook.py").write(damage)
+  monkeypatch.setattr(activation.node, "package_parent", lambda: str(tmpdir))
+  line = activation.pth_line()
+  environment = dict(os.environ, PYTHONPATH=STUB, PYTHONDONTWRITEBYTECODE="1")
+  process = subprocess.Popen([sys.executable, "-c", line + SHOW], cwd="/",
+                             env=environment, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE)
+  out, err = process.communicate()
+  assert out.decode() == "ganeti.hypervisor.hv_kvm\n"
+  # where it is missing altogether, nothing is said
+  assert len(err.splitlines()) == (0 if "oops" in damage else 1)
+
+
+def test_a_process_without_standard_error_imports_as_well():
+  damage = "import ganeti.constants as c; c.VERSION_MINOR = 9\n"
+  closed = "import sys; sys.stderr = None\n"
+  assert run(SHOW, INSTALL + closed + damage)[0] == "ganeti.hypervisor.hv_kvm\n"
 
 
 def test_what_is_said_before_the_log_is_open_is_said_in_it_too(tmpdir):

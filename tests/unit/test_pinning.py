@@ -50,19 +50,45 @@ def test_drives_and_nics_without_id_come_between_words_and_json():
                  Peripheral("virtio-blk-pci", None, (10, 0)),
                  Peripheral("AC97", None, (11, 0))]
   strays = [function(10), function(11)]
-  after, pinned, left = pinning.pin(command, peripherals, strays)
+  after, pinned, left = pinning.pin(command, peripherals, strays, 1)
   assert '"addr":"0xb"' in after[2] and after[3:] == command[3:]
   # no -device option stands for the drive
   assert (pinned, left) == ([function(11)], [function(10)])
 
 
+def test_an_unknown_alias_does_not_matter_where_all_are_accounted_for():
+  command = ["q", "-device", "what-a-name", "-device", "virtio-rng-pci"]
+  peripherals = [Peripheral("something-else", None, (10, 0)),
+                 Peripheral("virtio-rng-pci", None, (11, 0))]
+  after, _, left = pinning.pin(command, peripherals,
+                               [function(10), function(11)])
+  assert after[2] == "what-a-name,bus=pci.0,addr=0xa" and not left
+
+
+def test_a_device_that_no_option_made_confuses_only_its_like():
+  # -virtfs makes a virtio-9p-pci
+  command = ["q", "-device", "virtio-rng-pci", "-virtfs", "local",
+             "-device", "virtio-9p-pci", "-device", "ahci"]
+  peripherals = [Peripheral("virtio-rng-pci", None, (10, 0)),
+                 Peripheral("virtio-9p-pci", None, (11, 0)),
+                 Peripheral("virtio-9p-pci", None, (12, 0)),
+                 Peripheral("ich9-ahci", None, (13, 0))]
+  strays = [function(s) for s in (10, 11, 12, 13)]
+  after, pinned, left = pinning.pin(command, peripherals, strays)
+  assert after[2] == "virtio-rng-pci,bus=pci.0,addr=0xa"
+  assert after[6] == "virtio-9p-pci"
+  assert after[8] == "ahci,bus=pci.0,addr=0xd"
+  assert [f.slot for f in pinned] == [10, 13]
+  assert [f.slot for f in left] == [11, 12]
+
+
 def test_where_order_and_drivers_disagree_nothing_is_guessed():
   command = ["q", "-device", "virtio-rng-pci", "-device", "AC97"]
-  for peripherals in (
-      [Peripheral("AC97", None, (10, 0)),
-       Peripheral("virtio-rng-pci", None, (11, 0))],
-      [Peripheral("virtio-rng-pci", None, (10, 0))], []):
-    strays = [function(10), function(11)]
+  strays = [function(10), function(11), function(12)]
+  for drivers in (["AC97", "virtio-rng-pci", "e1000"], ["virtio-rng-pci"], [],
+                  ["virtio-rng-pci", "virtio-rng-pci", "e1000"]):
+    peripherals = [Peripheral(driver, None, (10 + n, 0))
+                   for n, driver in enumerate(drivers)]
     after, pinned, left = pinning.pin(command, peripherals, strays)
     assert (after, pinned, left) == (command, [], strays)
 

@@ -59,6 +59,14 @@ def test_scsi_disks_hold_no_slot():
   assert known.partition.disks is None
 
 
+def test_fictitious_slots_of_ide_disks_are_none():
+  data = json.loads(text_of("v3.0.2-plain"))
+  data[2]["disk_type"] = "ide"
+  data[0] += ["-device", "AC97,addr=0xc"]
+  known = record.parse(json.dumps(data), "x")
+  assert known.slots(DISK) == [] and known.held()[12] == "AC97"
+
+
 def test_addresses_in_the_command_are_part_of_the_record():
   data = json.loads(text_of("v3.0.2-plain"))
   data[0] += ["-device", "virtio-rng-pci,bus=pci.0,addr=0x11"]
@@ -85,7 +93,8 @@ def set_addr(value):
   (lambda d: d[1].__setitem__(0, "nic"), "nic 0: a dict expected"),
   (lambda d: d[1][0].update(hvinfo=[]) or d[1][0].update(hvinfo="x"),
    "nic 0: hvinfo is no dict"),
-  (lambda d: d[1][0].update(hvinfo={}, pci=32), "nic 0: invalid PCI address 32"),
+  (lambda d: d[1][0].update(hvinfo={}, pci=32),
+   "nic 0: invalid PCI address 32"),
   (lambda d: d[1][0].update(hvinfo={}, pci="4"), "nic 0: invalid PCI address"),
   (lambda d: d[2].update(kvm_pci_reservations="8"), "kvm_pci_reservations"),
   (lambda d: d.__setitem__(0, {}), "the command is no list"),

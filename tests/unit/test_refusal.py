@@ -5,7 +5,8 @@ import pytest
 from ganeti_kvm_pci import refusal
 from ganeti_kvm_pci.partition import Partition
 
-COMMAND = ["q", "-device", "virtio-blk-pci,id=disk-1,bus=pci.0,addr=0x8,drive=x"]
+COMMAND = ["q", "-device",
+           "virtio-blk-pci,id=disk-1,bus=pci.0,addr=0x8,drive=x"]
 
 
 @pytest.mark.parametrize("text, slot, device, holder", [
@@ -30,12 +31,26 @@ def test_a_taken_slot(text, slot, device, holder):
   assert "\n" not in str(error)
 
 
-def test_the_way_out_depends_on_whose_slot_it_is():
-  text = "PCI: slot %d function 0 not available for x, in use by y,id=(null)"
-  assert "raise kvm_pci_reservations above 8" in str(
-    refusal.explain(text % 8, COMMAND, Partition()))
-  assert "take its addr= away" in str(
-    refusal.explain(text % 5, COMMAND, Partition()))
+TEXT = "PCI: slot %d function 0 not available for x, in use by y,id=(null)"
+
+
+@pytest.mark.parametrize("slot, options, part, says", [
+  # QEMU's own came before Ganeti's disk
+  (8, [], Partition(8), "raise kvm_pci_reservations above 8, or take devices"),
+  # this series has no such parameter
+  (8, [], Partition(), "Ganeti's slots; take devices out of kvm_extra"),
+  # there is nothing above
+  (31, [], Partition(8), "Ganeti's slots; take devices out of kvm_extra"),
+  # the user's own option came too late
+  (5, ["AC97,addr=0x5"], Partition(8), "take addr=0x5 away from AC97"),
+  (10, ["AC97,addr=0xa"], Partition(8), "take addr=0xa away from AC97"),
+  # two of the user's options want the same
+  (10, ["AC97,addr=0xa", "e1000,id=e,addr=0xa"], Partition(8),
+   "take addr=0xa away from AC97 and e in kvm_extra"),
+  ])
+def test_the_way_out_depends_on_who_named_the_slot(slot, options, part, says):
+  command = COMMAND + [word for o in options for word in ("-device", o)]
+  assert says in str(refusal.explain(TEXT % slot, command, part))
 
 
 @pytest.mark.parametrize("text", [

@@ -23,11 +23,11 @@ class _Object(object):
 
 
 class NIC(_Object):
-  _SLOTS = ["name", "mac", "nicparams", "uuid", "hvinfo", "ip", "network"]
+  _SLOTS = ["name", "mac", "nicparams", "uuid", "hvinfo", "pci", "ip"]
 
 
 class Disk(_Object):
-  _SLOTS = ["dev_type", "mode", "uuid", "hvinfo", "params", "iv_name", "size"]
+  _SLOTS = ["dev_type", "mode", "uuid", "hvinfo", "pci", "params"]
 
 
 class Instance(_Object):

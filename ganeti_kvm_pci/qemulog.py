@@ -1,0 +1,55 @@
+"""The file that C{-D} sends QEMU's messages to.
+
+With it, nothing of them reaches Ganeti, whose error text for a failed start
+is "exited with exit code 1 ()".
+
+"""
+
+import os
+
+#: As much of the log as an error text can need, in bytes.
+_TAIL = 4096
+
+
+class QemuLog(object):
+  """The log of one start of QEMU.
+
+  Made before the start; QEMU empties the file when it opens it.
+
+  """
+  def __init__(self, command):
+    """Find the log and remember its state.
+
+    @type command: list of strings
+    @param command: QEMU's command line
+
+    """
+    self._path = None
+    if "-D" in command[:-1]:
+      self._path = command[command.index("-D") + 1]
+    self._before = self._stamp()
+
+  def _stamp(self):
+    """Return what changes when the file is written, or None without it."""
+    try:
+      status = os.stat(self._path)
+    except (OSError, TypeError):
+      return None
+    return (status.st_ino, status.st_size, status.st_mtime)
+
+  def news(self):
+    """Return what was written since, as far as it can be read.
+
+    @rtype: string
+    @return: the end of it; "" if the file is as it was
+
+    """
+    if self._stamp() in (None, self._before):
+      return ""
+    try:
+      with open(self._path, "rb") as stream:
+        stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, stream.tell() - _TAIL))
+        return stream.read().decode("utf-8", "replace")
+    except EnvironmentError:
+      return ""
