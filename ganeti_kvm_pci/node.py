@@ -6,6 +6,7 @@ of any series are served alike.
 
 """
 
+import errno
 import io
 import os
 import subprocess
@@ -216,6 +217,8 @@ def all_runtimes():
   try:
     names = os.listdir(folder)
   except EnvironmentError as err:
+    if err.errno == errno.ENOENT: # no instance was ever started here
+      return []
     raise NodeError("cannot list runtime files: %s" % err)
   return [os.path.join(folder, name) for name in sorted(names)
           if name.endswith(_SUFFIX)]

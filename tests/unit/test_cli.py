@@ -51,6 +51,13 @@ def test_instances_are_found_by_name(conf, capsys):
   assert len(json.loads(capsys.readouterr()[0])) == 3
 
 
+def test_a_node_that_never_had_an_instance_has_no_maps(monkeypatch, capsys):
+  monkeypatch.setattr(node, "control_dir", lambda kind: "/nonexistent")
+  assert cli.main(["map"]) == 0
+  assert cli.main(["map", "--json"]) == 0
+  assert capsys.readouterr() == ("[]\n", "")
+
+
 def test_one_bad_file_does_not_hide_the_others(conf, capsys):
   conf.join("a.runtime").write("{")
   conf.join("b.runtime").write(open(PLAIN).read())
