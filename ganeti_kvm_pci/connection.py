@@ -6,6 +6,7 @@ QEMU serves one client at a time: a connection is kept as short as possible.
 """
 
 import contextlib
+import socket
 
 from ganeti import errors
 from ganeti.hypervisor import hv_kvm
@@ -16,6 +17,21 @@ from .errors import MonitorError
 #: hangs up, 3.0 takes its own None for an answer.
 _FAILURES = (errors.GenericError, EnvironmentError, TypeError, KeyError,
              ValueError)
+
+
+def hang_up(qmp):
+  """Close a connection of Ganeti's client.
+
+  That of 3.1.0~rc2 never notes that it is connected, so that its C{close} does
+  nothing; QEMU would not serve anybody else until Python drops it.
+
+  @param qmp: stock's C{QmpConnection}
+
+  """
+  qmp.close()
+  sock = getattr(qmp, "sock", None)
+  if isinstance(sock, socket.socket):
+    sock.close()
 
 
 @contextlib.contextmanager
@@ -29,10 +45,12 @@ def connect(path):
 
   """
   qmp = hv_kvm.QmpConnection(path)
+  # 3.1 has given it another name
+  run = getattr(qmp, "execute_qmp", None) or qmp.Execute
 
   def _Execute(command, arguments):
     try:
-      return qmp.Execute(command, arguments)
+      return run(command, arguments)
     except _FAILURES as err:
       raise MonitorError("QEMU's monitor %s does not answer %s: %s" %
                          (path, command, err))
@@ -45,4 +63,4 @@ def connect(path):
                          " instance running on this node?" % (path, err))
     yield _Execute
   finally:
-    qmp.close()
+    hang_up(qmp)

@@ -69,6 +69,10 @@ class KVMHypervisor(series.kind(hv_kvm.KVMHypervisor), hv_kvm.KVMHypervisor):
     """Connect to an instance's QEMU, see L{connection.connect}.
 
     """
+    # QEMU serves one client at a time. Stock of 3.1 keeps a connection of its
+    # own open through a job, and opens it anew when it needs it
+    if getattr(self, "qmp", None):
+      connection.hang_up(self.qmp)
     return connection.connect(self._InstanceQmpMonitor(instance_name))
 
   def _Record(self, instance):

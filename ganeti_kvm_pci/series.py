@@ -111,8 +111,12 @@ def check(constants, hv_kvm):
       (release, ", ".join("%d.%d" % known for known in sorted(KNOWN))))
   missing = ["constants.%s" % name for name in _CONSTANTS
              if not hasattr(constants, name)]
-  if not hasattr(hv_kvm, "QmpConnection"):
-    missing.append("hv_kvm.QmpConnection")
+  client = getattr(hv_kvm, "QmpConnection", None)
+  missing.extend("hv_kvm.QmpConnection.%s" % name
+                 for name in ("connect", "close") if not hasattr(client, name))
+  # the latter since 3.1
+  if not (hasattr(client, "Execute") or hasattr(client, "execute_qmp")):
+    missing.append("hv_kvm.QmpConnection.Execute")
   stock = getattr(hv_kvm, "KVMHypervisor", None)
   methods = dict(_METHODS, **_KIND_METHODS[kind(stock)])
   for name, expected in sorted(methods.items()):

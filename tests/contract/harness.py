@@ -32,6 +32,11 @@ FIRST = 4 if PLACES_IN_PCI else 12
 UUID = "%08x-1111-2222-3333-%012x"
 
 
+#: What the client's method for any command is called.
+EXECUTE = [name for name in ("Execute", "execute_qmp")
+           if hasattr(hv_kvm.QmpConnection, name)][0]
+
+
 class FakeQmp(object):
   """A monitor that answers from, and adds to, a list of devices."""
 
@@ -53,7 +58,7 @@ class FakeQmp(object):
   def is_connected(self):
     return True
 
-  def Execute(self, command, arguments=None):
+  def run(self, command, arguments=None):
     self.world.calls.append((command, arguments))
     if command == "query-pci":
       return [{"bus": 0, "devices": [
@@ -97,7 +102,12 @@ class FakeQmp(object):
     return True
 
   def __getattr__(self, name):
+    if name in ("Execute", "execute_qmp", "sock"):
+      raise AttributeError(name)
     return lambda *args, **kwargs: self.world.calls.append((name, ))
+
+
+setattr(FakeQmp, EXECUTE, FakeQmp.__dict__["run"])
 
 
 def slot_of(device):

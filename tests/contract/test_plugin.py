@@ -261,7 +261,7 @@ def test_a_monitor_that_hangs_up_is_one_clear_error(world, monkeypatch):
   def hang_up(*_):
     raise TypeError("'NoneType' object is not subscriptable")
 
-  monkeypatch.setattr(harness.FakeQmp, "Execute", hang_up)
+  monkeypatch.setattr(harness.FakeQmp, harness.EXECUTE, hang_up)
   with pytest.raises(errors.HotplugError) as caught:
     hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)
   assert "does not answer query-pci" in str(caught.value)

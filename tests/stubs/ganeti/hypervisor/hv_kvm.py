@@ -43,8 +43,13 @@ class QmpConnection(object):
   def close(self):
     pass
 
-  def Execute(self, command, arguments=None):
+  def _Run(self, command, arguments=None):
     raise errors.HypervisorError("not connected")
+
+  if constants.STUB in ("runtime", "busmanager"):
+    execute_qmp = _Run
+  else:
+    Execute = _Run
 
 
 def _Bus(dev_type, hv_type):
