@@ -50,7 +50,10 @@ def connect(path):
 
   def _Execute(command, arguments):
     try:
-      return run(command, arguments)
+      answer = run(command, arguments)
+      # up to 2.11 the whole message, later what it returns
+      data = getattr(answer, "data", None)
+      return data["return"] if isinstance(data, dict) else answer
     except _FAILURES as err:
       raise MonitorError("QEMU's monitor %s does not answer %s: %s" %
                          (path, command, err))

@@ -1,0 +1,95 @@
+"""Ganeti's own QMP client, spoken to over a real socket."""
+
+import json
+import socket
+import threading
+
+import pytest
+
+from ganeti.hypervisor import hv_kvm
+
+from ganeti_kvm_pci import connection
+from ganeti_kvm_pci import monitor
+from ganeti_kvm_pci.errors import MonitorError
+
+pytestmark = pytest.mark.skipif("stubs" in hv_kvm.__file__,
+                                reason="the stub has no client")
+
+GREETING = {"QMP": {"version": {"qemu": {"major": 7, "minor": 2, "micro": 0},
+                                "package": ""}, "capabilities": []}}
+NAMES = ["qmp_capabilities", "query-commands", "query-version", "query-pci",
+         "qom-list", "qom-get"]
+ANSWERS = {
+  "query-commands": [{"name": name} for name in NAMES],
+  "query-version": {"qemu": {"major": 7, "minor": 2, "micro": 0},
+                    "package": ""},
+  "query-pci": [{"bus": 0, "devices": [
+    {"slot": 9, "function": 0, "qdev_id": "disk-1",
+     "class_info": {"class": 256, "desc": "SCSI controller"}}]}],
+  }
+
+
+def commands(peer):
+  """Yield what a client wants; like QEMU, without need of a line's end."""
+  text = ""
+  while True:
+    data = peer.recv(4096)
+    if not data:
+      return
+    text += data.decode("ascii")
+    try:
+      message, end = json.JSONDecoder().raw_decode(text.lstrip())
+    except ValueError:
+      continue
+    text = text.lstrip()[end:]
+    yield message["execute"]
+
+
+def serve(listener, sessions):
+  """Be a QEMU that serves one client at a time."""
+  for _ in range(sessions):
+    peer = listener.accept()[0]
+
+    def say(message):
+      peer.sendall(json.dumps(message).encode("ascii") + b"\r\n")
+
+    say(GREETING)
+    for name in commands(peer):
+      say({"event": "NIC_RX_FILTER_CHANGED", "data": {},
+           "timestamp": {"seconds": 1, "microseconds": 1}})
+      if name == "qom-get":
+        say({"error": {"class": "GenericError", "desc": "no such thing"}})
+      else:
+        say({"return": ANSWERS.get(name, {})})
+    peer.close()
+
+
+@pytest.fixture
+def qmp(tmpdir):
+  path = str(tmpdir.join("vm.qmp"))
+  listener = socket.socket(socket.AF_UNIX)
+  listener.bind(path)
+  listener.listen(1)
+  server = threading.Thread(target=serve, args=(listener, 2))
+  server.daemon = True
+  server.start()
+  yield path
+  listener.close()
+
+
+def test_an_answer_is_what_the_command_returns(qmp):
+  with connection.connect(qmp) as execute:
+    assert [f.id for f in monitor.functions(execute)] == ["disk-1"]
+
+
+def test_the_next_client_is_served(qmp):
+  for _ in range(2):
+    with connection.connect(qmp) as execute:
+      assert len(monitor.functions(execute)) == 1
+
+
+def test_an_error_is_a_monitor_error(qmp):
+  with connection.connect(qmp) as execute:
+    with pytest.raises(MonitorError) as caught:
+      execute("qom-get", {"path": "/machine", "property": "x"})
+  assert "no such thing" in str(caught.value)
