@@ -1,6 +1,7 @@
 """A real QEMU, paused, asked through Ganeti's own client."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -19,6 +20,12 @@ try:
   node.make_ganeti_importable()
 except KvmPciError as err:
   pytest.exit("tests/qemu needs a real Ganeti: %s" % err, 1)
+
+
+def version():
+  """Return QEMU's version: tuple of two ints."""
+  text = subprocess.check_output([QEMU, "--version"]).decode()
+  return tuple(int(n) for n in re.search(r"(\d+)\.(\d+)", text).groups())
 
 
 class Qemu(object):

@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from conftest import version
+
 from ganeti_kvm_pci import command
 from ganeti_kvm_pci import connection
 from ganeti_kvm_pci import live
@@ -19,6 +21,10 @@ from ganeti_kvm_pci.partition import Partition
 RNG = ["-device", "virtio-rng-pci"]
 AC97 = ["-device", "AC97,audiodev=none"]
 GENUINE = ["-device", "virtio-balloon"]
+
+#: QEMU takes devices in JSON from 6.2 on.
+AS_JSON = ('{"driver":"virtio-rng-pci"}' if version() >= (6, 2)
+           else "virtio-rng-pci")
 
 
 def disk(number, slot):
@@ -114,7 +120,7 @@ def test_everything_at_once_is_placed_and_replayed(qemu):
                "-device", "virtio-serial,id=qga0",
                "-device", "virtserialport,chardev=c1,name=org.qemu.ga.0",
                "-device", "usb-tablet", "-device", "qemu-xhci",
-               "-device", '{"driver":"virtio-rng-pci"}',
+               "-device", AS_JSON,
                "-drive", "file=/dev/zero,if=virtio,format=raw,readonly=on"])
   before = layout(start(qemu, recorded, GANETIS))
   command_, done, left = pinned(qemu_path(qemu), recorded)
