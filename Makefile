@@ -6,7 +6,8 @@ PYTHON = /usr/bin/python3
 PYTEST = PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider -q
 GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
 
-.PHONY: needs demo test test-unit contract test-qemu test-cluster bench dist \
+.PHONY: needs demo test test-unit contract test-qemu test-patches \
+        test-cluster test-series test-suite patches check-patches bench dist \
         clean
 
 needs:
@@ -15,7 +16,7 @@ needs:
 demo: needs
 	lab/up -n 2 $(PYTHON) demo/demo.py
 
-test: test-unit contract test-qemu test-cluster
+test: test-unit contract test-qemu test-patches test-cluster
 
 # every Python that is here: pure modules, stubs, linter
 test-unit: needs
@@ -29,9 +30,33 @@ contract: needs
 test-qemu: needs
 	$(PYTEST) tests/qemu
 
+# what lies in patches/ is what the package makes, and fits Debian's sources
+test-patches: needs
+	$(PYTEST) tests/patches
+	$(PYTHON) tools/check-patches --debian
+
 test-cluster: needs
 	$(PYTEST) tests/lab
 	lab/up -n 2 $(PYTHON) -m pytest -p no:cacheprovider -v tests/cluster
+
+# a Ganeti of any series on a real QEMU, stock and with the plugin:
+# make test-series GANETI_TREE=DIR PYTHON=INTERPRETER
+test-series: needs
+	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/series
+
+# the tests that need a real Ganeti, on that of another Debian release:
+# make test-suite SUITE=trixie
+test-suite: needs
+	tools/test-suite $(SUITE)
+
+patches:
+	tools/make-patches
+
+# Debian's sources, or: make check-patches GANETI_GIT=DIR TREES=DIR PYTHON2=...
+check-patches: needs
+	$(PYTHON) tools/check-patches $(if $(TREES),--trees $(TREES)) \
+	  $(if $(PYTHON2),--python2 $(PYTHON2)) \
+	  --rest $(GANETI_TREE)ganeti $(or $(GANETI_GIT),--debian)
 
 bench: needs
 	$(PYTHON) benchmarks/hook.py

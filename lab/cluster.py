@@ -120,7 +120,7 @@ class Instance(object):
     if not start:
       options.append("--no-start")
     return gnt("instance", "add", "--node=node1.gnt.test", "--os-type=noop",
-               "-Bmemory=128,vcpus=1", "--no-ip-check", "--no-name-check",
+               "-Bmemory=256,vcpus=1", "--no-ip-check", "--no-name-check",
                "--no-wait-for-sync", *options, *args, self.name)
 
   def modify(self, *args, hot=True, check=True):

@@ -1,0 +1,164 @@
+"""The patches are the package's, and quote next to nothing of Ganeti."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(
+  os.path.abspath(__file__))))
+PATCHES = os.path.join(TOP, "patches")
+PACKAGE = os.path.join(TOP, "ganeti_kvm_pci")
+FOLDER = "lib/hypervisor/kvm_pci/"
+SERIES = ["stable-2.10", "stable-2.15", "stable-2.16", "stable-3.0",
+          "stable-3.1", "master"]
+REGISTRY = "  constants.HT_KVM: hv_kvm.KVMHypervisor,"
+
+
+def read(*path):
+  with open(os.path.join(*path), "rb") as stream:
+    return stream.read().decode("utf-8")
+
+
+def contents(folder):
+  return dict((os.path.relpath(os.path.join(path, name), folder),
+               read(path, name))
+              for path, _, names in os.walk(folder) for name in names
+              if name != "README.md")
+
+
+def diffs(patch):
+  """Take a patch apart.
+
+  @return: list of (path, whether the file is new, hunks), a hunk being the
+      four numbers of its head and a list of lines
+
+  """
+  found = []
+  body = patch.partition("\ndiff --git ")[2].rpartition("\n-- \n")[0]
+  for text in body.split("\ndiff --git "):
+    head, hunks = re.match(r"(?s)(.*?)\n(@@ .*)", text).groups()
+    found.append((re.search(r"\n\+\+\+ b/(.*)", head).group(1),
+                  "--- /dev/null" in head,
+                  [(tuple(int(n) for n in re.findall(r"\d+", numbers)),
+                    lines.split("\n")) for numbers, lines in
+                   re.findall(r"(?s)@@ (.*?) @@\n(.*?)(?=\n@@ |\Z)", hunks)]))
+  return found
+
+
+@pytest.fixture(params=SERIES)
+def patches(request):
+  """Provide the texts of a series' patches, in order."""
+  names = read(PATCHES, request.param, "series").split()
+  assert names == sorted(names) and len(names) == 4
+  assert set(os.listdir(os.path.join(PATCHES, request.param))) == \
+    set(names + ["series"])
+  return [read(PATCHES, request.param, name) for name in names]
+
+
+def new_files(patches):
+  return dict((path, "".join(line[1:] + "\n" for line in hunks[0][1]))
+              for patch in patches for path, new, hunks in diffs(patch) if new)
+
+
+def test_there_is_a_folder_for_each_series_and_a_readme():
+  assert sorted(os.listdir(PATCHES)) == sorted(SERIES + ["README.md"])
+
+
+def test_patches_are_what_make_patches_writes(tmpdir):
+  """Run "make patches" if this fails."""
+  folder = str(tmpdir.join("patches"))
+  shutil.copytree(PATCHES, folder)
+  tmpdir.join("patches", "master", "0009-old.patch").write("old")
+  for _ in range(2):
+    subprocess.check_call([os.path.join(TOP, "tools", "make-patches"), folder])
+    assert contents(folder) == contents(PATCHES)
+
+
+def test_modules_are_the_packages_byte_for_byte(patches):
+  modules = dict((path[len(FOLDER):], text)
+                 for path, text in new_files(patches).items()
+                 if path.startswith(FOLDER))
+  assert "hypervisor.py" in modules and "__init__.py" in modules
+  for name, text in modules.items():
+    assert text == read(PACKAGE, name)
+
+
+def test_new_files_are_modules_and_the_design_document(patches):
+  others = [path for path in new_files(patches)
+            if not path.startswith(FOLDER)]
+  assert others == ["doc/design-pci-partition.rst"]
+  assert new_files(patches)[others[0]] == read(TOP, others[0])
+
+
+def test_each_step_finds_what_it_imports(patches):
+  there = set()
+  for patch in patches:
+    files = new_files([patch])
+    there.update(files)
+    for path, text in files.items():
+      if not path.endswith(".py"):
+        continue
+      for node in ast.walk(ast.parse(text)):
+        # "from .x import y" needs x; "from . import y", y or the package's
+        if isinstance(node, ast.ImportFrom) and node.level:
+          assert node.level == 1
+          for name in ([node.module] if node.module else
+                       [alias.name for alias in node.names]):
+            assert FOLDER + name + ".py" in there
+
+
+def test_nothing_but_what_the_hypervisor_needs_goes_along(patches):
+  names = set(os.path.basename(path) for path in new_files(patches))
+  assert not names & set(["activation.py", "chart.py", "cli.py", "hook.py",
+                          "node.py", "__main__.py"])
+
+
+def test_the_first_step_knows_nothing_of_ganeti(patches):
+  assert all(new for _, new, _ in diffs(patches[0]))
+  for text in new_files(patches[:1]).values():
+    assert not re.search(r"(?m)^\s*(from|import) ganeti\b", text)
+
+
+def test_ganetis_text_is_one_line_around_each_change(patches):
+  for patch in patches:
+    for path, new, hunks in diffs(patch):
+      for numbers, lines in hunks:
+        signs = "".join(line[0] for line in lines)
+        assert re.match(r"\++$" if new else r" -?\++ $", signs), path
+        assert numbers[1] == len(re.sub(r"\+", "", signs))
+        assert numbers[3] == len(signs.replace("-", ""))
+
+
+def test_the_registry_line_is_all_that_goes(patches):
+  removed = [(path, line[1:]) for patch in patches
+             for path, _, hunks in diffs(patch) for _, lines in hunks
+             for line in lines if line[0] == "-"]
+  assert removed == [("lib/hypervisor/__init__.py", REGISTRY)]
+
+
+def test_the_build_knows_all_new_files(patches):
+  added = [line[1:] for patch in patches for path, _, hunks in diffs(patch)
+           if path == "Makefile.am" for _, lines in hunks for line in lines
+           if line[0] == "+"]
+  listed = set(line.strip(" \t\\") for line in added)
+  assert set(new_files(patches)) <= listed
+  # a list goes on as long as lines end in a backslash
+  first = added.index("hypervisor_kvm_pci_PYTHON = \\")
+  last = added.index("", first)
+  assert last - first == len(new_files(patches))
+  assert [line.endswith(" \\") for line in added[first:last]] == \
+    [True] * (last - first - 1) + [False]
+
+
+def test_messages_are_in_ganetis_manner(patches):
+  for number, patch in enumerate(patches, 1):
+    head, _, rest = patch.partition("\n\n")
+    message = rest.partition("\n---\n")[0]
+    assert "Subject: [PATCH %d/4] " % number in head
+    assert len(head.partition("/4] ")[2].split("\n")[0]) <= 72
+    assert all(len(line) <= 72 for line in message.split("\n"))
+    assert re.search(r"\n\nSigned-off-by: .* <.*@example.com>$", message)

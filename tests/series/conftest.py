@@ -1,0 +1,96 @@
+"""Ganeti's series, from a tree, on a real QEMU.
+
+C{GANETI_TREE} names the folder that has an importable C{ganeti}; run by root
+with the Python of that series (2.7 up to 2.16). C{QEMU} is the program; what
+it no longer understands is translated, see L{oldqemu}. Taps are real, in a
+network namespace that these tests make for themselves.
+
+Every test runs on stock and with the plugin. What is expected of stock is what
+the series can do with this QEMU, its faults included. The plugin's tests are
+skipped where C{ganeti_kvm_pci.series} does not know the tree, and say so.
+
+"""
+
+import ctypes
+import os
+import subprocess
+import sys
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+TREE = os.environ.get("GANETI_TREE")
+_CLONE_NEWNET = 0x40000000
+
+if not TREE or not os.path.isdir(os.path.join(TREE, "ganeti")):
+  pytest.exit("tests/series needs GANETI_TREE, a folder with an importable"
+              " ganeti", 1)
+
+sys.path.insert(0, ROOT)
+sys.path.insert(0, TREE)
+sys.path.insert(0, HERE)
+
+
+def _own_network():
+  """Put this process, and all QEMUs it will start, into a network of its own.
+
+  """
+  libc = ctypes.CDLL(None, use_errno=True)
+  if libc.unshare(_CLONE_NEWNET):
+    pytest.exit("tests/series need to be root, for a network namespace: %s" %
+                os.strerror(ctypes.get_errno()), 1)
+  subprocess.check_call(["ip", "link", "set", "lo", "up"])
+
+
+_own_network()
+
+
+def pytest_report_header(config): # pylint: disable=W0613
+  from ganeti import constants
+  import world
+  return ["ganeti: %s from %s" % (constants.RELEASE_VERSION, TREE),
+          "plugin: %s" % (world.unknown() or "knows this Ganeti")]
+
+
+@pytest.fixture(params=["stock", "plugin"], scope="module")
+def which(request):
+  """Say whose hypervisor it is."""
+  import world
+  if request.param == "plugin" and world.unknown():
+    pytest.skip("the plugin does not know this Ganeti: %s" % world.unknown())
+  return request.param
+
+
+@pytest.fixture
+def node(which, tmpdir):
+  """Provide a node that stops its instances afterwards."""
+  import world
+  made = world.Node(which, str(tmpdir))
+  try:
+    yield made
+  finally:
+    made.stop()
+
+
+@pytest.fixture(scope="session")
+def guest(tmpdir_factory):
+  """Build the lab's guest; gives the folder with its kernel."""
+  folder = str(tmpdir_factory.mktemp("guest"))
+  subprocess.check_call([os.path.join(ROOT, "lab", "guest"), folder])
+  return folder
+
+
+@pytest.fixture(scope="module")
+def booted(which, guest, tmpdir_factory):
+  """Provide a node with an instance whose guest is up."""
+  import world
+  made = world.Node(which, str(tmpdir_factory.mktemp(which)))
+  try:
+    made.start(kernel_path=os.path.join(guest, "vmlinuz"),
+               initrd_path=os.path.join(guest, "initrd.gz"),
+               kernel_args="quiet")
+    made.wait_for_guest()
+    yield made
+  finally:
+    made.stop()

@@ -1,0 +1,277 @@
+"""A node: a hypervisor of the tree with its files in a folder of its own.
+
+Replaced is the script that connects a tap (there is no bridge). And what QEMU
+of today takes amiss in the oldest series is made good, see L{mend}.
+
+"""
+
+import copy
+import fcntl
+import json
+import os
+import re
+import signal
+import socket
+import sys
+import termios
+import time
+
+from ganeti import constants
+from ganeti import objects
+from ganeti.hypervisor import hv_kvm
+
+from ganeti_kvm_pci import series
+from ganeti_kvm_pci.errors import GanetiError
+
+import oldqemu
+
+NAME = "vm1.example.com"
+UUID = "%08x-1111-2222-3333-%012x"
+QEMU = os.environ.get("QEMU", "qemu-system-x86_64")
+
+DISK = constants.HOTPLUG_TARGET_DISK
+NIC = constants.HOTPLUG_TARGET_NIC
+
+
+def unknown():
+  """Return why the plugin does not fit this Ganeti, or None."""
+  try:
+    series.check(constants, hv_kvm)
+  except GanetiError as err:
+    return str(err)
+  return None
+
+
+def hypervisor_class(which):
+  """Return stock's class or the plugin's."""
+  if which == "stock":
+    return hv_kvm.KVMHypervisor
+  from ganeti_kvm_pci import hypervisor
+  return hypervisor.KVMHypervisor
+
+
+class Socket(object):
+  """A QMP connection, or a serial line, of the tests' own."""
+
+  def __init__(self, path, timeout=30):
+    self.sock = socket.socket(socket.AF_UNIX)
+    self.sock.settimeout(timeout)
+    self.sock.connect(path)
+    self.text = ""
+
+  def line(self):
+    """Read one line."""
+    while "\n" not in self.text:
+      data = self.sock.recv(65536)
+      assert data, "the connection was closed"
+      self.text += data.decode("utf-8", "replace")
+    line, _, self.text = self.text.partition("\n")
+    return line
+
+  def execute(self, command):
+    """Run a QMP command without arguments."""
+    self.sock.sendall(json.dumps({"execute": command}).encode("ascii"))
+    while True:
+      answer = json.loads(self.line())
+      assert "error" not in answer, answer
+      if "return" in answer:
+        return answer["return"]
+
+
+def _blockdev_add(plain):
+  """Make C{Execute} do what C{blockdev-add} of 2.15 asks for.
+
+  QEMU had it experimental then; C{drive_del}, which 2.15 removes the drive
+  with, takes what HMP's C{drive_add} made. 2.16 does the same itself.
+
+  """
+  def Execute(self, command, arguments=None):
+    if command == "blockdev-add" and "options" in (arguments or {}):
+      options = arguments["options"]
+      command = "human-monitor-command"
+      arguments = {"command-line": "drive_add dummy file=%s,if=none,id=%s,"
+                   "format=raw" % (options["file"]["filename"], options["id"])}
+    return plain(self, command, arguments)
+  return Execute
+
+
+def _pass_tap_fd(plain):
+  """Make C{sendfds} return only once QEMU has read.
+
+  Up to 2.12 Ganeti sends C{getfd} and hangs up; QEMU 7.2 forgets what it has
+  not read by then, which is most of the time.
+
+  """
+  def sendfds(sock, *args, **kwargs):
+    result = plain(sock, *args, **kwargs)
+    left = b"sent"
+    while left.strip(b"\0"):
+      time.sleep(0.01)
+      left = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0" * 4)
+    return result
+  return sendfds
+
+
+def mend():
+  """Make series up to 2.15 get along with QEMU of today."""
+  if DISK != "hotdisk":
+    return
+  hv_kvm.QmpConnection.Execute = _blockdev_add(hv_kvm.QmpConnection.Execute)
+  if getattr(hv_kvm, "fdsend", None):
+    hv_kvm.fdsend.sendfds = _pass_tap_fd(hv_kvm.fdsend.sendfds)
+
+
+mend()
+
+
+class Node(object):
+  """One node with at most one instance.
+
+  @ivar hyper: the hypervisor object
+  @ivar instance: the instance, once it was started
+
+  """
+  def __init__(self, which, folder):
+    self.folder = folder
+    self.instance = None
+    self.qemu = os.path.join(folder, "qemu")
+    oldqemu.install(self.qemu, sys.executable, folder, QEMU)
+    self.hyper = self._contained(hypervisor_class(which))()
+
+  def _contained(self, cls):
+    """Give a class folders of its own."""
+    folders = dict((name, os.path.join(self.folder, name.strip("_").lower()))
+                   for name in ("_CONF_DIR", "_CTRL_DIR", "_PIDS_DIR",
+                                "_NICS_DIR", "_UIDS_DIR", "_CHROOT_DIR",
+                                "_CHROOT_QUARANTINE_DIR", "_KEYMAP_DIR"))
+    attributes = dict(folders, _DIRS=sorted(folders.values()),
+                      _ConfigureNIC=staticmethod(lambda *_, **__: None))
+    return type("Contained", (cls, ), attributes)
+
+  def image(self, number):
+    """Make a disk image; return its path."""
+    path = os.path.join(self.folder, "disk%d" % number)
+    with open(path, "wb") as stream:
+      stream.truncate(1 << 20)
+    return path
+
+  def start(self, disks=2, nics=2, paused=False, **hvparams):
+    """Start the instance.
+
+    @param paused: leave the guest alone
+    @param hvparams: what differs from Ganeti's defaults
+
+    """
+    parameters = copy.deepcopy(constants.HVC_DEFAULTS[constants.HT_KVM])
+    # pinning wants a module that old series alone use
+    parameters.update(kvm_path=self.qemu, kernel_path="", cpu_mask="",
+                      vnc_bind_address="")
+    parameters.update(hvparams)
+    self.instance = objects.Instance(
+      name=NAME, uuid=UUID % (1, 1), hypervisor=constants.HT_KVM,
+      hvparams=parameters, nics=[nic(n) for n in range(nics)],
+      disk_template="file", network_port=11000, os="none", osparams={},
+      beparams={"maxmem": 128, "minmem": 128, "vcpus": 1,
+                "always_failover": False})
+    self.hyper.StartInstance(
+      self.instance, [(disk(n), self.image(n), None) for n in range(disks)],
+      paused)
+
+  def hot_add(self, kind, number, seq):
+    if kind == NIC:
+      self.hyper.HotAddDevice(self.instance, NIC, nic(number), None, seq)
+    else:
+      # 2.10.5 and before take the link alone
+      extra = self.image(number)
+      if not _takes_the_link_alone():
+        extra = (extra, None)
+      self.hyper.HotAddDevice(self.instance, DISK, disk(number), extra, seq)
+
+  def hot_del(self, kind, number, seq):
+    device = nic(number) if kind == NIC else disk(number)
+    self.hyper.HotDelDevice(self.instance, kind, device, None, seq)
+
+  def watch(self):
+    """Connect to QEMU beside Ganeti."""
+    qmp = Socket(oldqemu.watch_socket(self.folder, NAME))
+    assert "QMP" in qmp.line()
+    qmp.execute("qmp_capabilities")
+    return qmp
+
+  def live(self):
+    """Ask QEMU: dict, slot to id, empty where it has none."""
+    (bus, ) = [b for b in self.watch().execute("query-pci") if b["bus"] == 0]
+    return dict((d["slot"], d["qdev_id"]) for d in bus["devices"]
+                if d["function"] == 0)
+
+  def record(self):
+    """Read the runtime file.
+
+    @rtype: dict
+    @return: kind to a list of (first group of the UUID, slot)
+
+    """
+    with open(self.hyper._InstanceKVMRuntime(NAME)) as stream:
+      _, nics, _, disks = json.load(stream)
+    return {DISK: [_place(entry[0]) for entry in disks],
+            NIC: [_place(entry) for entry in nics]}
+
+  def places(self):
+    """Return the recorded slots of disks and NICs, which QEMU agrees with.
+
+    """
+    record = self.record()
+    live = self.live()
+    for kind, prefix in ((DISK, "disk"), (NIC, "nic")):
+      known = dict((slot, uuid) for uuid, slot in record[kind]
+                   if slot is not None)
+      seen = dict((slot, name) for slot, name in live.items()
+                  if re.match("(hot)?%s-" % prefix, name))
+      assert sorted(known) == sorted(seen), (record, live)
+      for slot, uuid in known.items():
+        assert "-%s-" % uuid in seen[slot], (record, live)
+    return ([slot for _, slot in record[DISK]],
+            [slot for _, slot in record[NIC]])
+
+  def wait_for_guest(self, timeout=120):
+    serial = Socket(self.hyper._InstanceSerial(NAME), timeout)
+    deadline = time.time() + timeout
+    while not serial.line().startswith("REPORT"):
+      assert time.time() < deadline, "the guest does not boot"
+
+  def stop(self):
+    """End what runs, by its id."""
+    pids = self.hyper._PIDS_DIR
+    for name in os.listdir(pids) if os.path.isdir(pids) else []:
+      with open(os.path.join(pids, name)) as stream:
+        pid = int(stream.read())
+      try:
+        os.kill(pid, signal.SIGKILL)
+      except OSError:
+        continue
+      while os.path.exists("/proc/%d" % pid):
+        time.sleep(0.01)
+
+
+def _takes_the_link_alone():
+  entries = getattr(hv_kvm, "_RUNTIME_ENTRY", {})
+  return DISK in entries and entries[DISK]("d", "link") == ("d", "link", None)
+
+
+def _place(device):
+  hvinfo = device.get("hvinfo") or {}
+  slot = device.get("pci")
+  if hvinfo.get("bus") == "pci.0":
+    slot = int(hvinfo["addr"], 16)
+  return (device["uuid"].partition("-")[0], slot)
+
+
+def nic(number):
+  return objects.NIC(uuid=UUID % (0xa0 + number, number), network=None,
+                     mac="aa:00:00:00:00:%02x" % number,
+                     nicparams={"mode": "bridged", "link": "br0"})
+
+
+def disk(number):
+  return objects.Disk(uuid=UUID % (0xd0 + number, number), mode="rw",
+                      dev_type="file", params={}, size=1)
