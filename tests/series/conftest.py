@@ -53,6 +53,12 @@ def pytest_report_header(config): # pylint: disable=W0613
           "plugin: %s" % (world.unknown() or "knows this Ganeti")]
 
 
+def pytest_terminal_summary(terminalreporter):
+  import mending
+  for line in sorted(mending.MENDED):
+    terminalreporter.write_line("mended: %s" % line)
+
+
 @pytest.fixture(params=["stock", "plugin"], scope="module")
 def which(request):
   """Say whose hypervisor it is."""

@@ -75,3 +75,6 @@ def test_hot_add_again(booted, which, kind):
   before = of(booted, kind)
   booted.hot_add(kind, 3, 1)
   assert of(booted, kind)[:-1] == before
+  # each NIC has a tap of its own
+  taps = booted.taps()
+  assert len(taps) == len(set(taps)) == len(of(booted, NIC))

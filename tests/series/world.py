@@ -1,19 +1,17 @@
 """A node: a hypervisor of the tree with its files in a folder of its own.
 
 Replaced is the script that connects a tap (there is no bridge). And what QEMU
-of today takes amiss in the oldest series is made good, see L{mend}.
+of today takes amiss in the older series is made good, see L{mending}.
 
 """
 
 import copy
-import fcntl
 import json
 import os
 import re
 import signal
 import socket
 import sys
-import termios
 import time
 
 from ganeti import constants
@@ -23,6 +21,7 @@ from ganeti.hypervisor import hv_kvm
 from ganeti_kvm_pci import series
 from ganeti_kvm_pci.errors import GanetiError
 
+import mending
 import oldqemu
 
 NAME = "vm1.example.com"
@@ -68,60 +67,18 @@ class Socket(object):
     line, _, self.text = self.text.partition("\n")
     return line
 
-  def execute(self, command):
-    """Run a QMP command without arguments."""
-    self.sock.sendall(json.dumps({"execute": command}).encode("ascii"))
+  def execute(self, command, **arguments):
+    """Run a QMP command."""
+    self.sock.sendall(json.dumps({
+      "execute": command,
+      "arguments": dict((name.replace("_", "-"), value)
+                        for name, value in arguments.items()),
+      }).encode("ascii"))
     while True:
       answer = json.loads(self.line())
       assert "error" not in answer, answer
       if "return" in answer:
         return answer["return"]
-
-
-def _blockdev_add(plain):
-  """Make C{Execute} do what C{blockdev-add} of 2.15 asks for.
-
-  QEMU had it experimental then; C{drive_del}, which 2.15 removes the drive
-  with, takes what HMP's C{drive_add} made. 2.16 does the same itself.
-
-  """
-  def Execute(self, command, arguments=None):
-    if command == "blockdev-add" and "options" in (arguments or {}):
-      options = arguments["options"]
-      command = "human-monitor-command"
-      arguments = {"command-line": "drive_add dummy file=%s,if=none,id=%s,"
-                   "format=raw" % (options["file"]["filename"], options["id"])}
-    return plain(self, command, arguments)
-  return Execute
-
-
-def _pass_tap_fd(plain):
-  """Make C{sendfds} return only once QEMU has read.
-
-  Up to 2.12 Ganeti sends C{getfd} and hangs up; QEMU 7.2 forgets what it has
-  not read by then, which is most of the time.
-
-  """
-  def sendfds(sock, *args, **kwargs):
-    result = plain(sock, *args, **kwargs)
-    left = b"sent"
-    while left.strip(b"\0"):
-      time.sleep(0.01)
-      left = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0" * 4)
-    return result
-  return sendfds
-
-
-def mend():
-  """Make series up to 2.15 get along with QEMU of today."""
-  if DISK != "hotdisk":
-    return
-  hv_kvm.QmpConnection.Execute = _blockdev_add(hv_kvm.QmpConnection.Execute)
-  if getattr(hv_kvm, "fdsend", None):
-    hv_kvm.fdsend.sendfds = _pass_tap_fd(hv_kvm.fdsend.sendfds)
-
-
-mend()
 
 
 class Node(object):
@@ -146,6 +103,10 @@ class Node(object):
                                 "_CHROOT_QUARANTINE_DIR", "_KEYMAP_DIR"))
     attributes = dict(folders, _DIRS=sorted(folders.values()),
                       _ConfigureNIC=staticmethod(lambda *_, **__: None))
+    if hasattr(cls, "_CallMonitorCommand"):
+      attributes["_CallMonitorCommand"] = mending.commands(cls)
+    # QEMU does not start if it cannot open its log
+    hv_kvm.pathutils.LOG_KVM_DIR = self.folder
     return type("Contained", (cls, ), attributes)
 
   def image(self, number):
@@ -163,6 +124,8 @@ class Node(object):
 
     """
     parameters = copy.deepcopy(constants.HVC_DEFAULTS[constants.HT_KVM])
+    # on by default since 3.1, and a matter of the host's kernel
+    parameters["vhost_net"] = False
     # pinning wants a module that old series alone use
     parameters.update(kvm_path=self.qemu, kernel_path="", cpu_mask="",
                       vnc_bind_address="")
@@ -203,6 +166,12 @@ class Node(object):
     (bus, ) = [b for b in self.watch().execute("query-pci") if b["bus"] == 0]
     return dict((d["slot"], d["qdev_id"]) for d in bus["devices"]
                 if d["function"] == 0)
+
+  def taps(self):
+    """Return the descriptors of QEMU's taps."""
+    text = self.watch().execute("human-monitor-command",
+                                command_line="info network")
+    return re.findall(r"\btype=tap,.*?\bfd=(\d+)", text)
 
   def record(self):
     """Read the runtime file.
