@@ -20,9 +20,9 @@ MENDED = set()
 
 def mended(command):
   """Change an HMP command that QEMU of today, or any, takes amiss."""
-  if command.startswith("drive_add ") and "/dev/fdset/" in command:
-    # The descriptor that was passed is for writing. QEMU opens drives for
-    # reading first since 3.1; Ganeti passes two since 3.0.
+  if re.match("drive_add (?!.*,auto-read-only=).*/dev/fdset/", command):
+    # The descriptor that was passed is for writing, and QEMU since 4.0 opens
+    # a drive for reading first. Ganeti 3.0 forbids it that.
     MENDED.add("drive_add of a descriptor for writing: auto-read-only=off")
     return command + ",auto-read-only=off"
   tap = re.match(r"netdev_add tap,id=([^,]+),fd=\d+($|,.*)", command)

@@ -12,10 +12,13 @@ from ganeti import constants
 from ganeti import errors
 
 RNG = "-device virtio-rng-pci"
+#: Since 2.16 there are types for each SCSI device, beside the old one
+DISK_TYPES = ["paravirtual", "scsi"] + (
+  ["scsi-hd"] if hasattr(constants, "HT_DISK_SCSI_HD") else [])
 COMBINATIONS = list(itertools.product(["", "hda"], ["", "127.0.0.1"],
-                                      ["paravirtual", "scsi"], ["", RNG]))
+                                      DISK_TYPES, ["", RNG]))
 NAMES = ["-".join(["sound"] * bool(sound) + ["spice"] * bool(spice) +
-                  ["scsi"] * (disk_type == "scsi") + ["rng"] * bool(extra))
+                  [disk_type] * (disk_type != "paravirtual") + ["rng"] * bool(extra))
          or "plain" for sound, spice, disk_type, extra in COMBINATIONS]
 
 #: Whether stock reserves 12 slots for QEMU, enough for any of these
@@ -57,7 +60,7 @@ def test_start(node, which, combination):
   live = node.live()
   # host bridge, PIIX3, VGA, balloon, and two NICs
   expected = 6 + bool(sound) + bool(spice) + bool(extra)
-  expected += 1 if disk_type == "scsi" else 2
+  expected += 2 if disk_type == "paravirtual" else 1
   assert len(live) == expected, live
   if disk_type == "paravirtual":
     node.places()
