@@ -8,6 +8,7 @@ Nothing here knows what any driver is; an option is judged by its own keys.
 
 import collections
 import json
+import shlex
 
 from . import address
 from .errors import AddressError
@@ -51,7 +52,7 @@ def split_option(text):
   return pairs
 
 
-def _join(pairs):
+def join_option(pairs):
   """Put an option's argument together; the reverse of L{split_option}."""
   return ",".join(k.replace(",", ",,") if v is None else
                   "%s=%s" % (k, v.replace(",", ",,")) for k, v in pairs)
@@ -90,6 +91,12 @@ def _place(keys):
     return None
 
 
+def _driver(flag, keys):
+  driver = _word(keys, "driver") or ""
+  # the only kind of balloon there is
+  return "virtio-balloon" if flag == "-balloon" else driver
+
+
 def devices(command):
   """List the C{-device} and C{-balloon} options of a command.
 
@@ -108,7 +115,7 @@ def devices(command):
       # the first word is the driver, unless spelt out
       keys.setdefault("driver", pairs[0][0])
     found.append(DeviceOption(
-      position=position, driver=_word(keys, "driver") or "",
+      position=position, driver=_driver(command[position - 1], keys),
       id=_word(keys, "id"), place=_place(keys),
       backend=_word(keys, "drive") or _word(keys, "netdev"), is_json=is_json))
   return sorted(found, key=lambda option: option.is_json)
@@ -144,7 +151,7 @@ def with_place(command, position, slot, function=0):
   if keys is None:
     pairs = [(k, v) for k, v in split_option(text) if k not in ("bus", "addr")]
     pairs += [("bus", address.BUS), ("addr", addr)]
-    text = _join(pairs)
+    text = join_option(pairs)
   else:
     keys.update({"bus": address.BUS, "addr": addr})
     # QEMU reads the JSON as one argument; blanks would be split by stock's
@@ -153,23 +160,56 @@ def with_place(command, position, slot, function=0):
   return command[:position] + [text] + command[position + 1:]
 
 
-def without_places(command, ids):
-  """Leave the addresses of some devices to QEMU.
+def words_of(kvm_extra):
+  """Split C{kvm_extra} as Ganeti does.
+
+  At each blank up to 3.1, like a shell's words on the master branch; what
+  either makes of it is the user's own.
+
+  @type kvm_extra: string or None
+  @rtype: set of strings
+
+  """
+  found = set((kvm_extra or "").split(" "))
+  try:
+    found.update(shlex.split(kvm_extra or ""))
+  except ValueError: # a quotation without end, which up to 3.1 is none
+    pass
+  return found
+
+
+def without_places(command, kvm_extra):
+  """Leave the addresses of QEMU's devices to QEMU.
+
+  Ganeti 2.10.2 to 2.16 gave some to balloon, SPICE's controller and the guest
+  agent's (commits 3a72e34a0, 5e6d16abe); L{pinning} records where a device
+  happened to stand. Those that the user chose are kept.
 
   @type command: list of strings
-  @type ids: collection of strings
-  @param ids: the devices
-  @rtype: list of strings
-  @return: a new command
+  @type kvm_extra: string or None
+  @param kvm_extra: the parameter with which the command was made
+  @rtype: tuple (list of strings, list of L{DeviceOption})
+  @return: a new command; the options that had a place and now have none
 
   """
   command = list(command)
+  extra = words_of(kvm_extra)
+  freed = []
   for option in devices(command):
-    if option.id in ids and option.place and not option.is_json:
-      command[option.position] = _join(
-        pair for pair in split_option(command[option.position])
-        if pair[0] not in ("bus", "addr"))
-  return command
+    text = command[option.position]
+    if not option.place or text in extra:
+      continue
+    if option.is_json:
+      keys = json.loads(text)
+      for name in ("bus", "addr"):
+        keys.pop(name, None)
+      command[option.position] = json.dumps(keys, separators=(",", ":"),
+                                            sort_keys=True)
+    else:
+      command[option.position] = join_option(
+        pair for pair in split_option(text) if pair[0] not in ("bus", "addr"))
+    freed.append(option)
+  return (command, freed)
 
 
 def addressed_first(command, recorded):

@@ -16,14 +16,17 @@ from ganeti.hypervisor import hv_kvm
 
 from . import command
 from . import connection
+from . import layout
 from . import live
 from . import monitor
+from . import normal
 from . import partition
 from . import pinning
 from . import placement
 from . import qemulog
 from . import record
 from . import refusal
+from . import runtime as runtime_
 from . import series
 from .errors import KvmPciError
 
@@ -36,6 +39,8 @@ _ON_PCI = {
   partition.DISK: partition.has_pci_disks,
   partition.NIC: partition.has_pci_nics,
   }
+
+_SERIES = series.version(constants)[1]
 
 #: How long a device may take to come or go, in seconds (stock, 2.13 and later:
 #: five looks, a second apart).
@@ -65,6 +70,9 @@ class KVMHypervisor(series.kind(hv_kvm.KVMHypervisor), hv_kvm.KVMHypervisor):
   # its recorded command has; None where pci.0 is not the machine's own bus
   _starting = None
 
+  # The instance that is being rebooted, until its record has been read
+  _rebooting = None
+
   def _Monitor(self, instance_name):
     """Connect to an instance's QEMU, see L{connection.connect}.
 
@@ -83,6 +91,47 @@ class KVMHypervisor(series.kind(hv_kvm.KVMHypervisor), hv_kvm.KVMHypervisor):
 
     """
     return record.parse(self._ReadKVMRuntime(instance.name), "runtime file")
+
+  def _LoadKVMRuntime(self, instance, serialized_runtime=None):
+    """Load a record that any series wrote, in the form of this one.
+
+    """
+    text = serialized_runtime or self._ReadKVMRuntime(instance.name)
+    with _Explained(instance.name):
+      loaded = runtime_.parse(text, "runtime file")
+      changes = normal.normalise(loaded, _SERIES)
+      if self._rebooting is instance:
+        self._rebooting = None
+        changes += self._LayOut(instance, loaded)
+      if changes:
+        text = loaded.dump()
+    return super(KVMHypervisor, self)._LoadKVMRuntime(
+      instance, serialized_runtime=text)
+
+  @staticmethod
+  def _LayOut(instance, loaded):
+    """Place the devices of a record that is about to boot.
+
+    """
+    moves = layout.lay_out(
+      loaded, _SERIES, instance.hvparams.get("kvm_pci_reservations"))
+    for move in moves:
+      logging.info("Instance %s: %s moves from slot %s to slot %s",
+                   instance.name, move.id or move.device_class, move.old,
+                   move.new)
+    return moves
+
+  def RebootInstance(self, instance):
+    """Reboot an instance: QEMU starts anew, on the partition's layout.
+
+    """
+    # Stock loads the record first, while the guest still runs; a bus that is
+    # too full shows before anything is stopped
+    self._rebooting = instance
+    try:
+      return super(KVMHypervisor, self).RebootInstance(instance)
+    finally:
+      self._rebooting = None
 
   def _GenerateKVMRuntime(self, instance, block_devices, startup_paused,
                           kvmhelp):
@@ -104,7 +153,7 @@ class KVMHypervisor(series.kind(hv_kvm.KVMHypervisor), hv_kvm.KVMHypervisor):
 
     """
     kvm_cmd, nics, hvparams, disks = runtime
-    kvm_cmd[:] = self._Undo(kvm_cmd)
+    kvm_cmd[:] = command.without_places(kvm_cmd, hvparams.get("kvm_extra"))[0]
     taken = dict((o.place[0], "%s by kvm_extra" % (o.id or o.driver))
                  for o in command.devices(kvm_cmd) if o.place)
     devices = {

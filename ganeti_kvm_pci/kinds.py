@@ -7,7 +7,6 @@ imported Ganeti calls for. Each answers the same questions:
   - C{_GIVES_SLOTS_TO_ALL}: whether a hot-added device goes to pci.0 whatever
     the instance's disk_type
   - C{_Offering}: a context in which stock's hot-add takes the chosen slot
-  - C{_Undo}: takes out of a new command what stock assigned to QEMU's devices
 
 and lends stock's own allocation at a start, which runs before ours and is
 thrown away, so many slots that it cannot run out first.
@@ -20,7 +19,6 @@ thrown away, so many slots that it cannot run out first.
 import contextlib
 
 from . import address
-from . import command
 from . import partition
 
 #: 16 disks and 8 NICs beside any kvm_pci_reservations.
@@ -61,10 +59,6 @@ class HvinfoKind(object):
       yield
     finally:
       self._slot_to_give = None
-
-  @staticmethod
-  def _Undo(kvm_cmd):
-    return kvm_cmd
 
   def _GetBusSlots(self, hvp=None, runtime=None):
     """Decide what stock's allocation finds free.
@@ -107,8 +101,7 @@ class BusManagerKind(HvinfoKind):
 class PciKind(object):
   """The place is C{device.pci}, an int.
 
-  Ganeti 2.10 to 2.15. From 2.10.2 on (commits 3a72e34a0, 5e6d16abe) stock
-  addresses the balloon and SPICE's controller as well; that is QEMU's affair.
+  Ganeti 2.10 to 2.15.
 
   """
   # Its hotplug adds virtio devices whatever the parameters say
@@ -131,10 +124,6 @@ class PciKind(object):
   def _Offering(device, slot):
     device.pci = slot
     yield
-
-  @staticmethod
-  def _Undo(kvm_cmd):
-    return command.without_places(kvm_cmd, ("balloon", "spice"))
 
   @property
   def _DEFAULT_PCI_RESERVATIONS(self):

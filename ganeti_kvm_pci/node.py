@@ -1,28 +1,26 @@
 """What the plugin needs to know of the node it is on.
 
-Where Ganeti is, which Python runs it, and where the instances' runtime files
-are. All of it is found by looking, so that packages and source installations
-of any series are served alike.
+Where Ganeti is, and which Python runs it. All of it is found by looking, so
+that packages and source installations of any series are served alike.
 
 """
 
-import errno
-import io
 import os
 import subprocess
 import sys
 
+from . import series as series_
+from .errors import GanetiError
 from .errors import NodeError
-from .errors import RecordError
 
 _DAEMON = "ganeti-noded"
 _DAEMON_DIRS = ["/usr/sbin", "/usr/local/sbin"]
 
-#: Where runtime files lie unless Ganeti was configured otherwise.
-RUN_DIR = "/var/run/ganeti"
-
 #: Set in the environment of a command that has changed its Python already.
 REEXEC = "GANETI_KVM_PCI_REEXEC"
+
+#: Taken where no Ganeti is installed: 2.16 and later read this one's records.
+_ANY_SERIES = (3, 0)
 
 # The folder must be in place before anything else is imported: what Python has
 # there is the current folder, and this may run as root anywhere
@@ -31,11 +29,6 @@ _MAIN = ("import sys; sys.path[0] = %r; from ganeti_kvm_pci.cli import main;"
 _SITE = ("import sys; sys.path.pop(0); import site, sysconfig;"
          " print((getattr(site, 'getsitepackages',"
          " lambda: [sysconfig.get_paths()['purelib']])())[0])")
-
-_SUFFIX = ".runtime"
-
-#: In bytes; genuine files with 16 disks and 8 NICs stay below 20 kB.
-_MAX_RUNTIME = 16 << 20
 
 
 def daemon_script():
@@ -161,78 +154,36 @@ def site_dir():
   return output.decode("utf-8").strip()
 
 
-def read_runtime(path):
-  """Read a runtime file.
+def series():
+  """Tell the series of this node's Ganeti.
 
-  @rtype: string
-  @raise RecordError: if it cannot be read as text of a sane size
-
-  """
-  try:
-    # a pipe or a device would never end
-    if not os.path.isfile(path):
-      raise RecordError(path, "no such file" if not os.path.exists(path)
-                        else "not a regular file")
-    if os.path.getsize(path) > _MAX_RUNTIME:
-      raise RecordError(path, "larger than %d MB, that is no runtime file" %
-                        (_MAX_RUNTIME >> 20))
-    with io.open(path, encoding="utf-8") as stream:
-      return stream.read()
-  except EnvironmentError as err:
-    raise RecordError(path, "cannot be read: %s" % err.strerror)
-  except UnicodeDecodeError as err:
-    raise RecordError(path, "not a runtime file, UTF-8 expected: %s" % err)
-
-
-def find_runtime(name):
-  """Find the runtime file of an instance.
-
-  @type name: string
-  @param name: full name, or as much of its first labels as is unambiguous
-  @rtype: string
-  @raise NodeError: if there is none on this node, or several
-
-  """
-  folder = control_dir("conf")
-  if os.path.exists(os.path.join(folder, name + _SUFFIX)):
-    return os.path.join(folder, name + _SUFFIX)
-  found = [path for path in all_runtimes()
-           if os.path.basename(path).startswith(name + ".")]
-  if len(found) == 1:
-    return found[0]
-  if found:
-    raise NodeError("%s may mean %s" % (name, " or ".join(
-      os.path.basename(path)[:-len(_SUFFIX)] for path in found)))
-  raise NodeError("no runtime file of an instance %s in %s: is it running on"
-                  " this node?" % (name, folder))
-
-
-def all_runtimes():
-  """List the runtime files of this node.
-
-  @rtype: list of strings
-
-  """
-  folder = control_dir("conf")
-  try:
-    names = os.listdir(folder)
-  except EnvironmentError as err:
-    if err.errno == errno.ENOENT: # no instance was ever started here
-      return []
-    raise NodeError("cannot list runtime files: %s" % err)
-  return [os.path.join(folder, name) for name in sorted(names)
-          if name.endswith(_SUFFIX)]
-
-
-def control_dir(kind):
-  """Return a folder of the KVM instances' files.
-
-  @param kind: C{"conf"} (runtime files) or C{"ctrl"} (sockets)
+  @rtype: tuple of two ints
+  @return: where no Ganeti is installed, the latest of those that read each
+      other's records
+  @raise GanetiError: if it is none that the plugin knows
 
   """
   try:
-    from ganeti import pathutils
-    run_dir = pathutils.RUN_DIR
+    from ganeti import constants
   except ImportError:
-    run_dir = RUN_DIR
-  return os.path.join(run_dir, "kvm-hypervisor", kind)
+    return _ANY_SERIES
+  release, found = series_.version(constants)
+  if found not in series_.KNOWN:
+    raise GanetiError("Ganeti %s is of no series that is known here" % release)
+  return found
+
+
+def cluster_reservations():
+  """Tell the cluster's C{kvm_pci_reservations}.
+
+  @rtype: int or None
+  @return: None where it has none, or this is no node of a cluster
+
+  """
+  try:
+    from ganeti import ssconf
+    found = ssconf.SimpleStore().GetHvparamsForHypervisor("kvm")
+    return int(found["kvm_pci_reservations"])
+  except Exception: # pylint: disable=broad-except
+    # whatever the reason: it is a courtesy, and says so where it matters
+    return None

@@ -1,25 +1,15 @@
-"""The runtime file of an instance as data.
+"""The devices that a runtime file speaks of.
 
-Ganeti writes, when it starts an instance, what QEMU was given, so that the
-same machine can be built on another node: JSON, a list of
-
-  1. the command: list of strings, without disks and NICs
-  2. the NICs: list of dicts
-  3. the hypervisor parameters: dict
-  4. the disks: list of [dict, link, uri]; absent before Ganeti 2.10, where the
-     disks stood in the command
-
-A device's place is C{hvinfo} (2.16 and later: C{driver, id, bus, addr}) or
-C{pci} (2.10 to 2.15: an int). Reading here changes nothing and needs no Ganeti.
+Reading here changes nothing and needs no Ganeti.
 
 """
 
 import collections
-import json
 
 from . import address
 from . import command as command_
-from .errors import AddressError
+from . import drives
+from . import runtime as runtime_
 from .errors import RecordError
 from .errors import ReservationsError
 from .partition import DISK
@@ -43,51 +33,60 @@ _VIRTIO = {DISK: "virtio-blk-pci", NIC: "virtio-net-pci"}
 _TYPE_PARAMETER = {DISK: "disk_type", NIC: "nic_type"}
 
 
-def _text(keys, name):
-  """Return a key's value, which must be a text or missing.
+def driver(device_class, hvparams):
+  """Name the driver of an instance's disks or NICs.
 
-  @raise ValueError: if it is anything else
+  @param device_class: L{DISK} or L{NIC}
+  @rtype: string or None
 
   """
-  value = keys.get(name)
-  if value is None or hasattr(value, "split"):
-    return value
-  raise ValueError("%s is no text" % name)
-
-
-def _driver(device_class, hvparams):
-  hv_type = _text(hvparams, _TYPE_PARAMETER[device_class])
+  hv_type = hvparams.get(_TYPE_PARAMETER[device_class])
   return _VIRTIO[device_class] if hv_type == "paravirtual" else hv_type
 
 
 def _device(device_class, index, entry, hvparams):
   """Read one disk or NIC of the record.
 
-  @raise AddressError: if its slot is none
-  @raise ValueError: if the entry has another shape
-
   """
-  if not isinstance(entry, dict):
-    raise ValueError("a dict expected")
   hvinfo = entry.get("hvinfo")
-  if hvinfo is not None and not isinstance(hvinfo, dict):
-    raise ValueError("hvinfo is no dict")
   if hvinfo:
     slot = None
     # stock writes a slot also for IDE disks and ISA NICs, which use none
     if hvinfo.get("bus") == address.BUS and _ON_PCI[device_class](hvparams):
-      slot = address.parse(hvinfo.get("addr"))[0]
-    return Device(slot, device_class, index, _text(hvinfo, "id"),
-                  _text(hvinfo, "driver"))
+      slot = address.parse(hvinfo["addr"])[0]
+    return Device(slot, device_class, index, hvinfo.get("id"),
+                  hvinfo.get("driver"))
   slot = entry.get("pci")
   device_id = None
   if slot is not None:
-    address.check_slot(slot)
-    # the id that 2.10 to 2.15 make of uuid and slot
-    device_id = "hot%s-%s-pci-%d" % (
-      device_class, (_text(entry, "uuid") or "").split("-")[0], slot)
+    device_id = old_id(device_class, entry, slot)
+    if not _ON_PCI[device_class](hvparams):
+      slot = None
   return Device(slot, device_class, index, device_id,
-                _driver(device_class, hvparams))
+                driver(device_class, hvparams))
+
+
+def old_id(device_class, entry, slot):
+  """Name a device as Ganeti 2.10 to 2.15 does, by uuid and slot.
+
+  @type entry: dict
+  @param entry: a disk or NIC
+  @rtype: string
+
+  """
+  return "hot%s-%s-pci-%d" % (
+    device_class, (entry.get("uuid") or "").split("-")[0], slot)
+
+
+def new_id(device_class, entry):
+  """Name a device as Ganeti 2.16 and later do, by all but the uuid's end.
+
+  @type entry: dict
+  @param entry: a disk or NIC
+  @rtype: string
+
+  """
+  return "%s-%s" % (device_class, entry["uuid"].rsplit("-", 2)[0])
 
 
 class Record(object):
@@ -101,30 +100,36 @@ class Record(object):
       what else of the command names a place on pci.0
 
   """
-  def __init__(self, source, command, nics, hvparams, disks):
-    self.command = command
-    self.hvparams = hvparams
-    self.instance = source
+  def __init__(self, runtime):
+    """Read a runtime.
+
+    @type runtime: L{runtime.Runtime}
+    @raise RecordError: if it gives a slot twice, or divides the bus in no
+        possible way
+
+    """
+    self.command = command = runtime.words
+    self.hvparams = hvparams = runtime.hvparams
+    self.instance = runtime.source
     if "-name" in command[:-1]:
       name = command[command.index("-name") + 1]
       self.instance = command_.split_option(name)[0][0]
     try:
       self.partition = Partition.of(hvparams)
     except ReservationsError as err:
-      raise RecordError(source, str(err))
-    self.devices = []
-    for device_class, entries in ((DISK, disks), (NIC, nics)):
-      for index, entry in enumerate(entries):
-        try:
-          self.devices.append(_device(device_class, index, entry, hvparams))
-        except (AddressError, ValueError) as err:
-          raise RecordError(source, "%s %d: %s" % (device_class, index, err))
+      raise RecordError(runtime.source, str(err))
+    disks = [entry[0] for entry in runtime.disks]
+    self.devices = [
+      _device(device_class, index, entry, hvparams)
+      for device_class, entries in ((DISK, disks), (NIC, runtime.nics))
+      for index, entry in enumerate(entries)]
     own = set(d.id for d in self.devices if d.id)
     for option in command_.devices(command):
       if option.place and option.id not in own:
-        self.devices.append(Device(option.place[0], QEMU, None, option.id,
-                                   option.driver))
-    self._check_slots(source)
+        self.devices.append(Device(
+          option.place[0], DISK if drives.is_disk(option) else QEMU,
+          None, option.id, option.driver))
+    self._check_slots(runtime.source)
 
   def _check_slots(self, source):
     seen = {}
@@ -183,29 +188,4 @@ def parse(text, source):
       or doubly given slot
 
   """
-  try:
-    loaded = json.loads(text)
-  except (ValueError, RuntimeError) as err: # the latter: nested too deeply
-    raise RecordError(source, "not a runtime file, JSON expected: %s" % err)
-  if not isinstance(loaded, list) or len(loaded) < 3:
-    raise RecordError(source, "not a runtime file: a list of command, NICs,"
-                      " parameters and disks expected")
-  command, nics, hvparams = loaded[:3]
-  disks = loaded[3] if len(loaded) > 3 else []
-  for value, kind, what in ((command, list, "the command is no list"),
-                            (nics, list, "the NICs are no list"),
-                            (hvparams, dict, "the parameters are no dict"),
-                            (disks, list, "the disks are no list")):
-    if not isinstance(value, kind):
-      raise RecordError(source, "not a runtime file: %s" % what)
-  for index, word in enumerate(command):
-    # -m is an int: Ganeti stores the memory size as it is
-    if not (hasattr(word, "split") or isinstance(word, int)):
-      raise RecordError(source, "word %d of the command is no text" % index)
-  command = [w if hasattr(w, "split") else str(w) for w in command]
-  entries = []
-  for index, disk in enumerate(disks):
-    if not isinstance(disk, list) or not disk:
-      raise RecordError(source, "disk %d: [dict, link, uri] expected" % index)
-    entries.append(disk[0])
-  return Record(source, command, nics, hvparams, entries)
+  return Record(runtime_.parse(text, source))

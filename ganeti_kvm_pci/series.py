@@ -38,6 +38,7 @@ _METHODS = {
   "_SaveKVMRuntime": ["instance", "kvm_runtime"],
   "HotAddDevice": ["instance", "dev_type", "device", "extra", "seq"],
   "HotModDevice": ["instance", "dev_type", "device", "_", "seq"],
+  "RebootInstance": ["instance"],
   }
 
 _KIND_METHODS = {

@@ -9,6 +9,7 @@ import pytest
 
 from ganeti_kvm_pci import activation
 from ganeti_kvm_pci import cli
+from ganeti_kvm_pci import files
 from ganeti_kvm_pci import node
 from ganeti_kvm_pci.errors import NodeError
 from ganeti_kvm_pci.errors import RecordError
@@ -21,7 +22,7 @@ PLAIN = os.path.join(DATA, "v3.0.2-plain.runtime")
 
 @pytest.fixture
 def conf(tmpdir, monkeypatch):
-  monkeypatch.setattr(node, "control_dir", lambda kind: str(tmpdir))
+  monkeypatch.setattr(files, "control_dir", lambda kind: str(tmpdir))
   return tmpdir
 
 
@@ -52,7 +53,7 @@ def test_instances_are_found_by_name(conf, capsys):
 
 
 def test_a_node_that_never_had_an_instance_has_no_maps(monkeypatch, capsys):
-  monkeypatch.setattr(node, "control_dir", lambda kind: "/nonexistent")
+  monkeypatch.setattr(files, "control_dir", lambda kind: "/nonexistent")
   assert cli.main(["map"]) == 0
   assert cli.main(["map", "--json"]) == 0
   assert capsys.readouterr() == ("[]\n", "")
@@ -76,9 +77,9 @@ def test_what_is_no_readable_text_is_one_clear_error(tmpdir):
   for name, reason in (("big", "larger than"), ("latin", "UTF-8 expected"),
                        ("folder", "not a regular file"),
                        ("pipe", "not a regular file"),
-                       ("link", "no such file"), ("none", "no such file")):
+                       ("link", "a symbolic link"), ("none", "no such file")):
     with pytest.raises(RecordError) as caught:
-      node.read_runtime(str(tmpdir.join(name + ".runtime")))
+      files.read(str(tmpdir.join(name + ".runtime")))
     assert reason in str(caught.value)
 
 

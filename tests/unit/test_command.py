@@ -26,7 +26,7 @@ def test_the_forms_of_a_device_option():
 
 def test_a_balloon_is_a_device():
   option, = command.devices(["q", "-balloon", "virtio,id=balloon,addr=0x3"])
-  assert (option.driver, option.id, option.place) == ("virtio", "balloon",
+  assert (option.driver, option.id, option.place) == ("virtio-balloon", "balloon",
                                                       (3, 0))
 
 
@@ -102,13 +102,18 @@ def test_the_record_keeps_the_order_that_stock_replays():
     "q", "-device", NIC, "-device", "virtio-rng-pci", "-device", DISK]
 
 
-def test_stocks_own_addresses_are_taken_back():
-  assert command.without_places(
-    ["q", "-balloon", "virtio,id=balloon,bus=pci.0,addr=0x3", "-device",
-     "virtio-serial-pci,id=spice,bus=pci.0,addr=0x4", "-device", DISK],
-    ("balloon", "spice")) == [
-      "q", "-balloon", "virtio,id=balloon", "-device",
-      "virtio-serial-pci,id=spice", "-device", DISK]
+def test_addresses_that_the_user_did_not_write_are_taken_back():
+  extra = "-device virtio-rng-pci,addr=0x5 -device AC97"
+  before = ["q", "-balloon", "virtio,id=balloon,bus=pci.0,addr=0x3", "-device",
+            "virtio-serial-pci,id=spice,bus=pci.0,addr=0x4",
+            "-device", "virtio-rng-pci,addr=0x5",
+            "-device", "AC97,bus=pci.0,addr=0xa"]
+  after, freed = command.without_places(before, extra)
+  assert after == ["q", "-balloon", "virtio,id=balloon",
+                   "-device", "virtio-serial-pci,id=spice",
+                   "-device", "virtio-rng-pci,addr=0x5", "-device", "AC97"]
+  assert [option.place[0] for option in freed] == [3, 4, 10]
+  assert command.without_places(after, extra) == (after, [])
 
 
 def test_a_command_without_devices_is_left_alone():

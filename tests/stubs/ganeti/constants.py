@@ -16,6 +16,7 @@ HVC_DEFAULTS = {
   HT_KVM: {
     "kvm_path": "/usr/bin/kvm", "disk_type": "paravirtual",
     "nic_type": "paravirtual", "kvm_extra": "", "spice_bind": "",
+    "disk_aio": "threads", "virtio_net_queues": 1,
     },
   }
 
@@ -23,4 +24,7 @@ if STUB.startswith("pci"):
   HOTPLUG_TARGET_DISK = "hotdisk"
   HOTPLUG_TARGET_NIC = "hotnic"
 else:
-  HVC_DEFAULTS[HT_KVM]["kvm_pci_reservations"] = 12
+  HVC_DEFAULTS[HT_KVM].update(kvm_pci_reservations=12, disk_discard="default")
+
+if STUB in ("runtime", "busmanager"):
+  HVC_DEFAULTS[HT_KVM]["disk_discard"] = "ignore"

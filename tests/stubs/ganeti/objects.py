@@ -23,11 +23,13 @@ class _Object(object):
 
 
 class NIC(_Object):
-  _SLOTS = ["name", "mac", "nicparams", "uuid", "hvinfo", "pci", "ip"]
+  _SLOTS = ["name", "mac", "nicparams", "uuid", "hvinfo", "pci", "ip",
+            "network", "netinfo"]
 
 
 class Disk(_Object):
-  _SLOTS = ["dev_type", "mode", "uuid", "hvinfo", "pci", "params"]
+  _SLOTS = ["dev_type", "mode", "uuid", "hvinfo", "pci", "params",
+            "logical_id", "iv_name", "size"]
 
 
 class Instance(_Object):

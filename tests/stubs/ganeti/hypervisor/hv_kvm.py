@@ -2,6 +2,7 @@
 
 import json
 import re
+import uuid
 
 from ganeti import constants
 from ganeti import errors
@@ -147,10 +148,23 @@ class _Stock(object):
 
   def _LoadKVMRuntime(self, instance, serialized_runtime=None):
     text = serialized_runtime or self._ReadKVMRuntime(instance.name)
-    kvm_cmd, nics, hvparams, disks = json.loads(text)
+    loaded = json.loads(text)
+    kvm_cmd, nics, hvparams = loaded[:3]
+    disks = self._Disks(loaded)
+    self._Update(kvm_cmd, nics, hvparams, disks)
     return self._Wrap([
       kvm_cmd, [objects.NIC.FromDict(n) for n in nics], hvparams,
       [(objects.Disk.FromDict(d), link, uri) for d, link, uri in disks]])
+
+  @staticmethod
+  def _Disks(loaded):
+    # up to 2.9, the disks stand in the command
+    return loaded[3] if len(loaded) > 3 else []
+
+  @staticmethod
+  def _Update(kvm_cmd, nics, hvparams, disks):
+    for nic in nics:
+      nic.setdefault("uuid", str(uuid.uuid4()))
 
   def _RunKVMCmd(self, name, kvm_cmd, tap_fds=None):
     result = utils.RunCmd(kvm_cmd, noclose_fds=tap_fds)
@@ -180,6 +194,23 @@ class _Stock(object):
                                        "")
     self._SaveKVMRuntime(instance, runtime)
     self._ExecuteKVMRuntime(instance, runtime, "")
+
+  def StopInstance(self, instance, force=False, retry=False, name=None,
+                   timeout=None):
+    raise NotImplementedError("tests replace this")
+
+  def RebootInstance(self, instance):
+    if not self._InstancePidAlive(instance.name)[2]:
+      raise errors.HypervisorError("not running")
+    runtime = self._LoadKVMRuntime(instance)
+    if not self.StopInstance(instance):
+      self.StopInstance(instance, force=True)
+    self._SaveKVMRuntime(instance, runtime)
+    self._ExecuteKVMRuntime(instance, runtime, "")
+
+  def AcceptInstance(self, instance, info, target):
+    runtime = self._LoadKVMRuntime(instance, serialized_runtime=info)
+    self._ExecuteKVMRuntime(instance, runtime, "", incoming=(target, 1))
 
   def HotDelDevice(self, instance, dev_type, device, _, seq):
     runtime = self._LoadKVMRuntime(instance)
@@ -296,6 +327,27 @@ class _PciQmpStock(_PciStock):
 class _HvinfoStock(_Stock):
   """2.16 and 3.0: C{device.hvinfo}, a bus of its own for SCSI disks."""
 
+  @staticmethod
+  def _Update(kvm_cmd, nics, hvparams, disks):
+    _Stock._Update(kvm_cmd, nics, hvparams, disks)
+    for kind, devices in (("nic", nics), ("disk", [d[0] for d in disks])):
+      for device in devices:
+        if "hvinfo" in device:
+          continue
+        device["hvinfo"] = {}
+        if "pci" in device:
+          slot = device.pop("pci")
+          device["hvinfo"] = {
+            "driver": _Driver(kind, hvparams["%s_type" % kind]),
+            "id": "hot%s-%s-pci-%s" % (kind, device["uuid"].split("-")[0],
+                                       slot),
+            "bus": "pci.0", "addr": hex(slot),
+            }
+    if "-balloon" in kvm_cmd:
+      at = kvm_cmd.index("-balloon")
+      words = ["virtio-balloon"] + kvm_cmd[at + 1].split(",")[1:]
+      kvm_cmd[at:at + 2] = ["-device", ",".join(words)]
+
   def _GetBusSlots(self, hvp=None, runtime=None):
     reserved = (hvp or {}).get("kvm_pci_reservations", 12)
     slots = {"pci.0": Bits([n < reserved for n in range(32)]),
@@ -341,6 +393,9 @@ class _HvinfoStock(_Stock):
     allocator = self._Allocator(runtime[2], runtime)
     if not device.hvinfo:
       self._Place(dev_type, device, runtime[2], allocator)
+    if dev_type == "disk":
+      # not filled up from the configuration
+      _ = runtime[2]["disk_aio"], runtime[2]["disk_discard"]
     qmp = QmpConnection(self._InstanceQmpMonitor(instance.name))
     if dev_type == "disk":
       qmp.HotAddDisk(device, device.hvinfo["id"], extra[0])
@@ -371,6 +426,20 @@ class KVMRuntime(object):
 class _RuntimeStock(_HvinfoStock):
   """3.1."""
   _Wrap = KVMRuntime
+
+  @staticmethod
+  def _Disks(loaded):
+    return loaded[3]
+
+  @staticmethod
+  def _Update(kvm_cmd, nics, hvparams, disks):
+    _HvinfoStock._Update(kvm_cmd, nics, hvparams, disks)
+    if "-vnc" in kvm_cmd:
+      if hvparams.get("disk_discard") == "default":
+        hvparams["disk_discard"] = "ignore"
+      if "-chroot" in kvm_cmd:
+        at = kvm_cmd.index("-chroot")
+        del kvm_cmd[at:at + 2]
 
 
 class Allocator(object):

@@ -1,0 +1,97 @@
+"""What is wrong with an instance's bus, and what of it can be put right."""
+
+import collections
+
+from . import chart
+from . import pinning
+from .partition import DISK
+from .partition import NIC
+from .partition import QEMU
+
+#: How bad it is. INFO is no fault: old layouts are legal as long as they live.
+INFO = "info"
+WARNING = "warning"
+ERROR = "error"
+
+#: One thing to say.
+#:   - severity: INFO, WARNING or ERROR
+#:   - slot: int or None
+#:   - device: string or None
+#:   - text: string
+Finding = collections.namedtuple(
+  "Finding", ["severity", "slot", "device", "text"])
+
+
+def _name(entry):
+  if entry.index is None:
+    return entry.id or entry.driver
+  return "%s %d (%s)" % (entry.device_class, entry.index, entry.id)
+
+
+def findings(record, functions=None, peripherals=()):
+  """Judge what is on the bus.
+
+  @type record: L{record.Record}
+  @type functions: list of L{live.Function}, or None
+  @param functions: what the live QEMU has; None if it was not asked
+  @type peripherals: list of L{live.Peripheral}
+  @rtype: list of L{Finding}
+
+  """
+  found = []
+  part = record.partition
+  for entry in chart.entries(record, functions, peripherals):
+    owner = part.owner(entry.slot)
+    severity = INFO
+    if entry.remark:
+      severity, text = WARNING, entry.remark
+    elif entry.device_class != QEMU and owner != entry.device_class:
+      text = "not in the %s pool (%s); the next cold boot decides anew" % (
+        {DISK: "disks'", NIC: "NICs'"}[entry.device_class], part)
+    elif entry.device_class == owner or entry.source == chart.LIVE:
+      continue
+    else:
+      text = "beyond QEMU's range (%s), recorded there" % part
+    found.append(Finding(severity, entry.slot, _name(entry),
+                         "slot %d, %s: %s" % (entry.slot, _name(entry), text)))
+  return found
+
+
+def repair(runtime, record, functions, peripherals):
+  """Make a record say what QEMU has, as far as that can be known.
+
+  Disks and NICs that QEMU does not have leave the record: a later migration
+  would start the target with a device too many. QEMU's own devices beyond
+  their range get their address (see L{pinning}). What only QEMU knows stays
+  unknown: a record of it needs what only the configuration has.
+
+  @type runtime: L{runtime.Runtime}
+  @param runtime: is changed in place
+  @type record: L{record.Record}
+  @param record: that of the runtime
+  @type functions: list of L{live.Function}
+  @type peripherals: list of L{live.Peripheral}
+  @rtype: list of strings
+  @return: what was changed
+
+  """
+  changes = []
+  for entry in reversed(chart.entries(record, functions, peripherals)):
+    if entry.source == chart.RECORD and entry.index is not None:
+      devices = {DISK: runtime.disks, NIC: runtime.nics}[entry.device_class]
+      devices[entry.index] = None
+      changes.append("%s, slot %d: taken out of the record, QEMU does not have"
+                     " it" % (_name(entry), entry.slot))
+  for devices in (runtime.disks, runtime.nics):
+    devices[:] = [device for device in devices if device is not None]
+  strays = pinning.beyond(record.partition, functions, record.held())
+  unnamed = [nic for nic in runtime.nics
+             if not nic.get("hvinfo") and nic.get("pci") is None]
+  words, pinned, _ = pinning.pin(runtime.words, peripherals, strays,
+                                 len(unnamed))
+  if pinned:
+    runtime.command[:] = words
+  changes.extend("%s, slot %d: QEMU's own, recorded there" %
+                 (function.id or function.description, function.slot)
+                 for function in pinned)
+  return changes

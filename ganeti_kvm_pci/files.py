@@ -1,0 +1,263 @@
+"""The runtime files of this node: which there are, read, replaced.
+
+A file is replaced as a whole or not at all: written beside, brought to the
+disk, renamed. The node daemon does the same without asking anybody, so what it
+wrote meanwhile is looked for at the last moment.
+
+"""
+
+import collections
+import errno
+import itertools
+import os
+import stat
+import tempfile
+
+from .errors import NodeError
+from .errors import RecordError
+
+_SUFFIX = ".runtime"
+
+#: Where they lie unless Ganeti was configured otherwise.
+RUN_DIR = "/var/run/ganeti"
+
+#: In bytes; genuine files with 16 disks and 8 NICs stay below 20 kB.
+_MAX_RUNTIME = 16 << 20
+
+#: A file as it was read.
+#:   - path, text: strings
+#:   - status: its os.stat_result of that moment
+Seen = collections.namedtuple("Seen", ["path", "text", "status"])
+
+
+def control_dir(kind):
+  """Return a folder of the KVM instances' files.
+
+  @param kind: C{"conf"} (runtime files), C{"ctrl"} (sockets) or C{"pid"}
+
+  """
+  try:
+    from ganeti import pathutils
+    run_dir = pathutils.RUN_DIR
+  except ImportError:
+    run_dir = RUN_DIR
+  return os.path.join(run_dir, "kvm-hypervisor", kind)
+
+
+def all_runtimes():
+  """List the runtime files of this node.
+
+  @rtype: list of strings
+  @raise NodeError: if their folder cannot be listed
+
+  """
+  folder = control_dir("conf")
+  try:
+    names = os.listdir(folder)
+  except EnvironmentError as err:
+    if err.errno == errno.ENOENT: # no instance was ever started here
+      return []
+    raise NodeError("cannot list runtime files: %s" % err)
+  return [os.path.join(folder, name) for name in sorted(names)
+          if name.endswith(_SUFFIX)]
+
+
+def find_runtime(name):
+  """Find the runtime file of an instance.
+
+  @type name: string
+  @param name: full name, or as much of its first labels as is unambiguous
+  @rtype: string
+  @raise NodeError: if there is none on this node, or several
+
+  """
+  folder = control_dir("conf")
+  if os.path.lexists(os.path.join(folder, name + _SUFFIX)):
+    return os.path.join(folder, name + _SUFFIX)
+  found = [path for path in all_runtimes()
+           if os.path.basename(path).startswith(name + ".")]
+  if len(found) == 1:
+    return found[0]
+  if found:
+    raise NodeError("%s may mean %s" % (name, " or ".join(
+      os.path.basename(path)[:-len(_SUFFIX)] for path in found)))
+  raise NodeError("no runtime file of an instance %s in %s: is it running on"
+                  " this node?" % (name, folder))
+
+
+def named(name):
+  """Find the file that a user means.
+
+  @param name: an instance's name, or a path
+  @rtype: string
+  @raise NodeError: if it is neither
+
+  """
+  if os.sep in name or name.endswith(_SUFFIX) or os.path.isfile(name):
+    return name
+  return find_runtime(name)
+
+
+def runs(path):
+  """Tell whether the guest of a runtime file runs.
+
+  @rtype: bool or None
+  @return: None for a file that is not one of this node's instances
+
+  """
+  folder, name = os.path.split(os.path.abspath(path))
+  if not (name.endswith(_SUFFIX) and
+          os.path.realpath(folder) == os.path.realpath(control_dir("conf"))):
+    return None
+  instance = name[:-len(_SUFFIX)]
+  pid_file = os.path.join(control_dir("pid"), instance)
+  try:
+    with open(pid_file) as stream:
+      pid = int(stream.read())
+    with open("/proc/%d/cmdline" % pid, "rb") as stream:
+      words = stream.read().split(b"\0")
+  except (EnvironmentError, ValueError):
+    return False
+  # the number may be another process's by now
+  return instance.encode("utf-8") in [w.split(b",")[0] for w in words]
+
+
+def read(path):
+  """Read a runtime file.
+
+  @rtype: L{Seen}
+  @raise RecordError: if it cannot be read as text of a sane size
+
+  """
+  try:
+    # a pipe would never end; a link leads to what is not this node's file
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+  except EnvironmentError as err:
+    if err.errno == errno.ELOOP:
+      raise RecordError(path, "a symbolic link; name the file itself")
+    if err.errno == errno.ENOENT:
+      raise RecordError(path, "no such file")
+    raise RecordError(path, "cannot be read: %s" % err.strerror)
+  status = os.fstat(fd)
+  if not stat.S_ISREG(status.st_mode):
+    os.close(fd)
+    raise RecordError(path, "not a regular file")
+  try:
+    with os.fdopen(fd, "rb") as stream:
+      if status.st_size > _MAX_RUNTIME:
+        raise RecordError(path, "larger than %d MB, that is no runtime file" %
+                          (_MAX_RUNTIME >> 20))
+      return Seen(path, stream.read(_MAX_RUNTIME).decode("utf-8"), status)
+  except EnvironmentError as err:
+    raise RecordError(path, "cannot be read: %s" % err.strerror)
+  except UnicodeDecodeError as err:
+    raise RecordError(path, "not a runtime file, UTF-8 expected: %s" % err)
+
+
+def _is_unchanged(seen, keys=("st_ino", "st_dev", "st_size", "st_mtime",
+                                "st_ctime")):
+  """Tell whether a file is still the one that was read."""
+  try:
+    now = os.lstat(seen.path)
+  except EnvironmentError:
+    return False
+  return all(getattr(now, key) == getattr(seen.status, key) for key in keys)
+
+
+def _write(fd, text, status):
+  """Write a whole file, like one that is there already, to the disk."""
+  with os.fdopen(fd, "wb") as stream:
+    stream.write(text.encode("utf-8"))
+    stream.flush()
+    made = os.fstat(fd)
+    if (made.st_uid, made.st_gid) != (status.st_uid, status.st_gid):
+      os.fchown(fd, status.st_uid, status.st_gid)
+    os.fchmod(fd, stat.S_IMODE(status.st_mode))
+    os.fsync(fd)
+
+
+def _back_up(seen, folder):
+  """Keep a file under another name; it is about to be renamed over.
+
+  @rtype: string
+  @return: path of the backup, which never is one that was there before
+
+  """
+  base = os.path.join(folder, os.path.basename(seen.path) + ".backup")
+  for number in itertools.count():
+    path = base + (".%d" % number if number else "")
+    try:
+      try:
+        os.link(seen.path, path)
+      except EnvironmentError as err:
+        # another file system, or one without links
+        if err.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK):
+          raise
+        _write(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600),
+               seen.text, seen.status)
+      return path
+    except EnvironmentError as err:
+      if err.errno != errno.EEXIST:
+        raise
+
+
+def replace(seen, text, backup_dir=None):
+  """Put another text in the place of a file that was read.
+
+  Owner and mode stay. What stood there is kept beside, or in a folder. Both
+  names last once L{sync} has returned.
+
+  @type seen: L{Seen}
+  @type text: string
+  @type backup_dir: string or None
+  @param backup_dir: is made if it is not there
+  @rtype: string
+  @return: path of the backup
+  @raise NodeError: if it was changed meanwhile, or cannot be written; then it
+      is as it was
+
+  """
+  folder, name = os.path.split(os.path.abspath(seen.path))
+  leftovers = []
+  try:
+    if not os.path.isdir(backup_dir or folder):
+      os.makedirs(backup_dir, 0o700)
+    fd, new = tempfile.mkstemp(dir=folder, prefix=".%s." % name)
+    leftovers.append(new)
+    _write(fd, text, seen.status)
+    unchanged = _is_unchanged(seen)
+    if unchanged:
+      backup = _back_up(seen, backup_dir or folder)
+      leftovers.append(backup)
+      # the backup's link has changed the inode's time
+      unchanged = _is_unchanged(seen, ("st_ino", "st_dev", "st_size",
+                                       "st_mtime"))
+    if not unchanged:
+      raise NodeError("%s was changed meanwhile, probably by the node daemon;"
+                      " nothing was written, try again" % seen.path)
+    os.rename(new, seen.path)
+    leftovers = []
+    return backup
+  except EnvironmentError as err:
+    raise NodeError("%s cannot be replaced: %s" % (seen.path, err))
+  finally:
+    for path in leftovers:
+      os.unlink(path)
+
+
+def sync(folders):
+  """Bring the names in some folders to the disk.
+
+  @type folders: collection of strings
+  @raise NodeError: if that fails
+
+  """
+  for folder in folders:
+    try:
+      fd = os.open(folder, os.O_RDONLY)
+      try:
+        os.fsync(fd)
+      finally:
+        os.close(fd)
+    except EnvironmentError as err:
+      raise NodeError("%s cannot be brought to the disk: %s" % (folder, err))

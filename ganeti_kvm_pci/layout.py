@@ -1,0 +1,124 @@
+"""The partition's layout for a guest that is about to boot.
+
+Not for one that runs: the slots of a running guest never change. A cold boot
+makes a new record out of the configuration; a soft reboot starts QEMU anew
+from the old one, and there the layout of whatever Ganeti wrote it gives way
+to the partition's. The order of disks and NICs is kept.
+
+"""
+
+import collections
+
+from . import address
+from . import command as command_
+from . import drives
+from . import normal
+from . import placement
+from . import record
+from .partition import DISK
+from .partition import NIC
+from .partition import QEMU
+from .partition import Partition
+from .partition import applies
+from .partition import has_pci_disks
+from .partition import has_pci_nics
+
+#: What becomes of one device.
+#:   - device_class: DISK, NIC or QEMU
+#:   - index: int, place among its class in the record; None for QEMU's
+#:   - id: string or None, as the record has it until then
+#:   - old: int, or None where QEMU chose the slot
+#:   - new: int, or None where QEMU will choose it
+Move = collections.namedtuple(
+  "Move", ["device_class", "index", "id", "old", "new"])
+
+_RESERVATIONS = "kvm_pci_reservations"
+
+
+def lay_out(runtime, series, reservations=None):
+  """Place all devices of a record anew.
+
+  @type runtime: L{runtime.Runtime}
+  @param runtime: in the form of the series (see L{normal}); is changed in
+      place
+  @type series: tuple of two ints
+  @type reservations: int or None
+  @param reservations: the instance's C{kvm_pci_reservations} as configured,
+      for a record of a series that did not have it
+  @rtype: list of L{Move}
+  @return: the devices that get another slot; empty where pci.0 is left to
+      stock
+  @raise BusFullError: if they do not fit
+  @raise ReservationsError: if C{kvm_pci_reservations} makes no sense
+
+  """
+  hvparams = runtime.hvparams
+  if not applies(hvparams):
+    return []
+  if normal.has_hvinfo(series) and reservations is not None:
+    hvparams.setdefault(_RESERVATIONS, reservations)
+  part = Partition.of(hvparams)
+  extra = hvparams.get("kvm_extra")
+  words = runtime.words
+  carried = drives.find(words, extra)
+  words, freed = command_.without_places(words, extra)
+  moves = [Move(QEMU, None, o.id or o.driver, o.place[0], None)
+           for o in freed if not drives.is_disk(o)]
+  old = dict((o.position, o.place[0]) for o in freed)
+  disks = [entry[0] for entry in runtime.disks] if has_pci_disks(hvparams) \
+    else []
+  nics = runtime.nics if has_pci_nics(hvparams) else []
+  taken = dict((o.place[0], "%s by kvm_extra" % (o.id or o.driver))
+               for o in command_.devices(words) if o.place)
+  for_disks, for_nics = placement.cold_boot(
+    part, len(carried) + len(disks), len(nics), taken)
+  for number, position in enumerate(carried):
+    moves.append(Move(DISK, None, "in the command", old.get(position),
+                      for_disks[number]))
+  if carried:
+    words = drives.place(words, carried, for_disks)
+  if words != runtime.words:
+    runtime.command[:] = words
+  for device_class, entries, slots in (
+      (DISK, disks, for_disks[len(carried):]), (NIC, nics, for_nics)):
+    for index, (entry, slot) in enumerate(zip(entries, slots)):
+      moves.append(_move(runtime, device_class, index, entry, slot, series))
+  for entry in runtime.nics[len(nics):] + [
+      entry[0] for entry in runtime.disks[len(disks):]]:
+    _drop(entry)
+  return [move for move in moves if move.old != move.new]
+
+
+def _move(runtime, device_class, index, entry, slot, series):
+  """Put a disk or NIC on a slot.
+
+  Its id becomes that of the series, which stock computes when it hotplugs.
+
+  """
+  if not normal.has_hvinfo(series):
+    old, entry["pci"] = entry.get("pci"), slot
+    name = None if old is None else record.old_id(device_class, entry, old)
+    return Move(device_class, index, name, old, slot)
+  hvinfo = entry.get("hvinfo") or {}
+  old = None
+  if hvinfo.get("bus") == address.BUS:
+    old = address.parse(hvinfo["addr"])[0]
+  entry["hvinfo"] = {
+    "driver": hvinfo.get("driver") or record.driver(device_class,
+                                                    runtime.hvparams),
+    "id": record.new_id(device_class, entry),
+    "bus": address.BUS,
+    "addr": address.unparse(slot),
+    }
+  return Move(device_class, index, hvinfo.get("id"), old, slot)
+
+
+def _drop(entry):
+  """Take away a place on a bus that the device is not on.
+
+  """
+  hvinfo = entry.get("hvinfo") or {}
+  if hvinfo.get("bus") == address.BUS:
+    del hvinfo["bus"]
+    del hvinfo["addr"]
+  entry.pop("pci", None)

@@ -1,0 +1,178 @@
+"""A record brought into the form of a Ganeti series: same machine, newer form.
+
+Ganeti is upgraded while guests run, and does not touch their runtime files;
+each series reads what the older ones wrote, and brings it up to date as it
+loads it. Here the same is done, with what stock misses. What QEMU would be
+given stays the same to the last byte that matters: the slots, the ids that
+QEMU knows, the order of the command.
+
+"""
+
+import uuid
+
+from . import address
+from . import record
+from .errors import RecordError
+from .partition import DISK
+from .partition import NIC
+from .partition import has_pci_disks
+from .partition import has_pci_nics
+
+#: The first series with C{hvinfo}, and the first that adds -chroot (or
+#: -run-with) at each start instead of recording it.
+_HVINFO = (2, 16)
+_CHROOT_AT_START = (3, 1)
+
+#: Parameters that stock's hot-add expects in a record (KeyError if missing)
+#: or that its replay takes from the configuration instead: with the values
+#: that say what QEMU does where nothing is said (QEMU 1.7 to 11.1), so that a
+#: running guest does not change.
+_NEUTRAL = [("disk_aio", "threads"), ("virtio_net_queues", 1)]
+_DISCARD = "disk_discard"
+
+_ON_PCI = {DISK: has_pci_disks, NIC: has_pci_nics}
+
+
+def has_hvinfo(series):
+  """Tell whether a series keeps places as C{hvinfo}.
+
+  @type series: tuple of two ints
+  @rtype: bool
+
+  """
+  return series >= _HVINFO
+
+
+def normalise(runtime, series):
+  """Bring a runtime into the form of a series.
+
+  What is in that form stays as it is.
+
+  @type runtime: L{runtime.Runtime}
+  @param runtime: is changed in place
+  @type series: tuple of two ints
+  @param series: e.g. C{(3, 0)}
+  @rtype: list of strings
+  @return: what was changed, for an administrator
+  @raise RecordError: if that series cannot have it
+
+  """
+  changes = []
+  if runtime.entries < 4:
+    runtime.entries = 4
+    changes.append("a list of disks, as Ganeti 2.10 and later expect")
+  for index, nic in enumerate(runtime.nics):
+    if not nic.get("uuid"):
+      nic["uuid"] = _lasting_uuid(runtime, nic)
+      changes.append("nic %d: uuid %s" % (index, nic["uuid"]))
+  disks = [entry[0] for entry in runtime.disks]
+  for device_class, entries in ((DISK, disks), (NIC, runtime.nics)):
+    for index, entry in enumerate(entries):
+      name = "%s %d" % (device_class, index)
+      if not has_hvinfo(series):
+        if entry.get("hvinfo"):
+          raise RecordError(
+            runtime.source, "%s has its place as Ganeti 2.16 and later write"
+            " it; ganeti-kvm-pci downgrade makes it readable" % name)
+      elif entry.get("hvinfo") is None:
+        changes.extend(_add_hvinfo(runtime, device_class, name, entry))
+  changes.extend(_parameters(runtime.hvparams, series))
+  if has_hvinfo(series):
+    changes.extend(_options(runtime.command, series))
+  return changes
+
+
+def _lasting_uuid(runtime, nic):
+  """Make up a uuid that is the same whenever the record is read.
+
+  Up to 2.7, NICs have none. It follows from the instance and the MAC address,
+  which does not change while the guest runs.
+
+  """
+  words = runtime.words
+  name = words[words.index("-name") + 1] if "-name" in words[:-1] else ""
+  text = "%s/%s" % (name.partition(",")[0], nic.get("mac") or "")
+  if str is bytes: # Python 2
+    text = text.encode("utf-8")
+  return str(uuid.uuid5(uuid.NAMESPACE_OID, text))
+
+
+def _add_hvinfo(runtime, device_class, name, entry):
+  """Turn C{pci} into C{hvinfo}; the id is the one that QEMU knows.
+
+  """
+  hvinfo = {}
+  slot = entry.pop("pci", None)
+  if slot is not None:
+    if not entry.get("uuid"):
+      raise RecordError(runtime.source, "%s has a slot but no uuid" % name)
+    hvinfo["driver"] = record.driver(device_class, runtime.hvparams)
+    hvinfo["id"] = record.old_id(device_class, entry, slot)
+    # up to 2.15, disks of all types have a slot, which but virtio's not use
+    if _ON_PCI[device_class](runtime.hvparams):
+      hvinfo["bus"] = address.BUS
+      hvinfo["addr"] = address.unparse(slot)
+  entry["hvinfo"] = hvinfo
+  if slot is None:
+    return ["%s: no place of its own" % name]
+  return ["%s (%s): pci %d to hvinfo" % (name, hvinfo["id"], slot)]
+
+
+def _parameters(hvparams, series):
+  """Add the parameters that a record of an older series lacks."""
+  changes = []
+  for name, value in _NEUTRAL:
+    if name not in hvparams:
+      hvparams[name] = value
+      changes.append("parameter %s=%s" % (name, value))
+  if has_hvinfo(series):
+    # 3.1 knows no "default" any more, and calls the same "ignore"
+    wanted = "ignore" if series >= _CHROOT_AT_START else "default"
+    if hvparams.get(_DISCARD, "default") == "default" and \
+        hvparams.get(_DISCARD) != wanted:
+      hvparams[_DISCARD] = wanted
+      changes.append("parameter %s=%s" % (_DISCARD, wanted))
+  return changes
+
+
+def _options(command, series):
+  """Replace options that QEMU has dropped, or that Ganeti adds anew."""
+  changes = []
+  if "-localtime" in command:
+    at = command.index("-localtime")
+    command[at:at + 1] = ["-rtc", "base=localtime"]
+    changes.append("-localtime to -rtc")
+  if "-balloon" in command[:-1]:
+    at = command.index("-balloon")
+    kind, comma, keys = command[at + 1].partition(",")
+    command[at:at + 2] = [] if kind == "none" else [
+      "-device", "virtio-balloon" + comma + keys]
+    changes.append("-balloon to -device")
+  if "-vnc" in command[:-1]:
+    changes.extend(_vnc(command, command.index("-vnc")))
+  if series >= _CHROOT_AT_START and "-chroot" in command[:-1]:
+    at = command.index("-chroot")
+    del command[at:at + 2]
+    changes.append("-chroot left to each start")
+  return changes
+
+
+def _vnc(command, at):
+  """Replace VNC's own words for TLS (QEMU up to 2.12) by an object."""
+  kept, kind, credentials = [], None, ["id=vnctls0", "endpoint=server"]
+  for word in command[at + 1].split(","):
+    key, _, value = word.partition("=")
+    if word == "tls":
+      kind = kind or "tls-creds-anon"
+      kept.append("tls-creds=vnctls0")
+    elif key in ("x509", "x509verify"):
+      kind = "tls-creds-x509"
+      credentials += ["dir=" + value, "verify-peer=" +
+                      ("yes" if key == "x509verify" else "no")]
+    else:
+      kept.append(word)
+  if kind is None:
+    return []
+  command[at:at + 2] = ["-object", ",".join([kind] + credentials),
+                        "-vnc", ",".join(kept)]
+  return ["-vnc's TLS to an object"]

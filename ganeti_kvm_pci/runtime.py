@@ -1,0 +1,204 @@
+"""The text of a runtime file as data, and back.
+
+Ganeti writes, when it starts an instance, what QEMU was given, so that the
+same machine can be built on another node: JSON, a list of
+
+  1. the command: list of strings, without disks and NICs
+  2. the NICs: list of dicts
+  3. the hypervisor parameters: dict
+  4. the disks: list of [dict, link, uri]; absent before Ganeti 2.10, where the
+     disks stood in the command
+
+A device's place is C{hvinfo} (2.16 and later: C{driver, id, bus, addr}, or
+C{channel, scsi-id, lun} behind a SCSI controller) or C{pci} (2.10 to 2.15: an
+int). All that is read here is checked, so that nobody else has to; what was
+read is written back as it was, to the last value.
+
+"""
+
+import collections
+import json
+import sys
+
+from . import address
+from .errors import AddressError
+from .errors import RecordError
+
+#: Attributes of objects.NIC, objects.Disk and of hvinfo, Ganeti 2.8 to 3.2.
+_NIC_KEYS = frozenset([
+  "hvinfo", "ip", "mac", "name", "netinfo", "network", "nicparams", "pci",
+  "uuid"])
+_DISK_KEYS = frozenset([
+  "children", "ctime", "dev_type", "dynamic_params", "forthcoming", "hvinfo",
+  "iv_name", "logical_id", "mode", "mtime", "name", "nodes", "params",
+  "physical_id", "pci", "serial_no", "size", "spindles", "uuid"])
+_HVINFO_KEYS = frozenset([
+  "addr", "bus", "channel", "driver", "id", "lun", "scsi-id"])
+
+#: Parameters that are looked at here; all are texts. What else stands among
+#: the parameters is Ganeti's affair, and many a site has its own.
+_TEXT_PARAMETERS = ("disk_type", "kvm_extra", "machine_version", "nic_type")
+
+#: Python 2's dicts forget the order of their keys.
+_Dict = dict if sys.version_info >= (3, 6) else collections.OrderedDict
+
+
+class Runtime(object):
+  """What a runtime file holds.
+
+  @ivar source: string, file or instance, to be named in errors
+  @ivar command: list of strings and ints (C{-m}), as it was written
+  @ivar nics: list of dicts
+  @ivar hvparams: dict
+  @ivar disks: list of [dict, string, string or None]
+  @ivar entries: int, how many entries the file had: 3 or 4
+  @ivar unknown: list of strings, what no known Ganeti writes
+
+  """
+  def __init__(self, source, loaded):
+    """Take over what was read.
+
+    @param loaded: what JSON made of the text
+    @raise RecordError: if it is no runtime
+
+    """
+    self.source = source
+    self.unknown = []
+    if not isinstance(loaded, list) or len(loaded) < 3:
+      raise self._error("a list of command, NICs, parameters and disks"
+                        " expected")
+    self.entries = min(len(loaded), 4)
+    self.command, self.nics, self.hvparams = loaded[:3]
+    self.disks = loaded[3] if len(loaded) > 3 else []
+    self._rest = loaded[4:]
+    if self._rest:
+      self.unknown.append("entry %d" % 5)
+    for value, kind, what in (
+        (self.command, list, "the command is no list"),
+        (self.nics, list, "the NICs are no list"),
+        (self.hvparams, dict, "the parameters are no dict"),
+        (self.disks, list, "the disks are no list")):
+      if not isinstance(value, kind):
+        raise self._error(what)
+    self._check_command()
+    self._check_parameters()
+    for index, nic in enumerate(self.nics):
+      self._check_device("nic %d" % index, nic, _NIC_KEYS)
+    for index, entry in enumerate(self.disks):
+      if not isinstance(entry, list) or len(entry) != 3:
+        raise RecordError(source, "disk %d: [dict, link, uri] expected" % index)
+      self._check_device("disk %d" % index, entry[0], _DISK_KEYS)
+      for word in entry[1:]:
+        if not (word is None or is_text(word)):
+          raise RecordError(source, "disk %d: link or uri is no text" % index)
+
+  def _error(self, reason):
+    return RecordError(self.source, "not a runtime file: %s" % reason)
+
+  def _check_command(self):
+    if not self.command:
+      raise self._error("the command is empty")
+    for index, word in enumerate(self.command):
+      if not is_text(word) and (isinstance(word, bool) or
+                                not isinstance(word, int)):
+        raise self._error("word %d of the command is no text" % index)
+
+  def _check_parameters(self):
+    for name in _TEXT_PARAMETERS:
+      value = self.hvparams.get(name)
+      if value is not None and not is_text(value):
+        raise self._error("the parameter %s is no text" % name)
+
+  def _check_device(self, name, entry, known):
+    """Check one NIC or disk."""
+    if not isinstance(entry, dict):
+      raise RecordError(self.source, "%s: a dict expected" % name)
+    for key in entry:
+      if key not in known:
+        self.unknown.append("%s of %s" % (key, name))
+    for key in ("uuid", "mac"):
+      if not (entry.get(key) is None or is_text(entry[key])):
+        raise RecordError(self.source, "%s: %s is no text" % (name, key))
+    hvinfo = entry.get("hvinfo")
+    try:
+      if entry.get("pci") is not None:
+        address.check_slot(entry["pci"])
+      if hvinfo:
+        self._check_hvinfo(name, hvinfo)
+      elif not (hvinfo is None or hvinfo == {}):
+        raise RecordError(self.source, "%s: hvinfo is no dict" % name)
+    except AddressError as err:
+      raise RecordError(self.source, "%s: %s" % (name, err))
+
+  def _check_hvinfo(self, name, hvinfo):
+    if not isinstance(hvinfo, dict):
+      raise RecordError(self.source, "%s: hvinfo is no dict" % name)
+    for key, value in hvinfo.items():
+      if key not in _HVINFO_KEYS:
+        self.unknown.append("%s in hvinfo of %s" % (key, name))
+      elif key in ("channel", "lun", "scsi-id"):
+        if isinstance(value, bool) or not isinstance(value, int):
+          raise RecordError(self.source, "%s: %s is no number" % (name, key))
+      elif key != "addr" and not is_text(value):
+        raise RecordError(self.source, "%s: %s is no text" % (name, key))
+    if hvinfo.get("bus") == address.BUS:
+      address.parse(hvinfo.get("addr"))
+
+  @property
+  def words(self):
+    """The command as QEMU gets it, a list of strings."""
+    return [w if is_text(w) else str(w) for w in self.command]
+
+  def dump(self):
+    """Write the text that Ganeti would.
+
+    @rtype: string
+    @raise RecordError: if it holds a number that JSON has no word for
+
+    """
+    data = [self.command, self.nics, self.hvparams]
+    if self.entries > 3:
+      data += [self.disks] + self._rest
+    return json.dumps(data) + "\n"
+
+
+def is_text(value):
+  """Tell whether a value of JSON's is a text, on any Python."""
+  return hasattr(value, "split")
+
+
+def _pairs(pairs):
+  found = _Dict(pairs)
+  if len(found) != len(pairs):
+    raise ValueError("a key stands twice in a dict")
+  return found
+
+
+def _no_constant(word):
+  raise ValueError("%s is no number" % word)
+
+
+def _number(word):
+  value = float(word)
+  if value in (float("inf"), float("-inf")):
+    raise ValueError("%s is too large a number" % word)
+  return value
+
+
+def parse(text, source):
+  """Read a runtime file.
+
+  @type text: string
+  @param text: the file's content
+  @type source: string
+  @param source: file or instance, to be named in errors
+  @rtype: L{Runtime}
+  @raise RecordError: if the text is no runtime file
+
+  """
+  try:
+    loaded = json.loads(text, object_pairs_hook=_pairs, parse_float=_number,
+                        parse_constant=_no_constant)
+  except (ValueError, RuntimeError) as err: # the latter: nested too deeply
+    raise RecordError(source, "not a runtime file, JSON expected: %s" % err)
+  return Runtime(source, loaded)
