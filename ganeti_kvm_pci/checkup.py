@@ -45,10 +45,10 @@ def findings(record, functions=None, peripherals=()):
     severity = INFO
     if entry.remark:
       severity, text = WARNING, entry.remark
-    elif entry.device_class != QEMU and owner != entry.device_class:
+    elif entry.device_class not in (QEMU, owner):
       text = "not in the %s pool (%s); the next cold boot decides anew" % (
         {DISK: "disks'", NIC: "NICs'"}[entry.device_class], part)
-    elif entry.device_class == owner or entry.source == chart.LIVE:
+    elif owner == entry.device_class or entry.source == chart.LIVE:
       continue
     else:
       text = "beyond QEMU's range (%s), recorded there" % part

@@ -61,7 +61,7 @@ def _parser():
       add("disable", switch.disable, "take it out again", insists=False)):
     command.add_argument("--restart", action="store_true",
                          help="restart the node daemon as well")
-  add("status", switch.status,
+  add("status", switch.show_status,
       "tell which Ganeti this is and whether the plugin is on")
   for command in (
       add_for_instances("map", views.show_map,
@@ -73,7 +73,7 @@ def _parser():
   command.add_argument("--repair", action="store_true", help="make the record"
                        " say what QEMU has, as far as that is known")
   command = add_for_instances(
-    "plan", views.plan, "show what would move at the next cold boot",
+    "plan", views.show_plan, "show what would move at the next cold boot",
     insists=False)
   command.add_argument("--reservations", type=_slots, metavar="N",
                        help="plan for this kvm_pci_reservations")

@@ -22,6 +22,14 @@ as attributes, for callers that decide by them.
 class KvmPciError(Exception):
   """Root of the package's errors."""
 
+  def __init__(self, message):
+    # it may quote what stands in a file
+    message = message.replace("\n", "\\n")
+    if str is bytes and not isinstance(message, str):
+      # Python 2, where str() takes no other letters
+      message = message.encode("ascii", "backslashreplace")
+    Exception.__init__(self, message)
+
 
 class AddressError(KvmPciError):
   """A text that should be a PCI address is none.

@@ -176,29 +176,40 @@ def _write(fd, text, status):
     os.fsync(fd)
 
 
-def _back_up(seen, folder):
+def _keep(seen, path):
   """Keep a file under another name; it is about to be renamed over.
 
-  @rtype: string
-  @return: path of the backup, which never is one that was there before
+  @rtype: bool
+  @return: False if there is something of that name
 
   """
-  base = os.path.join(folder, os.path.basename(seen.path) + ".backup")
-  for number in itertools.count():
-    path = base + (".%d" % number if number else "")
+  try:
     try:
-      try:
-        os.link(seen.path, path)
-      except EnvironmentError as err:
-        # another file system, or one without links
-        if err.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK):
-          raise
-        _write(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600),
-               seen.text, seen.status)
-      return path
+      os.link(seen.path, path)
     except EnvironmentError as err:
-      if err.errno != errno.EEXIST:
+      # another file system, or one without links
+      if err.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK):
         raise
+      _write(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600),
+             seen.text, seen.status)
+    return True
+  except EnvironmentError as err:
+    if err.errno != errno.EEXIST:
+      raise
+    return False
+
+
+def _back_up(seen, folder):
+  """Keep a file under a name that is free.
+
+  @rtype: string
+
+  """
+  base = path = os.path.join(folder, os.path.basename(seen.path) + ".backup")
+  numbers = itertools.count(1)
+  while not _keep(seen, path):
+    path = "%s.%d" % (base, next(numbers))
+  return path
 
 
 def replace(seen, text, backup_dir=None):

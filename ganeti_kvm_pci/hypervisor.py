@@ -99,11 +99,12 @@ class KVMHypervisor(series.kind(hv_kvm.KVMHypervisor), hv_kvm.KVMHypervisor):
     text = serialized_runtime or self._ReadKVMRuntime(instance.name)
     with _Explained(instance.name):
       loaded = runtime_.parse(text, "runtime file")
-      changes = normal.normalise(loaded, _SERIES)
+      changed = bool(normal.normalise(loaded, _SERIES))
       if self._rebooting is instance:
         self._rebooting = None
-        changes += self._LayOut(instance, loaded)
-      if changes:
+        self._LayOut(instance, loaded)
+        changed = True
+      if changed:
         text = loaded.dump()
     return super(KVMHypervisor, self)._LoadKVMRuntime(
       instance, serialized_runtime=text)
@@ -113,13 +114,11 @@ class KVMHypervisor(series.kind(hv_kvm.KVMHypervisor), hv_kvm.KVMHypervisor):
     """Place the devices of a record that is about to boot.
 
     """
-    moves = layout.lay_out(
-      loaded, _SERIES, instance.hvparams.get("kvm_pci_reservations"))
-    for move in moves:
+    for move in layout.lay_out(
+        loaded, _SERIES, instance.hvparams.get("kvm_pci_reservations")):
       logging.info("Instance %s: %s moves from slot %s to slot %s",
                    instance.name, move.id or move.device_class, move.old,
                    move.new)
-    return moves
 
   def RebootInstance(self, instance):
     """Reboot an instance: QEMU starts anew, on the partition's layout.

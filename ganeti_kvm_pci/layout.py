@@ -32,6 +32,8 @@ from .partition import has_pci_nics
 Move = collections.namedtuple(
   "Move", ["device_class", "index", "id", "old", "new"])
 
+_ON_PCI = {DISK: has_pci_disks, NIC: has_pci_nics}
+
 _RESERVATIONS = "kvm_pci_reservations"
 
 
@@ -52,41 +54,65 @@ def lay_out(runtime, series, reservations=None):
   @raise ReservationsError: if C{kvm_pci_reservations} makes no sense
 
   """
-  hvparams = runtime.hvparams
-  if not applies(hvparams):
+  if not applies(runtime.hvparams):
     return []
   if normal.has_hvinfo(series) and reservations is not None:
-    hvparams.setdefault(_RESERVATIONS, reservations)
-  part = Partition.of(hvparams)
-  extra = hvparams.get("kvm_extra")
-  words = runtime.words
-  carried = drives.find(words, extra)
-  words, freed = command_.without_places(words, extra)
-  moves = [Move(QEMU, None, o.id or o.driver, o.place[0], None)
-           for o in freed if not drives.is_disk(o)]
-  old = dict((o.position, o.place[0]) for o in freed)
-  disks = [entry[0] for entry in runtime.disks] if has_pci_disks(hvparams) \
-    else []
-  nics = runtime.nics if has_pci_nics(hvparams) else []
+    runtime.hvparams.setdefault(_RESERVATIONS, reservations)
+  carried, words, freed = _release(runtime)
+  members, elsewhere = _members(runtime)
   taken = dict((o.place[0], "%s by kvm_extra" % (o.id or o.driver))
                for o in command_.devices(words) if o.place)
-  for_disks, for_nics = placement.cold_boot(
-    part, len(carried) + len(disks), len(nics), taken)
-  for number, position in enumerate(carried):
-    moves.append(Move(DISK, None, "in the command", old.get(position),
-                      for_disks[number]))
-  if carried:
-    words = drives.place(words, carried, for_disks)
-  if words != runtime.words:
-    runtime.command[:] = words
-  for device_class, entries, slots in (
-      (DISK, disks, for_disks[len(carried):]), (NIC, nics, for_nics)):
-    for index, (entry, slot) in enumerate(zip(entries, slots)):
-      moves.append(_move(runtime, device_class, index, entry, slot, series))
-  for entry in runtime.nics[len(nics):] + [
-      entry[0] for entry in runtime.disks[len(disks):]]:
+  slots = dict(zip((DISK, NIC), placement.cold_boot(
+    Partition.of(runtime.hvparams), len(carried) + len(members[DISK]),
+    len(members[NIC]), taken)))
+  old = dict((o.position, o.place[0]) for o in freed)
+  moves = [Move(QEMU, None, o.id or o.driver, o.place[0], None)
+           for o in freed if not drives.is_disk(o)]
+  moves += [Move(DISK, None, "in the command", old.get(position), slot)
+            for position, slot in zip(carried, slots[DISK])]
+  if carried or freed:
+    runtime.command[:] = drives.place(words, carried, slots[DISK])
+  del slots[DISK][:len(carried)]
+  for device_class, entries in sorted(members.items()):
+    moves += [
+      _move(runtime, device_class, index, entry, slot, series) for
+      index, (entry, slot) in enumerate(zip(entries, slots[device_class]))]
+  for entry in elsewhere:
     _drop(entry)
   return [move for move in moves if move.old != move.new]
+
+
+def _members(runtime):
+  """Tell the disks and NICs that sit on pci.0 from the others.
+
+  @rtype: tuple (dict of lists of dicts, list of dicts)
+
+  """
+  members = {
+    DISK: [entry[0] for entry in runtime.disks],
+    NIC: list(runtime.nics),
+    }
+  elsewhere = []
+  for device_class, is_on_pci in _ON_PCI.items():
+    if not is_on_pci(runtime.hvparams):
+      elsewhere += members[device_class]
+      members[device_class] = []
+  return (members, elsewhere)
+
+
+def _release(runtime):
+  """Take from the command what older layouts addressed.
+
+  @rtype: tuple (list of ints, list of strings, list of
+      L{command.DeviceOption})
+  @return: where the disks in the command are, the new command, and the
+      options that lost their place
+
+  """
+  extra = runtime.hvparams.get("kvm_extra")
+  words = runtime.words
+  carried = drives.find(words, extra)
+  return (carried, ) + command_.without_places(words, extra)
 
 
 def _move(runtime, device_class, index, entry, slot, series):

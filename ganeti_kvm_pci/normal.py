@@ -12,6 +12,7 @@ import uuid
 
 from . import address
 from . import record
+from . import runtime as runtime_
 from .errors import RecordError
 from .partition import DISK
 from .partition import NIC
@@ -92,8 +93,8 @@ def _lasting_uuid(runtime, nic):
   words = runtime.words
   name = words[words.index("-name") + 1] if "-name" in words[:-1] else ""
   text = "%s/%s" % (name.partition(",")[0], nic.get("mac") or "")
-  if str is bytes: # Python 2
-    text = text.encode("utf-8")
+  # the one form that uuid takes on any Python, whatever is in the text
+  text = str(text.encode("ascii", "backslashreplace").decode("ascii"))
   return str(uuid.uuid5(uuid.NAMESPACE_OID, text))
 
 
@@ -104,8 +105,6 @@ def _add_hvinfo(runtime, device_class, name, entry):
   hvinfo = {}
   slot = entry.pop("pci", None)
   if slot is not None:
-    if not entry.get("uuid"):
-      raise RecordError(runtime.source, "%s has a slot but no uuid" % name)
     hvinfo["driver"] = record.driver(device_class, runtime.hvparams)
     hvinfo["id"] = record.old_id(device_class, entry, slot)
     # up to 2.15, disks of all types have a slot, which but virtio's not use
@@ -138,29 +137,41 @@ def _parameters(hvparams, series):
 def _options(command, series):
   """Replace options that QEMU has dropped, or that Ganeti adds anew."""
   changes = []
-  if "-localtime" in command:
-    at = command.index("-localtime")
-    command[at:at + 1] = ["-rtc", "base=localtime"]
-    changes.append("-localtime to -rtc")
-  if "-balloon" in command[:-1]:
-    at = command.index("-balloon")
-    kind, comma, keys = command[at + 1].partition(",")
-    command[at:at + 2] = [] if kind == "none" else [
-      "-device", "virtio-balloon" + comma + keys]
-    changes.append("-balloon to -device")
-  if "-vnc" in command[:-1]:
-    changes.extend(_vnc(command, command.index("-vnc")))
-  if series >= _CHROOT_AT_START and "-chroot" in command[:-1]:
-    at = command.index("-chroot")
-    del command[at:at + 2]
-    changes.append("-chroot left to each start")
+  # backwards, because what stands before a change keeps its position
+  for at in reversed(range(len(command))):
+    if command[at] == "-localtime":
+      command[at:at + 1] = ["-rtc", "base=localtime"]
+      changes.insert(0, "-localtime to -rtc")
+    elif at + 1 < len(command) and runtime_.is_text(command[at + 1]):
+      found = _newer(command[at], command[at + 1], series)
+      if found:
+        command[at:at + 2] = found[0]
+        changes.insert(0, found[1])
   return changes
 
 
-def _vnc(command, at):
+def _newer(flag, argument, series):
+  """Tell what takes the place of an option.
+
+  @rtype: tuple (list of strings, string), or None
+  @return: the new words, and what was changed; None if it stays
+
+  """
+  if flag == "-balloon":
+    kind, comma, keys = argument.partition(",")
+    return ([] if kind == "none" else
+            ["-device", "virtio-balloon" + comma + keys], "-balloon to -device")
+  if flag == "-vnc":
+    return _newer_vnc(argument)
+  if flag == "-chroot" and series >= _CHROOT_AT_START:
+    return ([], "-chroot left to each start")
+  return None
+
+
+def _newer_vnc(argument):
   """Replace VNC's own words for TLS (QEMU up to 2.12) by an object."""
   kept, kind, credentials = [], None, ["id=vnctls0", "endpoint=server"]
-  for word in command[at + 1].split(","):
+  for word in argument.split(","):
     key, _, value = word.partition("=")
     if word == "tls":
       kind = kind or "tls-creds-anon"
@@ -172,7 +183,6 @@ def _vnc(command, at):
     else:
       kept.append(word)
   if kind is None:
-    return []
-  command[at:at + 2] = ["-object", ",".join([kind] + credentials),
-                        "-vnc", ",".join(kept)]
-  return ["-vnc's TLS to an object"]
+    return None
+  return (["-object", ",".join([kind] + credentials), "-vnc", ",".join(kept)],
+          "-vnc's TLS to an object")

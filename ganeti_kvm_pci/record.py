@@ -37,10 +37,10 @@ def driver(device_class, hvparams):
   """Name the driver of an instance's disks or NICs.
 
   @param device_class: L{DISK} or L{NIC}
-  @rtype: string or None
+  @rtype: string
 
   """
-  hv_type = hvparams.get(_TYPE_PARAMETER[device_class])
+  hv_type = hvparams.get(_TYPE_PARAMETER[device_class], "paravirtual")
   return _VIRTIO[device_class] if hv_type == "paravirtual" else hv_type
 
 

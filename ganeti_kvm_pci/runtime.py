@@ -88,6 +88,8 @@ class Runtime(object):
       if not isinstance(entry, list) or len(entry) != 3:
         raise RecordError(source, "disk %d: [dict, link, uri] expected" % index)
       self._check_device("disk %d" % index, entry[0], _DISK_KEYS)
+      if not entry[0].get("uuid"):
+        raise RecordError(source, "disk %d: no uuid" % index)
       for word in entry[1:]:
         if not (word is None or is_text(word)):
           raise RecordError(source, "disk %d: link or uri is no text" % index)
@@ -105,8 +107,7 @@ class Runtime(object):
 
   def _check_parameters(self):
     for name in _TEXT_PARAMETERS:
-      value = self.hvparams.get(name)
-      if value is not None and not is_text(value):
+      if not is_text(self.hvparams.get(name, "")):
         raise self._error("the parameter %s is no text" % name)
 
   def _check_device(self, name, entry, known):

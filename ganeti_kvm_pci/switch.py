@@ -80,7 +80,7 @@ def disable(opts):
   return WARNINGS if overflowed else OK
 
 
-def status(_):
+def show_status(_):
   """Tell which Ganeti this is and whether the plugin is on."""
   found = activation.Status()
   say("\n".join(found.lines()))

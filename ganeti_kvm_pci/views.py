@@ -119,7 +119,7 @@ def _plan_as_text(plan):
   return "\n".join(lines)
 
 
-def plan(opts):
+def show_plan(opts):
   """Tell what would move at the next cold boot."""
   data = []
   status = OK

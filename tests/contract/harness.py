@@ -29,6 +29,12 @@ NIC = constants.HOTPLUG_TARGET_NIC
 #: before, bridges and VGA have 0 to 2, and the balloon 3.
 FIRST = 4 if PLACES_IN_PCI else 12
 
+#: What a disk is hot-added from: link and URI; the link alone up to 2.10.2.
+EXTRA = ("/dev/null", None)
+if constants.RELEASE_VERSION.startswith("2.10.") and \
+    not hasattr(hv_kvm, "_GetDriveURI"):
+  EXTRA = "/dev/null"
+
 UUID = "%08x-1111-2222-3333-%012x"
 
 
@@ -81,6 +87,9 @@ class FakeQmp(object):
     return {}
 
   def HotAddDisk(self, disk, *args, **_):
+    for arg in args:
+      if callable(arg): # 3.0: adds the drive
+        arg("/dev/fdset/1")
     self.world.plug(slot_of(disk), args[0] if PLACES_IN_PCI
                     else disk.hvinfo["id"])
 
@@ -234,6 +243,14 @@ class World(object):
 
       def _PassTapFd(self, instance, fd, nic):
         pass
+
+      def StopInstance(self, instance, force=False, retry=False, name=None,
+                       timeout=None):
+        world.calls.append(("StopInstance", ))
+        world.running = False
+        # as stock does
+        os.remove(self._InstanceKVMRuntime(instance.name))
+        return True
 
     def noting(name):
       def method(self, *args, **kwargs):

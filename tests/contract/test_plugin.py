@@ -13,7 +13,7 @@ import harness
 
 DISK = harness.DISK
 NIC = harness.NIC
-EXTRA = ("/dev/null", None)
+EXTRA = harness.EXTRA
 
 
 def start(world, disks=2, nics=2, **hvparams):

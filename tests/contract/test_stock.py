@@ -151,7 +151,7 @@ def test_a_hot_add_takes_the_slot_it_is_given(world):
   assert disk.pci is None
   disk.pci = 21
   try:
-    hyper.HotAddDevice(instance, harness.DISK, disk, ("/dev/null", None), 2)
+    hyper.HotAddDevice(instance, harness.DISK, disk, harness.EXTRA, 2)
   except errors.HypervisorError:
     # stock of 2.10 to 2.12 does not see the device that it has added
     assert "_FIND_PCI_DEVICE_RE" in dir(STOCK)
@@ -173,7 +173,7 @@ def test_a_hot_add_takes_the_only_slot_it_sees(world):
 
   hyper._GetBusSlots = only
   hyper.HotAddDevice(instance, harness.DISK, harness.disk(5),
-                     ("/dev/null", None), 2)
+                     harness.EXTRA, 2)
   assert world.slots(hyper, instance) == ([12, 13, 21], [14, 15])
 
 

@@ -379,8 +379,10 @@ class _HvinfoStock(_Stock):
       device.hvinfo["addr"] = hex(slot)
 
   @staticmethod
-  def _Option(dev_type, device, _):
-    if not device.hvinfo:
+  def _Option(dev_type, device, hvp):
+    # of these, QEMU knows no device; the drive alone makes them
+    by_drive = dev_type == "disk" and hvp["disk_type"] in ("ide", "scsi")
+    if not device.hvinfo or by_drive:
       return None
     backend = {"disk": "drive", "nic": "netdev"}[dev_type]
     return ",".join([device.hvinfo["driver"]] +

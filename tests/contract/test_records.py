@@ -1,0 +1,227 @@
+"""Records that older series wrote, as stock and the plugin read them."""
+
+import glob
+import io
+import json
+import os
+
+import pytest
+
+from ganeti import constants
+from ganeti import errors
+from ganeti.hypervisor import hv_kvm
+
+from ganeti_kvm_pci import command
+from ganeti_kvm_pci import hypervisor
+from ganeti_kvm_pci import record
+
+import harness
+
+STOCK = hv_kvm.KVMHypervisor
+SERIES = (constants.VERSION_MAJOR, constants.VERSION_MINOR)
+DATA = os.path.join(os.path.dirname(os.path.dirname(__file__)), "data")
+EXTRA = harness.EXTRA
+
+
+def series_of(name):
+  version = name[1:].split("-")[0].split(".")
+  return (9, 9) if name.startswith("master") else (int(version[0]),
+                                                    int(version[1]))
+
+
+def older_names():
+  """List the genuine records of this and older series."""
+  names = [os.path.basename(path)[:-len(".runtime")] for path in
+           sorted(glob.glob(os.path.join(DATA, "*.runtime")))]
+  found = [name for name in names if series_of(name) <= SERIES]
+  if SERIES >= (3, 1):
+    # it has no such disks any more
+    found = [name for name in found if "hdaspicescsi" not in name]
+  return found
+
+
+def text_of(name):
+  path = os.path.join(DATA, name + ".runtime")
+  with io.open(path, encoding="utf-8") as stream:
+    return stream.read()
+
+
+def instance_of(known, **parameters):
+  """Return the instance that a record is of.
+
+  Its disk_type is the record's: up to 2.10.2, a replay took that from the
+  configuration.
+
+  """
+  instance = harness.instance_of(disk_type=known.hvparams["disk_type"],
+                                 **parameters)
+  instance.name = known.instance
+  return instance
+
+
+def replay(world, cls, text):
+  """Start the target of a migration.
+
+  @return: what QEMU is given
+
+  """
+  world.running = False
+  instance = instance_of(record.parse(text, "test"))
+  world.hypervisor(cls).AcceptInstance(instance, text, "192.0.2.1")
+  return [str(word) for word in world.commands()[-1]]
+
+
+def is_beyond_stock(name):
+  return SERIES >= (3, 1) and series_of(name) < (2, 10)
+
+
+#: They move together with the devices.
+_BACKENDS = frozenset(["-netdev", "-drive", "-blockdev", "-device"])
+
+
+def options(words):
+  """Take apart what QEMU is given.
+
+  @return: set of C{-device} options as sets of keys; the rest in its order
+
+  """
+  found, rest = [], []
+  for flag, word in zip(words, words[1:]):
+    if flag == "-device":
+      found.append(frozenset(word.split(",")))
+    elif not _BACKENDS.intersection([flag, word]):
+      rest.append(word)
+  return (sorted(found, key=sorted), rest)
+
+
+@pytest.mark.parametrize("name", older_names())
+def test_qemu_is_given_what_stock_would_give_it(world, name):
+  text = text_of(name)
+  ours = replay(world, hypervisor.KVMHypervisor, text)
+  if is_beyond_stock(name):
+    with pytest.raises(IndexError):
+      replay(world, STOCK, text)
+    return
+  stocks = replay(world, STOCK, text)
+  known = record.parse(text, name)
+  # fictitious places of devices that are not on the bus are gone
+  if known.hvparams["disk_type"] == "paravirtual":
+    assert options(ours) == options(stocks)
+  unplaced = [[(o.driver, o.id) for o in command.devices(words)
+               if not o.place] for words in (ours, stocks)]
+  assert unplaced[0] == unplaced[1]
+  placed = [dict((o.id, o.place) for o in command.devices(words)
+                 if o.place and o.backend) for words in (ours, stocks)]
+  assert placed[0] == placed[1]
+  assert placed[0] == dict((d.id, (d.slot, 0)) for d in known.devices
+                           if d.device_class != "qemu" and d.slot is not None)
+
+
+@pytest.mark.parametrize("name", older_names())
+def test_stock_reads_what_the_plugin_wrote(world, name):
+  hyper = world.hypervisor()
+  instance = instance_of(record.parse(text_of(name), name))
+  hyper._SaveKVMRuntime(instance, hyper._LoadKVMRuntime(
+    instance, serialized_runtime=text_of(name)))
+  written = hyper._ReadKVMRuntime(instance.name)
+  assert options(replay(world, STOCK, written)) == \
+    options(replay(world, hypervisor.KVMHypervisor, text_of(name)))
+
+
+@pytest.mark.parametrize("name", older_names())
+def test_a_soft_reboot_lays_out_anew(world, name):
+  hyper = world.hypervisor(note=["_SaveKVMRuntime", "_ExecuteKVMRuntime"])
+  text = text_of(name)
+  before = record.parse(text, name)
+  instance = instance_of(before, kvm_pci_reservations=8)
+  with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
+    stream.write(text)
+  world.running = True
+  hyper.RebootInstance(instance)
+  assert [call[0] for call in world.calls if call[0] in (
+    "StopInstance", "_SaveKVMRuntime", "_ExecuteKVMRuntime")] == [
+      "StopInstance", "_SaveKVMRuntime", "_ExecuteKVMRuntime"]
+  after = record.parse(hyper._ReadKVMRuntime(instance.name), name)
+  for device_class, first in (("disk", after.partition.reservations),
+                              ("nic", 24)):
+    slots = after.slots(device_class)
+    assert slots == list(range(first, first + len(slots)))
+  assert len(after.slots("nic")) == len(before.hvparams and [
+    d for d in before.devices if d.device_class == "nic"])
+  # QEMU is given what the record says, and QEMU's own are left to QEMU
+  assert sorted(o.place[0] for o in command.devices(world.commands()[-1])
+                if o.place) == sorted(after.held())
+  # and it is done once
+  del world.calls[:]
+  world.running = True
+  text = hyper._ReadKVMRuntime(instance.name)
+  hyper.RebootInstance(instance)
+  assert json.loads(hyper._ReadKVMRuntime(instance.name)) == json.loads(text)
+
+
+@pytest.mark.parametrize("name", [
+  name for name in older_names() if "plain" in name])
+def test_an_old_guest_takes_new_devices_into_the_pools(world, name):
+  hyper = world.hypervisor()
+  before = record.parse(text_of(name), name)
+  instance = instance_of(before)
+  with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
+    stream.write(text_of(name))
+  world.bus.update(before.held())
+  hyper.HotAddDevice(instance, harness.DISK, harness.disk(5), EXTRA, 2)
+  hyper.HotAddDevice(instance, harness.NIC, harness.nic(5), None, 2)
+  after = record.parse(hyper._ReadKVMRuntime(instance.name), name)
+  part = after.partition
+  for device_class in ("disk", "nic"):
+    old, new = before.slots(device_class), after.slots(device_class)
+    assert new[:-1] == old
+    assert part.owner(new[-1]) == device_class
+  ids = [d.id for d in after.devices]
+  assert [d.id for d in before.devices if d.id] == [
+    i for i in ids if i in [d.id for d in before.devices if d.id]]
+
+
+@pytest.mark.skipif(SERIES < (3, 0), reason="since 3.0 it looks for them")
+def test_stock_misses_parameters_of_old_records(world):
+  """What L{normal} fills in."""
+  hyper = world.hypervisor(STOCK)
+  loaded = json.loads(text_of("v2.10.8-plain"))
+  instance = harness.instance_of()
+  instance.name = "plain.ex"
+  with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
+    json.dump(loaded, stream)
+  with pytest.raises(KeyError):
+    hyper.HotAddDevice(instance, harness.DISK, harness.disk(5), EXTRA, 2)
+
+
+@pytest.mark.skipif(SERIES < (3, 1), reason="recorded up to 3.0")
+@pytest.mark.parametrize("vnc, stays", [([], True), (["-vnc", ":1"], False)])
+def test_stock_takes_chroot_away_with_vnc_only(world, vnc, stays):
+  loaded = json.loads(text_of("v3.0.2-plain"))
+  loaded[0] += ["-chroot", "/x"] + vnc
+  stocks = replay(world, STOCK, json.dumps(loaded))
+  assert ("-chroot" in stocks) == stays
+  assert "-chroot" not in replay(world, hypervisor.KVMHypervisor,
+                                 json.dumps(loaded))
+
+
+def test_a_reboot_that_does_not_fit_leaves_the_guest_running(world):
+  hyper = world.hypervisor()
+  instance = harness.instance_of(8, kvm_pci_reservations=8)
+  hyper.StartInstance(instance, harness.block_devices(16), False)
+  text = hyper._ReadKVMRuntime(instance.name)
+  loaded = json.loads(text)
+  loaded[2]["kvm_pci_reservations"] = 20
+  with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
+    json.dump(loaded, stream)
+  with pytest.raises(errors.HypervisorError) as caught:
+    hyper.RebootInstance(instance)
+  assert "no PCI slot is left for 16 disks and 8 NICs" in str(caught.value)
+  assert world.running and ("StopInstance", ) not in world.calls
+
+
+def test_a_record_that_makes_no_sense_is_one_clear_error(world):
+  hyper = world.hypervisor()
+  with pytest.raises(errors.HypervisorError) as caught:
+    hyper._LoadKVMRuntime(harness.instance_of(), serialized_runtime="[[], {")
+  assert "not a runtime file" in str(caught.value)
