@@ -114,24 +114,6 @@ def test_disabling_names_the_guests_that_stock_will_not_hotplug(vm, plugin):
   vm.guest(until=lambda r: 26 in r.pci)
 
 
-def test_what_stock_started_goes_on_under_the_plugin(vm, plugin):
-  plugin("disable")
-  vm.add(disks=2, nics=2)
-  assert slots(vm) == ([12, 13], [14, 15])
-  before = vm.guest()
-  plugin("enable")
-  assert "hotplug:done" in vm.modify("--net", "add").output
-  assert "hotplug:done" in vm.modify("--disk", "add:size=1G").output
-  assert slots(vm) == ([12, 13, 16], [14, 15, 24])
-  vm.migrate()
-  after = vm.guest(until=lambda r: len(r.disks) == 3)
-  assert after.uptime > before.uptime
-  assert sorted(after.disks.values()) == [12, 13, 16]
-  vm.stop()
-  vm.start()
-  assert slots(vm) == ([12, 13, 14], [24, 25, 26])
-
-
 def test_a_mixed_cluster_migrates_both_ways(vm, plugin):
   plugin("disable", "node2")
   plugin("enable", "node1")

@@ -130,15 +130,28 @@ class Node(object):
     parameters.update(kvm_path=self.qemu, kernel_path="", cpu_mask="",
                       vnc_bind_address="")
     parameters.update(hvparams)
-    self.instance = objects.Instance(
-      name=NAME, uuid=UUID % (1, 1), hypervisor=constants.HT_KVM,
-      hvparams=parameters, nics=[nic(n) for n in range(nics)],
-      disk_template="file", network_port=11000, os="none", osparams={},
-      beparams={"maxmem": 128, "minmem": 128, "vcpus": 1,
-                "always_failover": False})
+    self.adopt(NAME, parameters)
+    self.instance.nics = [nic(n) for n in range(nics)]
     self.hyper.StartInstance(
       self.instance, [(disk(n), self.image(n), None) for n in range(disks)],
       paused)
+
+  def adopt(self, name, hvparams):
+    """Take over an instance that somebody else started."""
+    self.instance = objects.Instance(
+      name=name, uuid=UUID % (1, 1), hypervisor=constants.HT_KVM,
+      hvparams=hvparams, nics=[], disk_template="file", network_port=11000,
+      os="none", osparams={},
+      beparams={"maxmem": 128, "minmem": 128, "vcpus": 1,
+                "always_failover": False})
+
+  def kvmhelp(self):
+    return self.hyper._GetKVMOutput(self.qemu, self.hyper._KVMOPT_HELP)
+
+  def replay(self):
+    """Start QEMU from the runtime file, as the target of a migration does."""
+    runtime = self.hyper._LoadKVMRuntime(self.instance)
+    self.hyper._ExecuteKVMRuntime(self.instance, runtime, self.kvmhelp())
 
   def hot_add(self, kind, number, seq):
     if kind == NIC:
@@ -156,7 +169,7 @@ class Node(object):
 
   def watch(self):
     """Connect to QEMU beside Ganeti."""
-    qmp = Socket(oldqemu.watch_socket(self.folder, NAME))
+    qmp = Socket(oldqemu.watch_socket(self.folder, self.instance.name))
     assert "QMP" in qmp.line()
     qmp.execute("qmp_capabilities")
     return qmp
@@ -203,10 +216,19 @@ class Node(object):
             [slot for _, slot in record[NIC]])
 
   def wait_for_guest(self, timeout=120):
-    serial = Socket(self.hyper._InstanceSerial(NAME), timeout)
+    """Wait until the guest is up.
+
+    @return: list of strings, what it says of its devices
+
+    """
+    serial = Socket(self.hyper._InstanceSerial(self.instance.name), timeout)
     deadline = time.time() + timeout
     while not serial.line().startswith("REPORT"):
       assert time.time() < deadline, "the guest does not boot"
+    lines = []
+    while not lines or lines[-1] != "END":
+      lines.append(serial.line().strip())
+    return lines
 
   def stop(self):
     """End what runs, by its id."""

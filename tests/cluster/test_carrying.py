@@ -1,0 +1,106 @@
+"""A guest that stock has started, carried over while it runs."""
+
+import json
+
+import cluster
+
+
+def command(vm, *args, check=True):
+  return cluster.project_command(vm.node(), list(args) + [vm.name], check)
+
+
+def agree(vm, disks, nics, since=None):
+  """Check that map, QEMU and guest have disks and NICs just there.
+
+  @param since: an earlier report; the guest has not been reset after it
+
+  """
+  found = cluster.pci_map(vm, live=True)[0]["devices"]
+  for device_class, expected in (("disk", disks), ("nic", nics)):
+    entries = [d for d in found if d["class"] == device_class]
+    assert sorted(d["slot"] for d in entries) == expected
+    assert all(d["source"] == "both" for d in entries)
+  seen = vm.guest(until=lambda r: sorted(r.disks.values()) == disks and sorted(
+    slot for slot, _ in r.nics.values()) == nics)
+  if since:
+    assert seen.uptime > since.uptime
+  return seen
+
+
+def test_what_stock_started_goes_on_until_it_boots(vm, plugin):
+  plugin("disable")
+  vm.add(disks=2, nics=2)
+  before = agree(vm, [12, 13], [14, 15])
+  plugin("enable")
+  plan = json.loads(command(vm, "plan", "--json").output)[0]
+  assert [(m["class"], m["index"], m["old"], m["new"])
+          for m in plan["moves"]] == [("nic", 0, 14, 24), ("nic", 1, 15, 25)]
+  assert "nothing to do" in command(vm, "upgrade").output
+  # stays where it is; what is new goes into the pools
+  assert "hotplug:done" in vm.modify("--net", "add").output
+  assert "hotplug:done" in vm.modify("--disk", "add:size=1G").output
+  before = agree(vm, [12, 13, 16], [14, 15, 24], before)
+  checked = command(vm, "check", "--live").output
+  assert "slot 14, nic 0" in checked and "not in the NICs' pool" in checked
+  assert "warning" not in checked
+  vm.migrate()
+  assert vm.node() == "node2"
+  before = agree(vm, [12, 13, 16], [14, 15, 24], before)
+  plugin("disable", "node1")
+  vm.migrate()
+  assert vm.node() == "node1"
+  before = agree(vm, [12, 13, 16], [14, 15, 24], before)
+  plugin("enable", "node1")
+  vm.reboot("soft")
+  after = agree(vm, [12, 13, 14], [24, 25, 26])
+  assert after.uptime < before.uptime
+  # stock's ids, so that they can be removed again
+  assert "hotplug:done" in vm.modify("--disk", "1:remove").output
+  agree(vm, [12, 14], [24, 25, 26], after)
+  vm.stop()
+  vm.start()
+  agree(vm, [12, 13], [24, 25, 26])
+
+
+def test_an_old_record_is_upgraded_under_its_guest(vm, plugin):
+  """As Ganeti 2.12 to 2.15 leave it to a later one, but for the ids."""
+  plugin("enable")
+  vm.add(disks=1, nics=1, hvparams={"kvm_pci_reservations": 8})
+  before = agree(vm, [8], [24])
+  path = "%s/conf/%s.runtime" % (cluster.KVM_DIR, vm.name)
+  data = vm.runtime()
+  for name in ("disk_aio", "disk_discard", "virtio_net_queues"):
+    del data[2][name]
+  cluster.on("node1", "python3", "-c", "open(%r, 'w').write(%r)" %
+             (path, json.dumps(data)))
+  cluster.on("node1", "chmod", "600", path)
+  told = command(vm, "upgrade", "--dry-run").output
+  assert "parameter disk_aio=threads" in told and "would be" in told
+  assert vm.runtime() == data
+  told = command(vm, "upgrade").output
+  assert vm.runtime()[2]["disk_aio"] == "threads"
+  assert vm.runtime()[:2] == data[:2]
+  assert cluster.on("node1", "stat", "-c", "%a", path).output == "600\n"
+  assert path + ".backup" in told
+  assert cluster.on("node1", "cat", path + ".backup").output == \
+    json.dumps(data)
+  assert "nothing to do" in command(vm, "upgrade").output
+  assert "hotplug:done" in vm.modify("--disk", "add:size=1G").output
+  agree(vm, [8, 9], [24], before)
+
+
+def test_a_stale_entry_is_found_and_taken_out(vm, plugin):
+  """A removal that came late: QEMU no longer has what the record has."""
+  plugin("enable")
+  vm.add(disks=2, nics=1, hvparams={"kvm_pci_reservations": 8})
+  before = agree(vm, [8, 9], [24])
+  vm.qmp("device_del", id=vm.runtime()[3][1][0]["hvinfo"]["id"])
+  vm.guest(until=lambda r: len(r.disks) == 1)
+  result = command(vm, "check", "--live", check=False)
+  assert result.returncode == 1
+  assert "slot 9, disk 1" in result.output
+  assert "QEMU does not have it" in result.output
+  result = command(vm, "check", "--repair")
+  assert "taken out of the record" in result.output
+  vm.migrate()
+  agree(vm, [8], [24], before)
