@@ -6,8 +6,8 @@ PYTHON = /usr/bin/python3
 PYTEST = PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider -q
 GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
 
-.PHONY: needs demo test test-unit contract test-qemu test-patches \
-        test-cluster test-series test-suite patches check-patches bench dist \
+.PHONY: needs demo test test-unit contract test-qemu test-records \
+        test-patches test-cluster test-series test-suite patches check-patches bench dist \
         clean
 
 needs:
@@ -16,7 +16,7 @@ needs:
 demo: needs
 	lab/up -n 2 $(PYTHON) demo/demo.py
 
-test: test-unit contract test-qemu test-patches test-cluster
+test: test-unit contract test-qemu test-records test-patches test-cluster
 
 # every Python that is here: pure modules, stubs, linter
 test-unit: needs
@@ -29,6 +29,10 @@ contract: needs
 
 test-qemu: needs
 	$(PYTEST) tests/qemu
+
+# genuine runtime files of all series, booted; RECORDS=all for every one
+test-records: needs
+	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/series/test_records.py
 
 # what lies in patches/ is what the package makes, and fits Debian's sources
 test-patches: needs
@@ -58,8 +62,12 @@ check-patches: needs
 	  $(if $(PYTHON2),--python2 $(PYTHON2)) \
 	  --rest $(GANETI_TREE)ganeti $(or $(GANETI_GIT),--debian)
 
+# benchmarks/RESULTS.md says so if there was no libvirt to measure
 bench: needs
+	tools/install-needs libvirt-clients libvirt-daemon \
+	  libvirt-daemon-driver-qemu || echo "going on without libvirt"
 	$(PYTHON) benchmarks/hook.py
+	$(PYTHON) benchmarks/hotplug.py
 
 # what gnt-cluster copyfile takes to the nodes
 dist:
