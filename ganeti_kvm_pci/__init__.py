@@ -5,20 +5,23 @@ The way of the data, one module a step, each importing only from steps above:
   - L{errors}, L{address}: what can go wrong; the forms of a PCI address
   - L{partition}: which of the 32 slots of pci.0 are whose
   - L{placement}: which free slot a device gets
-  - L{command}, L{drives}: QEMU's command line as data
+  - L{command}, L{drives}, L{scsi}: QEMU's command line as data; disks in it,
+    and behind a SCSI controller
   - L{runtime}, L{record}: the runtime file as data; the devices in it
   - L{normal}, L{older}: a record in the form of another series
   - L{layout}: all devices of a record placed anew
   - L{live}, L{refusal}: what QEMU's answers and complaints mean
   - L{pinning}: QEMU's own devices beyond their range, put into the record
-  - L{monitor}: the questions to QEMU, asked through a function it is given
+  - L{monitor}, L{backends}: what QEMU is asked, and asked for, through a
+    function that reaches it
   - L{chart}, L{checkup}: the map of one instance, and what is wrong with it
 
 All of these are pure. What touches the world stands below them:
 
   - L{connection}, L{qemulog}: how a question gets to QEMU, and its own words
+  - L{lock}: one operation on an instance at a time
   - L{kinds}, L{series}: how Ganeti's series differ, and which this one is
-  - L{hypervisor}: the subclass of Ganeti's C{KVMHypervisor}
+  - L{hotplug}, L{hypervisor}: the subclass of Ganeti's C{KVMHypervisor}
   - L{files}, L{node}: the runtime files, and the Ganeti, of this node
   - L{hook}, L{activation}: how the subclass gets into that
   - L{console}, L{switch}, L{views}, L{carrier}, L{cli}: the command

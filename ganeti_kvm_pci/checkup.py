@@ -61,9 +61,11 @@ def repair(runtime, record, functions, peripherals):
   """Make a record say what QEMU has, as far as that can be known.
 
   Disks and NICs that QEMU does not have leave the record: a later migration
-  would start the target with a device too many. QEMU's own devices beyond
-  their range get their address (see L{pinning}). What only QEMU knows stays
-  unknown: a record of it needs what only the configuration has.
+  would start the target with a device too many. Not so where QEMU has another
+  on that slot: it may be the same, under an id of another Ganeti's making.
+  QEMU's own devices beyond their range get their address (see L{pinning}).
+  What only QEMU knows stays unknown: a record of it needs what only the
+  configuration has.
 
   @type runtime: L{runtime.Runtime}
   @param runtime: is changed in place
@@ -76,8 +78,10 @@ def repair(runtime, record, functions, peripherals):
 
   """
   changes = []
+  occupied = set(function.slot for function in functions)
   for entry in reversed(chart.entries(record, functions, peripherals)):
-    if entry.source == chart.RECORD and entry.index is not None:
+    if entry.source == chart.RECORD and entry.index is not None and \
+        entry.slot not in occupied:
       devices = {DISK: runtime.disks, NIC: runtime.nics}[entry.device_class]
       devices[entry.index] = None
       changes.append("%s, slot %d: taken out of the record, QEMU does not have"

@@ -97,6 +97,16 @@ def _driver(flag, keys):
   return "virtio-balloon" if flag == "-balloon" else driver
 
 
+def keys_of(text):
+  """Read the keys of one C{-device} option.
+
+  @rtype: dict
+
+  """
+  keys = _json_keys(text)
+  return dict(split_option(text)) if keys is None else keys
+
+
 def devices(command):
   """List the C{-device} and C{-balloon} options of a command.
 

@@ -11,6 +11,7 @@ import socket
 from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
+from .errors import CommandError
 from .errors import MonitorError
 
 #: What Ganeti's client raises. 3.1 lets errors of the socket through; when QEMU
@@ -55,6 +56,9 @@ def connect(path):
       data = getattr(answer, "data", None)
       return data["return"] if isinstance(data, dict) else answer
     except _FAILURES as err:
+      # the words are the same from 2.10 to master
+      if "error executing" in str(err):
+        raise CommandError(command, str(err))
       raise MonitorError("QEMU's monitor %s does not answer %s: %s" %
                          (path, command, err))
 

@@ -8,7 +8,6 @@ all) is not in such a record.
 
 """
 
-from . import address
 from . import command as command_
 
 #: Begins the id that such a disk gets with its address.
@@ -59,15 +58,16 @@ def place(command, positions, slots):
   command = list(command)
   devices = []
   for number, (position, slot) in enumerate(zip(positions, slots)):
-    name = "%s%d" % (_PREFIX, number)
     if command[position - 1].endswith("-drive"):
+      name = "%s%d" % (_PREFIX, number)
       keys = [(k, "none" if k == "if" else v) for k, v in
               command_.split_option(command[position])]
       command[position] = command_.join_option(keys + [("id", name)])
+      device = "virtio-blk-pci,drive=%s,id=%s" % (name, name)
     else:
+      device = command[position]
       command[position - 1:position + 1] = [None, None]
-    devices.extend(["-device", "virtio-blk-pci,drive=%s,id=%s,bus=%s,addr=%s" %
-                    (name, name, address.BUS, address.unparse(slot))])
+    devices.extend(command_.with_place(["-device", device], 1, slot))
   first = min([option.position - 1 for option in command_.devices(
     ["" if word is None else word for word in command])] or [len(command)])
   command[first:first] = devices

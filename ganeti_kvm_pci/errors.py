@@ -9,6 +9,7 @@ Every error that leaves the package on purpose is one of these::
    +-- SlotTakenError     QEMU refused to put a device on a slot
    +-- RecordError        a runtime file cannot be read or makes no sense
    +-- MonitorError       QEMU's monitor is absent, silent or unintelligible
+   |    +-- CommandError  QEMU refused a command
    +-- GanetiError        this Ganeti is none that the plugin knows
    +-- NodeError          something is missing or not writable on this node
 
@@ -100,6 +101,17 @@ class RecordError(KvmPciError):
 
 class MonitorError(KvmPciError):
   """QEMU's monitor is absent, silent or unintelligible."""
+
+
+class CommandError(MonitorError):
+  """QEMU refused a command; the monitor goes on.
+
+  @ivar command: the command's name
+
+  """
+  def __init__(self, command, message):
+    MonitorError.__init__(self, message)
+    self.command = command
 
 
 class GanetiError(KvmPciError):

@@ -116,10 +116,10 @@ def runs(path):
       pid = int(stream.read())
     with open("/proc/%d/cmdline" % pid, "rb") as stream:
       words = stream.read().split(b"\0")
+    # the number may be another process's by now
+    return instance.encode("utf-8") in [w.split(b",")[0] for w in words]
   except (EnvironmentError, ValueError):
     return False
-  # the number may be another process's by now
-  return instance.encode("utf-8") in [w.split(b",")[0] for w in words]
 
 
 def read(path):
@@ -190,8 +190,12 @@ def _keep(seen, path):
       # another file system, or one without links
       if err.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK):
         raise
-      _write(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600),
-             seen.text, seen.status)
+      fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+      try:
+        _write(fd, seen.text, seen.status)
+      except BaseException:
+        os.unlink(path)
+        raise
     return True
   except EnvironmentError as err:
     if err.errno != errno.EEXIST:

@@ -6,9 +6,7 @@ one fetches their facts and hands their answers to stock.
 
 """
 
-import contextlib
 import logging
-import time
 
 from ganeti import constants
 from ganeti import errors
@@ -16,8 +14,8 @@ from ganeti.hypervisor import hv_kvm
 
 from . import command
 from . import connection
+from . import hotplug
 from . import layout
-from . import live
 from . import monitor
 from . import normal
 from . import partition
@@ -27,39 +25,15 @@ from . import qemulog
 from . import record
 from . import refusal
 from . import runtime as runtime_
+from . import scsi
 from . import series
 from .errors import KvmPciError
 
-_CLASS = {
-  constants.HOTPLUG_TARGET_DISK: partition.DISK,
-  constants.HOTPLUG_TARGET_NIC: partition.NIC,
-  }
-
-_ON_PCI = {
-  partition.DISK: partition.has_pci_disks,
-  partition.NIC: partition.has_pci_nics,
-  }
-
 _SERIES = series.version(constants)[1]
 
-#: How long a device may take to come or go, in seconds (stock, 2.13 and later:
-#: five looks, a second apart).
-_HOTPLUG_LIMIT = 5
 
-#: Between two looks, in seconds; a guest lets go within about 0.25.
-_HOTPLUG_INTERVAL = 0.02
-
-
-@contextlib.contextmanager
-def _Explained(instance_name):
-  """Turn the package's errors into what Ganeti reports as they are."""
-  try:
-    yield
-  except KvmPciError as err:
-    raise errors.HotplugError("Instance %s: %s" % (instance_name, err))
-
-
-class KVMHypervisor(series.kind(hv_kvm.KVMHypervisor), hv_kvm.KVMHypervisor):
+class KVMHypervisor(hotplug.Hotplug, series.kind(hv_kvm.KVMHypervisor),
+                    hv_kvm.KVMHypervisor):
   """KVM hypervisor whose disks and NICs keep to pools of their own.
 
   How places are kept in this Ganeti's records is the business of the kind
@@ -97,12 +71,15 @@ class KVMHypervisor(series.kind(hv_kvm.KVMHypervisor), hv_kvm.KVMHypervisor):
 
     """
     text = serialized_runtime or self._ReadKVMRuntime(instance.name)
-    with _Explained(instance.name):
+    with hotplug.Explained(instance.name):
       loaded = runtime_.parse(text, "runtime file")
       changed = bool(normal.normalise(loaded, _SERIES))
       if self._rebooting is instance:
         self._rebooting = None
         self._LayOut(instance, loaded)
+        changed = True
+      if self._announced:
+        loaded.forget(self._announced)
         changed = True
       if changed:
         text = loaded.dump()
@@ -126,6 +103,13 @@ class KVMHypervisor(series.kind(hv_kvm.KVMHypervisor), hv_kvm.KVMHypervisor):
     """
     # Stock loads the record first, while the guest still runs; a bus that is
     # too full shows before anything is stopped
+    try:
+      with self._Alone(instance):
+        self._Settle(instance)
+    except (errors.HypervisorError, KvmPciError) as err:
+      # a guest whose QEMU does not answer wants a reboot all the more
+      logging.warning("Instance %s: its record is taken as it is: %s",
+                      instance.name, err)
     self._rebooting = instance
     try:
       return super(KVMHypervisor, self).RebootInstance(instance)
@@ -140,7 +124,7 @@ class KVMHypervisor(series.kind(hv_kvm.KVMHypervisor), hv_kvm.KVMHypervisor):
     runtime = super(KVMHypervisor, self)._GenerateKVMRuntime(
       instance, block_devices, startup_paused, kvmhelp)
     if partition.applies(runtime[2]):
-      with _Explained(instance.name):
+      with hotplug.Explained(instance.name):
         self._PlaceAll(runtime)
     return runtime
 
@@ -159,18 +143,27 @@ class KVMHypervisor(series.kind(hv_kvm.KVMHypervisor), hv_kvm.KVMHypervisor):
       partition.DISK: [entry[0] for entry in disks],
       partition.NIC: list(nics),
       }
+    if scsi.has_ids(hvparams):
+      self._PlaceScsi(kvm_cmd, hvparams, devices[partition.DISK])
     for device_class, members in devices.items():
-      if not _ON_PCI[device_class](hvparams):
+      if not record.is_on_pci(device_class, hvparams):
         for device in members:
           self._DropPlace(device)
         devices[device_class] = []
-    slots = placement.cold_boot(
+    places = placement.cold_boot(
       partition.Partition.of(hvparams), len(devices[partition.DISK]),
       len(devices[partition.NIC]), taken)
-    for members, places in zip((devices[partition.DISK],
-                                devices[partition.NIC]), slots):
-      for device, slot in zip(members, places):
-        self._SetPlace(device, slot)
+    for device_class, slots in zip((partition.DISK, partition.NIC), places):
+      for device, slot in zip(devices[device_class], slots):
+        self._SetPlace(device_class, device, hvparams, slot)
+
+  def _PlaceScsi(self, kvm_cmd, hvparams, disks):
+    """Place the disks of a cold boot behind their SCSI controller.
+
+    """
+    numbers = scsi.cold_boot(hvparams, kvm_cmd, len(disks))
+    for disk, number in zip(disks, numbers):
+      self._SetScsiPlace(disk, hvparams, number)
 
   def _ExecuteKVMRuntime(self, instance, kvm_runtime, kvmhelp, incoming=None):
     """Start QEMU, and record what it placed beyond its range.
@@ -178,7 +171,7 @@ class KVMHypervisor(series.kind(hv_kvm.KVMHypervisor), hv_kvm.KVMHypervisor):
     """
     ours = partition.applies(kvm_runtime[2])
     if ours:
-      with _Explained(instance.name):
+      with hotplug.Explained(instance.name):
         self._starting = (partition.Partition.of(kvm_runtime[2]),
                           len(kvm_runtime[0]))
     result = super(KVMHypervisor, self)._ExecuteKVMRuntime(
@@ -246,62 +239,3 @@ class KVMHypervisor(series.kind(hv_kvm.KVMHypervisor), hv_kvm.KVMHypervisor):
       if last and last not in str(err):
         raise errors.HypervisorError("%s; QEMU's log says: %s" % (err, last))
       raise
-
-  def HotAddDevice(self, instance, dev_type, device, extra, seq):
-    """Hot-add a device, on a slot that neither record nor QEMU has in use.
-
-    """
-    plug = super(KVMHypervisor, self).HotAddDevice
-    slot = None
-    # A modified NIC comes with the place that it had
-    if not self._HasPlace(device):
-      with _Explained(instance.name):
-        slot = self._FreeSlot(instance, dev_type, seq)
-    if slot is None:
-      return plug(instance, dev_type, device, extra, seq)
-    with self._Offering(device, slot):
-      return plug(instance, dev_type, device, extra, seq)
-
-  def _AwaitDevice(self, instance_name, device_id, should_exist):
-    """Wait until QEMU has, or no longer has, a device.
-
-    @raise errors.HypervisorError: if that does not come to pass
-
-    """
-    deadline = time.time() + _HOTPLUG_LIMIT
-    while True:
-      with _Explained(instance_name):
-        with self._Monitor(instance_name) as execute:
-          ids = [f.id for f in monitor.functions(execute)]
-      if (device_id in ids) == should_exist:
-        return
-      if time.time() > deadline:
-        raise errors.HypervisorError(
-          "Instance %s: QEMU %s device %s after %d s" %
-          (instance_name, "does not have" if should_exist else "still has",
-           device_id, _HOTPLUG_LIMIT))
-      time.sleep(_HOTPLUG_INTERVAL)
-
-  def _FreeSlot(self, instance, dev_type, seq):
-    """Choose the slot for a device that is about to be added.
-
-    @type seq: int
-    @param seq: its index among the instance's disks or NICs
-    @rtype: int or None
-    @return: None if the device does not go to pci.0
-    @raise BusFullError: if none is free
-    @raise MonitorError: if QEMU does not tell
-    @raise RecordError: if the runtime file makes no sense
-
-    """
-    device_class = _CLASS[dev_type]
-    known = self._Record(instance)
-    if not partition.applies(known.hvparams):
-      return None
-    if not (self._GIVES_SLOTS_TO_ALL or _ON_PCI[device_class](known.hvparams)):
-      return None
-    with self._Monitor(instance.name) as execute:
-      taken = live.held(monitor.functions(execute))
-    taken.update(known.held())
-    return placement.hot_add(known.partition, device_class,
-                             known.slots(device_class), taken, seq)

@@ -3,10 +3,11 @@
 One class for each kind of record; L{hypervisor} mixes in the one that the
 imported Ganeti calls for. Each answers the same questions:
 
-  - C{_HasPlace}, C{_SetPlace}, C{_DropPlace}: a device's place in the record
+  - C{_HasPlace}, C{_GetPlace}, C{_SetPlace}, C{_DropPlace}, C{_ShowPlace}: a
+    device's place in the record
+  - C{_DeviceId}, C{_RenewId}: QEMU's id of a device
   - C{_GIVES_SLOTS_TO_ALL}: whether a hot-added device goes to pci.0 whatever
     the instance's disk_type
-  - C{_Offering}: a context in which stock's hot-add takes the chosen slot
 
 and lends stock's own allocation at a start, which runs before ours and is
 thrown away, so many slots that it cannot run out first.
@@ -16,10 +17,10 @@ thrown away, so many slots that it cannot run out first.
 # Mixins: what they call up to is stock's, and so are the names.
 # pylint: disable=no-member,invalid-name
 
-import contextlib
-
 from . import address
 from . import partition
+from . import record
+from . import scsi
 
 #: 16 disks and 8 NICs beside any kvm_pci_reservations.
 _AMPLE_SLOTS = 64
@@ -28,21 +29,38 @@ _AMPLE_SLOTS = 64
 class HvinfoKind(object):
   """The place is C{device.hvinfo}; slots come from C{_GetBusSlots}.
 
-  Ganeti 2.16 to 3.1.
+  Ganeti 2.16 to 3.1. Its hot-add takes a C{hvinfo} that is there.
 
   """
   _GIVES_SLOTS_TO_ALL = False
-
-  # The one slot that stock may see free while it adds a device
-  _slot_to_give = None
 
   @staticmethod
   def _HasPlace(device):
     return bool(device.hvinfo)
 
   @staticmethod
-  def _SetPlace(device, slot):
-    device.hvinfo["addr"] = address.unparse(slot)
+  def _GetPlace(device):
+    return device.hvinfo
+
+  @staticmethod
+  def _SetPlace(device_class, device, hvparams, slot):
+    device.hvinfo = {
+      "driver": record.driver(device_class, hvparams),
+      "id": record.new_id(device_class, device.uuid),
+      "bus": address.BUS,
+      "addr": address.unparse(slot),
+      }
+
+  @staticmethod
+  def _SetScsiPlace(device, hvparams, number):
+    device.hvinfo = {
+      "driver": hvparams["disk_type"],
+      "id": record.new_id(partition.DISK, device.uuid),
+      "bus": scsi.BUS,
+      "channel": 0,
+      "scsi-id": number,
+      "lun": 0,
+      }
 
   @staticmethod
   def _DropPlace(device):
@@ -52,25 +70,34 @@ class HvinfoKind(object):
       del device.hvinfo["bus"]
       del device.hvinfo["addr"]
 
-  @contextlib.contextmanager
-  def _Offering(self, device, slot): # pylint: disable=unused-argument
-    self._slot_to_give = slot
-    try:
-      yield
-    finally:
-      self._slot_to_give = None
+  @staticmethod
+  def _ShowPlace(device):
+    if device.hvinfo.get("bus") == scsi.BUS:
+      return "scsi-id %s" % device.hvinfo.get("scsi-id")
+    return "slot %d" % address.parse(device.hvinfo.get("addr"))[0]
+
+  @staticmethod
+  def _DeviceId(_, device):
+    hvinfo = device.hvinfo or {}
+    return hvinfo.get("id") if hvinfo.get("bus") in (address.BUS,
+                                                     scsi.BUS) else None
+
+  @staticmethod
+  def _RenewId(device_class, device):
+    device.hvinfo["id"] = record.new_id(device_class, device.uuid)
 
   def _GetBusSlots(self, hvp=None, runtime=None):
     """Decide what stock's allocation finds free.
 
     """
-    slots = super(HvinfoKind, self)._GetBusSlots(hvp, runtime)
-    if self._slot_to_give is not None:
-      slots[address.BUS].setall(True)
-      slots[address.BUS][self._slot_to_give] = False
-    elif runtime is None and partition.applies(hvp or {}):
-      for bits in slots.values():
-        bits.extend([False] * _AMPLE_SLOTS)
+    stock = super(HvinfoKind, self)._GetBusSlots
+    if not partition.applies(hvp or {}):
+      return stock(hvp, runtime)
+    # In a hot-add, what it finds is not used; with the runtime it would fail
+    # on a scsi-id beyond 15
+    slots = stock(hvp)
+    for bits in slots.values():
+      bits.extend([False] * _AMPLE_SLOTS)
     return slots
 
 
@@ -84,17 +111,13 @@ class BusManagerKind(HvinfoKind):
     """Decide what stock's allocation finds free.
 
     """
-    manager = super(BusManagerKind, self)._get_bus_manager(hvp, runtime)
+    stock = super(BusManagerKind, self)._get_bus_manager
     if not partition.applies(hvp or {}):
-      return manager
+      return stock(hvp, runtime)
+    manager = stock(hvp)
     for name, allocator in list(manager.allocators.items()):
-      if name == "pci" and self._slot_to_give is not None:
-        manager.allocators[name] = type(allocator)(
-          max_slots=self._slot_to_give + 1, reserved_slots=self._slot_to_give)
-      elif name == "pci" or runtime is None:
-        # stock asks for a slot also when it modifies a NIC, which has one
-        manager.allocators[name] = type(allocator)(
-          max_slots=_AMPLE_SLOTS + address.SLOTS, reserved_slots=0)
+      manager.allocators[name] = type(allocator)(
+        max_slots=_AMPLE_SLOTS + address.SLOTS, reserved_slots=0)
     return manager
 
 
@@ -112,7 +135,11 @@ class PciKind(object):
     return device.pci is not None
 
   @staticmethod
-  def _SetPlace(device, slot):
+  def _GetPlace(device):
+    return device.pci
+
+  @staticmethod
+  def _SetPlace(_class, device, _hvparams, slot):
     device.pci = slot
 
   @staticmethod
@@ -120,10 +147,18 @@ class PciKind(object):
     device.pci = None
 
   @staticmethod
-  @contextlib.contextmanager
-  def _Offering(device, slot):
-    device.pci = slot
-    yield
+  def _ShowPlace(device):
+    return "slot %d" % device.pci
+
+  @staticmethod
+  def _DeviceId(device_class, device):
+    if device.pci is None:
+      return None
+    return record.old_id(device_class, device.uuid, device.pci)
+
+  @staticmethod
+  def _RenewId(device_class, device):
+    pass # follows from the slot
 
   @property
   def _DEFAULT_PCI_RESERVATIONS(self):
@@ -142,10 +177,10 @@ class HmpKind(PciKind):
   """
   def _VerifyHotplugCommand(self, instance_name, device, dev_type,
                             should_exist):
-    """Verify with C{query-pci} what stock would with C{info pci}.
+    """Verify with C{qom-list} what stock would with C{info pci}.
 
     """
     # in these series, the type is "hotdisk" or "hotnic"
-    device_id = "%s-%s-pci-%d" % (dev_type.lower(), device.uuid.split("-")[0],
-                                  device.pci)
-    self._AwaitDevice(instance_name, device_id, should_exist)
+    self._VerifyDevice(instance_name, record.old_id(
+      dev_type.lower().replace("hot", "", 1), device.uuid, device.pci),
+                       should_exist)

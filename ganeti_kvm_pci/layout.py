@@ -20,8 +20,6 @@ from .partition import NIC
 from .partition import QEMU
 from .partition import Partition
 from .partition import applies
-from .partition import has_pci_disks
-from .partition import has_pci_nics
 
 #: What becomes of one device.
 #:   - device_class: DISK, NIC or QEMU
@@ -31,8 +29,6 @@ from .partition import has_pci_nics
 #:   - new: int, or None where QEMU will choose it
 Move = collections.namedtuple(
   "Move", ["device_class", "index", "id", "old", "new"])
-
-_ON_PCI = {DISK: has_pci_disks, NIC: has_pci_nics}
 
 _RESERVATIONS = "kvm_pci_reservations"
 
@@ -93,9 +89,9 @@ def _members(runtime):
     NIC: list(runtime.nics),
     }
   elsewhere = []
-  for device_class, is_on_pci in _ON_PCI.items():
-    if not is_on_pci(runtime.hvparams):
-      elsewhere += members[device_class]
+  for device_class, entries in members.items():
+    if not record.is_on_pci(device_class, runtime.hvparams):
+      elsewhere += entries
       members[device_class] = []
   return (members, elsewhere)
 
@@ -123,7 +119,8 @@ def _move(runtime, device_class, index, entry, slot, series):
   """
   if not normal.has_hvinfo(series):
     old, entry["pci"] = entry.get("pci"), slot
-    name = None if old is None else record.old_id(device_class, entry, old)
+    name = None if old is None else record.old_id(device_class,
+                                                     entry.get("uuid"), old)
     return Move(device_class, index, name, old, slot)
   hvinfo = entry.get("hvinfo") or {}
   old = None
@@ -132,7 +129,7 @@ def _move(runtime, device_class, index, entry, slot, series):
   entry["hvinfo"] = {
     "driver": hvinfo.get("driver") or record.driver(device_class,
                                                     runtime.hvparams),
-    "id": record.new_id(device_class, entry),
+    "id": record.new_id(device_class, entry["uuid"]),
     "bus": address.BUS,
     "addr": address.unparse(slot),
     }

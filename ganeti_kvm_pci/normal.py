@@ -16,8 +16,6 @@ from . import runtime as runtime_
 from .errors import RecordError
 from .partition import DISK
 from .partition import NIC
-from .partition import has_pci_disks
-from .partition import has_pci_nics
 
 #: The first series with C{hvinfo}, and the first that adds -chroot (or
 #: -run-with) at each start instead of recording it.
@@ -29,9 +27,8 @@ _CHROOT_AT_START = (3, 1)
 #: that say what QEMU does where nothing is said (QEMU 1.7 to 11.1), so that a
 #: running guest does not change.
 _NEUTRAL = [("disk_aio", "threads"), ("virtio_net_queues", 1)]
+_WITH_NEUTRAL = (2, 12)
 _DISCARD = "disk_discard"
-
-_ON_PCI = {DISK: has_pci_disks, NIC: has_pci_nics}
 
 
 def has_hvinfo(series):
@@ -106,9 +103,9 @@ def _add_hvinfo(runtime, device_class, name, entry):
   slot = entry.pop("pci", None)
   if slot is not None:
     hvinfo["driver"] = record.driver(device_class, runtime.hvparams)
-    hvinfo["id"] = record.old_id(device_class, entry, slot)
+    hvinfo["id"] = record.old_id(device_class, entry.get("uuid"), slot)
     # up to 2.15, disks of all types have a slot, which but virtio's not use
-    if _ON_PCI[device_class](runtime.hvparams):
+    if record.is_on_pci(device_class, runtime.hvparams):
       hvinfo["bus"] = address.BUS
       hvinfo["addr"] = address.unparse(slot)
   entry["hvinfo"] = hvinfo
@@ -121,7 +118,7 @@ def _parameters(hvparams, series):
   """Add the parameters that a record of an older series lacks."""
   changes = []
   for name, value in _NEUTRAL:
-    if name not in hvparams:
+    if series >= _WITH_NEUTRAL and name not in hvparams:
       hvparams[name] = value
       changes.append("parameter %s=%s" % (name, value))
   if has_hvinfo(series):

@@ -67,7 +67,7 @@ def _other_id(device_class, name, entry, slot):
   known = entry["hvinfo"].get("id")
   if slot is None or known is None:
     return []
-  computed = record.old_id(device_class, entry, slot)
+  computed = record.old_id(device_class, entry.get("uuid"), slot)
   if known == computed:
     return []
   return ["%s: QEMU has it as %s, Ganeti before 2.16 will look for %s: it"

@@ -10,6 +10,7 @@ from . import address
 from . import command as command_
 from . import drives
 from . import runtime as runtime_
+from . import scsi
 from .errors import RecordError
 from .errors import ReservationsError
 from .partition import DISK
@@ -28,9 +29,18 @@ from .partition import has_pci_nics
 Device = collections.namedtuple(
   "Device", ["slot", "device_class", "index", "id", "driver"])
 
-_ON_PCI = {DISK: has_pci_disks, NIC: has_pci_nics}
 _VIRTIO = {DISK: "virtio-blk-pci", NIC: "virtio-net-pci"}
 _TYPE_PARAMETER = {DISK: "disk_type", NIC: "nic_type"}
+
+
+def is_on_pci(device_class, hvparams):
+  """Tell whether an instance's disks, or NICs, sit on pci.0.
+
+  @param device_class: L{DISK} or L{NIC}
+  @rtype: bool
+
+  """
+  return {DISK: has_pci_disks, NIC: has_pci_nics}[device_class](hvparams)
 
 
 def driver(device_class, hvparams):
@@ -52,41 +62,38 @@ def _device(device_class, index, entry, hvparams):
   if hvinfo:
     slot = None
     # stock writes a slot also for IDE disks and ISA NICs, which use none
-    if hvinfo.get("bus") == address.BUS and _ON_PCI[device_class](hvparams):
+    if hvinfo.get("bus") == address.BUS and is_on_pci(device_class, hvparams):
       slot = address.parse(hvinfo["addr"])[0]
     return Device(slot, device_class, index, hvinfo.get("id"),
                   hvinfo.get("driver"))
   slot = entry.get("pci")
   device_id = None
   if slot is not None:
-    device_id = old_id(device_class, entry, slot)
-    if not _ON_PCI[device_class](hvparams):
+    device_id = old_id(device_class, entry.get("uuid"), slot)
+    if not is_on_pci(device_class, hvparams):
       slot = None
   return Device(slot, device_class, index, device_id,
                 driver(device_class, hvparams))
 
 
-def old_id(device_class, entry, slot):
+def old_id(device_class, uuid, slot):
   """Name a device as Ganeti 2.10 to 2.15 does, by uuid and slot.
 
-  @type entry: dict
-  @param entry: a disk or NIC
+  @type uuid: string or None
   @rtype: string
 
   """
-  return "hot%s-%s-pci-%d" % (
-    device_class, (entry.get("uuid") or "").split("-")[0], slot)
+  return "hot%s-%s-pci-%d" % (device_class, (uuid or "").split("-")[0], slot)
 
 
-def new_id(device_class, entry):
+def new_id(device_class, uuid):
   """Name a device as Ganeti 2.16 and later do, by all but the uuid's end.
 
-  @type entry: dict
-  @param entry: a disk or NIC
+  @type uuid: string
   @rtype: string
 
   """
-  return "%s-%s" % (device_class, entry["uuid"].rsplit("-", 2)[0])
+  return "%s-%s" % (device_class, uuid.rsplit("-", 2)[0])
 
 
 class Record(object):
@@ -98,6 +105,8 @@ class Record(object):
   @ivar partition: L{Partition} by the recorded parameters
   @ivar devices: list of L{Device}: disks and NICs in the record's order, then
       what else of the command names a place on pci.0
+  @ivar scsi_ids: dict, id (int) on Ganeti's SCSI bus to the name of the disk
+      there; None if the instance's disks are not on one
 
   """
   def __init__(self, runtime):
@@ -130,6 +139,11 @@ class Record(object):
           option.place[0], DISK if drives.is_disk(option) else QEMU,
           None, option.id, option.driver))
     self._check_slots(runtime.source)
+    self.scsi_ids = None
+    if scsi.has_ids(hvparams):
+      self.scsi_ids = dict(
+        (disk["hvinfo"]["scsi-id"], disk["hvinfo"].get("id")) for disk in disks
+        if "scsi-id" in (disk.get("hvinfo") or {}))
 
   def _check_slots(self, source):
     seen = {}

@@ -145,6 +145,16 @@ class Runtime(object):
     if hvinfo.get("bus") == address.BUS:
       address.parse(hvinfo.get("addr"))
 
+  def forget(self, uuid):
+    """Leave a device out.
+
+    @param uuid: its uuid
+
+    """
+    self.nics[:] = [nic for nic in self.nics if nic.get("uuid") != uuid]
+    self.disks[:] = [entry for entry in self.disks
+                     if entry[0].get("uuid") != uuid]
+
   @property
   def words(self):
     """The command as QEMU gets it, a list of strings."""
@@ -154,7 +164,6 @@ class Runtime(object):
     """Write the text that Ganeti would.
 
     @rtype: string
-    @raise RecordError: if it holds a number that JSON has no word for
 
     """
     data = [self.command, self.nics, self.hvparams]

@@ -161,15 +161,19 @@ def _check_one(path, opts):
   if not (opts.live or opts.repair):
     return (known.instance, checkup.findings(known), [])
   live = _ask(known)
-  repaired = []
-  if opts.repair and not loaded.unknown:
+  repaired, remarks = [], []
+  if opts.repair and loaded.unknown:
+    remarks = [checkup.Finding(
+      checkup.WARNING, None, None, "not repaired: no Ganeti that is known"
+      " writes %s" % ", ".join(loaded.unknown))]
+  elif opts.repair:
     repaired = checkup.repair(loaded, known, *live)
   if repaired:
     text = loaded.dump()
     files.replace(seen, text)
     files.sync([os.path.dirname(os.path.abspath(path))])
     known = record.parse(text, path)
-  return (known.instance, checkup.findings(known, *live), repaired)
+  return (known.instance, remarks + checkup.findings(known, *live), repaired)
 
 
 def check(opts):

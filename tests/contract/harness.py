@@ -76,14 +76,24 @@ class FakeQmp(object):
         return [{"name": "device[%d]" % n, "type": "child<%s>" % driver}
                 for n, (driver, _) in enumerate(self.world.unnamed)]
       if arguments["path"] == "/machine/peripheral":
-        return []
+        return [{"name": name, "type": "child<x>"}
+                for name in sorted(list(self.world.bus.values()) +
+                                   self.world.elsewhere) if name]
       return [{"name": "addr", "type": "x"}, {"name": "parent_bus",
                                               "type": "x"}]
     if command == "qom-get":
       if arguments["property"] == "parent_bus":
         return "/machine/i440fx/pci.0"
-      number = int(arguments["path"].rpartition("[")[2][:-1])
+      name = arguments["path"].rpartition("/")[2]
+      for slot, known in self.world.bus.items():
+        if known == name:
+          return slot * 8
+      number = int(name.rpartition("[")[2][:-1])
       return self.world.unnamed[number][1] * 8
+    if command == "device_del":
+      self.world.unplug(arguments["id"])
+    if command in ("query-block", "query-named-block-nodes"):
+      return []
     return {}
 
   def HotAddDisk(self, disk, *args, **_):
@@ -138,6 +148,7 @@ class World(object):
   """One node.
 
   @ivar bus: dict, slot to device id, the live pci.0
+  @ivar elsewhere: list of ids, live devices on other buses
   @ivar unnamed: list of (driver, slot), live devices without id
   @ivar calls: list of tuples, what was called, in order
   @ivar monitor: whether the monitor can be reached
@@ -146,6 +157,7 @@ class World(object):
   """
   def __init__(self, folder, monkeypatch):
     self.bus = {0: "", 1: "", 2: "", 3: ""}
+    self.elsewhere = []
     self.unnamed = []
     self.calls = []
     self.monitor = True

@@ -22,9 +22,9 @@ def start(world, disks=2, nics=2, **hvparams):
   instance = harness.instance_of(nics, **hvparams)
   hyper.StartInstance(instance, harness.block_devices(disks), False)
   for slots, kind in zip(world.slots(hyper, instance), ("disk", "nic")):
-    for slot in slots:
+    for number, slot in enumerate(slots):
       if slot is not None:
-        world.bus[slot] = "%s-of-start" % kind
+        world.bus[slot] = harness.device_id(kind, number, slot)
   return hyper, instance
 
 
@@ -101,16 +101,122 @@ def test_a_device_added_by_hand_is_gone_around(world):
   assert world.slots(hyper, instance)[0] == [8, 9, 11]
 
 
-def test_a_device_that_only_the_record_knows_is_gone_around(world):
+def test_a_device_that_qemu_has_lost_leaves_the_record(world):
+  """The guest let go of it late, or was reset."""
   hyper, instance = start(world, kvm_pci_reservations=8)
   del world.bus[9]
+  hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)
+  assert world.slots(hyper, instance)[0] == [8, 9]
+  del world.bus[8]
+  assert json.loads(hyper.MigrationInfo(instance)) == json.loads(
+    hyper._ReadKVMRuntime(instance.name))
+  assert world.slots(hyper, instance)[0] == [9]
+
+
+@pytest.mark.parametrize("parameters", [
+  {"disk_type": "ide"}, {"nic_type": "ne2k_isa"}])
+def test_what_is_not_on_the_bus_is_not_missed_there(world, parameters):
+  """Stock records slots for it all the same."""
+  instance = harness.instance_of(**parameters)
+  stock = world.hypervisor(hv_kvm.KVMHypervisor)
+  stock._SaveKVMRuntime(instance, stock._GenerateKVMRuntime(
+    instance, harness.block_devices(1), False, harness.KVMHELP))
+  hyper = world.hypervisor()
+  before = hyper._LoadKVMRuntime(instance)
+  hyper.MigrationInfo(instance)
+  after = hyper._LoadKVMRuntime(instance)
+  kept = 3 if "disk_type" in parameters else 1
+  assert len(before[kept]) == len(after[kept]) > 0
+
+
+def test_the_record_is_written_ahead(world, monkeypatch):
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  recorded = []
+
+  def plug(slot, devid):
+    recorded.extend(world.slots(hyper.__class__(), instance)[0])
+    world.bus[slot] = devid
+
+  monkeypatch.setattr(world, "plug", plug)
+  hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)
+  assert recorded == [8, 9, 10]
+  assert world.slots(hyper, instance)[0] == [8, 9, 10]
+
+
+def test_a_refused_hot_add_leaves_nothing_behind(world, monkeypatch):
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  before = hyper._ReadKVMRuntime(instance.name)
+
+  def refuse(slot, devid):
+    raise errors.HypervisorError(
+      "kvm: error executing the device_add command: PCI: slot %d function 0 not"
+      " available for virtio-net-pci, in use by e1000,id=x (GenericError):" %
+      slot)
+
+  monkeypatch.setattr(world, "plug", refuse)
+  del world.calls[:]
+  with pytest.raises(errors.HypervisorError) as caught:
+    hyper.HotAddDevice(instance, NIC, harness.nic(2), None, 2)
+  assert "held by e1000 (id x)" in str(caught.value)
+  assert ("netdev_del", {"id": harness.device_id("nic", 2, 26)}) in world.calls
+  assert json.loads(hyper._ReadKVMRuntime(instance.name)) == \
+    json.loads(json.dumps(json.loads(before)))
+
+
+def test_what_qemu_took_in_spite_of_an_error_is_kept(world, monkeypatch):
+  hyper, instance = start(world, kvm_pci_reservations=8)
+
+  def plug(slot, devid):
+    world.bus[slot] = devid
+    raise IOError("disk full")
+
+  monkeypatch.setattr(world, "plug", plug)
   hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)
   assert world.slots(hyper, instance)[0] == [8, 9, 10]
 
 
+def test_a_guest_that_does_not_let_go_keeps_its_device(world, monkeypatch):
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "0.05")
+  monkeypatch.setattr(world, "unplug", lambda devid: None)
+  before = hyper._ReadKVMRuntime(instance.name)
+  with pytest.raises(errors.HotplugError) as caught:
+    hyper.HotDelDevice(instance, NIC, harness.nic(0), None, 0)
+  for part in ("vm1.example.com", harness.device_id("nic", 0, 24), "slot 24",
+               "has not let go", "0.05 s"):
+    assert part in str(caught.value)
+  assert hyper._ReadKVMRuntime(instance.name) == before
+  assert "netdev_del" not in [call[0] for call in world.calls]
+
+
+@pytest.mark.skipif(harness.PLACES_IN_PCI, reason="2.16 and later")
+def test_a_device_of_an_older_series_goes_under_its_own_id(world):
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  loaded = json.loads(hyper._ReadKVMRuntime(instance.name))
+  for number, entry in enumerate([loaded[3][0][0], loaded[1][0]]):
+    old = "hot%s-of-old-%d" % (("disk", "nic")[number], number)
+    world.bus[int(entry["hvinfo"]["addr"], 16)] = old
+    entry["hvinfo"]["id"] = old
+  with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
+    json.dump(loaded, stream)
+  hyper.HotDelDevice(instance, DISK, harness.disk(0), EXTRA, 0)
+  hyper.HotModDevice(instance, NIC, harness.nic(0), None, 0)
+  assert world.slots(hyper, instance) == ([9], [25, 24])
+  # under the id that stock will ask for
+  assert world.bus[24] == harness.device_id("nic", 0, 24)
+  hyper.HotDelDevice(instance, NIC, harness.nic(0), None, 0)
+  assert 24 not in world.bus
+
+
+def test_a_device_without_record_is_one_clear_error(world):
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  with pytest.raises(errors.HotplugError) as caught:
+    hyper.HotDelDevice(instance, DISK, harness.disk(7), EXTRA, 7)
+  assert "added without hotplug" in str(caught.value)
+
+
 def test_a_modified_nic_keeps_its_slot(world):
   hyper, instance = start(world, kvm_pci_reservations=8)
-  world.bus[24] = harness.device_id("nic", 0, 24)
   hyper.HotModDevice(instance, NIC, harness.nic(0), None, 0)
   assert sorted(world.slots(hyper, instance)[1]) == [24, 25]
 
@@ -156,6 +262,8 @@ def test_what_overflowed_is_put_into_the_record(world):
   stock = world.hypervisor(hv_kvm.KVMHypervisor)
   assert stock._LoadKVMRuntime(instance)[0] == command
   # and the next hot-add goes around it
+  for number in (0, 1):
+    world.bus[8 + number] = harness.device_id("disk", number, 8 + number)
   hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)
   assert world.slots(hyper, instance)[0] == [8, 9, 11]
 
@@ -264,4 +372,4 @@ def test_a_monitor_that_hangs_up_is_one_clear_error(world, monkeypatch):
   monkeypatch.setattr(harness.FakeQmp, harness.EXECUTE, hang_up)
   with pytest.raises(errors.HotplugError) as caught:
     hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)
-  assert "does not answer query-pci" in str(caught.value)
+  assert "does not answer qom-list" in str(caught.value)

@@ -71,6 +71,13 @@ def replay(world, cls, text):
   return [str(word) for word in world.commands()[-1]]
 
 
+def run_as_recorded(world, known):
+  """Let a QEMU run that has what a record says."""
+  world.running = True
+  world.bus = dict((d.slot, d.id) for d in known.devices if d.slot is not None)
+  world.elsewhere = [d.id for d in known.devices if d.slot is None and d.id]
+
+
 def is_beyond_stock(name):
   return SERIES >= (3, 1) and series_of(name) < (2, 10)
 
@@ -136,7 +143,7 @@ def test_a_soft_reboot_lays_out_anew(world, name):
   instance = instance_of(before, kvm_pci_reservations=8)
   with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
     stream.write(text)
-  world.running = True
+  run_as_recorded(world, before)
   hyper.RebootInstance(instance)
   assert [call[0] for call in world.calls if call[0] in (
     "StopInstance", "_SaveKVMRuntime", "_ExecuteKVMRuntime")] == [
@@ -153,7 +160,7 @@ def test_a_soft_reboot_lays_out_anew(world, name):
                 if o.place) == sorted(after.held())
   # and it is done once
   del world.calls[:]
-  world.running = True
+  run_as_recorded(world, after)
   text = hyper._ReadKVMRuntime(instance.name)
   hyper.RebootInstance(instance)
   assert json.loads(hyper._ReadKVMRuntime(instance.name)) == json.loads(text)
@@ -167,7 +174,7 @@ def test_an_old_guest_takes_new_devices_into_the_pools(world, name):
   instance = instance_of(before)
   with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
     stream.write(text_of(name))
-  world.bus.update(before.held())
+  run_as_recorded(world, before)
   hyper.HotAddDevice(instance, harness.DISK, harness.disk(5), EXTRA, 2)
   hyper.HotAddDevice(instance, harness.NIC, harness.nic(5), None, 2)
   after = record.parse(hyper._ReadKVMRuntime(instance.name), name)
@@ -210,6 +217,7 @@ def test_a_reboot_that_does_not_fit_leaves_the_guest_running(world):
   instance = harness.instance_of(8, kvm_pci_reservations=8)
   hyper.StartInstance(instance, harness.block_devices(16), False)
   text = hyper._ReadKVMRuntime(instance.name)
+  run_as_recorded(world, record.parse(text, "test"))
   loaded = json.loads(text)
   loaded[2]["kvm_pci_reservations"] = 20
   with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:

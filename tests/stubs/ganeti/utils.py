@@ -32,3 +32,8 @@ def RunCmd(cmd, noclose_fds=None): # pylint: disable=W0613
                              stderr=subprocess.STDOUT)
   output = process.communicate()[0].decode("utf-8", "replace")
   return RunResult(process.returncode, output)
+
+
+def RemoveFile(path):
+  if os.path.exists(path):
+    os.unlink(path)

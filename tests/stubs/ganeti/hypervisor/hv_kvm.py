@@ -10,6 +10,13 @@ from ganeti import objects
 from ganeti import utils
 
 
+_RUNTIME_ENTRY = {
+  constants.HOTPLUG_TARGET_NIC: lambda device, extra: device,
+  constants.HOTPLUG_TARGET_DISK:
+    lambda device, extra: (device, extra[0], extra[1]),
+  }
+
+
 class Bits(list):
   """As much of bitarray as slots are handled with."""
 
@@ -76,6 +83,13 @@ class _Stock(object):
 
   def __init__(self):
     self.qmp = None
+
+  @classmethod
+  def _InstanceNICFile(cls, instance_name, seq):
+    return "%s/%s.nic%d" % (cls._CONF_DIR, instance_name, seq)
+
+  def MigrationInfo(self, instance):
+    return self._ReadKVMRuntime(instance.name)
 
   @classmethod
   def _InstanceQmpMonitor(cls, instance_name):

@@ -1,0 +1,84 @@
+"""What stands behind a device in QEMU: block nodes, drives, netdevs.
+
+Ganeti makes them under the device's id before the device, and they may go
+only when the device has gone: taken away earlier, a guest that has not let go
+yet has a NIC without carrier or a disk that fails (measured on QEMU 5.2 to
+11.1). Here they are looked for, so that what half an operation left behind is
+found as well.
+
+"""
+
+import time
+
+from . import monitor
+from .errors import CommandError
+from .partition import DISK
+
+#: How long QEMU may still hold a node whose device has gone, in seconds.
+_RELEASE_LIMIT = 1
+
+#: Queues of a NIC whose descriptors may have been passed (Ganeti: 1 to 8).
+_QUEUES = 8
+
+
+def take_back(execute, device_class, device_id):
+  """Remove what stands behind a device that QEMU does not have.
+
+  @param execute: see L{monitor}
+  @param device_class: L{partition.DISK} or L{partition.NIC}
+  @type device_id: string
+  @rtype: list of strings
+  @return: what was removed, for the log
+  @raise MonitorError: if QEMU does not answer, or does not let go of it
+
+  """
+  if device_class == DISK:
+    return _take_back_disk(execute, device_id)
+  found = []
+  if _try(execute, "netdev_del", {"id": device_id}):
+    found.append("netdev %s" % device_id)
+  # a descriptor that was passed, but not used, stays open under its name
+  for kind in ("", "-vhost"):
+    for queue in range(_QUEUES):
+      if not _try(execute, "closefd",
+                  {"fdname": "%s%s-%d" % (device_id, kind, queue)}):
+        break
+      found.append("descriptor %s%s-%d" % (device_id, kind, queue))
+  # 2.10 to 2.12 have one, of the device's own name
+  if _try(execute, "closefd", {"fdname": device_id}):
+    found.append("descriptor %s" % device_id)
+  return found
+
+
+def _try(execute, command, arguments):
+  """Tell whether QEMU did something that there may be no need for."""
+  try:
+    execute(command, arguments)
+  except CommandError:
+    return False
+  return True
+
+
+def _take_back_disk(execute, device_id):
+  nodes = execute("query-named-block-nodes", None)
+  drives = execute("query-block", None)
+  if device_id in [node.get("node-name") for node in nodes]:
+    _insist(execute, "blockdev-del", {"node-name": device_id})
+    return ["block node %s" % device_id]
+  if device_id in [drive.get("device") for drive in drives]:
+    execute("human-monitor-command",
+            {"command-line": "drive_del %s" % device_id})
+    return ["drive %s" % device_id]
+  return []
+
+
+def _insist(execute, command, arguments):
+  """Repeat a command while QEMU says that something is still in use."""
+  deadline = time.time() + _RELEASE_LIMIT
+  while True:
+    try:
+      return execute(command, arguments)
+    except CommandError as err:
+      if "in use" not in str(err) or time.time() > deadline:
+        raise
+    time.sleep(monitor.INTERVAL)

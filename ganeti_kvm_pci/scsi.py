@@ -1,0 +1,114 @@
+"""SCSI ids of disks behind the instance's SCSI controller.
+
+The same rules as for slots: an id is given out only if neither record nor
+live QEMU has it, in rising order wherever there is room. QEMU gives what
+names no C{scsi-id} (a CD-ROM by C{kvm_extra}) the first free one in the order
+of the command, before it comes to Ganeti's disks.
+
+"""
+
+from . import command as command_
+from .errors import BusFullError
+from .partition import DISK
+
+#: The bus that stock's controller (C{id=scsi}) makes.
+BUS = "scsi.0"
+
+#: How many ids a controller has: measured on QEMU 5.2 to 11.1, megasas at
+#: least. Those of parameters that are not known here get what stock assumes.
+_IDS = {"lsi": 8, "megasas": 64, "virtio-scsi-pci": 256}
+_IDS_OF_STOCK = 16
+
+_CONTROLLER = "scsi_controller_type"
+
+
+def has_ids(hvparams):
+  """Tell whether an instance's disks are devices with SCSI ids.
+
+  Those of C{disk_type=scsi} (up to 3.0) are not: QEMU numbers its drives.
+
+  @type hvparams: dict
+  @rtype: bool
+
+  """
+  return (hvparams.get("disk_type") or "").startswith("scsi-")
+
+
+def limit(hvparams):
+  """Tell how many ids an instance's controller has.
+
+  @type hvparams: dict
+  @rtype: int
+
+  """
+  return _IDS.get(hvparams.get(_CONTROLLER), _IDS_OF_STOCK)
+
+
+def taken(command):
+  """Tell which ids the command's own devices have.
+
+  @type command: list of strings
+  @rtype: dict
+  @return: id (int) to the name of the device
+
+  """
+  found = {}
+  for option in command_.devices(command):
+    if not option.driver.startswith("scsi-"):
+      continue
+    keys = command_.keys_of(command[option.position])
+    if keys.get("bus") not in (None, BUS):
+      continue
+    number = keys.get("scsi-id")
+    if number is None:
+      number = [n for n in range(len(found) + 1) if n not in found][0]
+    try:
+      found.setdefault(int(number), option.id or option.driver)
+    except (TypeError, ValueError):
+      continue # QEMU will refuse it, and say so
+  return found
+
+
+def _full(hvparams, wanted, held):
+  return BusFullError(
+    DISK, "no SCSI id is left for %s: the controller (%s=%s) has %d, held by:"
+    " %s; remove a disk, or take scsi_controller_type=virtio-scsi-pci at the"
+    " next start" %
+    (wanted, _CONTROLLER, hvparams.get(_CONTROLLER), limit(hvparams),
+     ", ".join("%d %s" % item for item in sorted(held.items()))), dict(held))
+
+
+def cold_boot(hvparams, command, disks):
+  """Choose the ids of all disks of an instance that is about to start.
+
+  @type hvparams: dict
+  @type command: list of strings
+  @type disks: int
+  @rtype: list of ints
+  @raise BusFullError: if they do not all fit
+
+  """
+  held = taken(command)
+  free = [n for n in range(limit(hvparams)) if n not in held]
+  if disks > len(free):
+    raise _full(hvparams, "%d disks" % disks, held)
+  return free[:disks]
+
+
+def hot_add(hvparams, own, held):
+  """Choose the id of one disk that joins a running instance.
+
+  @type hvparams: dict
+  @type own: collection of ints
+  @param own: ids of the instance's disks
+  @type held: dict
+  @param held: every id that record or QEMU knows to be held, and by what
+  @rtype: int
+  @raise BusFullError: if none is free
+
+  """
+  free = [n for n in range(limit(hvparams)) if n not in held]
+  above = [n for n in free if n > max(own or [-1])]
+  if not free:
+    raise _full(hvparams, "one more disk", held)
+  return (above or free[-1:])[0]
