@@ -7,8 +7,8 @@ PYTEST = PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider -q
 GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
 
 .PHONY: needs demo test test-unit contract test-qemu test-records \
-        test-patches test-cluster test-series test-suite patches check-patches bench dist \
-        clean
+        test-patches test-cluster test-series test-suite patches \
+        check-patches bench fuzz dist clean
 
 needs:
 	tools/install-needs
@@ -68,6 +68,22 @@ bench: needs
 	  libvirt-daemon-driver-qemu || echo "going on without libvirt"
 	$(PYTHON) benchmarks/hook.py
 	$(PYTHON) benchmarks/hotplug.py
+
+# runtime files that nobody ever wrote, for SECONDS; atheris comes from PyPI and
+# stays in .cache/fuzz, as does what was found worth keeping. An input that
+# fails is written to the current folder and named; it is run again by
+# .cache/fuzz/bin/python tests/fuzz/fuzz_runtime.py FILE
+SECONDS = 60
+fuzz: .cache/fuzz/bin/atheris-is-here
+	PYTHONDONTWRITEBYTECODE=1 .cache/fuzz/bin/python \
+	  tests/fuzz/fuzz_runtime.py -max_total_time=$(SECONDS) -max_len=8000 \
+	  -timeout=20 .cache/fuzz/corpus
+
+.cache/fuzz/bin/atheris-is-here:
+	tools/install-needs python3-venv
+	$(PYTHON) -m venv .cache/fuzz
+	.cache/fuzz/bin/pip install --quiet atheris
+	touch $@
 
 # what gnt-cluster copyfile takes to the nodes
 dist:

@@ -24,7 +24,8 @@ All of these are pure. What touches the world stands below them:
   - L{hotplug}, L{hypervisor}: the subclass of Ganeti's C{KVMHypervisor}
   - L{files}, L{node}: the runtime files, and the Ganeti, of this node
   - L{hook}, L{activation}: how the subclass gets into that
-  - L{console}, L{switch}, L{views}, L{carrier}, L{cli}: the command
+  - L{console}, L{switch}, L{views}, L{forecast}, L{carrier}, L{cli}: the
+    command
 
 """
 

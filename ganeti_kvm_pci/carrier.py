@@ -8,6 +8,7 @@ from . import normal
 from . import older
 from . import record
 from . import runtime
+from . import series
 from .console import ERRORS
 from .console import OK
 from .console import WARNINGS
@@ -62,58 +63,68 @@ def _carry_one(path, convert, opts):
   """
   result = _Result(path)
   try:
-    seen = files.read(path)
-    loaded = runtime.parse(seen.text, path)
-    result.instance = record.Record(loaded).instance
-    if loaded.unknown:
-      raise RecordError(path, "no Ganeti that is known writes %s; not touched" %
-                        ", ".join(loaded.unknown))
-    if files.runs(path) is False:
-      result.remark = "not running: its next start writes the file anew"
-      return result
-    result.changes, result.warnings = convert(loaded)
-    if result.changes and not opts.dry_run:
-      text = loaded.dump()
-      # what is written must be what can be read
-      record.parse(text, path)
-      result.backup = files.replace(seen, text, opts.backup_dir)
-      result.written = True
+    with files.alone(path) as running:
+      _convert_one(result, path, running, convert, opts)
   except KvmPciError as err:
     result.error = str(err)
   return result
 
 
+def _convert_one(result, path, running, convert, opts):
+  seen = files.read(path)
+  loaded = runtime.parse(seen.text, path)
+  result.instance = loaded.instance
+  if loaded.unknown:
+    raise RecordError(path, "no Ganeti that is known writes %s; not touched" %
+                      ", ".join(loaded.unknown))
+  if running is False:
+    result.remark = "not running: its next start writes the file anew"
+  else:
+    result.changes, result.warnings = convert(loaded)
+  # what is written must be what can be read
+  record.Record(runtime.Runtime(path, loaded.as_list()))
+  if result.changes and not opts.dry_run:
+    result.backup = files.replace(seen, loaded.dump(), opts.backup_dir)
+    result.written = True
+
+
 def _carry(opts, convert):
   results = []
   folders = set()
+  for name in opts.names or files.all_runtimes():
+    try:
+      path = files.named(name)
+    except KvmPciError as err:
+      result = _Result(name)
+      result.error = str(err)
+    else:
+      result = _carry_one(path, convert, opts)
+    results.append(result)
+    if result.written:
+      for written in (path, result.backup):
+        folder = os.path.dirname(os.path.abspath(written))
+        folders.update([folder, os.path.dirname(folder)])
+  status = OK
   try:
-    for name in opts.names or files.all_runtimes():
-      try:
-        path = files.named(name)
-      except KvmPciError as err:
-        result = _Result(name)
-        result.error = str(err)
-      else:
-        result = _carry_one(path, convert, opts)
-      results.append(result)
-      if result.written:
-        folders.update(os.path.dirname(os.path.abspath(written))
-                       for written in (path, result.backup))
-      if not opts.json:
-        result.show(opts.dry_run)
-  finally:
     files.sync(folders)
+  except KvmPciError as err:
+    complain(err)
+    status = ERRORS
   if opts.json:
     say_json([vars(result) for result in results])
-  return max([OK] + [result.status() for result in results])
+  else:
+    for result in results:
+      result.show(opts.dry_run)
+  return max([status] + [result.status() for result in results])
 
 
 def upgrade(opts):
   """Bring runtime files into the form of this node's Ganeti."""
-  series = node.series()
-  return _carry(opts, lambda loaded: (normal.normalise(loaded, series), []))
+  wanted = series.parse(opts.to) if opts.to else node.series()
+  return _carry(opts, lambda loaded: (normal.normalise(loaded, wanted), []))
 
 
 def downgrade(opts):
-  """Bring runtime files into the form of Ganeti 2.10 to 2.15."""
-  return _carry(opts, older.downgrade)
+  """Bring runtime files into the form of the series before it."""
+  wanted = series.parse(opts.to) if opts.to else series.previous(node.series())
+  return _carry(opts, lambda loaded: older.downgrade(loaded, wanted))

@@ -2,11 +2,13 @@
 
 import collections
 
+from . import address
 from . import chart
 from . import pinning
 from .partition import DISK
 from .partition import NIC
 from .partition import QEMU
+from .record import describe
 
 #: How bad it is. INFO is no fault: old layouts are legal as long as they live.
 INFO = "info"
@@ -57,12 +59,19 @@ def findings(record, functions=None, peripherals=()):
   return found
 
 
+def _entry(runtime, device):
+  """Return a device's dict in a runtime."""
+  if device.device_class == NIC:
+    return runtime.nics[device.index]
+  return runtime.disks[device.index][0]
+
+
 def repair(runtime, record, functions, peripherals):
   """Make a record say what QEMU has, as far as that can be known.
 
-  Disks and NICs that QEMU does not have leave the record: a later migration
-  would start the target with a device too many. Not so where QEMU has another
-  on that slot: it may be the same, under an id of another Ganeti's making.
+  Disks and NICs that QEMU does not have leave the record (see
+  L{record.Record.lost}): a later migration would start the target with a
+  device too many. What QEMU has on another slot is recorded there.
   QEMU's own devices beyond their range get their address (see L{pinning}).
   What only QEMU knows stays unknown: a record of it needs what only the
   configuration has.
@@ -78,16 +87,22 @@ def repair(runtime, record, functions, peripherals):
 
   """
   changes = []
-  occupied = set(function.slot for function in functions)
-  for entry in reversed(chart.entries(record, functions, peripherals)):
-    if entry.source == chart.RECORD and entry.index is not None and \
-        entry.slot not in occupied:
-      devices = {DISK: runtime.disks, NIC: runtime.nics}[entry.device_class]
-      devices[entry.index] = None
-      changes.append("%s, slot %d: taken out of the record, QEMU does not have"
-                     " it" % (_name(entry), entry.slot))
-  for devices in (runtime.disks, runtime.nics):
-    devices[:] = [device for device in devices if device is not None]
+  slots = dict((f.id, f.slot) for f in functions if f.id)
+  for device in record.devices:
+    if device.index is not None and device.slot is not None and \
+        slots.get(device.id, device.slot) != device.slot:
+      hvinfo = _entry(runtime, device).get("hvinfo")
+      if not hvinfo: # up to 2.15, the slot is part of the id
+        continue
+      hvinfo["addr"] = address.unparse(slots[device.id])
+      changes.append("%s: slot %d in the record, %d in QEMU, corrected" %
+                     (describe(device), device.slot, slots[device.id]))
+  ids = set(p.id for p in peripherals) | set(slots)
+  for device in reversed(record.lost(ids, set(f.slot for f in functions))):
+    del {DISK: runtime.disks, NIC: runtime.nics}[device.device_class][
+      device.index]
+    changes.append("%s: taken out of the record, QEMU does not have it" %
+                   describe(device))
   strays = pinning.beyond(record.partition, functions, record.held())
   unnamed = [nic for nic in runtime.nics
              if not nic.get("hvinfo") and nic.get("pci") is None]

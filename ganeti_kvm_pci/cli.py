@@ -12,6 +12,7 @@ import sys
 
 from . import __version__
 from . import carrier
+from . import forecast
 from . import node
 from . import switch
 from . import views
@@ -38,8 +39,8 @@ def _parser():
   def add(name, function, text, ganeti=True, insists=True):
     """Add a command.
 
-    @param ganeti: whether it needs a Ganeti (True, False), or "live" where
-        only --live and --repair do
+    @param ganeti: whether it needs a Ganeti (True, False); or "live" where
+        only --live and --repair do, "unless to" where --to replaces it
     @param insists: whether it fails where there is none
 
     """
@@ -73,18 +74,21 @@ def _parser():
   command.add_argument("--repair", action="store_true", help="make the record"
                        " say what QEMU has, as far as that is known")
   command = add_for_instances(
-    "plan", views.show_plan, "show what would move at the next cold boot",
+    "plan", forecast.plan, "show what would move at the next cold boot",
     insists=False)
   command.add_argument("--reservations", type=_slots, metavar="N",
                        help="plan for this kvm_pci_reservations")
-  for command in (
-      add_for_instances(
+  for command, whose in (
+      (add_for_instances(
         "upgrade", carrier.upgrade, "bring the runtime files of running guests"
-        " into the form of this node's Ganeti; no device moves",
-        insists=False),
-      add_for_instances(
+        " into the form of this node's Ganeti; no device moves", "unless to"),
+       "this node's"),
+      (add_for_instances(
         "downgrade", carrier.downgrade, "bring the runtime files of running"
-        " guests into the form that Ganeti 2.10 to 2.15 read", insists=False)):
+        " guests into the form that an older Ganeti reads", "unless to"),
+       "the one before this node's")):
+    command.add_argument("--to", metavar="SERIES", help="the series, e.g. 2.15;"
+                         " by default, %s" % whose)
     command.add_argument("--dry-run", action="store_true",
                          help="say what would change, and change nothing")
     command.add_argument("--backup-dir", metavar="DIR", help="keep what is"
@@ -95,6 +99,9 @@ def _parser():
 def _needs_ganeti(opts):
   if opts.ganeti == "live":
     return opts.live or getattr(opts, "repair", False)
+  if opts.ganeti == "unless to":
+    # what these write depends on it: not to be guessed
+    return not opts.to
   return opts.ganeti
 
 

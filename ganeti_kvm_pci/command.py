@@ -29,12 +29,12 @@ _DRIVE_FLAGS = frozenset(["-drive", "--drive"])
 
 def _arguments(command, flags):
   """Yield position and text of the arguments of an option."""
-  position = 1
-  while position < len(command):
-    if command[position - 1] in flags:
-      yield (position, command[position])
-      position += 1
-    position += 1
+  argument = None
+  for position, word in enumerate(command):
+    if position == argument:
+      yield (position, word)
+    elif word in flags:
+      argument = position + 1
 
 
 def split_option(text):
@@ -46,8 +46,11 @@ def split_option(text):
 
   """
   pairs = []
+  doubled = ",," in text
   for part in text.replace(",,", "\0").split(","):
-    key, equals, value = part.replace("\0", ",").partition("=")
+    if doubled:
+      part = part.replace("\0", ",")
+    key, equals, value = part.partition("=")
     pairs.append((key, value if equals else None))
   return pairs
 

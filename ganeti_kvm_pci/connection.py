@@ -7,6 +7,7 @@ QEMU serves one client at a time: a connection is kept as short as possible.
 
 import contextlib
 import socket
+import time
 
 from ganeti import errors
 from ganeti.hypervisor import hv_kvm
@@ -18,6 +19,11 @@ from .errors import MonitorError
 #: hangs up, 3.0 takes its own None for an answer.
 _FAILURES = (errors.GenericError, EnvironmentError, TypeError, KeyError,
              ValueError)
+
+#: How often, and how long after each other in seconds, a connection is made
+#: that is not in step.
+_ATTEMPTS = 20
+_PAUSE = 0.02
 
 
 def hang_up(qmp):
@@ -35,6 +41,36 @@ def hang_up(qmp):
     sock.close()
 
 
+def _greet(path):
+  """Make a connection in step: each answer is that to its own question.
+
+  When a client is killed after it has asked, QEMU gives the answer to the
+  next one, which takes it for that to its own first question, and so on.
+  Ganeti's client then finds that QEMU knows no commands, or that it refused
+  the greeting. (Up to 2.11 it does not ask; there, what makes no sense is an
+  error.)
+
+  @rtype: stock's C{QmpConnection}
+  @raise MonitorError: if QEMU cannot be reached
+
+  """
+  for _ in range(_ATTEMPTS):
+    qmp = hv_kvm.QmpConnection(path)
+    try:
+      qmp.connect()
+      if getattr(qmp, "supported_commands", None) != frozenset():
+        return qmp
+      reason = "out of step"
+    except _FAILURES as err:
+      reason = str(err)
+    hang_up(qmp)
+    if not ("out of step" in reason or "error executing" in reason):
+      break
+    time.sleep(_PAUSE)
+  raise MonitorError("QEMU's monitor %s cannot be reached (%s): is the"
+                     " instance running on this node?" % (path, reason))
+
+
 @contextlib.contextmanager
 def connect(path):
   """Connect to a QMP socket.
@@ -45,7 +81,7 @@ def connect(path):
   @raise MonitorError: if QEMU cannot be reached
 
   """
-  qmp = hv_kvm.QmpConnection(path)
+  qmp = _greet(path)
   # 3.1 has given it another name
   run = getattr(qmp, "execute_qmp", None) or qmp.Execute
 
@@ -63,11 +99,6 @@ def connect(path):
                          (path, command, err))
 
   try:
-    try:
-      qmp.connect()
-    except _FAILURES as err:
-      raise MonitorError("QEMU's monitor %s cannot be reached (%s): is the"
-                         " instance running on this node?" % (path, err))
     yield _Execute
   finally:
     hang_up(qmp)

@@ -13,7 +13,9 @@ ERRORS = 2
 def say(text):
   """Print a line, whatever it holds and wherever it goes."""
   stream = getattr(sys.stdout, "buffer", sys.stdout)
-  stream.write((text + "\n").encode("utf-8", "replace"))
+  if not isinstance(text, bytes): # what Python 2 calls a string is
+    text = text.encode("utf-8", "replace")
+  stream.write(text + b"\n")
 
 
 def say_json(data):

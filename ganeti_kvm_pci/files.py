@@ -7,12 +7,14 @@ wrote meanwhile is looked for at the last moment.
 """
 
 import collections
+import contextlib
 import errno
 import itertools
 import os
 import stat
 import tempfile
 
+from . import lock
 from .errors import NodeError
 from .errors import RecordError
 
@@ -98,6 +100,18 @@ def named(name):
   return find_runtime(name)
 
 
+def _instance_of(path):
+  """Tell which instance of this node a runtime file is of.
+
+  @rtype: string or None
+
+  """
+  folder, name = os.path.split(os.path.abspath(path))
+  if name.endswith(_SUFFIX) and _are_same(folder, control_dir("conf")):
+    return name[:-len(_SUFFIX)]
+  return None
+
+
 def runs(path):
   """Tell whether the guest of a runtime file runs.
 
@@ -105,21 +119,29 @@ def runs(path):
   @return: None for a file that is not one of this node's instances
 
   """
-  folder, name = os.path.split(os.path.abspath(path))
-  if not (name.endswith(_SUFFIX) and
-          os.path.realpath(folder) == os.path.realpath(control_dir("conf"))):
+  instance = _instance_of(path)
+  if instance is None:
     return None
-  instance = name[:-len(_SUFFIX)]
-  pid_file = os.path.join(control_dir("pid"), instance)
   try:
-    with open(pid_file) as stream:
-      pid = int(stream.read())
-    with open("/proc/%d/cmdline" % pid, "rb") as stream:
-      words = stream.read().split(b"\0")
+    pid = int(_content(os.path.join(control_dir("pid"), instance)))
+    words = _content("/proc/%d/cmdline" % pid)
     # the number may be another process's by now
-    return instance.encode("utf-8") in [w.split(b",")[0] for w in words]
+    word = b"\0" + instance.encode("utf-8")
+    return word + b"\0" in words or word + b"," in words
   except (EnvironmentError, ValueError):
     return False
+
+
+def _are_same(folder, other):
+  try:
+    return folder == other or os.path.samefile(folder, other)
+  except EnvironmentError: # one of them does not exist
+    return False
+
+
+def _content(path):
+  with open(path, "rb", 0) as stream:
+    return stream.read()
 
 
 def read(path):
@@ -147,11 +169,24 @@ def read(path):
       if status.st_size > _MAX_RUNTIME:
         raise RecordError(path, "larger than %d MB, that is no runtime file" %
                           (_MAX_RUNTIME >> 20))
-      return Seen(path, stream.read(_MAX_RUNTIME).decode("utf-8"), status)
+      return Seen(path, stream.read(status.st_size + 1).decode("utf-8"), status)
   except EnvironmentError as err:
     raise RecordError(path, "cannot be read: %s" % err.strerror)
   except UnicodeDecodeError as err:
     raise RecordError(path, "not a runtime file, UTF-8 expected: %s" % err)
+
+
+@contextlib.contextmanager
+def alone(path):
+  """Keep the plugin's own operations from a running guest's devices.
+
+  @return: a context, which gives what L{runs} says; it raises L{NodeError} if
+      they do not end
+
+  """
+  running = runs(path)
+  with lock.held(lock.path_for(path)) if running else lock.nothing():
+    yield running
 
 
 def _is_unchanged(seen, keys=("st_ino", "st_dev", "st_size", "st_mtime",
@@ -219,8 +254,9 @@ def _back_up(seen, folder):
 def replace(seen, text, backup_dir=None):
   """Put another text in the place of a file that was read.
 
-  Owner and mode stay. What stood there is kept beside, or in a folder. Both
-  names last once L{sync} has returned.
+  Owner and mode stay. What stood there is kept: in a folder of its own, where
+  it is an instance's of this node, or beside. Both names last once L{sync} has
+  returned.
 
   @type seen: L{Seen}
   @type text: string
@@ -233,16 +269,19 @@ def replace(seen, text, backup_dir=None):
 
   """
   folder, name = os.path.split(os.path.abspath(seen.path))
+  # Ganeti takes every file in its folder for an instance's
+  backup_dir = backup_dir or (
+    folder if _instance_of(seen.path) is None else control_dir(lock.FOLDER))
   leftovers = []
   try:
-    if not os.path.isdir(backup_dir or folder):
+    if not os.path.isdir(backup_dir):
       os.makedirs(backup_dir, 0o700)
     fd, new = tempfile.mkstemp(dir=folder, prefix=".%s." % name)
     leftovers.append(new)
     _write(fd, text, seen.status)
     unchanged = _is_unchanged(seen)
     if unchanged:
-      backup = _back_up(seen, backup_dir or folder)
+      backup = _back_up(seen, backup_dir)
       leftovers.append(backup)
       # the backup's link has changed the inode's time
       unchanged = _is_unchanged(seen, ("st_ino", "st_dev", "st_size",

@@ -28,8 +28,8 @@ from . import placement
 from . import record
 from . import refusal
 from . import scsi
+from .errors import CommandError
 from .errors import KvmPciError
-from .errors import MonitorError
 
 _CLASS = {
   constants.HOTPLUG_TARGET_DISK: partition.DISK,
@@ -93,7 +93,13 @@ class Hotplug(object):
     """
     device_class = _CLASS[dev_type]
     with self._Alone(instance):
+      known = self._Record(instance)
+      if not partition.applies(known.hvparams):
+        return super(Hotplug, self).HotAddDevice(instance, dev_type, device,
+                                                 extra, seq)
       self._Settle(instance)
+      if self._IsThere(instance, device_class, device):
+        return None
       known = self._Record(instance)
       self._ChoosePlace(instance, known, device_class, device, seq)
       device_id = self._DeviceId(device_class, device)
@@ -110,16 +116,39 @@ class Hotplug(object):
         return self._Plug(instance, dev_type, device, extra, seq)
       except Exception as err: # pylint: disable=broad-except
         # whatever it was: what counts is what QEMU has now
-        if self._Settle(instance, keep=device.uuid):
-          logging.warning("Instance %s: %s was added in spite of: %s",
-                          instance.name, device_id, err)
-          return None
+        with self._Monitor(instance.name) as execute:
+          if device_id in monitor.ids(execute):
+            logging.warning("Instance %s: %s was added in spite of: %s",
+                            instance.name, device_id, err)
+            return None
+          self._TakeBack(instance, execute, device_class, device_id)
         self._Forget(instance, device_class, device)
-        refused = refusal.explain(str(err), [], known.partition)
-        if refused:
-          raise errors.HotplugError("Instance %s: %s" %
-                                    (instance.name, refused))
-        raise
+        if not isinstance(err, errors.GenericError):
+          raise
+        reason = refused = refusal.explain(str(err), [], known.partition)
+        if refused and refused.slot is not None:
+          reason = "%s holds that by now; try again" % (refused.holder or
+                                                        "QEMU itself")
+        raise errors.HotplugError(
+          "Instance %s: %s (%s) was not added: %s" %
+          (instance.name, device_id, self._ShowPlace(device), reason or err))
+
+  def _IsThere(self, instance, device_class, device):
+    """Tell whether an attempt that did not end has added a device.
+
+    """
+    found = self._Find(self._LoadKVMRuntime(instance), device_class, device)
+    if found is None:
+      return False
+    device_id = self._DeviceId(device_class, found)
+    with self._Monitor(instance.name) as execute:
+      if device_id is None or device_id in monitor.ids(execute):
+        logging.info("Instance %s: %s is there already", instance.name,
+                     device_id)
+        return True
+    # something else is on its slot
+    self._Forget(instance, device_class, device)
+    return False
 
   def _Plug(self, instance, dev_type, device, extra, seq):
     """Let stock add a device that is in the record already.
@@ -145,8 +174,6 @@ class Hotplug(object):
     if self._HasPlace(device):
       self._RenewId(device_class, device)
       return
-    if not partition.applies(known.hvparams):
-      return
     if self._GIVES_SLOTS_TO_ALL or record.is_on_pci(device_class,
                                                     known.hvparams):
       with self._Monitor(instance.name) as execute:
@@ -169,6 +196,10 @@ class Hotplug(object):
     """
     device_class = _CLASS[dev_type]
     with self._Alone(instance):
+      if not partition.applies(self._Record(instance).hvparams):
+        return super(Hotplug, self).HotDelDevice(instance, dev_type, device, _,
+                                                 seq)
+      self._Settle(instance, keep=device.uuid)
       runtime = self._LoadKVMRuntime(instance)
       found = self._Find(runtime, device_class, device)
       if found is None:
@@ -182,7 +213,14 @@ class Hotplug(object):
           "Instance %s: %s %s is not on a bus that devices can leave" %
           (instance.name, device_class, device.uuid))
       with self._Monitor(instance.name) as execute:
-        if not monitor.unplug(execute, device_id, _Limit()):
+        device_id = self._LiveId(execute, device_class, found, device_id)
+        try:
+          has_gone = monitor.unplug(execute, device_id, _Limit())
+        except CommandError as err:
+          raise errors.HotplugError(
+            "Instance %s: %s (%s) cannot be removed: %s" %
+            (instance.name, device_id, self._ShowPlace(found), err))
+        if not has_gone:
           raise errors.HotplugError(
             "Instance %s: the guest has not let go of %s (%s) within %g s; it"
             " keeps it until it answers or is reset, and so does the record:"
@@ -193,6 +231,21 @@ class Hotplug(object):
         utils.RemoveFile(self._InstanceNICFile(instance.name, seq))
       self._Forget(instance, device_class, device)
       return self._GetPlace(found)
+
+  @staticmethod
+  def _LiveId(execute, device_class, device, recorded):
+    """Find the id under which QEMU has a device.
+
+    It is the recorded one, unless the record was brought into the form of a
+    series that makes ids in another way.
+
+    """
+    ids = monitor.ids(execute)
+    made_up = [record.new_id(device_class, device.uuid)] + [
+      name for name in ids if name.startswith("hot%s-%s-pci-" % (
+        device_class, device.uuid.split("-")[0]))]
+    return ([name for name in [recorded] + made_up if name in ids] or
+            [recorded])[0]
 
   def HotModDevice(self, instance, dev_type, device, _, seq):
     """Hot-modify a NIC: remove it, and add it again on its slot.
@@ -260,35 +313,32 @@ class Hotplug(object):
 
     @type keep: string or None
     @param keep: uuid of a device that is to stay in the record
-    @rtype: bool
-    @return: whether QEMU has the device C{keep}
     @raise MonitorError: if QEMU does not tell
 
     """
-    runtime = self._LoadKVMRuntime(instance)
+    known = self._Record(instance)
+    if not partition.applies(known.hvparams):
+      return
     with self._Monitor(instance.name) as execute:
-      ids = monitor.ids(execute)
-      lost = []
-      has_kept = False
-      for device_class, index in _INDEX.items():
-        for entry in list(runtime[index]):
-          device = entry if device_class == partition.NIC else entry[0]
-          device_id = self._DeviceId(device_class, device)
-          if device_id in ids:
-            has_kept = has_kept or device.uuid == keep
-          if device_id is None or device_id in ids or not (
-              record.is_on_pci(device_class, runtime[2]) or
-              scsi.has_ids(runtime[2])):
-            continue
-          self._TakeBack(instance, execute, device_class, device_id)
-          if device.uuid != keep:
-            lost.append(device_id)
-            runtime[index].remove(entry)
-    if lost:
+      lost = known.lost(monitor.ids(execute), monitor.held(execute))
+      for device in lost:
+        self._TakeBack(instance, execute, device.device_class, device.id)
+    if not lost:
+      return
+    runtime = self._LoadKVMRuntime(instance)
+    gone = []
+    # from the end, so that the indexes before stay right
+    for device in reversed(lost):
+      entries = runtime[_INDEX[device.device_class]]
+      entry = entries[device.index]
+      uuid = (entry if device.device_class == partition.NIC else entry[0]).uuid
+      if uuid != keep:
+        del entries[device.index]
+        gone.append(device.id)
+    if gone:
       self._SaveKVMRuntime(instance, runtime)
       logging.warning("Instance %s: QEMU no longer has %s, taken out of the"
-                      " record", instance.name, ", ".join(lost))
-    return has_kept
+                      " record", instance.name, ", ".join(gone))
 
   def MigrationInfo(self, instance):
     """Return the record, with nothing in it that QEMU does not have.
@@ -297,6 +347,8 @@ class Hotplug(object):
     try:
       with self._Alone(instance):
         self._Settle(instance)
-    except (errors.HotplugError, MonitorError) as err:
+        # in the form of this series: a target without the plugin reads less
+        self._SaveKVMRuntime(instance, self._LoadKVMRuntime(instance))
+    except errors.HypervisorError as err:
       logging.warning("%s; its record is taken as it is", err)
     return super(Hotplug, self).MigrationInfo(instance)

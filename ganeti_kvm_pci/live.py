@@ -43,6 +43,8 @@ def functions(answer):
   """
   try:
     found = []
+    if not answer[0]["devices"]: # not even a host bridge
+      raise MonitorError("QEMU's answer to query-pci names nothing on pci.0")
     for device in answer[0]["devices"]:
       info = device["class_info"]
       found.append(Function(
@@ -84,6 +86,8 @@ def children(answer):
     return (0, name)
 
   try:
+    if not isinstance(answer, list):
+      raise TypeError("not a list")
     return sorted([(item["name"], item["type"][len("child<"):-1])
                    for item in answer if item["type"].startswith("child<")],
                   key=age)

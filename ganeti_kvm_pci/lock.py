@@ -18,16 +18,20 @@ _PATIENCE = 60
 
 _INTERVAL = 0.02
 
+#: Of the plugin's own, beside the folder of the runtime files.
+FOLDER = "kvm-pci"
+
 
 def path_for(runtime_path):
   """Name the lock of an instance.
 
-  @param runtime_path: its runtime file; that one is replaced all the time, so
-      the lock is a file beside it, which stays
+  @param runtime_path: its runtime file; that one is replaced all the time, and
+      Ganeti takes every file beside it for an instance's, so the lock is a
+      file in a folder of the plugin's own
 
   """
-  folder, name = os.path.split(runtime_path)
-  return os.path.join(folder, ".%s.lock" % name)
+  folder, name = os.path.split(os.path.abspath(runtime_path))
+  return os.path.join(os.path.dirname(folder), FOLDER, name + ".lock")
 
 
 @contextlib.contextmanager
@@ -40,6 +44,8 @@ def held(path):
 
   """
   try:
+    if not os.path.isdir(os.path.dirname(path)):
+      _make(os.path.dirname(path))
     fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0),
                  0o600)
   except EnvironmentError as err:
@@ -49,6 +55,24 @@ def held(path):
     yield
   finally:
     os.close(fd)
+
+
+@contextlib.contextmanager
+def nothing():
+  """Hold nothing, where nobody else can come.
+
+  @return: a context
+
+  """
+  yield
+
+
+def _make(folder):
+  try:
+    os.mkdir(folder, 0o700)
+  except EnvironmentError as err:
+    if err.errno != errno.EEXIST: # somebody else was faster
+      raise
 
 
 def _await(fd, path):

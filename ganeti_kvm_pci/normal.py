@@ -26,9 +26,13 @@ _CHROOT_AT_START = (3, 1)
 #: or that its replay takes from the configuration instead: with the values
 #: that say what QEMU does where nothing is said (QEMU 1.7 to 11.1), so that a
 #: running guest does not change.
-_NEUTRAL = [("disk_aio", "threads"), ("virtio_net_queues", 1)]
-_WITH_NEUTRAL = (2, 12)
+#: Each with the first series that knows it.
+_NEUTRAL = [((2, 8), "vnet_hdr", True), ((2, 12), "disk_aio", "threads"),
+            ((2, 12), "virtio_net_queues", 1)]
 _DISCARD = "disk_discard"
+
+#: Options with an argument, of which L{_newer} knows more.
+_REPLACED = frozenset(["-balloon", "-chroot", "-vnc"])
 
 
 def has_hvinfo(series):
@@ -117,8 +121,8 @@ def _add_hvinfo(runtime, device_class, name, entry):
 def _parameters(hvparams, series):
   """Add the parameters that a record of an older series lacks."""
   changes = []
-  for name, value in _NEUTRAL:
-    if series >= _WITH_NEUTRAL and name not in hvparams:
+  for since, name, value in _NEUTRAL:
+    if series >= since and name not in hvparams:
       hvparams[name] = value
       changes.append("parameter %s=%s" % (name, value))
   if has_hvinfo(series):
@@ -139,7 +143,8 @@ def _options(command, series):
     if command[at] == "-localtime":
       command[at:at + 1] = ["-rtc", "base=localtime"]
       changes.insert(0, "-localtime to -rtc")
-    elif at + 1 < len(command) and runtime_.is_text(command[at + 1]):
+    elif command[at] in _REPLACED and runtime_.is_text(
+        (command[at + 1:] or [None])[0]):
       found = _newer(command[at], command[at + 1], series)
       if found:
         command[at:at + 2] = found[0]

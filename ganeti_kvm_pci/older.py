@@ -1,41 +1,63 @@
-"""A record brought into the form that Ganeti 2.10 to 2.15 read: the way back.
+"""A record brought into the form that an older series reads: the way back.
 
-The reverse of what L{normal} does with places: C{hvinfo} becomes C{pci}. All
-else in a newer record these series ignore or hand to QEMU as it is.
+The reverse of what L{normal} does: C{hvinfo} becomes C{pci} for 2.10 to 2.15,
+and what the older series does not know, and would fail on, is left out.
 
 """
 
 from . import address
+from . import normal
 from . import record
 from .errors import RecordError
 from .partition import DISK
 from .partition import NIC
 
+#: Attributes of a disk that a series knows nothing of before (objects.Disk,
+#: 2.10 to 2.16). None matters to a running guest.
+_DISK_KEYS_SINCE = {
+  "ctime": (2, 12), "mtime": (2, 12), "serial_no": (2, 12),
+  "forthcoming": (2, 14), "nodes": (2, 14),
+  }
 
-def downgrade(runtime):
-  """Bring a runtime into the form of 2.10 to 2.15.
+#: The first series that adds -chroot (or -run-with) at each start.
+_CHROOT_AT_START = (3, 1)
+
+
+def downgrade(runtime, series):
+  """Bring a runtime into the form of an older series.
 
   @type runtime: L{runtime.Runtime}
   @param runtime: is changed in place, unless an error is raised
+  @type series: tuple of two ints
   @rtype: tuple of two lists of strings
   @return: what was changed, and what will not work as before
-  @raise RecordError: if there is something that these series cannot have
+  @raise RecordError: if there is something that this series cannot have
 
   """
   changes, warnings, places = [], [], []
   disks = [entry[0] for entry in runtime.disks]
   for device_class, entries in ((DISK, disks), (NIC, runtime.nics)):
     for index, entry in enumerate(entries):
-      if entry.get("hvinfo") is not None:
-        name = "%s %d" % (device_class, index)
-        slot = _slot(runtime, device_class, name, entry["hvinfo"])
-        places.append((entry, slot))
-        changes.append("%s: hvinfo to pci %s" % (name, slot))
-        warnings.extend(_other_id(device_class, name, entry, slot))
+      if entry.get("hvinfo") is None or normal.has_hvinfo(series):
+        continue
+      name = "%s %d" % (device_class, index)
+      slot = _slot(runtime, device_class, name, entry["hvinfo"])
+      places.append((entry, slot))
+      changes.append("%s: hvinfo to pci %s" % (name, slot))
+      warnings.extend(_other_id(device_class, name, entry, slot))
   for entry, slot in places:
     del entry["hvinfo"]
     if slot is not None:
       entry["pci"] = slot
+  for index, entry in enumerate(disks):
+    for key, since in sorted(_DISK_KEYS_SINCE.items()):
+      if series < since and key in entry:
+        del entry[key]
+        changes.append("disk %d: without %s" % (index, key))
+  if series < _CHROOT_AT_START and "-chroot" not in runtime.command and \
+      runtime.hvparams.get("use_chroot"):
+    warnings.append("Ganeti before 3.1 records -chroot, and this record has"
+                    " none: what starts from it is not confined")
   return (changes, warnings)
 
 

@@ -119,10 +119,7 @@ class Record(object):
     """
     self.command = command = runtime.words
     self.hvparams = hvparams = runtime.hvparams
-    self.instance = runtime.source
-    if "-name" in command[:-1]:
-      name = command[command.index("-name") + 1]
-      self.instance = command_.split_option(name)[0][0]
+    self.instance = runtime.instance
     try:
       self.partition = Partition.of(hvparams)
     except ReservationsError as err:
@@ -175,6 +172,26 @@ class Record(object):
     """
     return [d.slot for d in self.devices
             if d.device_class == device_class and d.slot is not None]
+
+
+  def lost(self, ids, slots):
+    """List the disks and NICs that QEMU should have and has not.
+
+    Only those that it has under an id; IDE disks and ISA NICs it has not. A
+    device whose slot holds another is not lost for certain: it may be the
+    same, under an id of another Ganeti's making.
+
+    @type ids: collection of strings
+    @param ids: the ids of all devices that QEMU has
+    @type slots: collection of ints
+    @param slots: the slots that QEMU has devices on
+    @rtype: list of L{Device}
+
+    """
+    return [d for d in self.devices
+            if d.index is not None and d.id and d.id not in ids and
+            (d.slot is not None and d.slot not in slots or
+             d.device_class == DISK and self.scsi_ids is not None)]
 
 
 def describe(device):

@@ -21,6 +21,7 @@ import json
 import sys
 
 from . import address
+from . import command as command_
 from .errors import AddressError
 from .errors import RecordError
 
@@ -38,6 +39,12 @@ _HVINFO_KEYS = frozenset([
 #: Parameters that are looked at here; all are texts. What else stands among
 #: the parameters is Ganeti's affair, and many a site has its own.
 _TEXT_PARAMETERS = ("disk_type", "kvm_extra", "machine_version", "nic_type")
+
+#: What JSON makes of a text, on any Python.
+_TEXT = (type(""), type(u""))
+
+#: What the command consists of; bool is not in it.
+_WORDS = frozenset(_TEXT + (int, ))
 
 #: Python 2's dicts forget the order of their keys.
 _Dict = dict if sys.version_info >= (3, 6) else collections.OrderedDict
@@ -101,8 +108,7 @@ class Runtime(object):
     if not self.command:
       raise self._error("the command is empty")
     for index, word in enumerate(self.command):
-      if not is_text(word) and (isinstance(word, bool) or
-                                not isinstance(word, int)):
+      if type(word) not in _WORDS:
         raise self._error("word %d of the command is no text" % index)
 
   def _check_parameters(self):
@@ -114,9 +120,8 @@ class Runtime(object):
     """Check one NIC or disk."""
     if not isinstance(entry, dict):
       raise RecordError(self.source, "%s: a dict expected" % name)
-    for key in entry:
-      if key not in known:
-        self.unknown.append("%s of %s" % (key, name))
+    for key in sorted(set(entry) - known):
+      self.unknown.append("%s of %s" % (key, name))
     for key in ("uuid", "mac"):
       if not (entry.get(key) is None or is_text(entry[key])):
         raise RecordError(self.source, "%s: %s is no text" % (name, key))
@@ -156,25 +161,42 @@ class Runtime(object):
                      if entry[0].get("uuid") != uuid]
 
   @property
+  def instance(self):
+    """The name of the instance, or the source where the command has none."""
+    if "-name" in self.command[:-1]:
+      name = self.command[self.command.index("-name") + 1]
+      if is_text(name):
+        return command_.split_option(name)[0][0]
+    return self.source
+
+  @property
   def words(self):
     """The command as QEMU gets it, a list of strings."""
-    return [w if is_text(w) else str(w) for w in self.command]
+    return [str(w) if isinstance(w, int) else w for w in self.command]
+
+  def as_list(self):
+    """Return what the file is a text of."""
+    found = [self.command, self.nics, self.hvparams]
+    if self.entries > 3:
+      found += [self.disks] + self._rest
+    return found
 
   def dump(self):
     """Write the text that Ganeti would.
 
     @rtype: string
+    @raise RecordError: if it cannot be written
 
     """
-    data = [self.command, self.nics, self.hvparams]
-    if self.entries > 3:
-      data += [self.disks] + self._rest
-    return json.dumps(data) + "\n"
+    try:
+      return json.dumps(self.as_list()) + "\n"
+    except RuntimeError: # what was just short enough of that to be read
+      raise self._error("it is nested too deeply")
 
 
 def is_text(value):
   """Tell whether a value of JSON's is a text, on any Python."""
-  return hasattr(value, "split")
+  return isinstance(value, _TEXT)
 
 
 def _pairs(pairs):
@@ -195,6 +217,10 @@ def _number(word):
   return value
 
 
+_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_float=_number,
+                            parse_constant=_no_constant)
+
+
 def parse(text, source):
   """Read a runtime file.
 
@@ -207,8 +233,7 @@ def parse(text, source):
 
   """
   try:
-    loaded = json.loads(text, object_pairs_hook=_pairs, parse_float=_number,
-                        parse_constant=_no_constant)
+    loaded = _DECODER.decode(text)
   except (ValueError, RuntimeError) as err: # the latter: nested too deeply
     raise RecordError(source, "not a runtime file, JSON expected: %s" % err)
   return Runtime(source, loaded)

@@ -31,13 +31,17 @@ _METHODS = {
   "_ExecuteKVMRuntime": ["instance", "kvm_runtime", "kvmhelp", "incoming"],
   "_GenerateKVMRuntime": ["instance", "block_devices", "startup_paused",
                           "kvmhelp"],
+  "_InstanceKVMRuntime": ["instance_name"],
+  "_InstanceNICFile": ["instance_name", "seq"],
   "_InstanceQmpMonitor": ["instance_name"],
   "_LoadKVMRuntime": ["instance", "serialized_runtime"],
   "_ReadKVMRuntime": ["instance_name"],
   "_RunKVMCmd": ["name", "kvm_cmd", "tap_fds"],
   "_SaveKVMRuntime": ["instance", "kvm_runtime"],
   "HotAddDevice": ["instance", "dev_type", "device", "extra", "seq"],
+  "HotDelDevice": ["instance", "dev_type", "device", "_", "seq"],
   "HotModDevice": ["instance", "dev_type", "device", "_", "seq"],
+  "MigrationInfo": ["instance"],
   "RebootInstance": ["instance"],
   }
 
@@ -50,6 +54,36 @@ _KIND_METHODS = {
   }
 
 _CONSTANTS = ["HT_KVM", "HOTPLUG_TARGET_DISK", "HOTPLUG_TARGET_NIC"]
+
+
+def previous(series):
+  """Return the series before another.
+
+  @type series: tuple of two ints
+  @rtype: tuple of two ints
+  @raise GanetiError: if there is none that is known
+
+  """
+  older = [known for known in KNOWN if known < series]
+  if not older:
+    raise GanetiError("no series before Ganeti %d.%d is known" % series)
+  return max(older)
+
+
+def parse(text):
+  """Read a series.
+
+  @type text: string
+  @param text: e.g. C{"3.0"}
+  @rtype: tuple of two ints
+  @raise GanetiError: if it is none that is known
+
+  """
+  for known in KNOWN:
+    if text == "%d.%d" % known:
+      return known
+  raise GanetiError("%r is no series of Ganeti that is known here (%s)" % (
+    text, ", ".join("%d.%d" % known for known in sorted(KNOWN))))
 
 
 def kind(stock):
@@ -112,6 +146,8 @@ def check(constants, hv_kvm):
       (release, ", ".join("%d.%d" % known for known in sorted(KNOWN))))
   missing = ["constants.%s" % name for name in _CONSTANTS
              if not hasattr(constants, name)]
+  if not hasattr(hv_kvm, "_RUNTIME_ENTRY"):
+    missing.append("hv_kvm._RUNTIME_ENTRY")
   client = getattr(hv_kvm, "QmpConnection", None)
   missing.extend("hv_kvm.QmpConnection.%s" % name
                  for name in ("connect", "close") if not hasattr(client, name))

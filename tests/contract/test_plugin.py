@@ -157,7 +157,9 @@ def test_a_refused_hot_add_leaves_nothing_behind(world, monkeypatch):
   del world.calls[:]
   with pytest.raises(errors.HypervisorError) as caught:
     hyper.HotAddDevice(instance, NIC, harness.nic(2), None, 2)
-  assert "held by e1000 (id x)" in str(caught.value)
+  for part in ("vm1.example.com", harness.device_id("nic", 2, 26), "slot 26",
+               "e1000 (id x) holds that by now; try again"):
+    assert part in str(caught.value)
   assert ("netdev_del", {"id": harness.device_id("nic", 2, 26)}) in world.calls
   assert json.loads(hyper._ReadKVMRuntime(instance.name)) == \
     json.loads(json.dumps(json.loads(before)))
@@ -373,3 +375,33 @@ def test_a_monitor_that_hangs_up_is_one_clear_error(world, monkeypatch):
   with pytest.raises(errors.HotplugError) as caught:
     hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)
   assert "does not answer qom-list" in str(caught.value)
+
+
+@pytest.mark.skipif(harness.PLACES_IN_PCI, reason="2.16 and later")
+def test_a_record_with_ids_of_another_making_keeps_its_devices(world):
+  """What a downgrade and an upgrade make of the ids of a running guest."""
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  loaded = json.loads(hyper._ReadKVMRuntime(instance.name))
+  for kind, entries in (("disk", [entry[0] for entry in loaded[3]]),
+                        ("nic", loaded[1])):
+    for entry in entries:
+      entry["hvinfo"]["id"] = "hot%s-%s-pci-%d" % (
+        kind, entry["uuid"].split("-")[0], int(entry["hvinfo"]["addr"], 16))
+  with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
+    json.dump(loaded, stream)
+  hyper.MigrationInfo(instance)
+  assert world.slots(hyper, instance) == ([8, 9], [24, 25])
+  # and they go under the ids that QEMU has
+  hyper.HotDelDevice(instance, DISK, harness.disk(1), EXTRA, 1)
+  hyper.HotDelDevice(instance, NIC, harness.nic(0), None, 0)
+  assert world.slots(hyper, instance) == ([8], [25])
+  assert sorted(world.bus)[-2:] == [8, 25]
+
+
+def test_what_is_handed_to_the_target_is_in_this_series_form(world):
+  hyper, instance = start(world)
+  loaded = json.loads(hyper._ReadKVMRuntime(instance.name))
+  del loaded[2]["vnet_hdr"]
+  with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
+    json.dump(loaded, stream)
+  assert json.loads(hyper.MigrationInfo(instance))[2]["vnet_hdr"] is True

@@ -29,7 +29,7 @@ SAMPLE = ["v2.9.6-hdaspice", "v2.10.0-rng", "v2.10.2-hdaspicescsi",
 
 def _series(name):
   version = name[1:].split("-")[0].split(".")
-  return (9, 9) if name.startswith("master") else (int(version[0]),
+  return (3, 2) if name.startswith("master") else (int(version[0]),
                                                     int(version[1]))
 
 

@@ -60,12 +60,16 @@ class Socket(object):
 
   def line(self):
     """Read one line."""
-    while "\n" not in self.text:
+    return self.until("\n")
+
+  def until(self, end):
+    """Read up to a text."""
+    while end not in self.text:
       data = self.sock.recv(65536)
       assert data, "the connection was closed"
       self.text += data.decode("utf-8", "replace")
-    line, _, self.text = self.text.partition("\n")
-    return line
+    text, _, self.text = self.text.partition(end)
+    return text
 
   def execute(self, command, **arguments):
     """Run a QMP command."""
@@ -107,6 +111,8 @@ class Node(object):
       attributes["_CallMonitorCommand"] = mending.commands(cls)
     # QEMU does not start if it cannot open its log
     hv_kvm.pathutils.LOG_KVM_DIR = self.folder
+    # from 3.1 on, a script disconnects a tap as well
+    hv_kvm.pathutils.KVM_NIC_SETUP = "/bin/true"
     return type("Contained", (cls, ), attributes)
 
   def image(self, number):
@@ -152,6 +158,11 @@ class Node(object):
     """Start QEMU from the runtime file, as the target of a migration does."""
     runtime = self.hyper._LoadKVMRuntime(self.instance)
     self.hyper._ExecuteKVMRuntime(self.instance, runtime, self.kvmhelp())
+
+  def pid(self):
+    """Return the process of the instance's QEMU."""
+    with open(self.hyper._InstancePidFile(self.instance.name)) as stream:
+      return int(stream.read())
 
   def hot_add(self, kind, number, seq):
     if kind == NIC:

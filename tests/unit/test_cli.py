@@ -64,7 +64,8 @@ def test_one_bad_file_does_not_hide_the_others(conf, capsys):
   conf.join("b.runtime").write(open(PLAIN).read())
   assert cli.main(["map", "--json"]) == 2
   out, err = capsys.readouterr()
-  assert len(json.loads(out)) == 1
+  bad, good = json.loads(out)
+  assert "a.runtime" in bad["error"] and good["instance"] == "plain.ex"
   assert len(err.splitlines()) == 1 and "a.runtime" in err
 
 

@@ -10,10 +10,11 @@ from ganeti import objects
 from ganeti import utils
 
 
+_HOT = "hot" if constants.STUB.startswith("pci") else ""
+
 _RUNTIME_ENTRY = {
-  constants.HOTPLUG_TARGET_NIC: lambda device, extra: device,
-  constants.HOTPLUG_TARGET_DISK:
-    lambda device, extra: (device, extra[0], extra[1]),
+  _HOT + "nic": lambda device, extra: device,
+  _HOT + "disk": lambda device, extra: (device, extra[0], extra[1]),
   }
 
 

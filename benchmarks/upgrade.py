@@ -1,0 +1,139 @@
+"""What C{ganeti-kvm-pci upgrade} costs on a node with very many instances.
+
+C{benchmarks/upgrade.py [FOLDER]...}: in each folder (by default one on the
+disk and one in memory), by turns in one run, the same 10 000 runtime files are
+upgraded, and loaded, dumped, written and brought to the disk by nothing but
+json and os.fsync. All guests run, as far as the command can see. The files are
+genuine ones of all series, under other names; they are made anew before each
+turn, which is not counted.
+
+"""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path[:0] = [HERE, os.path.join(HERE, "tests", "unit")]
+
+import genuine # pylint: disable=C0413
+from ganeti_kvm_pci import cli # pylint: disable=C0413
+from ganeti_kvm_pci import files # pylint: disable=C0413
+from ganeti_kvm_pci import node # pylint: disable=C0413
+
+FILES = int(os.environ.get("FILES", "10000"))
+PAIRS = int(os.environ.get("PAIRS", "5"))
+
+#: The upgrade is to 3.1, to which most of the files are old.
+SERIES = (3, 1)
+
+#: How many guests share a process; its command line is then about as long as
+#: that of a real one.
+_GUESTS = 50
+
+
+def text_of(number):
+  """Return the runtime file of one instance, with a name of its own."""
+  name = genuine.NAMES[number % len(genuine.NAMES)]
+  old = json.loads(genuine.text_of(name))[0][2]
+  return genuine.text_of(name).replace(old, "vm%d.ex" % number)
+
+
+def make_files(folder, texts):
+  """Put all files there as they were in the beginning."""
+  shutil.rmtree(folder, ignore_errors=True)
+  os.mkdir(folder)
+  for instance, text in texts.items():
+    with open(os.path.join(folder, instance + ".runtime"), "w") as stream:
+      stream.write(text)
+  os.sync()
+
+
+def bare(folder):
+  """Do the least that can be done with the files."""
+  for name in sorted(os.listdir(folder)):
+    path = os.path.join(folder, name)
+    with open(path) as stream:
+      data = json.load(stream)
+    # not json.dump, which is much slower
+    text = json.dumps(data)
+    with open(path, "w") as stream:
+      stream.write(text)
+      stream.flush()
+      os.fsync(stream.fileno())
+
+
+def upgrade(_):
+  """Do what the command does."""
+  kept, sys.stdout = sys.stdout, open(os.devnull, "w")
+  try:
+    assert cli.main(["upgrade"]) == 0
+  finally:
+    sys.stdout.close()
+    sys.stdout = kept
+
+
+def timed(function, folder, texts):
+  make_files(folder, texts)
+  before = time.perf_counter()
+  function(folder)
+  return time.perf_counter() - before
+
+
+def start_guests(folder, instances):
+  """Start processes that look like the instances' guests."""
+  processes = []
+  os.mkdir(folder)
+  for first in range(0, len(instances), _GUESTS):
+    group = instances[first:first + _GUESTS]
+    words = [word for name in group for word in ("-name", name)]
+    processes.append(subprocess.Popen(["sh", "-c", "read x"] + words,
+                                      stdin=subprocess.PIPE))
+    for name in group:
+      with open(os.path.join(folder, name), "w") as stream:
+        stream.write("%d\n" % processes[-1].pid)
+  return processes
+
+
+def measure(scratch, texts):
+  files.control_dir = lambda kind: os.path.join(scratch, kind)
+  conf = files.control_dir("conf")
+  processes = start_guests(files.control_dir("pid"), sorted(texts))
+  try:
+    timed(bare, conf, texts)
+    pairs = [(timed(bare, conf, texts), timed(upgrade, conf, texts))
+             for _ in range(PAIRS)]
+  finally:
+    for process in processes:
+      process.stdin.close()
+      process.wait()
+  written = len([n for n in os.listdir(conf) if n.endswith(".backup")])
+  return (written, pairs)
+
+
+def main():
+  node.become_daemon_python = lambda argv: None
+  node.series = lambda: SERIES
+  texts = dict(("vm%d.ex" % number, text_of(number))
+               for number in range(FILES))
+  for parent in sys.argv[1:] or [tempfile.gettempdir(), "/dev/shm"]:
+    scratch = tempfile.mkdtemp(dir=parent)
+    try:
+      written, pairs = measure(scratch, texts)
+    finally:
+      shutil.rmtree(scratch)
+    print("%s: %d files, %d of them upgraded, %d pairs: json and fsync %.2f s,"
+          " upgrade %.2f s, ratio %.2f (medians)" %
+          (parent, FILES, written, PAIRS,
+           statistics.median(pair[0] for pair in pairs),
+           statistics.median(pair[1] for pair in pairs),
+           statistics.median(pair[1] / pair[0] for pair in pairs)))
+
+
+if __name__ == "__main__":
+  main()

@@ -1,0 +1,106 @@
+"""The command that looks ahead: plan."""
+
+from . import command
+from . import files
+from . import layout
+from . import node
+from . import normal
+from . import record
+from . import runtime
+from .console import ERRORS
+from .console import OK
+from .console import WARNINGS
+from .console import complain
+from .console import say
+from .console import say_json
+from .errors import BusFullError
+from .errors import KvmPciError
+from .partition import DISK
+from .partition import Partition
+from .partition import applies
+
+
+def _plan_one(path, opts, series):
+  """Find out what a cold boot would move.
+
+  @rtype: dict, as C{plan --json} prints it
+
+  """
+  loaded = runtime.parse(files.read(path).text, path)
+  found = {"instance": record.Record(loaded).instance, "moves": [],
+           "remarks": [], "error": None, "partition": None}
+  if not applies(loaded.hvparams):
+    found["remarks"].append("pci.0 is not the machine's own bus, left to stock")
+    return found
+  cluster = node.cluster_reservations()
+  recorded = loaded.hvparams.get("kvm_pci_reservations")
+  if opts.reservations is not None:
+    loaded.hvparams["kvm_pci_reservations"] = opts.reservations
+  elif cluster is not None and recorded not in (None, cluster):
+    found["remarks"].append(
+      "started with kvm_pci_reservations %d, the cluster has %d by now: unless"
+      " the instance has a value of its own, see plan --reservations %d" %
+      (recorded, cluster, cluster))
+  normal.normalise(loaded, series)
+  try:
+    moves = layout.lay_out(loaded, series, cluster)
+  except BusFullError as err:
+    found["error"] = "would not start: %s" % err
+    return found
+  drives = command.virtio_drives(loaded.words)
+  if drives and moves:
+    found["remarks"].append(
+      "%d -drive if=virtio without an address (CD-ROMs, kvm_extra) will stand"
+      " where QEMU chooses, which may be before disk 0: see boot_order" %
+      len(drives))
+  found["partition"] = str(Partition.of(loaded.hvparams))
+  found["moves"] = [
+    {"class": m.device_class, "index": m.index, "id": m.id, "old": m.old,
+     "new": m.new} for m in moves]
+  return found
+
+
+def _slot(number):
+  return "where QEMU chooses" if number is None else "slot %d" % number
+
+
+def _as_text(found):
+  moves = found["moves"]
+  lines = ["%s: %s" % (found["instance"], "%d device%s will move (%s)" % (
+    len(moves), "" if len(moves) == 1 else "s", found["partition"]) if moves
+    else "nothing moves")]
+  lines.extend("  " + remark for remark in found["remarks"])
+  for move in moves:
+    name = move["id"] or "-"
+    if move["index"] is not None:
+      name = "%s %d (%s)" % (move["class"], move["index"], name)
+    elif move["class"] == DISK:
+      name = "disk " + name
+    lines.append("  %s: %s -> %s" % (name, _slot(move["old"]),
+                                      _slot(move["new"])))
+  return "\n".join(lines)
+
+
+def plan(opts):
+  """Tell what would move at the next cold boot."""
+  data = []
+  status = OK
+  series = node.series()
+  for name in opts.names or files.all_runtimes():
+    try:
+      found = _plan_one(files.named(name), opts, series)
+      if found["error"]:
+        status = max(status, WARNINGS)
+    except KvmPciError as err:
+      found = {"instance": name, "error": str(err)}
+      status = ERRORS
+    data.append(found)
+    if opts.json:
+      continue
+    if found["error"]:
+      complain("%s: %s" % (found["instance"], found["error"]))
+    else:
+      say(_as_text(found))
+  if opts.json:
+    say_json(data)
+  return status

@@ -1,0 +1,98 @@
+"""A node with guests, as far as files and processes go."""
+
+import os
+import subprocess
+
+import pytest
+
+import genuine
+from ganeti_kvm_pci import files
+from ganeti_kvm_pci import node
+from ganeti_kvm_pci.errors import NodeError
+
+
+def start_guest(name):
+  """Start a process that looks like a guest's; it ends with its input."""
+  process = subprocess.Popen(["sh", "-c", "read x", "-name", name],
+                             stdin=subprocess.PIPE)
+  # its command line comes a moment after Popen thinks that it runs
+  while True:
+    with open("/proc/%d/cmdline" % process.pid) as stream:
+      if name in stream.read():
+        return process
+
+
+class Node(object):
+  """What a node looks like to the command.
+
+  @ivar conf: folder of the runtime files
+
+  """
+  def __init__(self, folder):
+    self._folder = folder
+    self._processes = []
+    for kind in ("conf", "ctrl", "pid"):
+      folder.ensure(kind, dir=True)
+    self.conf = folder.join("conf")
+    self.series = (3, 0)
+
+  def control_dir(self, kind):
+    return str(self._folder.join(kind))
+
+  def write(self, text, instance="plain.ex", runs=True):
+    """Make a runtime file, and a process that looks like its guest.
+
+    @return: path of the file
+
+    """
+    path = self.conf.join(instance + ".runtime")
+    path.write_binary(text.encode("utf-8"))
+    os.utime(str(path), (1000, 1000))
+    if runs:
+      self._processes.append(start_guest(instance))
+      self._folder.join("pid", instance).write(str(self._processes[-1].pid))
+    return path
+
+  def add(self, name, runs=True):
+    """Make the genuine runtime file of an instance of its own name."""
+    return self.write(genuine.text_of(name), name.split("-")[1].split("+")[0] +
+                      ".ex", runs)
+
+  def backup(self, instance="plain.ex", number=0):
+    """Return where the old file of an instance is kept."""
+    return self._folder.join("kvm-pci", instance + ".runtime.backup" + (
+      ".%d" % number if number else ""))
+
+  def backups(self):
+    """List what was kept."""
+    folder = self._folder.join("kvm-pci")
+    return sorted(entry.basename for entry in folder.listdir()
+                  if ".backup" in entry.basename) if folder.check() else []
+
+  def close(self):
+    for process in self._processes:
+      process.stdin.close()
+      process.wait()
+
+  def names(self):
+    return sorted(entry.basename for entry in self.conf.listdir())
+
+
+@pytest.fixture
+def here(tmpdir, monkeypatch):
+  """Provide a node whose Ganeti is of a series that a test may choose."""
+  made = Node(tmpdir.mkdir("node"))
+  monkeypatch.setattr(files, "control_dir", made.control_dir)
+  monkeypatch.setattr(node, "become_daemon_python", lambda argv: None)
+  monkeypatch.setattr(node, "series", lambda: made.series)
+  monkeypatch.setattr(node, "cluster_reservations", lambda: None)
+  yield made
+  made.close()
+
+
+@pytest.fixture
+def no_ganeti(monkeypatch):
+  """Take the Ganeti away."""
+  def refuse(*_):
+    raise NodeError("no Ganeti in this test")
+  monkeypatch.setattr(node, "become_daemon_python", refuse)

@@ -1,0 +1,184 @@
+"""The genuine runtime files, and what must hold for any file at all."""
+
+import copy
+import glob
+import io
+import os
+
+from ganeti_kvm_pci import chart
+from ganeti_kvm_pci import checkup
+from ganeti_kvm_pci import layout
+from ganeti_kvm_pci import normal
+from ganeti_kvm_pci import older
+from ganeti_kvm_pci import record
+from ganeti_kvm_pci import runtime
+from ganeti_kvm_pci.errors import KvmPciError
+from ganeti_kvm_pci.live import Function
+
+DATA = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
+  __file__))), "data")
+
+NAMES = sorted(os.path.basename(path)[:-len(".runtime")]
+               for path in glob.glob(os.path.join(DATA, "*.runtime")))
+
+SERIES = [(2, 10), (2, 11), (2, 12), (2, 13), (2, 14), (2, 15), (2, 16),
+          (3, 0), (3, 1), (3, 2)]
+
+_LIVE = [Function(slot, 0, None, "class 0x00ff") for slot in (0, 1, 9, 31)]
+
+
+def path_of(name):
+  return os.path.join(DATA, name + ".runtime")
+
+
+def text_of(name):
+  with io.open(path_of(name), encoding="utf-8") as stream:
+    return stream.read()
+
+
+def load(name):
+  return runtime.parse(text_of(name), name)
+
+
+def series_of(name):
+  """Return the first series that can have written a file."""
+  word = name.split("-")[0]
+  if word == "master":
+    return (3, 2)
+  return tuple(int(number) for number in word[1:].split(".")[:2])
+
+
+def writable_by(series):
+  """List the files that an upgrade to a series may meet."""
+  return [name for name in NAMES
+          if normal.has_hvinfo(series) or not normal.has_hvinfo(
+            series_of(name))]
+
+
+def slots(known):
+  return [(d.device_class, d.slot) for d in known.devices]
+
+
+def _guarded(function, *args):
+  """Call a function; return None if it raises what it may."""
+  try:
+    return function(*args)
+  except KvmPciError as err:
+    assert str(err) and "\n" not in str(err)
+    return None
+
+
+def _is_sane(command):
+  """Tell whether each option that makes devices has an argument."""
+  return all(not (word.lstrip("-") in ("balloon", "device", "drive") and
+                  argument.startswith("-"))
+             for word, argument in zip(command, command[1:] + ["-"]))
+
+
+def _exercise_series(text, series):
+  loaded = runtime.parse(text, "f")
+  # a word that is no option, but looks like one, may hide QEMU's devices
+  before = [found for found, device in zip(
+    slots(record.Record(loaded)), record.Record(loaded).devices)
+            if device.index is not None]
+  if _guarded(normal.normalise, loaded, series) is None:
+    return
+  assert slots(record.Record(loaded))[:len(before)] == before
+  assert normal.normalise(loaded, series) == []
+  normalised = loaded.dump()
+  assert runtime.parse(normalised, "f").dump() == normalised
+  if _guarded(layout.lay_out, loaded, series, 12) is None:
+    return
+  placed = loaded.dump()
+  known = _guarded(record.parse, placed, "f")
+  assert known
+  if _is_sane(known.command):
+    _guarded(layout.lay_out, loaded, series, 12)
+    assert loaded.dump() == placed
+
+
+def exercise(text):
+  """Do with a text all that is ever done with a runtime file.
+
+  @raise Exception: if anything but an error of the package's leaves it, or
+      if what came out is not what it must be whatever went in
+
+  """
+  known = _guarded(record.parse, text, "f")
+  if not known:
+    return False
+  loaded = runtime.parse(text, "f")
+  dumped = loaded.dump()
+  assert runtime.parse(dumped, "f").dump() == dumped
+  for functions in (None, _LIVE):
+    chart.as_text(known, chart.entries(known, functions), bool(functions))
+    checkup.findings(known, functions)
+  checkup.repair(loaded, known, _LIVE, [])
+  assert _guarded(record.parse, loaded.dump(), "f")
+  loaded = runtime.parse(text, "f")
+  before = slots(known)
+  if _guarded(older.downgrade, loaded, (2, 10)) is not None:
+    assert [s for _, s in slots(record.Record(loaded))] == [
+      s for _, s in before]
+  older.downgrade(runtime.parse(text, "f"), (3, 0))
+  for series in ((2, 10), (2, 16), (3, 1)):
+    _exercise_series(text, series)
+  return True
+
+
+#: Values that something may stumble over.
+VALUES = [
+  None, True, False, 0, -1, 1, 7, 12, 31, 32, 2 ** 70, 1.5, "", "0xc", "0x1f.7",
+  "0xzz", "a\nb", u"\u00e9\ud800", "pci.0", "virtio-blk-pci", "scsi-hd", "ide",
+  "ne2k_isa", "e1000", "paravirtual", "default", "-name", "-vnc", ":1,tls",
+  "x509verify=/x,tls", "-balloon", "none", "virtio,id=balloon,addr=0x4",
+  "-chroot", "-localtime", "-device", "virtio-rng-pci,addr=0x8",
+  "virtio-blk-pci,id=inherited-disk-0,drive=inherited-disk-0,addr=0x9",
+  '{"driver":"x","addr":5}', "{", "-drive", "file=/x,if=virtio",
+  "file=/x,if=virtio,media=cdrom", "-device 'x,addr=0xd'",
+  "-device q35,id=pci.0", [], {}, [None], {"addr": "0xa", "bus": "pci.0"},
+  {"pci": 5}, [{"uuid": "x"}, "", None], [{"uuid": "x", "pci": 3}, "", None],
+  ]
+
+#: Keys that mean something here.
+KEYS = [
+  "addr", "bus", "disk_discard", "disk_type", "driver", "hvinfo", "id",
+  "kvm_extra", "kvm_pci_reservations", "mac", "machine_version", "nic_type",
+  "pci", "uuid", "x"]
+
+
+def _places(value):
+  """List each place in a tree: what holds it, and its key or index."""
+  found = []
+  children = (sorted(value) if isinstance(value, dict) else
+              range(len(value)) if isinstance(value, list) else ())
+  for key in children:
+    found.append((value, key))
+    found.extend(_places(value[key]))
+  return found
+
+
+def mutate(data, kind, where, other, value):
+  """Change a tree of JSON's in one place.
+
+  @param kind: int, what is done
+  @param where: int, which place it is done to
+  @param other: int, which other place or key has a part in it
+  @param value: what is put there
+
+  """
+  places = _places(data)
+  if not places:
+    return
+  holder, key = places[where % len(places)]
+  if kind % 4 == 0:
+    del holder[key]
+  elif kind % 4 == 1:
+    holder[key] = value
+  elif kind % 4 == 2:
+    source, at = places[other % len(places)]
+    holder[key] = copy.deepcopy(source[at])
+  elif isinstance(holder, list):
+    holder.insert(key, value)
+  else:
+    holder[KEYS[other % len(KEYS)]] = value

@@ -1,0 +1,58 @@
+"""Genuine records, mutated; tests/fuzz does the same with more patience."""
+
+import copy
+import json
+
+from hypothesis import HealthCheck
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+
+import genuine
+
+RECORDS = [json.loads(genuine.text_of(name)) for name in genuine.NAMES]
+
+JSON = st.recursive(
+  st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+  lambda inner: st.lists(inner, max_size=4) |
+  st.dictionaries(st.text(max_size=5) | st.sampled_from(genuine.KEYS), inner,
+                  max_size=4), max_leaves=8)
+
+CHANGES = st.lists(st.tuples(
+  st.integers(0, 3), st.integers(0, 400), st.integers(0, 400),
+  st.sampled_from(genuine.VALUES) | JSON), min_size=1, max_size=4)
+
+patient = settings(max_examples=100, deadline=None, suppress_health_check=[
+  HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+@patient
+@given(st.sampled_from(RECORDS), CHANGES)
+def test_nothing_but_our_errors_comes_of_a_mutated_record(data, changes):
+  data = copy.deepcopy(data)
+  for change in changes:
+    genuine.mutate(data, *copy.deepcopy(change))
+  genuine.exercise(json.dumps(data))
+
+
+@patient
+@given(st.sampled_from(genuine.NAMES), st.lists(st.tuples(
+  st.integers(0, 4000), st.integers(0, 8), st.text(max_size=3) |
+  st.sampled_from(list(u'{}[],:"\\0-') + [u"\\ud800", u"NaN", u"1e999"])),
+                                                max_size=3))
+def test_nor_of_a_mutated_text(name, changes):
+  text = genuine.text_of(name)
+  for at, length, word in changes:
+    text = text[:at] + word + text[at + length:]
+  genuine.exercise(text)
+
+
+@given(JSON)
+def test_nor_of_any_json(data):
+  genuine.exercise(json.dumps(data))
+
+
+def test_what_is_exercised_is_worth_it():
+  assert all(genuine.exercise(genuine.text_of(name))
+             for name in genuine.NAMES[::9])
+  assert not genuine.exercise("[]")
