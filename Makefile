@@ -7,6 +7,7 @@ PYTEST = PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider -q
 GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
 
 .PHONY: needs demo test test-unit contract test-qemu test-records \
+        test-hotplug \
         test-patches test-cluster test-series test-suite patches \
         check-patches bench fuzz dist clean
 
@@ -16,7 +17,8 @@ needs:
 demo: needs
 	lab/up -n 2 $(PYTHON) demo/demo.py
 
-test: test-unit contract test-qemu test-records test-patches test-cluster
+test: test-unit contract test-qemu test-records test-hotplug test-patches \
+      test-cluster
 
 # every Python that is here: pure modules, stubs, linter
 test-unit: needs
@@ -33,6 +35,13 @@ test-qemu: needs
 # genuine runtime files of all series, booted; RECORDS=all for every one
 test-records: needs
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/series/test_records.py
+
+# what hotplug protects from, beside stock; the node daemon killed at every
+# point; a long random run (RANDOM_STEPS, RANDOM_SEED)
+test-hotplug: needs
+	GANETI_TREE=$(GANETI_TREE) $(PYTEST) -s tests/series/test_faults.py \
+	  tests/series/test_scsi.py tests/series/test_adverse.py \
+	  tests/series/test_killed.py tests/series/test_random.py
 
 # what lies in patches/ is what the package makes, and fits Debian's sources
 test-patches: needs
@@ -68,6 +77,7 @@ bench: needs
 	  libvirt-daemon-driver-qemu || echo "going on without libvirt"
 	$(PYTHON) benchmarks/hook.py
 	$(PYTHON) benchmarks/hotplug.py
+	$(PYTHON) benchmarks/upgrade.py
 
 # runtime files that nobody ever wrote, for SECONDS; atheris comes from PyPI and
 # stays in .cache/fuzz, as does what was found worth keeping. An input that

@@ -24,6 +24,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "tests", "unit")]
 import genuine # pylint: disable=C0413
 from ganeti_kvm_pci import cli # pylint: disable=C0413
 from ganeti_kvm_pci import files # pylint: disable=C0413
+from ganeti_kvm_pci import lock # pylint: disable=C0413
 from ganeti_kvm_pci import node # pylint: disable=C0413
 
 FILES = int(os.environ.get("FILES", "10000"))
@@ -46,8 +47,9 @@ def text_of(number):
 
 def make_files(folder, texts):
   """Put all files there as they were in the beginning."""
-  shutil.rmtree(folder, ignore_errors=True)
-  os.mkdir(folder)
+  for kind in (folder, files.control_dir(lock.FOLDER)):
+    shutil.rmtree(kind, ignore_errors=True)
+    os.mkdir(kind)
   for instance, text in texts.items():
     with open(os.path.join(folder, instance + ".runtime"), "w") as stream:
       stream.write(text)
@@ -101,7 +103,8 @@ def start_guests(folder, instances):
 
 
 def measure(scratch, texts):
-  files.control_dir = lambda kind: os.path.join(scratch, kind)
+  files.RUN_DIR = scratch
+  os.mkdir(os.path.join(scratch, "kvm-hypervisor"))
   conf = files.control_dir("conf")
   processes = start_guests(files.control_dir("pid"), sorted(texts))
   try:
@@ -112,7 +115,8 @@ def measure(scratch, texts):
     for process in processes:
       process.stdin.close()
       process.wait()
-  written = len([n for n in os.listdir(conf) if n.endswith(".backup")])
+  written = len([name for name in os.listdir(files.control_dir(lock.FOLDER))
+                 if name.endswith(".backup")])
   return (written, pairs)
 
 

@@ -20,6 +20,12 @@ from .errors import MonitorError
 _FAILURES = (errors.GenericError, EnvironmentError, TypeError, KeyError,
              ValueError)
 
+#: What is said of a connection that is not in step: that by L{_greet}, those
+#: by Ganeti's client of an answer, or half of one, where another is due.
+_NO_COMMANDS = "out of step"
+_OUT_OF_STEP = (_NO_COMMANDS, "error executing", "data serialization error",
+                "wrong server greeting")
+
 #: How often, and how long after each other in seconds, a connection is made
 #: that is not in step.
 _ATTEMPTS = 20
@@ -60,11 +66,11 @@ def _greet(path):
       qmp.connect()
       if getattr(qmp, "supported_commands", None) != frozenset():
         return qmp
-      reason = "out of step"
+      reason = _NO_COMMANDS
     except _FAILURES as err:
       reason = str(err)
     hang_up(qmp)
-    if not ("out of step" in reason or "error executing" in reason):
+    if not any(words in reason for words in _OUT_OF_STEP):
       break
     time.sleep(_PAUSE)
   raise MonitorError("QEMU's monitor %s cannot be reached (%s): is the"

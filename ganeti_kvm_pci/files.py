@@ -23,6 +23,10 @@ _SUFFIX = ".runtime"
 #: Where they lie unless Ganeti was configured otherwise.
 RUN_DIR = "/var/run/ganeti"
 
+#: Not empty once there turned out to be none: to look for it again takes
+#: longer than to read a file.
+_WITHOUT_GANETI = []
+
 #: In bytes; genuine files with 16 disks and 8 NICs stay below 20 kB.
 _MAX_RUNTIME = 16 << 20
 
@@ -38,11 +42,13 @@ def control_dir(kind):
   @param kind: C{"conf"} (runtime files), C{"ctrl"} (sockets) or C{"pid"}
 
   """
-  try:
-    from ganeti import pathutils
-    run_dir = pathutils.RUN_DIR
-  except ImportError:
-    run_dir = RUN_DIR
+  run_dir = RUN_DIR
+  if not _WITHOUT_GANETI:
+    try:
+      from ganeti import pathutils
+      run_dir = pathutils.RUN_DIR
+    except ImportError:
+      _WITHOUT_GANETI.append(True)
   return os.path.join(run_dir, "kvm-hypervisor", kind)
 
 

@@ -41,7 +41,7 @@ _HVINFO_KEYS = frozenset([
 _TEXT_PARAMETERS = ("disk_type", "kvm_extra", "machine_version", "nic_type")
 
 #: What JSON makes of a text, on any Python.
-_TEXT = (type(""), type(u""))
+_TEXT = (type(""), type(b"".decode("ascii")))
 
 #: What the command consists of; bool is not in it.
 _WORDS = frozenset(_TEXT + (int, ))

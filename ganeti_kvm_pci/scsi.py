@@ -75,7 +75,8 @@ def _full(hvparams, wanted, held):
     " %s; remove a disk, or take scsi_controller_type=virtio-scsi-pci at the"
     " next start" %
     (wanted, _CONTROLLER, hvparams.get(_CONTROLLER), limit(hvparams),
-     ", ".join("%d %s" % item for item in sorted(held.items()))), dict(held))
+     ", ".join("%d %s" % item for item in sorted(held.items())) or
+     "nothing yet"), dict(held))
 
 
 def cold_boot(hvparams, command, disks):

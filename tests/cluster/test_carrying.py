@@ -81,9 +81,9 @@ def test_an_old_record_is_upgraded_under_its_guest(vm, plugin):
   assert vm.runtime()[2]["disk_aio"] == "threads"
   assert vm.runtime()[:2] == data[:2]
   assert cluster.on("node1", "stat", "-c", "%a", path).output == "600\n"
-  assert path + ".backup" in told
-  assert cluster.on("node1", "cat", path + ".backup").output == \
-    json.dumps(data)
+  backup = "%s/kvm-pci/%s.runtime.backup" % (cluster.KVM_DIR, vm.name)
+  assert backup[len("/run"):] in told
+  assert cluster.on("node1", "cat", backup).output == json.dumps(data)
   assert "nothing to do" in command(vm, "upgrade").output
   assert "hotplug:done" in vm.modify("--disk", "add:size=1G").output
   agree(vm, [8, 9], [24], before)

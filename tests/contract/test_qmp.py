@@ -3,9 +3,11 @@
 import json
 import socket
 import threading
+import time
 
 import pytest
 
+from ganeti import constants
 from ganeti.hypervisor import hv_kvm
 
 from ganeti_kvm_pci import connection
@@ -14,6 +16,8 @@ from ganeti_kvm_pci.errors import MonitorError
 
 pytestmark = pytest.mark.skipif("stubs" in hv_kvm.__file__,
                                 reason="the stub has no client")
+
+SERIES = (constants.VERSION_MAJOR, constants.VERSION_MINOR)
 
 GREETING = {"QMP": {"version": {"qemu": {"major": 7, "minor": 2, "micro": 0},
                                 "package": ""}, "capabilities": []}}
@@ -45,32 +49,45 @@ def commands(peer):
     yield message["execute"]
 
 
-def serve(listener, sessions):
-  """Be a QEMU that serves one client at a time."""
+def serve(listener, sessions, stale):
+  """Be a QEMU that serves one client at a time.
+
+  @param stale: list of bytes, answers to commands of clients that are no more; each
+      session begins with one
+
+  """
   for _ in range(sessions):
     peer = listener.accept()[0]
 
     def say(message):
       peer.sendall(json.dumps(message).encode("ascii") + b"\r\n")
 
-    say(GREETING)
-    for name in commands(peer):
-      say({"event": "NIC_RX_FILTER_CHANGED", "data": {},
-           "timestamp": {"seconds": 1, "microseconds": 1}})
-      if name == "qom-get":
-        say({"error": {"class": "GenericError", "desc": "no such thing"}})
-      else:
-        say({"return": ANSWERS.get(name, {})})
+    try:
+      say(GREETING)
+      if stale:
+        # in a message of its own: Ganeti forgets what comes with the greeting
+        time.sleep(0.1)
+        peer.sendall(stale.pop(0) + b"\r\n")
+      for name in commands(peer):
+        say({"event": "NIC_RX_FILTER_CHANGED", "data": {},
+             "timestamp": {"seconds": 1, "microseconds": 1}})
+        if name == "qom-get":
+          say({"error": {"class": "GenericError", "desc": "no such thing"}})
+        else:
+          say({"return": ANSWERS.get(name, {})})
+    except EnvironmentError:
+      pass # the client has left
     peer.close()
 
 
 @pytest.fixture
-def qmp(tmpdir):
+def qmp(tmpdir, request):
   path = str(tmpdir.join("vm.qmp"))
   listener = socket.socket(socket.AF_UNIX)
   listener.bind(path)
   listener.listen(1)
-  server = threading.Thread(target=serve, args=(listener, 2))
+  server = threading.Thread(target=serve, args=(
+    listener, 2, list(getattr(request, "param", []))))
   server.daemon = True
   server.start()
   yield path
@@ -93,3 +110,15 @@ def test_an_error_is_a_monitor_error(qmp):
     with pytest.raises(MonitorError) as caught:
       execute("qom-get", {"path": "/machine", "property": "x"})
   assert "no such thing" in str(caught.value)
+
+
+@pytest.mark.skipif(SERIES < (2, 12), reason="this client asks for no commands")
+@pytest.mark.parametrize("qmp", [
+  [b'{"return": {}}'], [b'{"return": [{"bus": 0, "devices": []}]}'],
+  # the first half came with the greeting, and was forgotten
+  [b'"devices": []}]}'],
+  [b'{"error": {"class": "GenericError", "desc": "no such thing"}}'],
+  ], indirect=True)
+def test_the_answer_to_one_who_died_is_not_taken_for_ours(qmp):
+  with connection.connect(qmp) as execute:
+    assert monitor.held(execute) == {9: "disk-1"}

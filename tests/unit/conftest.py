@@ -4,11 +4,19 @@ import os
 import subprocess
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings
 
 import genuine
 from ganeti_kvm_pci import files
 from ganeti_kvm_pci import node
 from ganeti_kvm_pci.errors import NodeError
+
+
+# a machine that has much else to do is no reason to fail
+settings.register_profile("patient", deadline=None,
+                          suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 def start_guest(name):

@@ -35,10 +35,17 @@ EXAMPLE = 50
 
 #: How often each rule was run, over all examples, and what came of it
 COUNTS = collections.Counter()
+RULES = ["boot", "add", "die", "remove", "settle", "by hand",
+         "by hand removed"]
 
 CLASSES = st.sampled_from([DISK, NIC])
 SLOTS = st.integers(0, 31)
 PICKS = st.integers(0, 31)
+BOOT = {
+  "reservations": st.integers(0, 32) | st.sampled_from([8, 12]),
+  "has_parameter": st.booleans(), "on_pci": st.booleans(),
+  "disks": st.integers(0, 16), "nics": st.integers(0, 8),
+  "fixed": st.sets(SLOTS, max_size=4), "others": st.integers(2, 14)}
 
 
 class Bus(RuleBasedStateMachine):
@@ -84,7 +91,6 @@ class Bus(RuleBasedStateMachine):
     command = ["kvm", "-name", "vm1"]
     for slot in self.fixed:
       command += ["-device", "AC97,bus=pci.0,addr=0x%x" % slot]
-    # with another disk_type the record's disks are not on the bus
     return record.parse(json.dumps([
       command, self._entries(NIC), self.parameters,
       [[entry, "link", None] for entry in self._entries(DISK)]]), "model")
@@ -121,17 +127,11 @@ class Bus(RuleBasedStateMachine):
       placed[device_class].sort()
     return placed
 
-  @initialize(reservations=st.integers(0, 32) | st.sampled_from([8, 12]),
-              has_parameter=st.booleans(), on_pci=st.booleans(),
-              disks=st.integers(0, 16), nics=st.integers(0, 8),
-              fixed=st.sets(SLOTS, max_size=4), others=st.integers(2, 14))
+  @initialize(**BOOT)
   def start(self, **how):
     self._boot(**how)
 
-  @rule(reservations=st.integers(0, 32) | st.sampled_from([8, 12]),
-        has_parameter=st.booleans(), on_pci=st.booleans(),
-        disks=st.integers(0, 16), nics=st.integers(0, 8),
-        fixed=st.sets(SLOTS, max_size=4), others=st.integers(2, 14))
+  @rule(**BOOT)
   def restart(self, **how):
     self._boot(**how)
 
@@ -292,7 +292,6 @@ class Bus(RuleBasedStateMachine):
     slots = self.recorded[DISK] + self.recorded[NIC]
     assert len(set(slots)) == len(slots)
     assert all(slot >= self.first for slot in slots)
-
     # whatever class asks, it is refused only where nothing is free
     for device_class in (DISK, NIC):
       if self._can(device_class):
@@ -302,14 +301,11 @@ class Bus(RuleBasedStateMachine):
 
 def test_the_bus_behaves_as_the_model():
   COUNTS.clear()
-  wanted = LONG or 600
+  wanted = LONG or 400
   how = settings(max_examples=wanted // EXAMPLE, stateful_step_count=EXAMPLE,
                  deadline=None, suppress_health_check=[HealthCheck.too_slow])
   steps = 0
   while steps < wanted:
     run_state_machine_as_test(Bus, settings=how)
-    steps = sum(COUNTS[name] for name in (
-      "boot", "add", "die", "remove", "settle", "by hand", "by hand removed"))
-    if not LONG:
-      break
+    steps = sum(COUNTS[name] for name in RULES)
   print("%d steps: %s" % (steps, dict(COUNTS)))

@@ -1,0 +1,132 @@
+"""What QEMU has, device by device and behind them, beside the record.
+
+To tell what an operation that failed, or whose process died, left behind.
+
+"""
+
+import json
+import os
+import re
+import subprocess
+
+from world import DISK, NIC
+
+#: Ganeti's own names, of all series.
+_OURS = re.compile(r"^(hot)?(disk|nic)-")
+
+
+def tell(node, command, **arguments):
+  """Run a QMP command beside Ganeti, with a connection of its own."""
+  qmp = node.watch()
+  try:
+    return qmp.execute(command, **arguments)
+  finally:
+    qmp.sock.close()
+
+
+def _place(qmp, item):
+  """Tell a device's slot, or SCSI id; None if it has gone meanwhile."""
+  scsi = item["type"].startswith("child<scsi-")
+  try:
+    number = qmp.execute("qom-get", path="/machine/peripheral/" + item["name"],
+                         property="scsi-id" if scsi else "addr")
+  except AssertionError as err:
+    if "DeviceNotFound" in str(err):
+      return None
+    raise
+  return number if scsi else number // 8
+
+
+def _kind(name):
+  return DISK if "disk-" in name else NIC
+
+
+def recorded(text):
+  """Read a record: dict, id to what tells its place."""
+  _, nics, _, disks = json.loads(text)
+  found = {}
+  for kind, entries in ((DISK, [entry[0] for entry in disks]), (NIC, nics)):
+    for entry in entries:
+      hvinfo = entry.get("hvinfo")
+      if hvinfo:
+        place = hvinfo["addr"] if "addr" in hvinfo else hvinfo.get("scsi-id")
+        found[hvinfo["id"]] = int(place, 16) if "addr" in hvinfo else place
+      elif entry.get("pci") is not None:
+        # of 2.10 to 2.15
+        found["hot%s-%s-pci-%d" % (kind.replace("hot", ""),
+                                   entry["uuid"].split("-")[0],
+                                   entry["pci"])] = entry["pci"]
+  return found
+
+
+def record(node):
+  """Read the instance's runtime file, see L{recorded}."""
+  with open(node.hyper._InstanceKVMRuntime(node.instance.name)) as stream:
+    return recorded(stream.read())
+
+
+class Behind(object):
+  """What QEMU has under Ganeti's names.
+
+  @ivar devices: dict, id to slot, or SCSI id
+  @ivar drives, netdevs: sets of names
+  @ivar nodes: set, block nodes that were named by somebody
+  @ivar fdsets: set, numbers of the sets of descriptors that were passed
+  @ivar used_fdsets: set, those that a drive reads from
+  @ivar tuns: int, QEMU's open descriptors of taps
+  @ivar taps: int, tap interfaces in this network namespace
+
+  """
+  def __init__(self, node):
+    qmp = node.watch()
+    self.devices = {}
+    for item in qmp.execute("qom-list", path="/machine/peripheral"):
+      if item["type"].startswith("child<") and _OURS.match(item["name"]):
+        place = _place(qmp, item)
+        if place is not None:
+          self.devices[item["name"]] = place
+    drives = qmp.execute("query-block")
+    self.drives = set(d["device"] for d in drives if _OURS.match(d["device"]))
+    self.used_fdsets = set(
+      int(number) for number in re.findall(r"/dev/fdset/(\d+)", repr(drives)))
+    self.nodes = set(n["node-name"] for n in
+                     qmp.execute("query-named-block-nodes")
+                     if not n["node-name"].startswith("#"))
+    self.fdsets = set(s["fdset-id"] for s in qmp.execute("query-fdsets"))
+    network = qmp.execute("human-monitor-command", command_line="info network")
+    self.netdevs = set(re.findall(
+      r"^(?: \\ )?(\S+): index=\d+,type=tap", network, re.MULTILINE))
+    qmp.sock.close()
+    folder = "/proc/%d/fd" % node.pid()
+    self.tuns = len([name for name in os.listdir(folder)
+                     if _target(os.path.join(folder, name)) == "/dev/net/tun"])
+    self.taps = len(re.findall(
+      br"^\d+: tap", subprocess.check_output(["ip", "-o", "link"]),
+      re.MULTILINE))
+
+  def of(self, kind):
+    """List the devices of one kind."""
+    return set(name for name in self.devices if _kind(name) == kind)
+
+  def check(self):
+    """Make sure that nothing stands behind a device that is not there."""
+    assert self.drives == self.of(DISK), vars(self)
+    assert self.netdevs == self.of(NIC), vars(self)
+    assert not self.nodes, vars(self)
+    assert self.fdsets == self.used_fdsets, vars(self)
+    assert self.tuns == len(self.netdevs), vars(self)
+
+
+def _target(path):
+  try:
+    return os.readlink(path)
+  except OSError: # closed just now
+    return None
+
+
+def agree(node):
+  """Make sure that record and QEMU agree, and that nothing is left over."""
+  found = Behind(node)
+  assert record(node) == found.devices, vars(found)
+  found.check()
+  return found

@@ -1,0 +1,75 @@
+"""What somebody does behind Ganeti's back.
+
+"""
+
+import time
+
+import ledger
+import sight
+
+#: So many at a time
+_MOST = 12
+
+
+class ByHand(ledger.Ledger):
+  """Devices that come and go by hand.
+
+  What these return is what L{chance.Run} wants to know: None if there was
+  nothing to do it with, False if the record is not settled.
+
+  """
+  _handmade = 0
+
+  def _add_by_hand(self):
+    free = sorted(set(range(3, 32)) - self.taken())
+    if len(self.hand) >= _MOST or not free or self.unsure:
+      return None
+    self._handmade += 1
+    name = "hand%d" % self._handmade
+    arguments = {"driver": "virtio-rng-pci", "id": name}
+    slot = self.random.choice(free + [None])
+    if slot is not None:
+      arguments.update(bus="pci.0", addr="0x%x" % slot)
+    self.log[-1] += " %s at %s" % (name, slot)
+    qmp = self.node.watch()
+    qmp.execute("device_add", **arguments)
+    qmp.sock.close()
+    (self.hand[name], ) = [s for s, other in self.node.live().items()
+                           if other == name]
+    return False
+
+  def _ask(self, key, name):
+    self.log[-1] += " %s" % name
+    qmp = self.node.watch()
+    qmp.execute("device_del", id=name)
+    qmp.sock.close()
+    self.leaving.add(key)
+    self._calm(key)
+    return False
+
+  def _calm(self, key):
+    """Wait, mostly, until a device has gone."""
+    if self.random.random() < 0.3:
+      self.counts["not waited for"] += 1
+      return
+    deadline = time.time() + ledger.PATIENCE
+    while time.time() < deadline:
+      names = self.node.live().values()
+      if key not in names and key not in [sight.key_of(n) for n in names]:
+        return
+      time.sleep(0.03)
+    raise ledger.Contradiction("the guest does not let go of %r" % (key, ))
+
+  def _remove_by_hand(self):
+    there = sorted(set(self.hand) - self.leaving)
+    if not there:
+      return None
+    name = self.random.choice(there)
+    return self._ask(name, name)
+
+  def _lose(self):
+    key = self._pick()
+    if key is None:
+      return None
+    return self._ask(key, self.node.live()[self.known[key]])
+

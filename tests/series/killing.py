@@ -1,0 +1,120 @@
+"""Points between the effects that an operation has, and death at one of them.
+
+An effect is what others can see: a QMP or HMP command, a descriptor passed to
+QEMU, a file written, renamed or removed, a tap opened or configured. There is
+a point before each, and one after (a command that was sent, but whose answer
+nobody read).
+
+"""
+
+import mmap
+import os
+import signal
+import socket
+import types
+
+from ganeti import utils
+from ganeti.hypervisor import hv_kvm
+
+#: Polling while a guest lets go repeats two points.
+_POLL = 2
+
+
+class Points(object):
+  """The points of one operation; made in the process that does it.
+
+  @ivar names: list of strings, the points that were visited
+
+  """
+  def __init__(self, hyper, fatal, pending):
+    """Watch an operation.
+
+    @param hyper: the hypervisor object
+    @param fatal: int, number of the point to die at; 0 for none
+    @param pending: a L{mmap.mmap} of one byte, 1 while QEMU was asked for the
+        removal of a device that is still there, as far as this process knows
+
+    """
+    self.names = []
+    self._fatal = fatal
+    self._pending = pending
+    plain = hv_kvm.QmpConnection._Send
+
+    def _Send(qmp, message):
+      name = "%s %s" % (message["execute"], message["arguments"] or "")
+      # what follows a removal is the removal of what stands behind
+      if message["execute"] in ("netdev_del", "query-named-block-nodes"):
+        self._pending[0:1] = b"\0"
+      if message["execute"] == "device_del":
+        self.visit("before " + name)
+        self._pending[0:1] = b"\1"
+        plain(qmp, message)
+        self.visit("after " + name)
+      else:
+        self.around(name, plain)(qmp, message)
+
+    hv_kvm.QmpConnection._Send = _Send
+    for place, name in ((utils, "SendFds"), (utils, "WriteFile"),
+                        (utils, "RemoveFile"), (os, "rename"),
+                        (hv_kvm, "OpenTap"), (hyper, "_ConfigureNIC"),
+                        (hyper, "_CallMonitorCommand")):
+      setattr(place, name, self.around(name, getattr(place, name)))
+
+  def visit(self, name):
+    """Come to a point; it may be the last."""
+    if name in self.names[-_POLL:]:
+      return
+    self.names.append(name)
+    if len(self.names) == self._fatal:
+      os.kill(os.getpid(), signal.SIGKILL)
+
+  def around(self, name, function):
+    def effect(*args, **kwargs):
+      self.visit("before " + name)
+      result = function(*args, **kwargs)
+      self.visit("after " + name)
+      return result
+    return effect
+
+
+def pending():
+  """Make what tells another process of a removal under way."""
+  return mmap.mmap(-1, 1)
+
+
+def hasten(hyper, qemu):
+  """Spare an operation what takes time and has no effect.
+
+  Stock gives an HMP command by socat, which waits 0.5 s for more to come, and
+  asks QEMU's program anew each time what it can do.
+
+  @param qemu: that program
+
+  """
+  known = {}
+  plain = hyper._GetKVMOutput
+
+  def _GetKVMOutput(path, option):
+    if (path, option) not in known:
+      known[path, option] = plain(path, option)
+    return known[path, option]
+
+  def _CallMonitorCommand(instance_name, command, timeout=None):
+    sock = socket.socket(socket.AF_UNIX)
+    sock.settimeout(timeout or 10)
+    sock.connect(hyper._InstanceMonitor(instance_name))
+    said = b""
+    for words in (b"", command.strip().encode("ascii") + b"\n"):
+      sock.sendall(words)
+      said = b""
+      while not said.endswith(b"(qemu) "):
+        more = sock.recv(4096)
+        assert more
+        said += more
+    sock.close()
+    return types.SimpleNamespace(stdout=said.decode("utf-8"), failed=False)
+
+  hyper._GetKVMOutput = _GetKVMOutput
+  hyper._CallMonitorCommand = _CallMonitorCommand
+  for option in (hyper._KVMOPT_HELP, hyper._KVMOPT_DEVICELIST):
+    _GetKVMOutput(qemu, option)

@@ -1,0 +1,119 @@
+"""What record, QEMU and kernel have of an instance, side by side."""
+
+import os
+import re
+
+import world
+from world import DISK, NIC
+
+#: Numbers that L{world} gives the first devices' UUIDs
+FIRST = {DISK: 0xd0, NIC: 0xa0}
+_KINDS = {"disk": DISK, "nic": NIC}
+_ID_RE = re.compile(r"^(?:hot)?(disk|nic)-([0-9a-f]{8})-")
+
+
+def key_of(name):
+  """Tell which device has an id of Ganeti's.
+
+  @return: kind and number, or None
+
+  """
+  match = _ID_RE.match(name or "")
+  if not match:
+    return None
+  kind = _KINDS[match.group(1)]
+  return (kind, int(match.group(2), 16) - FIRST[kind])
+
+
+def taps():
+  """Count the taps of this network namespace."""
+  with open("/proc/self/net/dev") as stream:
+    return len(re.findall(r"^\s*tap\S+:", stream.read(), re.M))
+
+
+class Sight(object):
+  """One look.
+
+  @ivar record: dict, (kind, number) to slot, of Ganeti's devices
+  @ivar live: the same by QEMU
+  @ivar others: dict, slot to id, of what else QEMU has
+  @ivar wrong: list of strings, what does not fit together
+
+  """
+  def __init__(self, node, pid, strangers):
+    """Look.
+
+    @param pid: QEMU's process
+    @param strangers: how many taps are somebody else's
+
+    """
+    self.wrong = []
+    self.record = self._keyed(
+      "the record", [((kind, int(uuid, 16) - FIRST[kind]), slot)
+                     for kind, entries in node.record().items()
+                     for uuid, slot in entries])
+    qmp = node.watch()
+    (bus, ) = [b for b in qmp.execute("query-pci") if b["bus"] == 0]
+    here = [(d["qdev_id"], d["slot"]) for d in bus["devices"]
+            if d["function"] == 0]
+    self.live = self._keyed("QEMU", [(key_of(name), slot)
+                                     for name, slot in here if key_of(name)])
+    self.others = dict((slot, name) for name, slot in here if not key_of(name))
+    self._same("record", self.record, "QEMU", self.live)
+    self._behind_nics(qmp, pid, strangers)
+    self._behind_disks(node, qmp, pid)
+    qmp.sock.close()
+
+  def _keyed(self, what, pairs):
+    if len(set(slot for _, slot in pairs)) < len(pairs):
+      self.wrong.append("%s has a slot twice: %s" % (what, sorted(pairs)))
+    return dict(pairs)
+
+  def _same(self, what, one, than, other):
+    if one != other:
+      self.wrong.append("%s: %s, but %s: %s" % (
+        what, sorted(one.items() if hasattr(one, "items") else one), than,
+        sorted(other.items() if hasattr(other, "items") else other)))
+
+  def _of(self, kind):
+    return [key for key in self.live if key[0] == kind]
+
+  def _behind_nics(self, qmp, pid, strangers):
+    text = qmp.execute("human-monitor-command", command_line="info network")
+    names = re.findall(r"([-\w]+): index=\d+,type=tap,", text)
+    self._same("netdevs", sorted(key_of(name) for name in names), "NICs",
+               sorted(self._of(NIC)))
+    opened = [path for path in _opened(pid) if path == "/dev/net/tun"]
+    counts = (len(names), taps() - strangers, len(opened))
+    if len(set(counts)) > 1:
+      self.wrong.append("%d netdevs, %d taps, %d descriptors of them" % counts)
+
+  def _behind_disks(self, node, qmp, pid):
+    disks = sorted(self._of(DISK))
+    drives = [key_of(drive["device"] or drive.get("qdev", "").split("/")[-1])
+              for drive in qmp.execute("query-block")]
+    self._same("drives", sorted(key for key in drives if key), "disks", disks)
+    images = set(path for path in _opened(pid)
+                 if os.path.dirname(path) == node.folder and
+                 os.path.basename(path).startswith("disk"))
+    self._same("images", images, "disks", set(
+      os.path.join(node.folder, "disk%d" % number) for _, number in disks))
+    nodes = [name["file"] for name in qmp.execute("query-named-block-nodes")]
+    # the image, and the file that it is in
+    if len(nodes) != 2 * len(disks):
+      self.wrong.append("block nodes %s, but disks %s" % (nodes, disks))
+    passed = [s for s in qmp.execute("query-fdsets") if s["fds"]]
+    if passed:
+      self.wrong.append("descriptors without use: %s" % passed)
+
+
+def _opened(pid):
+  """List the files that a process has open."""
+  folder = "/proc/%d/fd" % pid
+  found = []
+  for name in os.listdir(folder):
+    try:
+      found.append(os.readlink(os.path.join(folder, name)))
+    except OSError:
+      pass # closed just now
+  return found

@@ -1,0 +1,190 @@
+"""Hotplug of guests that boot or cannot, by two at once, past a dead monitor.
+
+"""
+
+import os
+import signal
+import time
+
+import pytest
+
+from ganeti import constants
+from ganeti import errors
+from ganeti.hypervisor import hv_kvm
+
+from behind import Behind, agree, record
+from test_faults import id_of, text_of
+from world import DISK, NIC
+import children
+import world
+
+pytestmark = pytest.mark.skipif(
+  (constants.VERSION_MAJOR, constants.VERSION_MINOR) != (3, 0),
+  reason="what stock does is asserted as 3.0 does it")
+
+#: How long an answer of QEMU's is waited for; stock has 5 s.
+ANSWER = 1.5
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+  """Make Ganeti's QMP client wait less."""
+  monkeypatch.setattr(hv_kvm.QmpConnection, "_SOCKET_TIMEOUT", ANSWER)
+
+
+def test_a_removal_is_asked_for_again_once_the_guest_is_up(
+    node, which, guest, monkeypatch):
+  # long enough for the guest to boot
+  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "60")
+  node.start(kernel_path=os.path.join(guest, "vmlinuz"),
+             initrd_path=os.path.join(guest, "initrd.gz"), kernel_args="quiet")
+  if which == "stock":
+    with pytest.raises(errors.HypervisorError) as caught:
+      node.hot_del(DISK, 1, 1)
+    text_of(caught)
+    node.wait_for_guest()
+    # it was lost, and the disk has nothing behind it now
+    assert id_of(DISK, 1) in Behind(node).devices
+    assert id_of(DISK, 1) not in Behind(node).drives
+    return
+  node.hot_del(DISK, 1, 1)
+  assert id_of(DISK, 1) not in agree(node).devices
+
+
+def test_a_disk_added_before_the_guest_is_up_can_go(node, which, guest):
+  node.start(kernel_path=os.path.join(guest, "vmlinuz"),
+             initrd_path=os.path.join(guest, "initrd.gz"), kernel_args="quiet")
+  node.hot_add(DISK, 2, 2)
+  node.wait_for_guest()
+  node.hot_del(DISK, 2, 2)
+  assert id_of(DISK, 2) not in agree(node).devices
+
+
+def test_two_at_once_get_two_slots(node, which):
+  node.start()
+  for numbers in ((2, 3), (4, 5), (6, 7)):
+    before = record(node)
+    said = children.together([
+      lambda number=number: node.hot_add(DISK, number, len(before) - 2)
+      for number in numbers])
+    found = Behind(node)
+    added = set(found.devices) - set(before)
+    print("%s: added %d, recorded %d: %s" % (
+      which, len(added), len(set(record(node)) - set(before)), said))
+    if which == "plugin":
+      assert said == [None, None]
+      assert added == set(id_of(DISK, number) for number in numbers)
+      assert len(set(found.devices.values())) == len(found.devices)
+      agree(node)
+
+
+@pytest.mark.parametrize("kind", [DISK, NIC], ids=["disk", "nic"])
+def test_a_bus_without_hotplug_is_refused_at_once(node, which, kind):
+  node.start(acpi=False)
+  before = record(node)
+  start = time.time()
+  with pytest.raises(errors.HypervisorError) as caught:
+    node.hot_add(kind, 2, 2)
+  text = text_of(caught)
+  assert "does not support hotplugging" in text
+  assert record(node) == before
+  assert time.time() - start < 3
+  found = Behind(node)
+  left = found.drives if kind == DISK else found.netdevs
+  assert (id_of(kind, 2) in left) == (which == "stock")
+  if which == "plugin":
+    for word in (world.NAME, id_of(kind, 2), "slot "):
+      assert word in text
+    agree(node)
+
+
+def test_a_removal_that_the_bus_refuses_changes_nothing(node, which):
+  node.start(acpi=False)
+  before = record(node)
+  start = time.time()
+  with pytest.raises(errors.HypervisorError) as caught:
+    node.hot_del(DISK, 1, 1)
+  text = text_of(caught)
+  assert record(node) == before
+  if which == "plugin":
+    assert time.time() - start < 3
+    for word in (world.NAME, id_of(DISK, 1)):
+      assert word in text
+    agree(node)
+
+
+OPERATIONS = {
+  "add": lambda node: node.hot_add(DISK, 2, 2),
+  "del": lambda node: node.hot_del(DISK, 1, 1),
+  "mod": lambda node: node.hyper.HotModDevice(
+    node.instance, NIC, world.nic(1), None, 1),
+  }
+
+
+@pytest.mark.parametrize("operation", sorted(OPERATIONS))
+@pytest.mark.usefixtures("impatient")
+def test_a_monitor_that_hangs_is_an_error_soon(node, which, operation):
+  node.start()
+  before = record(node)
+  start = time.time()
+  os.kill(node.pid(), signal.SIGSTOP)
+  try:
+    with pytest.raises(errors.HypervisorError) as caught:
+      OPERATIONS[operation](node)
+    took = time.time() - start
+  finally:
+    os.kill(node.pid(), signal.SIGCONT)
+  assert record(node) == before
+  assert took < ANSWER + 2
+  text = text_of(caught)
+  if which == "plugin":
+    assert world.NAME in text and "monitor" in text
+    agree(node)
+
+
+@pytest.mark.parametrize("kind", [DISK, NIC], ids=["disk", "nic"])
+@pytest.mark.usefixtures("impatient")
+def test_a_monitor_that_hangs_midway_loses_nothing(node, which, kind):
+  node.start()
+  before = record(node)
+  name = "HotAddDisk" if kind == DISK else "HotAddNic"
+  plain = getattr(hv_kvm.QmpConnection, name)
+
+  def hang(self, *args, **kwargs):
+    os.kill(node.pid(), signal.SIGSTOP)
+    return plain(self, *args, **kwargs)
+
+  start = time.time()
+  with pytest.MonkeyPatch.context() as patched:
+    patched.setattr(hv_kvm.QmpConnection, name, hang)
+    try:
+      with pytest.raises(errors.HypervisorError) as caught:
+        node.hot_add(kind, 2, 2)
+      took = time.time() - start
+    finally:
+      os.kill(node.pid(), signal.SIGCONT)
+  text = text_of(caught)
+  assert all(item in record(node).items() for item in before.items())
+  # once for the operation, once to see what came of it
+  assert took < 2 * ANSWER + 3
+  if which == "stock":
+    return
+  assert world.NAME in text and "monitor" in text
+  node.hot_add(kind, 2, 2)
+  assert id_of(kind, 2) in agree(node).devices
+
+
+def test_a_guest_whose_qemu_died_is_an_error_at_once(node, which):
+  node.start()
+  before = record(node)
+  pid = node.pid()
+  os.kill(pid, signal.SIGKILL)
+  while os.path.exists("/proc/%d" % pid):
+    time.sleep(0.01)
+  for operation in sorted(OPERATIONS):
+    with pytest.raises(errors.HypervisorError) as caught:
+      OPERATIONS[operation](node)
+    text = text_of(caught)
+    if which == "plugin":
+      assert world.NAME in text and "running" in text
+  assert record(node) == before

@@ -1,0 +1,142 @@
+"""The node daemon is killed anywhere; the next operation finds all in order.
+
+Each operation is begun again and again, in a process of its own, and that is
+killed at the first, the second, ... point between two effects (see
+L{killing}), until it gets to its end. After each death stock must be able to
+read the record, and after one more operation of another device's, record and
+QEMU must agree, with nothing left over.
+
+"""
+
+import time
+
+import pytest
+
+from ganeti import constants
+from ganeti.hypervisor import hv_kvm
+
+from behind import Behind, agree, record
+from test_faults import id_of
+from world import DISK, NIC
+import children
+import killing
+import world
+
+pytestmark = [
+  pytest.mark.skipif(
+    (constants.VERSION_MAJOR, constants.VERSION_MINOR) != (3, 0),
+    reason="effects are looked for where 3.0 has them"),
+  # what stock does when it dies is in test_faults
+  pytest.mark.parametrize("which", ["plugin"], indirect=True, scope="module"),
+  ]
+
+#: The device that the operation is about, and that of the next operation.
+THIS, OTHER = 2, 3
+SEQ = {THIS: 2, OTHER: 3}
+
+
+def hot_mod(node, kind, number, seq):
+  node.hyper.HotModDevice(node.instance, kind, world.nic(number), None, seq)
+
+
+OPERATIONS = {
+  "add": (world.Node.hot_add, False),
+  "del": (world.Node.hot_del, True),
+  "mod": (hot_mod, True),
+  }
+
+
+@pytest.fixture(scope="module")
+def ready(booted):
+  """Provide the guest, where operations take no longer than they must."""
+  killing.hasten(booted.hyper, booted.qemu)
+  for number in range(10):
+    booted.image(number)
+  booted.image = lambda n: "%s/disk%d" % (booted.folder, n)
+  found = Behind(booted)
+  # the tests before in this process may hold taps
+  booted.foreign = found.taps - found.tuns
+  return booted
+
+
+def put(node, kind, number, present):
+  """Add or remove a device, as if nothing had ever happened."""
+  if (id_of(kind, number) in record(node)) != present:
+    operation = world.Node.hot_add if present else world.Node.hot_del
+    assert children.alone(
+      lambda: operation(node, kind, number, SEQ[number])) is None
+
+
+def check(node):
+  found = agree(node)
+  assert found.taps - found.tuns == node.foreign, vars(found)
+  # a reader without the plugin
+  stock = hv_kvm.KVMHypervisor._LoadKVMRuntime(node.hyper, node.instance)
+  assert len(stock[1]) + len(stock[3]) == len(found.devices)
+
+
+def let_go(node, device_id):
+  """Give the guest the time to let go of a device.
+
+  QEMU may not have read the request before its client died.
+
+  """
+  deadline = time.time() + 3
+  while device_id in Behind(node).devices and time.time() < deadline:
+    time.sleep(0.02)
+
+
+def die_at(node, number, pending, function):
+  """Run an operation up to a point.
+
+  @return: False if it died there
+
+  """
+  def operation():
+    points = killing.Points(node.hyper, number, pending)
+    function()
+    with open(node.folder + "/points", "w") as stream:
+      stream.write("\n".join(points.names))
+
+  return children.alone(operation)
+
+
+@pytest.mark.parametrize("name, kind", [
+  ("add", DISK), ("del", DISK), ("add", NIC), ("del", NIC), ("mod", NIC)])
+def test_wherever_it_dies_the_next_operation_finds_all_in_order(
+    ready, capsys, name, kind):
+  node = ready
+  function, present = OPERATIONS[name]
+  start = time.time()
+  number = 0
+  other = False
+  while True:
+    number += 1
+    put(node, kind, THIS, present)
+    pending = killing.pending()
+    said = die_at(node, number, pending,
+                  lambda: function(node, kind, THIS, SEQ[THIS]))
+    where = "%s, point %d: %s" % (name, number, said)
+    # readable at every moment
+    hv_kvm.KVMHypervisor._LoadKVMRuntime(node.hyper, node.instance)
+    if pending[0:1] == b"\1":
+      let_go(node, id_of(kind, THIS))
+    other = not other
+    try:
+      put(node, kind, OTHER, other)
+      check(node)
+    except AssertionError as err:
+      raise AssertionError("%s: %s" % (where, err))
+    if said is not False:
+      break
+  assert said is None
+  put(node, kind, THIS, False)
+  put(node, kind, OTHER, False)
+  check(node)
+  with open(node.folder + "/points") as stream:
+    names = stream.read().split("\n")
+  assert number > 20 and abs(len(names) - number) <= 1
+  with capsys.disabled():
+    print("\n%s of a %s: killed at %d points, %.0f s" % (
+      name, kind, number - 1, time.time() - start))
+  print("\n".join(names))

@@ -1,0 +1,52 @@
+"""A long random run on a live QEMU with a booted guest.
+
+C{RANDOM_STEPS} and C{RANDOM_SEED} in the environment say how long and which
+one; what fails names its seed and step, and the same two repeat it up to the
+guest's own pace. What is done is in L{chance}.
+
+"""
+
+import os
+import sys
+import time
+
+import pytest
+
+import chance
+import world
+
+STEPS = int(os.environ.get("RANDOM_STEPS", "500"))
+SEED = int(os.environ.get("RANDOM_SEED", "20140"))
+
+
+@pytest.mark.parametrize("which", ["plugin"], indirect=True)
+def test_record_and_qemu_agree_whatever_comes(node, guest, capsys):
+  node.start(kernel_path=os.path.join(guest, "vmlinuz"),
+             initrd_path=os.path.join(guest, "initrd.gz"),
+             kernel_args="quiet", kvm_pci_reservations=8)
+  node.wait_for_guest()
+  # its reports take time that it could be answering in
+  serial = world.Socket(node.hyper._InstanceSerial(node.instance.name))
+  serial.sock.sendall(b"sleep 1000000\n")
+  run = chance.Run(node, SEED)
+  started = time.time()
+  try:
+    for number in range(1, STEPS + 1):
+      try:
+        run.step()
+      except Exception:
+        print("\n".join(run.log[-60:]))
+        print("RANDOM_SEED=%d RANDOM_STEPS=%d: failed at step %d" %
+              (SEED, STEPS, number))
+        raise
+      if not number % 500:
+        with capsys.disabled():
+          print("\n%d: %s" % (number, run.summary()))
+          sys.stdout.flush()
+    run.finish()
+  finally:
+    with capsys.disabled():
+      print("\nseed %d, %.0f s: %s" % (SEED, time.time() - started,
+                                       run.summary()))
+  if STEPS >= 500:
+    assert all(run.counts[name] for name in chance.NAMES)

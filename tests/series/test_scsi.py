@@ -1,0 +1,141 @@
+"""Disks on the SCSI bus: no id is given twice, none that cannot be.
+
+Here devices go without the guest, so it never runs.
+
+"""
+
+import pytest
+
+from ganeti import constants
+from ganeti import errors
+
+from behind import Behind, agree, record, tell
+from test_faults import id_of, text_of
+from world import DISK
+import world
+
+pytestmark = pytest.mark.skipif(
+  (constants.VERSION_MAJOR, constants.VERSION_MINOR) != (3, 0),
+  reason="what stock does is asserted as 3.0 does it")
+
+VIRTIO = {"disk_type": "scsi-hd", "scsi_controller_type": "virtio-scsi-pci"}
+LSI = dict(VIRTIO, scsi_controller_type="lsi")
+CD = "-drive if=none,id=cd,media=cdrom -device scsi-cd,drive=cd"
+
+
+def scsi_ids(node):
+  return sorted(record(node)[id_of(DISK, n)] for n in range(2))
+
+
+def test_an_implicit_cd_keeps_its_id(node, which):
+  if which == "stock":
+    with pytest.raises(errors.HypervisorError) as caught:
+      node.start(nics=0, kvm_extra=CD, **VIRTIO)
+    text_of(caught)
+    return
+  node.start(nics=0, kvm_extra=CD, **VIRTIO)
+  assert scsi_ids(node) == [1, 2]
+  node.hot_add(DISK, 2, 2)
+  assert agree(node).devices[id_of(DISK, 2)] == 3
+
+
+def test_an_id_that_somebody_took_by_hand_is_not_given(node, which):
+  node.start(nics=0, **VIRTIO)
+  tell(node, "human-monitor-command", command_line="drive_add dummy file=%s,"
+       "if=none,id=byhand,format=raw" % node.image(9))
+  tell(node, "device_add", driver="scsi-hd", id="byhand-disk", drive="byhand",
+       bus="scsi.0", scsi_id=2)
+  if which == "stock":
+    with pytest.raises(errors.HypervisorError) as caught:
+      node.hot_add(DISK, 2, 2)
+    text_of(caught)
+    assert id_of(DISK, 2) in Behind(node).drives
+    return
+  node.hot_add(DISK, 2, 2)
+  assert agree(node).devices[id_of(DISK, 2)] == 3
+
+
+def test_an_id_taken_at_the_last_moment_leaves_nothing_behind(
+    node, which, monkeypatch):
+  plain = world.hv_kvm.QmpConnection.HotAddDisk
+
+  def HotAddDisk(self, disk, *args, **kwargs):
+    monkeypatch.undo()
+    tell(node, "device_add", driver="scsi-cd", id="byhand", bus="scsi.0",
+         scsi_id=disk.hvinfo["scsi-id"])
+    return plain(self, disk, *args, **kwargs)
+
+  node.start(nics=0, **VIRTIO)
+  monkeypatch.setattr(world.hv_kvm.QmpConnection, "HotAddDisk", HotAddDisk)
+  with pytest.raises(errors.HypervisorError) as caught:
+    node.hot_add(DISK, 2, 2)
+  text = text_of(caught)
+  if which == "stock":
+    assert id_of(DISK, 2) in Behind(node).drives
+    return
+  for word in (world.NAME, id_of(DISK, 2), "scsi-id 2"):
+    assert word in text
+  agree(node)
+  node.hot_add(DISK, 2, 2)
+  assert agree(node).devices[id_of(DISK, 2)] == 3
+
+
+def test_lsi_has_eight_ids_and_says_so_at_the_start(node, which):
+  with pytest.raises(errors.HypervisorError) as caught:
+    node.start(9, 0, **LSI)
+  text = text_of(caught)
+  if which == "plugin":
+    for word in (world.NAME, "9 disks", "scsi_controller_type=lsi", "has 8",
+                 "virtio-scsi-pci"):
+      assert word in text
+
+
+def test_lsi_has_eight_ids_and_says_so_at_a_hot_add(node, which):
+  node.start(7, 0, **LSI)
+  node.hot_add(DISK, 7, 7)
+  before = agree(node).devices
+  assert sorted(before.values()) == list(range(8))
+  with pytest.raises(errors.GenericError) as caught:
+    node.hot_add(DISK, 8, 8)
+  text = text_of(caught)
+  if which == "stock":
+    assert id_of(DISK, 8) in Behind(node).drives
+    return
+  for word in (world.NAME, "lsi", "8", "virtio-scsi-pci"):
+    assert word in text
+  assert agree(node).devices == before
+
+
+def test_a_disk_goes_and_its_id_is_free_again(node, which):
+  node.start(8, 0, **LSI)
+  node.hot_del(DISK, 3, 3)
+  agree(node)
+  node.hot_add(DISK, 8, 7)
+  assert agree(node).devices[id_of(DISK, 8)] == 3
+
+
+@pytest.mark.parametrize("number", [15, 200])
+def test_disks_beyond_the_ids_of_stock(node, which, number):
+  """Stock stops at 16 ids, whatever the controller has."""
+  node.start(nics=0, **VIRTIO)
+  # as it is where something by hand holds all below
+  tell(node, "human-monitor-command", command_line="drive_add dummy file=%s,"
+       "if=none,id=%s,format=raw" % (node.image(2), id_of(DISK, 2)))
+  tell(node, "device_add", driver="scsi-hd", id=id_of(DISK, 2), bus="scsi.0",
+       drive=id_of(DISK, 2), channel=0, scsi_id=number, lun=0)
+  added = world.disk(2)
+  added.hvinfo = {"driver": "scsi-hd", "id": id_of(DISK, 2), "bus": "scsi.0",
+                  "channel": 0, "scsi-id": number, "lun": 0}
+  runtime = node.hyper._LoadKVMRuntime(node.instance)
+  runtime[3].append((added, node.image(2), None))
+  node.hyper._SaveKVMRuntime(node.instance, runtime)
+  if which == "stock" and number > 15:
+    with pytest.raises(IndexError):
+      node.hot_add(DISK, 3, 3)
+    return
+  if which == "stock":
+    node.hot_add(DISK, 3, 3)
+    assert agree(node).devices[id_of(DISK, 3)] == 2
+    return
+  node.hot_add(DISK, 3, 3)
+  assert agree(node).devices[id_of(DISK, 3)] == number + 1
