@@ -52,8 +52,8 @@ def commands(peer):
 def serve(listener, sessions, stale):
   """Be a QEMU that serves one client at a time.
 
-  @param stale: list of bytes, answers to commands of clients that are no more; each
-      session begins with one
+  @param stale: list of bytes, answers to commands of clients that are no
+      more; each session begins with one
 
   """
   for _ in range(sessions):
