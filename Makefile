@@ -17,8 +17,7 @@ needs:
 demo: needs
 	lab/up -n 2 $(PYTHON) demo/demo.py
 
-test: test-unit contract test-qemu test-records test-hotplug test-patches \
-      test-cluster
+test: test-unit contract test-qemu test-records test-patches test-cluster
 
 # every Python that is here: pure modules, stubs, linter
 test-unit: needs

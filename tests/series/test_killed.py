@@ -49,6 +49,10 @@ OPERATIONS = {
 @pytest.fixture(scope="module")
 def ready(booted):
   """Provide the guest, where operations take no longer than they must."""
+  # on a busy machine a guest may miss a request, and QEMU takes the next one
+  # 5 s later
+  patched = pytest.MonkeyPatch()
+  patched.setenv("KVM_PCI_HOTPLUG_LIMIT", "30")
   killing.hasten(booted.hyper, booted.qemu)
   for number in range(10):
     booted.image(number)
@@ -56,7 +60,8 @@ def ready(booted):
   found = Behind(booted)
   # the tests before in this process may hold taps
   booted.foreign = found.taps - found.tuns
-  return booted
+  yield booted
+  patched.undo()
 
 
 def put(node, kind, number, present):
@@ -135,7 +140,8 @@ def test_wherever_it_dies_the_next_operation_finds_all_in_order(
   check(node)
   with open(node.folder + "/points") as stream:
     names = stream.read().split("\n")
-  assert number > 20 and abs(len(names) - number) <= 1
+  # all of them, and the one beyond
+  assert number == len(names) + 1
   with capsys.disabled():
     print("\n%s of a %s: killed at %d points, %.0f s" % (
       name, kind, number - 1, time.time() - start))
