@@ -21,7 +21,7 @@ CHANGES = st.lists(st.tuples(
   st.integers(0, 3), st.integers(0, 400), st.integers(0, 400),
   st.sampled_from(genuine.VALUES) | JSON), min_size=1, max_size=4)
 
-few = settings(max_examples=100)
+few = settings(max_examples=60)
 
 
 @few
