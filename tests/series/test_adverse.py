@@ -51,7 +51,8 @@ def test_a_removal_is_asked_for_again_once_the_guest_is_up(
   assert id_of(DISK, 1) not in agree(node).devices
 
 
-def test_a_disk_added_before_the_guest_is_up_can_go(node, which, guest):
+def test_a_disk_added_before_the_guest_is_up_can_go(node, guest, monkeypatch):
+  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "30")
   node.start(kernel_path=os.path.join(guest, "vmlinuz"),
              initrd_path=os.path.join(guest, "initrd.gz"), kernel_args="quiet")
   node.hot_add(DISK, 2, 2)

@@ -86,7 +86,7 @@ def let_go(node, device_id):
   QEMU may not have read the request before its client died.
 
   """
-  deadline = time.time() + 3
+  deadline = time.time() + 6
   while device_id in Behind(node).devices and time.time() < deadline:
     time.sleep(0.02)
 
