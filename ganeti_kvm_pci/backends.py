@@ -8,17 +8,53 @@ found as well.
 
 """
 
+import re
 import time
 
 from . import monitor
 from .errors import CommandError
 from .partition import DISK
+from .partition import NIC
 
 #: How long QEMU may still hold a node whose device has gone, in seconds.
 _RELEASE_LIMIT = 1
 
 #: Queues of a NIC whose descriptors may have been passed (Ganeti: 1 to 8).
 _QUEUES = 8
+
+#: Ganeti's names for what can be plugged, of all series.
+_OURS = {DISK: re.compile("^(hot)?disk-"), NIC: re.compile("^(hot)?nic-")}
+
+#: A netdev in the words of C{info network}; that of a NIC comes after it.
+_NETDEV_RE = re.compile(r"^(?: \\ )?(\S+): index=\d+,type=(?!nic,)",
+                        re.MULTILINE)
+
+
+def orphans(execute, recorded):
+  """List what bears a name of Ganeti's and stands behind nothing.
+
+  Stock leaves it where C{device_add} was refused, and where the node daemon
+  died; a device of that name cannot be added before it has gone.
+
+  @param execute: see L{monitor}
+  @type recorded: collection of strings
+  @param recorded: ids that the record has; IDE disks and ISA NICs have a
+      drive, or netdev, of that name, and no device
+  @rtype: list of (device class, id) pairs
+  @raise MonitorError: if QEMU does not tell
+
+  """
+  names = {
+    DISK: set(node.get("node-name") for node in
+              execute("query-named-block-nodes", None)) |
+          set(drive.get("device") for drive in execute("query-block", None)),
+    NIC: set(_NETDEV_RE.findall(execute(
+      "human-monitor-command", {"command-line": "info network"}))),
+    }
+  known = monitor.ids(execute).union(recorded)
+  return [(device_class, name) for device_class in (DISK, NIC)
+          for name in sorted(names[device_class] - known - set([None]))
+          if _OURS[device_class].match(name)]
 
 
 def take_back(execute, device_class, device_id):

@@ -250,8 +250,18 @@ class Hotplug(object):
   def HotModDevice(self, instance, dev_type, device, _, seq):
     """Hot-modify a NIC: remove it, and add it again on its slot.
 
+    One that an attempt before has removed, and got no further, is added.
+
     """
     with self._Alone(instance):
+      if (_CLASS[dev_type] == partition.NIC and
+          partition.applies(self._Record(instance).hvparams)):
+        self._Settle(instance)
+        if self._Find(self._LoadKVMRuntime(instance), partition.NIC,
+                      device) is None:
+          logging.warning("Instance %s: the record has no NIC with UUID %s; it"
+                          " is added", instance.name, device.uuid)
+          return self.HotAddDevice(instance, dev_type, device, _, seq)
       return super(Hotplug, self).HotModDevice(instance, dev_type, device, _,
                                                seq)
 

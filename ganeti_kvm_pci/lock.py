@@ -46,8 +46,9 @@ def held(path):
   try:
     if not os.path.isdir(os.path.dirname(path)):
       _make(os.path.dirname(path))
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0),
-                 0o600)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    # Python 2 would hand it on to each program that it starts
+    fcntl.fcntl(fd, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
   except EnvironmentError as err:
     raise NodeError("cannot open the lock %s: %s" % (path, err.strerror))
   try:

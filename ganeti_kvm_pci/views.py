@@ -1,7 +1,9 @@
 """The commands that look at instances: map and check."""
 
+import contextlib
 import os
 
+from . import backends
 from . import chart
 from . import checkup
 from . import files
@@ -22,21 +24,40 @@ _STATUS = {checkup.INFO: OK, checkup.WARNING: WARNINGS,
            checkup.ERROR: ERRORS}
 
 
-def _ask(known):
-  """Ask the QEMU of an instance of this node.
+@contextlib.contextmanager
+def _monitor(known):
+  """Connect to the QEMU of an instance of this node.
+
+  @return: see L{connection.connect}
+
+  """
+  # Ganeti's client; only --live needs a Ganeti
+  from . import connection
+  socket = os.path.join(files.control_dir("ctrl"), known.instance + ".qmp")
+  with connection.connect(socket) as execute:
+    yield execute
+
+
+def _ask(execute):
+  """Ask for what is on the bus.
 
   @rtype: tuple (list of L{live.Function}, list of L{live.Peripheral})
+
+  """
+  return (monitor.functions(execute), monitor.peripherals(execute))
+
+
+def _live(known):
+  """Ask the QEMU of an instance, see L{_ask}.
+
   @return: empty tuple where pci.0 is not the machine's own bus, and left to
       stock
 
   """
   if not applies(known.hvparams):
     return ()
-  # Ganeti's client; only --live needs a Ganeti
-  from . import connection
-  socket = os.path.join(files.control_dir("ctrl"), known.instance + ".qmp")
-  with connection.connect(socket) as execute:
-    return (monitor.functions(execute), monitor.peripherals(execute))
+  with _monitor(known) as execute:
+    return _ask(execute)
 
 
 def show_map(opts):
@@ -47,7 +68,7 @@ def show_map(opts):
     try:
       path = files.named(name)
       known = record.parse(files.read(path).text, path)
-      live = _ask(known) if opts.live else ()
+      live = _live(known) if opts.live else ()
       found = chart.entries(known, *live)
     except KvmPciError as err:
       complain(err)
@@ -108,34 +129,64 @@ def _check_one(result, path, opts):
   if files.runs(path) is False:
     result.add(checkup.INFO, "not running: its next start writes the file anew")
     return
-  live = _ask(known) if opts.live or opts.repair else ()
   if not applies(known.hvparams):
     result.add(checkup.INFO, "pci.0 is not the machine's own bus, left to"
                " stock")
-  elif opts.repair and loaded.unknown:
+  elif opts.live or opts.repair:
+    with _monitor(known) as execute:
+      _check_live(result, execute, seen, loaded, opts.repair)
+    return
+  result.findings.extend(checkup.findings(known))
+
+
+def _check_live(result, execute, seen, loaded, repair):
+  """Compare an instance's record with its QEMU, and perhaps repair it.
+
+  @type result: L{_Check}
+  @param execute: see L{monitor}
+  @type seen: L{files.Seen}
+  @type loaded: L{runtime.Runtime}
+
+  """
+  known = record.Record(loaded)
+  live = _ask(execute)
+  if repair and loaded.unknown:
     result.add(checkup.WARNING, "not repaired: no Ganeti that is known writes"
                " %s" % ", ".join(loaded.unknown))
-  elif opts.repair:
-    known = _repair(result, seen, loaded, known, live)
+  elif repair:
+    known = _repair(result, execute, seen, loaded, live)
   result.findings.extend(checkup.findings(known, *live))
+  for _, name in _orphans(execute, known):
+    result.findings.append(checkup.Finding(
+      checkup.WARNING, None, name, "%s: QEMU has what stands behind it, and no"
+      " such device; check --repair removes that" % name))
 
 
-def _repair(result, seen, loaded, known, live):
-  """Make a record say what QEMU has.
+def _orphans(execute, known):
+  return backends.orphans(execute, [d.id for d in known.devices])
+
+
+def _repair(result, execute, seen, loaded, live):
+  """Make a record say what QEMU has, and QEMU have nothing beside.
 
   @rtype: L{record.Record}
   @return: of what is in the file now
 
   """
-  result.repaired = checkup.repair(loaded, known, *live)
-  if not result.repaired:
-    return known
+  changes = checkup.repair(loaded, record.Record(loaded), *live)
   text = loaded.dump()
   # what is written must be what can be read
-  known = record.parse(text, seen.path)
-  result.backup = files.replace(seen, text)
-  files.sync(set(os.path.dirname(os.path.abspath(path))
-                 for path in (seen.path, result.backup)))
+  known = record.parse(text, seen.path) if changes else record.Record(loaded)
+  # before the record forgets whose it was
+  for device_class, name in _orphans(execute, known):
+    result.repaired.extend("%s, which stood behind nothing: removed" % removed
+                           for removed in backends.take_back(
+                             execute, device_class, name))
+  if changes:
+    result.backup = files.replace(seen, text)
+    files.sync(set(os.path.dirname(os.path.abspath(path))
+                   for path in (seen.path, result.backup)))
+    result.repaired.extend(changes)
   return known
 
 
@@ -146,7 +197,8 @@ def check(opts):
     result = _Check(name)
     try:
       path = files.named(name)
-      with files.alone(path) if opts.repair else lock.nothing():
+      with (files.alone(path) if opts.live or opts.repair
+            else lock.nothing()):
         _check_one(result, path, opts)
     except KvmPciError as err:
       result.add(checkup.ERROR, str(err))

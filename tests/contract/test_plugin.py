@@ -223,6 +223,15 @@ def test_a_modified_nic_keeps_its_slot(world):
   assert sorted(world.slots(hyper, instance)[1]) == [24, 25]
 
 
+def test_a_modification_that_was_cut_short_is_taken_up_again(world):
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  hyper.HotDelDevice(instance, NIC, harness.nic(0), None, 0)
+  hyper.HotModDevice(instance, NIC, harness.nic(0), None, 0)
+  # the first of the NICs, below the others again
+  assert sorted(world.slots(hyper, instance)[1]) == [24, 25]
+  assert world.bus[24] == harness.device_id("nic", 0, 24)
+
+
 def test_nothing_is_added_unseen(world):
   hyper, instance = start(world)
   before = hyper._ReadKVMRuntime(instance.name)

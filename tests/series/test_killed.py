@@ -3,11 +3,14 @@
 Each operation is begun again and again, in a process of its own, and that is
 killed at the first, the second, ... point between two effects (see
 L{killing}), until it gets to its end. After each death stock must be able to
-read the record, and after one more operation of another device's, record and
-QEMU must agree, with nothing left over.
+read the record, and after one more operation of another device's, or C{check
+--repair}, record and QEMU must agree, with nothing left over. The two take
+turns, unless C{KILLED_THEN} in the environment is C{both}: then every point is
+visited once for each.
 
 """
 
+import os
 import time
 
 import pytest
@@ -18,6 +21,8 @@ from ganeti.hypervisor import hv_kvm
 from behind import Behind, agree, record
 from test_faults import id_of
 from world import DISK, NIC
+from ganeti_kvm_pci import cli
+from ganeti_kvm_pci import files
 import children
 import killing
 import world
@@ -33,6 +38,9 @@ pytestmark = [
 #: The device that the operation is about, and that of the next operation.
 THIS, OTHER = 2, 3
 SEQ = {THIS: 2, OTHER: 3}
+
+#: How often a point is visited.
+VISITS = 2 if os.environ.get("KILLED_THEN") == "both" else 1
 
 
 def hot_mod(node, kind, number, seq):
@@ -53,6 +61,8 @@ def ready(booted):
   # 5 s later
   patched = pytest.MonkeyPatch()
   patched.setenv("KVM_PCI_HOTPLUG_LIMIT", "30")
+  patched.setattr(files, "control_dir", lambda kind: os.path.join(
+    booted.folder, {"pid": "pids"}.get(kind, kind) + "_dir"))
   killing.hasten(booted.hyper, booted.qemu)
   for number in range(10):
     booted.image(number)
@@ -70,6 +80,15 @@ def put(node, kind, number, present):
     operation = world.Node.hot_add if present else world.Node.hot_del
     assert children.alone(
       lambda: operation(node, kind, number, SEQ[number])) is None
+
+
+def repair(node):
+  """Run C{check --repair}, in a process of its own."""
+  def command():
+    status = cli.main(["check", "--repair", node.instance.name])
+    assert status == 0, "check --repair ends with %s" % status
+
+  assert children.alone(command) is None
 
 
 def check(node):
@@ -113,10 +132,10 @@ def test_wherever_it_dies_the_next_operation_finds_all_in_order(
   node = ready
   function, present = OPERATIONS[name]
   start = time.time()
-  number = 0
+  visit = 0
   other = False
   while True:
-    number += 1
+    number = visit // VISITS + 1
     put(node, kind, THIS, present)
     pending = killing.pending()
     said = die_at(node, number, pending,
@@ -126,14 +145,18 @@ def test_wherever_it_dies_the_next_operation_finds_all_in_order(
     hv_kvm.KVMHypervisor._LoadKVMRuntime(node.hyper, node.instance)
     if pending[0:1] == b"\1":
       let_go(node, id_of(kind, THIS))
-    other = not other
     try:
-      put(node, kind, OTHER, other)
+      if visit % 2:
+        repair(node)
+      else:
+        other = not other
+        put(node, kind, OTHER, other)
       check(node)
     except AssertionError as err:
       raise AssertionError("%s: %s" % (where, err))
     if said is not False:
       break
+    visit += 1
   assert said is None
   put(node, kind, THIS, False)
   put(node, kind, OTHER, False)
@@ -143,6 +166,6 @@ def test_wherever_it_dies_the_next_operation_finds_all_in_order(
   # all of them, and the one beyond
   assert number == len(names) + 1
   with capsys.disabled():
-    print("\n%s of a %s: killed at %d points, %.0f s" % (
-      name, kind, number - 1, time.time() - start))
+    print("\n%s of a %s: killed at %d points, %d times, %.0f s" % (
+      name, kind, number - 1, visit, time.time() - start))
   print("\n".join(names))

@@ -1,5 +1,6 @@
 """The commands plan and check."""
 
+import contextlib
 import json
 import os
 
@@ -10,6 +11,7 @@ from ganeti_kvm_pci import cli
 from ganeti_kvm_pci import node
 from ganeti_kvm_pci import record
 from ganeti_kvm_pci import views
+from ganeti_kvm_pci.errors import CommandError
 from ganeti_kvm_pci.errors import MonitorError
 from ganeti_kvm_pci.live import Function
 from ganeti_kvm_pci.live import Peripheral
@@ -152,15 +154,52 @@ def qemu(monkeypatch):
     functions = ()
     peripherals = ()
     error = None
+    # what stands behind something, or nothing
+    nodes = ()
+    drives = ()
+    netdevs = ()
+    in_use = False
 
-    def ask(self, known):
+    def __init__(self):
+      self.known = None
+      self.did = []
+
+    @contextlib.contextmanager
+    def monitor(self, known):
       if self.error:
         raise self.error
+      self.known = known
+      yield self.execute
+
+    def ask(self, _):
       own = [Function(0, 0, None, "Host bridge")] + [
-        Function(d.slot, 0, d.id, d.driver) for d in known.devices
+        Function(d.slot, 0, d.id, d.driver) for d in self.known.devices
         if d.slot is not None and d.slot not in self.lacks]
       return (own + list(self.functions), list(self.peripherals))
+
+    def execute(self, command, arguments):
+      if command == "query-named-block-nodes":
+        return [{"node-name": name} for name in self.nodes] + [{}]
+      if command == "query-block":
+        return [{"device": name} for name in self.drives]
+      if command == "qom-list":
+        return [{"name": f.id, "type": "child<%s>" % f.description}
+                for f in self.ask(None)[0] if f.id]
+      if command == "human-monitor-command":
+        line = arguments["command-line"]
+        if line == "info network":
+          return "".join("%s: index=0,type=tap,fd=20\r\n" % name
+                         for name in self.netdevs)
+        self.did.append(line)
+        return ""
+      if self.in_use:
+        raise CommandError(command, "Node is in use")
+      if command == "closefd":
+        raise CommandError(command, "File descriptor named x not found")
+      self.did.append((command, list(arguments.values())[0]))
+      return {}
   found = Qemu()
+  monkeypatch.setattr(views, "_monitor", found.monitor)
   monkeypatch.setattr(views, "_ask", found.ask)
   return found
 
@@ -317,11 +356,57 @@ def test_what_the_node_daemon_writes_meanwhile_wins(here, capsys, qemu,
   path = here.add("v3.0.2-plain")
   qemu.lacks = [12]
 
-  def ask(known):
+  def ask(execute):
     path.remove()
     path.write("the daemon's")
-    return qemu.ask(known)
+    return qemu.ask(execute)
   monkeypatch.setattr(views, "_ask", ask)
   status, _, err = run(capsys, "check", "--repair")
   assert status == 2 and "changed meanwhile" in err
   assert path.read() == "the daemon's"
+
+
+def test_what_stands_behind_nothing_is_named_and_removed(here, capsys, qemu):
+  path = here.add("v3.0.2-plain")
+  # those of 2.15, of 3.0 and by hand; a recorded device's own; its lost one's
+  qemu.nodes = ["disk-00000001-0000-4000", "byhand", "#block123",
+                "disk-0000d150-0000-4000"]
+  qemu.drives = ["hotdisk-00000002-pci-7", "ide0-cd0"]
+  qemu.netdevs = ["nic-00000003-0000-4000", "hotnic-00000004-pci-9", "user0",
+                  "nic-000041c0-0000-4000"]
+  left = ["disk-00000001-0000-4000", "hotdisk-00000002-pci-7",
+          "hotnic-00000004-pci-9", "nic-00000003-0000-4000"]
+  status, found = run_json(capsys, "check", "--live")
+  assert status == 1 and qemu.did == []
+  assert [f["device"] for f in found[0]["findings"]
+          if f["severity"] == "warning"] == left
+  qemu.lacks = [12] # disk 0
+  found = run_json(capsys, "check", "--repair")[1]
+  assert qemu.did == [
+    ("blockdev-del", "disk-00000001-0000-4000"),
+    ("blockdev-del", "disk-0000d150-0000-4000"),
+    "drive_del hotdisk-00000002-pci-7",
+    ("netdev_del", "hotnic-00000004-pci-9"),
+    ("netdev_del", "nic-00000003-0000-4000")]
+  assert found[0]["repaired"][0] == \
+    "block node disk-00000001-0000-4000, which stood behind nothing: removed"
+  assert len(json.loads(path.read())[3]) == 1
+
+
+def test_what_cannot_be_removed_keeps_the_record_as_it_is(here, capsys, qemu):
+  path = here.add("v3.0.2-plain")
+  qemu.lacks = [12]
+  qemu.nodes = ["disk-0000d150-0000-4000"]
+  qemu.in_use = True
+  status, _, err = run(capsys, "check", "--repair")
+  assert status == 2 and err.count("\n") == 1 and "in use" in err
+  assert os.stat(str(path)).st_mtime == 1000
+
+
+def test_drives_of_disks_that_are_no_devices_are_left(here, capsys, qemu):
+  data = json.loads(genuine.text_of("v3.0.2-plain"))
+  data[2]["disk_type"] = "ide"
+  here.write(json.dumps(data))
+  qemu.drives = ["disk-0000d150-0000-4000", "disk-0000d151-0000-4000"]
+  assert run(capsys, "check", "--repair")[0] == 0
+  assert qemu.did == []
