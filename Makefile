@@ -6,8 +6,8 @@ PYTHON = /usr/bin/python3
 PYTEST = PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider -q
 GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
 
-.PHONY: needs demo test test-unit contract test-qemu test-records \
-        test-hotplug \
+.PHONY: needs demo test test-rest test-unit contract test-qemu \
+        test-records test-hotplug \
         test-patches test-cluster test-series test-suite patches \
         check-patches bench fuzz dist clean
 
@@ -17,7 +17,17 @@ needs:
 demo: needs
 	lab/up -n 2 $(PYTHON) demo/demo.py
 
-test: test-unit contract test-qemu test-records test-patches test-cluster
+# two at a time: most of the cluster's time is waiting for guests
+test: needs
+	$(MAKE) --no-print-directory -j2 --output-sync=target test-cluster test-rest
+
+test-rest: needs
+	$(MAKE) --no-print-directory test-unit
+	$(MAKE) --no-print-directory contract
+	$(MAKE) --no-print-directory test-qemu
+	$(MAKE) --no-print-directory test-records
+	$(MAKE) --no-print-directory test-hotplug
+	$(MAKE) --no-print-directory test-patches
 
 # every Python that is here: pure modules, stubs, linter
 test-unit: needs
@@ -36,11 +46,12 @@ test-records: needs
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/series/test_records.py
 
 # what hotplug protects from, beside stock; the node daemon killed at every
-# point; a long random run (RANDOM_STEPS, RANDOM_SEED)
+# point (KILLED_THEN=both: twice); a long random run (RANDOM_STEPS, RANDOM_SEED)
 test-hotplug: needs
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) -s tests/series/test_faults.py \
 	  tests/series/test_scsi.py tests/series/test_adverse.py \
-	  tests/series/test_killed.py tests/series/test_random.py
+	  tests/series/test_left_behind.py tests/series/test_killed.py \
+	  tests/series/test_random.py
 
 # what lies in patches/ is what the package makes, and fits Debian's sources
 test-patches: needs

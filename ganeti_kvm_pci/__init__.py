@@ -19,7 +19,8 @@ The way of the data, one module a step, each importing only from steps above:
 All of these are pure. What touches the world stands below them:
 
   - L{connection}, L{qemulog}: how a question gets to QEMU, and its own words
-  - L{lock}: one operation on an instance at a time
+  - L{lock}, L{vacancy}: one operation on an instance at a time, and no slot
+    used again at once
   - L{kinds}, L{series}: how Ganeti's series differ, and which this one is
   - L{hotplug}, L{hypervisor}: the subclass of Ganeti's C{KVMHypervisor}
   - L{files}, L{node}: the runtime files, and the Ganeti, of this node

@@ -8,6 +8,7 @@ found as well.
 
 """
 
+import json
 import re
 import time
 
@@ -28,6 +29,9 @@ _OURS = {DISK: re.compile("^(hot)?disk-"), NIC: re.compile("^(hot)?nic-")}
 #: A netdev in the words of C{info network}; that of a NIC comes after it.
 _NETDEV_RE = re.compile(r"^(?: \\ )?(\S+): index=\d+,type=(?!nic,)",
                         re.MULTILINE)
+
+#: A set of descriptors as a disk's file.
+_FDSET_RE = re.compile(r"/dev/fdset/(\d+)")
 
 
 def orphans(execute, recorded):
@@ -69,21 +73,50 @@ def take_back(execute, device_class, device_id):
 
   """
   if device_class == DISK:
-    return _take_back_disk(execute, device_id)
-  found = []
+    return _take_back_disk(execute, device_id) + close_sets(execute)
   if _try(execute, "netdev_del", {"id": device_id}):
-    found.append("netdev %s" % device_id)
-  # a descriptor that was passed, but not used, stays open under its name
-  for kind in ("", "-vhost"):
-    for queue in range(_QUEUES):
-      if not _try(execute, "closefd",
-                  {"fdname": "%s%s-%d" % (device_id, kind, queue)}):
-        break
-      found.append("descriptor %s%s-%d" % (device_id, kind, queue))
-  # 2.10 to 2.12 have one, of the device's own name
-  if _try(execute, "closefd", {"fdname": device_id}):
-    found.append("descriptor %s" % device_id)
-  return found
+    return ["netdev %s" % device_id]
+  return []
+
+
+def close_descriptors(execute, device_id):
+  """Close what was passed for a NIC and not used; it stays open otherwise.
+
+  A netdev that QEMU refused has used some and left others.
+
+  @rtype: list of strings
+  @return: what was closed, for the log
+  @raise MonitorError: if QEMU does not answer
+
+  """
+  names = ["%s%s-%d" % (device_id, kind, queue)
+           for kind in ("", "-vhost") for queue in range(_QUEUES)]
+  return ["descriptor %s" % name for name in names
+          if _try(execute, "closefd", {"fdname": name})]
+
+
+def close_sets(execute):
+  """Close the sets of descriptors that no disk reads from.
+
+  QEMU does so by itself when the last client has hung up, but not while there
+  is another (Ganeti's kvmd is one); while the guest is paused it only notes
+  what it will close then (7.2). As long as it is open, a volume cannot be
+  removed.
+
+  @rtype: list of strings
+  @return: what was closed, for the log
+  @raise MonitorError: if QEMU does not answer
+
+  """
+  sets = [item["fdset-id"] for item in execute("query-fdsets", None)
+          if item["fds"]]
+  if not sets:
+    return []
+  used = set(int(number) for number in _FDSET_RE.findall(json.dumps(
+    [execute("query-named-block-nodes", None), execute("query-block", None)])))
+  return ["descriptors /dev/fdset/%d" % number for number in sets
+          if number not in used and
+          _try(execute, "remove-fd", {"fdset-id": number})]
 
 
 def _try(execute, command, arguments):

@@ -73,8 +73,9 @@ def _greet(path):
     if not any(words in reason for words in _OUT_OF_STEP):
       break
     time.sleep(_PAUSE)
-  raise MonitorError("QEMU's monitor %s cannot be reached (%s): is the"
-                     " instance running on this node?" % (path, reason))
+  raise MonitorError("QEMU's monitor %s cannot be reached (%s): the instance"
+                     " does not run on this node, or somebody else uses its"
+                     " monitor" % (path, reason))
 
 
 @contextlib.contextmanager

@@ -51,11 +51,18 @@ class KVMHypervisor(hotplug.Hotplug, series.kind(hv_kvm.KVMHypervisor),
     """Connect to an instance's QEMU, see L{connection.connect}.
 
     """
-    # QEMU serves one client at a time. Stock of 3.1 keeps a connection of its
-    # own open through a job, and opens it anew when it needs it
+    self._LeaveMonitor()
+    return connection.connect(self._InstanceQmpMonitor(instance_name))
+
+  def _LeaveMonitor(self):
+    """Let others come to the monitor.
+
+    QEMU serves one client at a time. Stock of 3.1 keeps a connection of its
+    own open through a job, and opens it anew when it needs it.
+
+    """
     if getattr(self, "qmp", None):
       connection.hang_up(self.qmp)
-    return connection.connect(self._InstanceQmpMonitor(instance_name))
 
   def _Record(self, instance):
     """Read the runtime file of an instance.

@@ -5,7 +5,9 @@ imported Ganeti calls for. Each answers the same questions:
 
   - C{_HasPlace}, C{_GetPlace}, C{_SetPlace}, C{_DropPlace}, C{_ShowPlace}: a
     device's place in the record
-  - C{_DeviceId}, C{_RenewId}: QEMU's id of a device
+  - C{_Slot}: the slot in it, or None
+  - C{_DeviceId}, C{_RenewId}, C{_KeepId}: QEMU's id of a device
+  - C{_CloseDescriptors}: what was passed for a NIC, and not used, goes
   - C{_GIVES_SLOTS_TO_ALL}: whether a hot-added device goes to pci.0 whatever
     the instance's disk_type
 
@@ -17,7 +19,10 @@ thrown away, so many slots that it cannot run out first.
 # Mixins: what they call up to is stock's, and so are the names.
 # pylint: disable=no-member,invalid-name
 
+import logging
+
 from . import address
+from . import backends
 from . import partition
 from . import record
 from . import scsi
@@ -26,7 +31,19 @@ from . import scsi
 _AMPLE_SLOTS = 64
 
 
-class HvinfoKind(object):
+class _Kind(object):
+  """What most of them have in common."""
+
+  def _CloseDescriptors(self, instance, execute, device_id):
+    """Close what was passed for a NIC and not used.
+
+    """
+    closed = backends.close_descriptors(execute, device_id)
+    if closed:
+      logging.info("Instance %s: closed %s", instance.name, ", ".join(closed))
+
+
+class HvinfoKind(_Kind):
   """The place is C{device.hvinfo}; slots come from C{_GetBusSlots}.
 
   Ganeti 2.16 to 3.1. Its hot-add takes a C{hvinfo} that is there.
@@ -77,6 +94,17 @@ class HvinfoKind(object):
     return "slot %d" % address.parse(device.hvinfo.get("addr"))[0]
 
   @staticmethod
+  def _Slot(device):
+    hvinfo = device.hvinfo or {}
+    if hvinfo.get("bus") != address.BUS:
+      return None
+    return address.parse(hvinfo.get("addr"))[0]
+
+  @staticmethod
+  def _KeepId(device, device_id):
+    device.hvinfo["id"] = device_id
+
+  @staticmethod
   def _DeviceId(_, device):
     hvinfo = device.hvinfo or {}
     return hvinfo.get("id") if hvinfo.get("bus") in (address.BUS,
@@ -121,7 +149,7 @@ class BusManagerKind(HvinfoKind):
     return manager
 
 
-class PciKind(object):
+class PciKind(_Kind):
   """The place is C{device.pci}, an int.
 
   Ganeti 2.10 to 2.15.
@@ -151,6 +179,14 @@ class PciKind(object):
     return "slot %d" % device.pci
 
   @staticmethod
+  def _Slot(device):
+    return device.pci
+
+  @staticmethod
+  def _KeepId(device, device_id):
+    pass # follows from the slot
+
+  @staticmethod
   def _DeviceId(device_class, device):
     if device.pci is None:
       return None
@@ -172,9 +208,30 @@ class HmpKind(PciKind):
 
   Ganeti 2.10 to 2.12. Its pattern misses the virtio devices of QEMU 2.0 and
   later, so that every hot-add would count as failed, and a hot-remove as done
-  before it is.
+  before it is. It does not look at what the monitor says either.
 
   """
+  # What the monitor has answered to the last commands
+  _said = ()
+
+  def _CallHotplugCommands(self, name, cmds):
+    """Give commands to the human monitor, and keep what it answers.
+
+    """
+    said = []
+    for command in cmds:
+      text = self._CallMonitorCommand(name, command).stdout
+      said.extend(line.strip() for line in text.splitlines()
+                  if line.strip() not in ("", "OK") and
+                  not line.startswith(("QEMU ", "(qemu)")))
+    self._said = said
+
+  def _CloseDescriptors(self, instance, execute, device_id):
+    """Close them where these series pass them, at the human monitor.
+
+    """
+    self._CallMonitorCommand(instance.name, "closefd %s" % device_id)
+
   def _VerifyHotplugCommand(self, instance_name, device, dev_type,
                             should_exist):
     """Verify with C{qom-list} what stock would with C{info pci}.
@@ -183,4 +240,4 @@ class HmpKind(PciKind):
     # in these series, the type is "hotdisk" or "hotnic"
     self._VerifyDevice(instance_name, record.old_id(
       dev_type.lower().replace("hot", "", 1), device.uuid, device.pci),
-                       should_exist)
+                       should_exist, self._said)

@@ -18,11 +18,6 @@ INTERVAL = 0.01
 #: A request is lost on a guest that is still booting; it is made again.
 _REPEAT = 1
 
-#: Seconds that a slot rests where more than one request was made. A guest that
-#: has two in its queue carries out the second on whatever stands there by then
-#: (seen on QEMU 7.2 with a busy Linux guest).
-_REST = 1
-
 
 def functions(execute):
   """Ask what sits on pci.0.
@@ -68,27 +63,32 @@ def unplug(execute, device_id, limit):
   """
   deadline = time.time() + limit
   asked = 0
-  requests = 0
   while device_id in ids(execute):
     now = time.time()
     if now > deadline:
       return False
     if now - asked > _REPEAT:
       asked = now
-      requests += 1
       try:
         execute("device_del", {"id": device_id})
       except CommandError as err:
         # asked before, perhaps by somebody else; or gone just now
-        if "in the process of unplug" in str(err):
-          requests += 1
-        elif "not found" not in str(err):
+        if not ("in the process of unplug" in str(err) or
+                "not found" in str(err)):
           raise
     else:
       time.sleep(INTERVAL)
-  if requests > 1:
-    time.sleep(_REST)
   return True
+
+
+def _get(execute, path, name):
+  """Ask for a property; None if the device has gone meanwhile."""
+  try:
+    return execute("qom-get", {"path": path, "property": name})
+  except CommandError as err:
+    if "not found" in str(err):
+      return None
+    raise
 
 
 def scsi_ids(execute):
@@ -104,9 +104,9 @@ def scsi_ids(execute):
       if not driver.startswith("scsi-"):
         continue
       path = "%s/%s" % (folder, name)
-      bus = execute("qom-get", {"path": path, "property": "parent_bus"})
-      if bus.endswith("/" + scsi.BUS):
-        number = execute("qom-get", {"path": path, "property": "scsi-id"})
+      bus = _get(execute, path, "parent_bus")
+      number = _get(execute, path, "scsi-id")
+      if bus and bus.endswith("/" + scsi.BUS) and number is not None:
         found[number] = name if folder == live.WITH_ID else driver
   return found
 

@@ -96,6 +96,19 @@ def new_id(device_class, uuid):
   return "%s-%s" % (device_class, uuid.rsplit("-", 2)[0])
 
 
+def is_id_of(name, device_class, uuid):
+  """Tell whether an id is a device's, in the manner of any series.
+
+  @type name: string
+  @param device_class: L{DISK} or L{NIC}
+  @type uuid: string
+  @rtype: bool
+
+  """
+  return name == new_id(device_class, uuid) or \
+    name.startswith(old_id(device_class, uuid, 0)[:-1])
+
+
 class Record(object):
   """What a runtime file says.
 

@@ -96,7 +96,7 @@ def cold_boot(hvparams, command, disks):
   return free[:disks]
 
 
-def hot_add(hvparams, own, held):
+def hot_add(hvparams, own, held, index=None):
   """Choose the id of one disk that joins a running instance.
 
   @type hvparams: dict
@@ -104,12 +104,21 @@ def hot_add(hvparams, own, held):
   @param own: ids of the instance's disks
   @type held: dict
   @param held: every id that record or QEMU knows to be held, and by what
+  @type index: int or None
+  @param index: place of the new disk among the others in the configuration;
+      None, or as many as there are, for the last
   @rtype: int
   @raise BusFullError: if none is free
 
   """
   free = [n for n in range(limit(hvparams)) if n not in held]
-  above = [n for n in free if n > max(own or [-1])]
   if not free:
     raise _full(hvparams, "one more disk", held)
+  own = sorted(own)
+  if index is not None and index < len(own):
+    below = own[index - 1] if index > 0 else -1
+    between = [n for n in free if below < n < own[index]]
+    if between:
+      return between[0]
+  above = [n for n in free if n > max(own or [-1])]
   return (above or free[-1:])[0]

@@ -182,6 +182,8 @@ def _repair(result, execute, seen, loaded, live):
     result.repaired.extend("%s, which stood behind nothing: removed" % removed
                            for removed in backends.take_back(
                              execute, device_class, name))
+  result.repaired.extend("%s, which no disk reads from: closed" % closed
+                         for closed in backends.close_sets(execute))
   if changes:
     result.backup = files.replace(seen, text)
     files.sync(set(os.path.dirname(os.path.abspath(path))

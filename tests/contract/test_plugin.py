@@ -7,6 +7,9 @@ import pytest
 from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
+from ganeti_kvm_pci import backends
+from ganeti_kvm_pci import record
+from ganeti_kvm_pci.errors import CommandError
 from ganeti_kvm_pci.partition import Partition
 
 import harness
@@ -230,6 +233,97 @@ def test_a_modification_that_was_cut_short_is_taken_up_again(world):
   # the first of the NICs, below the others again
   assert sorted(world.slots(hyper, instance)[1]) == [24, 25]
   assert world.bus[24] == harness.device_id("nic", 0, 24)
+
+
+@pytest.mark.parametrize("kind, number, slot", [("disk", 2, 20),
+                                                ("nic", 2, 20)])
+def test_what_only_qemu_has_is_recorded_where_it_is(world, kind, number, slot):
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  # its node daemon died before it was recorded
+  world.bus[slot] = harness.device_id(kind, number, slot)
+  bus = dict(world.bus)
+  if kind == "disk":
+    hyper.HotAddDevice(instance, DISK, harness.disk(number), EXTRA, number)
+  else:
+    hyper.HotAddDevice(instance, NIC, harness.nic(number), None, number)
+  assert world.slots(hyper, instance)[kind == "nic"][-1] == slot
+  assert world.bus == bus
+
+
+def test_what_only_qemu_has_can_go(world):
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  world.bus[20] = harness.device_id("disk", 2, 20)
+  hyper.HotDelDevice(instance, DISK, harness.disk(2), EXTRA, 2)
+  assert 20 not in world.bus
+  assert world.slots(hyper, instance)[0] == [8, 9]
+
+
+def test_a_nic_that_only_qemu_has_is_modified(world):
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  world.bus[20] = harness.device_id("nic", 2, 20)
+  hyper.HotModDevice(instance, NIC, harness.nic(2), None, 2)
+  assert world.slots(hyper, instance)[1] == [24, 25, 20]
+  assert len([call for call in world.calls
+              if call[0] in ("device_del", )]) == 1
+
+
+def test_a_nic_that_cannot_be_changed_is_put_back(world, monkeypatch):
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  refusals = ["bridge nosuch does not exist"]
+
+  def plug(slot, devid):
+    if refusals:
+      raise errors.HypervisorError(refusals.pop())
+    world.bus[slot] = devid
+
+  monkeypatch.setattr(world, "plug", plug)
+  with pytest.raises(errors.HotplugError) as caught:
+    hyper.HotModDevice(instance, NIC, harness.nic(0), None, 0)
+  for part in ("vm1.example.com", "slot 24", "bridge nosuch",
+               "the NIC is as it was before"):
+    assert part in str(caught.value)
+  assert world.bus[24] == harness.device_id("nic", 0, 24)
+  assert sorted(world.slots(hyper, instance)[1]) == [24, 25]
+  refusals += ["bridge nosuch does not exist"] * 2
+  with pytest.raises(errors.HotplugError) as caught:
+    hyper.HotModDevice(instance, NIC, harness.nic(0), None, 0)
+  assert "the guest is without this NIC now" in str(caught.value)
+  assert 24 not in world.bus
+  assert world.slots(hyper, instance)[1] == [25]
+
+
+def test_a_nic_that_was_recorded_without_uuid_is_known_by_its_mac(world):
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  loaded = json.loads(hyper._ReadKVMRuntime(instance.name))
+  known = loaded[1][0].pop("uuid")
+  with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
+    json.dump(loaded, stream)
+  assert hyper._LoadKVMRuntime(instance)[1][0].uuid not in (None, known)
+  if harness.PLACES_IN_PCI: # the id follows from the uuid
+    world.bus[24] = record.old_id(
+      "nic", hyper._LoadKVMRuntime(instance)[1][0].uuid, 24)
+  hyper.HotDelDevice(instance, NIC, harness.nic(0), None, 0)
+  assert 24 not in world.bus
+  assert world.slots(hyper, instance)[1] == [25]
+
+
+def test_a_backend_that_is_in_use_does_not_keep_the_record(world, monkeypatch):
+  hyper, instance = start(world, kvm_pci_reservations=8)
+
+  def take_back(execute, _, device_id):
+    raise CommandError("blockdev-del", "Node %s is in use" % device_id)
+
+  monkeypatch.setattr(backends, "take_back", take_back)
+  with pytest.raises(errors.HotplugError) as caught:
+    hyper.HotDelDevice(instance, DISK, harness.disk(1), EXTRA, 1)
+  for part in ("vm1.example.com", harness.device_id("disk", 1, 9), "slot 9",
+               "has gone", "is in use", "check --repair"):
+    assert part in str(caught.value)
+  assert world.slots(hyper, instance)[0] == [8]
+  # nor does it keep others from being added
+  world.unplug(harness.device_id("disk", 0, 8))
+  hyper.HotAddDevice(instance, NIC, harness.nic(2), None, 2)
+  assert world.slots(hyper, instance) == ([], [24, 25, 26])
 
 
 def test_nothing_is_added_unseen(world):

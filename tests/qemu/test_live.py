@@ -191,7 +191,7 @@ def test_no_monitor_is_one_clear_error(tmpdir):
   with pytest.raises(MonitorError) as caught:
     with connection.connect(str(tmpdir.join("none.qmp"))):
       pass
-  assert "is the instance running on this node" in str(caught.value)
+  assert "does not run on this node" in str(caught.value)
 
 
 @pytest.mark.parametrize("says", [b"", b"garbage\r\n", b"{}\r\n",

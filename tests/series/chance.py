@@ -172,13 +172,10 @@ class Run(byhand.ByHand):
     if key is None:
       return None
     self.log[-1] += " %r" % (key, )
-    started = time.time()
     said = self.apart(self.node.hot_del, key[0], key[1], 0)
     if said:
       raise Contradiction(said)
-    slot = self.known.pop(key)
-    if time.time() - started > 1: # asked for again
-      self.haunt(slot)
+    del self.known[key]
     self.leaving.discard(key)
     return True
 
@@ -191,12 +188,9 @@ class Run(byhand.ByHand):
     if key is None:
       return None
     self.log[-1] += " %r" % (key, )
-    started = time.time()
     said = self.apart(self._mod, key)
     if said:
       raise Contradiction(said)
-    if time.time() - started > 1:
-      self.haunt(self.known[key])
     return True
 
   def _refuse_nic(self):

@@ -42,7 +42,7 @@ class Ledger(object):
     self._taps = sight.taps() - len(node.taps())
     seen = self._look_at_all()
     if seen.wrong:
-      raise Contradiction("\n".join(seen.wrong))
+      raise Contradiction("\n".join(text for _, text in seen.wrong))
     self.known = seen.record
     self.own = seen.others
 
@@ -84,9 +84,11 @@ class Ledger(object):
       wrong = seen.wrong + self._unexpected(seen)
       if not wrong:
         break
-      # what leaves does so bit by bit, and between two looks
-      if not (self.leaving or self.haunted) or time.time() > deadline:
-        raise Contradiction("\n".join(wrong))
+      # what leaves does so bit by bit, and between two looks; all else was to
+      # be right at once
+      if not all(self._may_be_under_way(about) for about, _ in wrong) or \
+          time.time() > deadline:
+        raise Contradiction("\n".join(text for _, text in wrong))
       settled = False
       time.sleep(0.05)
     slots = self._slots()
@@ -103,6 +105,21 @@ class Ledger(object):
   def haunt(self, slot):
     """Note that a slot is not safe for a while."""
     self.haunted[slot] = time.time() + _ECHO
+
+  def _may_be_under_way(self, about):
+    """Tell whether a mismatch comes from a device that is just leaving.
+
+    @param about: the devices that it is about, or None
+
+    """
+    now = time.time()
+    self.haunted = dict((slot, until) for slot, until in self.haunted.items()
+                        if until > now)
+    if about is None:
+      return bool(self.leaving or self.haunted)
+    slots = self._slots()
+    return all(key in self.leaving or slots.get(key) in self.haunted
+               for key in about)
 
   def _slots(self):
     slots = dict(self.known)
@@ -122,14 +139,17 @@ class Ledger(object):
     for key, slot in self.known.items():
       if seen.live.get(key) != slot and not (
           key not in seen.live and self._may_go(key, slot)):
-        wrong.append("%r was at slot %d, is at %s" % (key, slot,
-                                                     seen.live.get(key)))
+        wrong.append(([key], "%r was at slot %d, is at %s" % (
+          key, slot, seen.live.get(key))))
     for key in set(seen.live) - set(self.known) - self.unsure:
-      wrong.append("nobody added %r" % (key, ))
+      wrong.append(([key], "nobody added %r" % (key, )))
     others = dict(self.own)
     for name, slot in self.hand.items():
       if not self._may_go(name, slot) or slot in seen.others:
         others[slot] = name
     if others != seen.others:
-      wrong.append("by hand %s, but QEMU has %s" % (others, seen.others))
+      about = set(name for _, name in
+                  set(others.items()) ^ set(seen.others.items()))
+      wrong.append((about, "by hand %s, but QEMU has %s" % (others,
+                                                           seen.others)))
     return wrong

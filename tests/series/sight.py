@@ -37,7 +37,8 @@ class Sight(object):
   @ivar record: dict, (kind, number) to slot, of Ganeti's devices
   @ivar live: the same by QEMU
   @ivar others: dict, slot to id, of what else QEMU has
-  @ivar wrong: list of strings, what does not fit together
+  @ivar wrong: list of (set of (kind, number) or None, string) pairs: what does
+      not fit together, and the devices that this is about, where that is known
 
   """
   def __init__(self, node, pid, strangers):
@@ -66,14 +67,18 @@ class Sight(object):
 
   def _keyed(self, what, pairs):
     if len(set(slot for _, slot in pairs)) < len(pairs):
-      self.wrong.append("%s has a slot twice: %s" % (what, sorted(pairs)))
+      self.wrong.append((None, "%s has a slot twice: %s" % (what,
+                                                            sorted(pairs))))
     return dict(pairs)
 
   def _same(self, what, one, than, other):
     if one != other:
-      self.wrong.append("%s: %s, but %s: %s" % (
-        what, sorted(one.items() if hasattr(one, "items") else one), than,
-        sorted(other.items() if hasattr(other, "items") else other)))
+      here, there = [sorted(found.items() if hasattr(found, "items") else found)
+                     for found in (one, other)]
+      about = set(item[0] if hasattr(one, "items") else item
+                  for item in set(here) ^ set(there))
+      self.wrong.append((about, "%s: %s, but %s: %s" % (what, here, than,
+                                                        there)))
 
   def _of(self, kind):
     return [key for key in self.live if key[0] == kind]
@@ -86,7 +91,8 @@ class Sight(object):
     opened = [path for path in _opened(pid) if path == "/dev/net/tun"]
     counts = (len(names), taps() - strangers, len(opened))
     if len(set(counts)) > 1:
-      self.wrong.append("%d netdevs, %d taps, %d descriptors of them" % counts)
+      self.wrong.append((None, "%d netdevs, %d taps, %d descriptors of them" %
+                         counts))
 
   def _behind_disks(self, node, qmp, pid):
     disks = sorted(self._of(DISK))
@@ -96,15 +102,17 @@ class Sight(object):
     images = set(path for path in _opened(pid)
                  if os.path.dirname(path) == node.folder and
                  os.path.basename(path).startswith("disk"))
-    self._same("images", images, "disks", set(
-      os.path.join(node.folder, "disk%d" % number) for _, number in disks))
+    self._same("images", set(
+      (DISK, int(os.path.basename(path)[len("disk"):])) for path in images),
+               "disks", set(disks))
     nodes = [name["file"] for name in qmp.execute("query-named-block-nodes")]
     # the image, and the file that it is in
     if len(nodes) != 2 * len(disks):
-      self.wrong.append("block nodes %s, but disks %s" % (nodes, disks))
+      self.wrong.append((None, "block nodes %s, but disks %s" % (nodes,
+                                                                 disks)))
     passed = [s for s in qmp.execute("query-fdsets") if s["fds"]]
     if passed:
-      self.wrong.append("descriptors without use: %s" % passed)
+      self.wrong.append((None, "descriptors without use: %s" % passed))
 
 
 def _opened(pid):

@@ -249,9 +249,17 @@ class Bus(RuleBasedStateMachine):
 
   @rule()
   def settle(self):
+    """Have the record say what QEMU has, as the next operation does."""
     COUNTS["settle"] += 1
-    for device_class, slots in self.recorded.items():
-      slots[:] = [s for s in slots if self.seen.get(s) == device_class]
+    lost = self._read().lost(
+      set("%s-%d" % (owner, slot) for slot, owner in self.seen.items()),
+      set(self.seen))
+    # what stands where another does now is not lost for certain
+    assert set(device.slot for device in lost) == set(
+      slot for slots in self.recorded.values() for slot in slots
+      if slot not in self.seen)
+    for device in lost:
+      self.recorded[device.device_class].remove(device.slot)
 
   # By hand
 

@@ -158,6 +158,7 @@ def qemu(monkeypatch):
     nodes = ()
     drives = ()
     netdevs = ()
+    sets = ()
     in_use = False
 
     def __init__(self):
@@ -182,6 +183,9 @@ def qemu(monkeypatch):
         return [{"node-name": name} for name in self.nodes] + [{}]
       if command == "query-block":
         return [{"device": name} for name in self.drives]
+      if command == "query-fdsets":
+        return [{"fdset-id": number, "fds": [{"fd": 20 + number}]}
+                for number in self.sets]
       if command == "qom-list":
         return [{"name": f.id, "type": "child<%s>" % f.description}
                 for f in self.ask(None)[0] if f.id]
@@ -391,6 +395,16 @@ def test_what_stands_behind_nothing_is_named_and_removed(here, capsys, qemu):
   assert found[0]["repaired"][0] == \
     "block node disk-00000001-0000-4000, which stood behind nothing: removed"
   assert len(json.loads(path.read())[3]) == 1
+
+
+def test_descriptors_that_no_disk_reads_from_are_closed(here, capsys, qemu):
+  here.add("v3.0.2-plain")
+  qemu.sets = [0, 1, 12]
+  qemu.nodes = ["byhand reads /dev/fdset/1"]
+  status, found = run_json(capsys, "check", "--repair")
+  assert status == 0 and qemu.did == [("remove-fd", 0), ("remove-fd", 12)]
+  assert found[0]["repaired"][0] == \
+    "descriptors /dev/fdset/0, which no disk reads from: closed"
 
 
 def test_what_cannot_be_removed_keeps_the_record_as_it_is(here, capsys, qemu):

@@ -1,0 +1,127 @@
+"""What half an operation leaves in QEMU, in every series that has hotplug.
+
+The series differ in how they hand a disk or a NIC to QEMU (drive_add,
+blockdev-add; descriptors by QMP or by the human monitor), and so in what stays
+behind. L{test_faults} has the same for 3.0, beside stock.
+
+"""
+
+import pytest
+
+from ganeti import errors
+
+from ganeti_kvm_pci import placement
+
+from behind import Behind, record, tell
+from world import DISK, NIC
+import world
+
+pytestmark = pytest.mark.parametrize("which", ["plugin"], indirect=True)
+
+KINDS = pytest.mark.parametrize("kind", [DISK, NIC], ids=["disk", "nic"])
+
+#: As the tests number them.
+NEW = 2
+
+
+class Died(BaseException):
+  """The node daemon's process ends here."""
+
+
+def agree(node):
+  """Make sure that record and QEMU agree, and that nothing is left over."""
+  found = Behind(node)
+  assert record(node) == found.devices, vars(found)
+  assert found.drives | found.nodes == found.of(DISK), vars(found)
+  assert found.netdevs == found.of(NIC), vars(found)
+  assert found.fdsets == found.used_fdsets, vars(found)
+  assert found.tuns == len(found.netdevs), vars(found)
+  return found
+
+
+class Listener(object):
+  """One connection for all that asks beside Ganeti; it stays."""
+
+  def __init__(self, qmp):
+    self.qmp = qmp
+    self.sock = self
+
+  def __call__(self):
+    return self
+
+  def execute(self, command, **arguments):
+    return self.qmp.execute(command, **arguments)
+
+  def close(self):
+    pass
+
+
+def listen(node):
+  """Connect to QEMU beside Ganeti for good."""
+  node.watch = Listener(node.watch())
+
+
+def refuse(node, kind, monkeypatch):
+  """Have QEMU refuse a device: its slot is taken.
+
+  @return: the error's text
+
+  """
+  with monkeypatch.context() as patched:
+    slot = node.record()[DISK][0][1]
+    patched.setattr(placement, "hot_add", lambda *_: slot)
+    with pytest.raises(errors.HypervisorError) as caught:
+      node.hot_add(kind, NEW, 2)
+  print(caught.value)
+  return str(caught.value)
+
+
+@KINDS
+@pytest.mark.parametrize("state", ["", "paused", "watched"])
+def test_a_refusal_leaves_nothing_behind(node, kind, state, monkeypatch):
+  node.start()
+  before = agree(node)
+  if state == "paused":
+    tell(node, "stop")
+  elif state == "watched":
+    # QEMU closes nothing by itself while somebody listens
+    listen(node)
+  text = refuse(node, kind, monkeypatch)
+  assert world.NAME in text and "slot %d" % node.record()[DISK][0][1] in text
+  if state == "paused":
+    # until then QEMU closes no descriptors, whoever asks for it
+    tell(node, "cont")
+  found = agree(node)
+  assert found.devices == before.devices
+  # the words are QEMU's own where the series has them
+  assert "virtio-blk-pci" in text or "not available" in text
+  node.hot_add(kind, NEW, 2)
+  assert len(agree(node).devices) == len(before.devices) + 1
+  if state == "watched":
+    node.watch.qmp.sock.close()
+
+
+@KINDS
+def test_what_stock_left_when_it_died_is_taken_over(node, kind):
+  node.start()
+  before = record(node)
+  plain, node.hyper = node.hyper, node._contained(
+    world.hypervisor_class("stock"))()
+
+  def die(*_):
+    raise Died
+
+  # stock records a device last; up to 2.12 it does not see what it has added
+  node.hyper._SaveKVMRuntime = node.hyper._VerifyHotplugCommand = die
+  # the plugin's own is kept in the class
+  with pytest.raises(Died):
+    node.hot_add(kind, NEW, 2)
+  node.hyper = plain
+  live = Behind(node).devices
+  (left, ) = set(live) - set(before)
+  # another one does not get its slot, and it is known where it is
+  node.hot_add(kind, NEW + 1, 3)
+  node.hot_add(kind, NEW, 2)
+  found = agree(node)
+  assert found.devices[left] == live[left]
+  assert len(found.devices) == len(before) + 2

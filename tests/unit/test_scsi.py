@@ -1,0 +1,44 @@
+"""SCSI ids."""
+
+import pytest
+
+from ganeti_kvm_pci import scsi
+from ganeti_kvm_pci.errors import BusFullError
+
+LSI = {"scsi_controller_type": "lsi", "disk_type": "scsi-hd"}
+VIRTIO = {"scsi_controller_type": "virtio-scsi-pci"}
+
+
+@pytest.mark.parametrize("own, held, index, expected", [
+  ([], [], None, 0),
+  ([0, 1], [0, 1], None, 2),
+  ([0, 1], [0, 1], 2, 2),
+  # an implicit CD-ROM has the first
+  ([1, 2], [0, 1, 2], None, 3),
+  # a hole is filled only where nothing above is free
+  ([0, 2], [0, 2], None, 3),
+  ([0, 7], [0, 7], None, 6),
+  # inserted in the midst, where there is room between the neighbours
+  ([0, 4], [0, 4], 1, 1),
+  ([0, 4], [0, 1, 2, 3, 4], 1, 5),
+  ([3, 4], [0, 3, 4], 0, 1),
+  ])
+def test_hot_add(own, held, index, expected):
+  assert scsi.hot_add(LSI, own, dict.fromkeys(held, "x"), index) == expected
+
+
+def test_a_full_controller_is_one_clear_error():
+  held = dict((number, "disk-%d" % number) for number in range(8))
+  with pytest.raises(BusFullError) as caught:
+    scsi.hot_add(LSI, list(held), held)
+  for part in ("lsi", "has 8", "7 disk-7", "virtio-scsi-pci"):
+    assert part in str(caught.value)
+  assert scsi.hot_add(VIRTIO, list(held), held) == 8
+
+
+def test_cold_boot_goes_around_what_the_command_has():
+  command = ["kvm", "-device", "scsi-cd,drive=a", "-device",
+             "scsi-hd,scsi-id=2,drive=b", "-device", "scsi-cd,bus=other.0"]
+  assert scsi.cold_boot(LSI, command, 3) == [1, 3, 4]
+  with pytest.raises(BusFullError):
+    scsi.cold_boot(LSI, command, 7)

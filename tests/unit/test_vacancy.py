@@ -1,0 +1,86 @@
+"""Slots that rest after a device has left."""
+
+import pytest
+
+from ganeti_kvm_pci import vacancy
+from ganeti_kvm_pci.errors import NodeError
+
+
+class Clock(object):
+  """A clock that goes on only while somebody sleeps."""
+
+  def __init__(self):
+    self.now = 1000.0
+    self.slept = 0
+
+  def time(self):
+    return self.now
+
+  def sleep(self, seconds):
+    self.now += seconds
+    self.slept += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch):
+  made = Clock()
+  monkeypatch.setattr(vacancy, "time", made)
+  return made
+
+
+@pytest.fixture
+def path(tmpdir):
+  tmpdir.mkdir("kvm-pci")
+  return vacancy.path_for(str(tmpdir.join("conf", "vm1.example.com.runtime")))
+
+
+def test_it_stands_beside_the_lock(path):
+  assert path.endswith("kvm-pci/vm1.example.com.runtime.vacated")
+
+
+def test_a_slot_rests_and_the_others_do_not(path, clock):
+  vacancy.wait(path, 9)
+  assert clock.slept == 0
+  vacancy.note(path, [9, 24])
+  vacancy.wait(path, 10)
+  assert clock.slept == 0
+  clock.now += 0.25
+  vacancy.wait(path, 9)
+  assert clock.slept == 0.75
+  vacancy.wait(path, 24)
+  assert clock.slept == 0.75
+
+
+def test_what_was_noted_before_stays_while_it_counts(path, clock):
+  vacancy.note(path, [9])
+  clock.now += 0.5
+  vacancy.note(path, [10])
+  vacancy.wait(path, 9)
+  assert clock.slept == 0.5
+  vacancy.wait(path, 10)
+  assert clock.slept == 1
+
+
+@pytest.mark.parametrize("text", [
+  "", "{", "[]", "3", '{"x": 1}', '{"9": "x"}', '{"9": null}'])
+def test_what_cannot_be_read_says_nothing(path, clock, text):
+  with open(path, "w") as stream:
+    stream.write(text)
+  vacancy.wait(path, 9)
+  assert clock.slept == 0
+  vacancy.note(path, [9])
+  vacancy.wait(path, 9)
+  assert clock.slept == 1
+
+
+def test_a_clock_that_was_set_back_makes_nobody_wait_for_long(path, clock):
+  vacancy.note(path, [9])
+  clock.now -= 500
+  vacancy.wait(path, 9)
+  assert clock.slept == 0
+
+
+def test_a_file_that_cannot_be_written_is_one_clear_error(tmpdir):
+  with pytest.raises(NodeError) as caught:
+    vacancy.note(str(tmpdir.join("absent", "x")), [9])
+  assert "cannot write" in str(caught.value)
