@@ -192,5 +192,5 @@ def test_a_guest_whose_qemu_died_is_an_error_at_once(node, which):
       OPERATIONS[operation](node)
     text = text_of(caught)
     if which == "plugin":
-      assert world.NAME in text and "running" in text
+      assert world.NAME in text and "does not run on this node" in text
   assert record(node) == before
