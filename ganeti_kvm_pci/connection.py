@@ -74,8 +74,8 @@ def _greet(path):
       break
     time.sleep(_PAUSE)
   raise MonitorError("QEMU's monitor %s cannot be reached (%s): the instance"
-                     " does not run on this node, or somebody else uses its"
-                     " monitor" % (path, reason))
+                     " does not run on this node, its QEMU hangs, or somebody"
+                     " else uses the monitor" % (path, reason))
 
 
 @contextlib.contextmanager
