@@ -6,7 +6,7 @@ PYTHON = /usr/bin/python3
 PYTEST = PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider -q
 GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
 
-.PHONY: needs demo test test-rest test-unit contract test-qemu \
+.PHONY: needs demo test lane-lab lane-rest test-unit contract test-qemu \
         test-records test-hotplug \
         test-patches test-cluster test-series test-suite patches \
         check-patches bench fuzz dist clean
@@ -17,17 +17,20 @@ needs:
 demo: needs
 	lab/up -n 2 $(PYTHON) demo/demo.py
 
-# two at a time: most of the cluster's time is waiting for guests
+# two lanes: much of the cluster's time is waiting for guests
 test: needs
-	$(MAKE) --no-print-directory -j2 --output-sync=target test-cluster test-rest
+	$(MAKE) --no-print-directory -j2 --output-sync=target lane-lab lane-rest
 
-test-rest: needs
-	$(MAKE) --no-print-directory test-unit
+lane-lab: needs
+	$(MAKE) --no-print-directory test-cluster
+	$(MAKE) --no-print-directory test-records
+	$(MAKE) --no-print-directory test-patches
+
+lane-rest: needs
 	$(MAKE) --no-print-directory contract
 	$(MAKE) --no-print-directory test-qemu
-	$(MAKE) --no-print-directory test-records
+	$(MAKE) --no-print-directory test-unit
 	$(MAKE) --no-print-directory test-hotplug
-	$(MAKE) --no-print-directory test-patches
 
 # every Python that is here: pure modules, stubs, linter
 test-unit: needs
