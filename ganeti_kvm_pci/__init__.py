@@ -22,7 +22,8 @@ All of these are pure. What touches the world stands below them:
   - L{lock}, L{vacancy}: one operation on an instance at a time, and no slot
     used again at once
   - L{kinds}, L{series}: how Ganeti's series differ, and which this one is
-  - L{hotplug}, L{hypervisor}: the subclass of Ganeti's C{KVMHypervisor}
+  - L{presence}, L{hotplug}, L{hypervisor}: the subclass of Ganeti's
+    C{KVMHypervisor}
   - L{files}, L{node}: the runtime files, and the Ganeti, of this node
   - L{hook}, L{activation}: how the subclass gets into that
   - L{console}, L{switch}, L{views}, L{forecast}, L{carrier}, L{cli}: the

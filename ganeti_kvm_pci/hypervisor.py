@@ -28,6 +28,7 @@ from . import runtime as runtime_
 from . import scsi
 from . import series
 from .errors import KvmPciError
+from .presence import Explained
 
 _SERIES = series.version(constants)[1]
 
@@ -78,7 +79,7 @@ class KVMHypervisor(hotplug.Hotplug, series.kind(hv_kvm.KVMHypervisor),
 
     """
     text = serialized_runtime or self._ReadKVMRuntime(instance.name)
-    with hotplug.Explained(instance.name):
+    with Explained(instance.name):
       loaded = runtime_.parse(text, "runtime file")
       changed = bool(normal.normalise(loaded, _SERIES))
       if self._rebooting is instance:
@@ -131,7 +132,7 @@ class KVMHypervisor(hotplug.Hotplug, series.kind(hv_kvm.KVMHypervisor),
     runtime = super(KVMHypervisor, self)._GenerateKVMRuntime(
       instance, block_devices, startup_paused, kvmhelp)
     if partition.applies(runtime[2]):
-      with hotplug.Explained(instance.name):
+      with Explained(instance.name):
         self._PlaceAll(runtime)
     return runtime
 
@@ -178,7 +179,7 @@ class KVMHypervisor(hotplug.Hotplug, series.kind(hv_kvm.KVMHypervisor),
     """
     ours = partition.applies(kvm_runtime[2])
     if ours:
-      with hotplug.Explained(instance.name):
+      with Explained(instance.name):
         self._starting = (partition.Partition.of(kvm_runtime[2]),
                           len(kvm_runtime[0]))
     result = super(KVMHypervisor, self)._ExecuteKVMRuntime(

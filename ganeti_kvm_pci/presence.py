@@ -1,0 +1,299 @@
+"""Whether a device is there: what the record says, and what QEMU has.
+
+The record is written ahead: a device is in it before QEMU is asked to take
+it, and until QEMU no longer has it. So wherever the node daemon dies, the
+record has all that QEMU may have, and who comes next can tell by asking QEMU
+what of it is true (L{Presence._Settle}). Readers of any series see nothing but
+a record.
+
+"""
+
+# A mixin: what it calls up to is stock's, and so are the names.
+# pylint: disable=no-member,invalid-name,protected-access
+
+import contextlib
+import logging
+
+from ganeti import constants
+from ganeti import errors
+from ganeti.hypervisor import hv_kvm
+
+from . import backends
+from . import lock
+from . import monitor
+from . import partition
+from . import record
+from . import scsi
+from . import vacancy
+from .errors import CommandError
+from .errors import KvmPciError
+
+#: Stock's words for the classes of devices.
+CLASS = {
+  constants.HOTPLUG_TARGET_DISK: partition.DISK,
+  constants.HOTPLUG_TARGET_NIC: partition.NIC,
+  }
+
+#: Where disks and NICs stand in a runtime.
+_INDEX = {partition.NIC: 1, partition.DISK: 3}
+
+
+@contextlib.contextmanager
+def Explained(instance_name):
+  """Turn the package's errors into what Ganeti reports as they are."""
+  try:
+    yield
+  except KvmPciError as err:
+    raise errors.HotplugError("Instance %s: %s" % (instance_name, err))
+
+
+class Presence(object):
+  """What L{hotplug.Hotplug} asks and notes down."""
+
+  # How often the lock is held already by this very object
+  _depth = 0
+
+  @contextlib.contextmanager
+  def _Alone(self, instance):
+    """Keep others from the instance's devices, and explain errors."""
+    with Explained(instance.name):
+      if self._depth:
+        yield
+        return
+      # who holds the lock needs the monitor, which stock of 3.1 keeps
+      self._LeaveMonitor()
+      with lock.held(lock.path_for(self._InstanceKVMRuntime(instance.name))):
+        self._depth = 1
+        try:
+          yield
+        finally:
+          self._depth = 0
+
+  def _Remember(self, instance, dev_type, device, extra):
+    """Put a device into the record.
+
+    """
+    runtime = self._LoadKVMRuntime(instance)
+    runtime[_INDEX[CLASS[dev_type]]].append(
+      hv_kvm._RUNTIME_ENTRY[dev_type](device, extra))
+    self._SaveKVMRuntime(instance, runtime)
+
+  def _Forget(self, instance, device_class, device):
+    """Take a device out of the record.
+
+    """
+    runtime = self._LoadKVMRuntime(instance)
+    entries = runtime[_INDEX[device_class]]
+    kept = [entry for entry in entries if device.uuid !=
+            (entry if device_class == partition.NIC else entry[0]).uuid]
+    if len(kept) < len(entries):
+      entries[:] = kept
+      self._SaveKVMRuntime(instance, runtime)
+
+  @staticmethod
+  def _Find(runtime, device_class, device):
+    """Find a device in a runtime by its uuid.
+
+    A NIC recorded before 2.8 has none there, and a made up one once it was
+    read; its MAC address tells which it is.
+
+    @return: stock's object, or None
+
+    """
+    entries = runtime[_INDEX[device_class]]
+    if device_class != partition.NIC:
+      return ([entry[0] for entry in entries if entry[0].uuid == device.uuid] or
+              [None])[0]
+    return ([nic for nic in entries if nic.uuid == device.uuid] or
+            [nic for nic in entries if nic.mac == device.mac] or [None])[0]
+
+  def _IsThere(self, instance, device_class, device):
+    """Tell whether an attempt that did not end has added a device.
+
+    """
+    found = self._Find(self._LoadKVMRuntime(instance), device_class, device)
+    if found is None:
+      return False
+    device_id = self._DeviceId(device_class, found)
+    with self._Monitor(instance.name) as execute:
+      if device_id is None or device_id in monitor.ids(execute):
+        logging.info("Instance %s: %s is there already", instance.name,
+                     device_id)
+        return True
+    # something else is on its slot
+    self._Forget(instance, device_class, found)
+    return False
+
+  def _Adopt(self, instance, dev_type, device, extra):
+    """Record a device that QEMU has and the record has not.
+
+    Stock records a device last; if the node daemon dies before, nobody knows
+    of it, and it cannot be added a second time.
+
+    @rtype: bool
+    @return: whether there was one
+
+    """
+    device_class = CLASS[dev_type]
+    with self._Monitor(instance.name) as execute:
+      device_id, place = self._Unrecorded(execute, device_class, device)
+    if place is None:
+      return False
+    self._Take(instance, device_class, device, device_id, place)
+    self._Remember(instance, dev_type, device, extra)
+    logging.warning("Instance %s: QEMU had %s (%s) already, recorded now",
+                    instance.name, device_id, self._ShowPlace(device))
+    return True
+
+  @staticmethod
+  def _Unrecorded(execute, device_class, device):
+    """Find a device in QEMU that the record does not have.
+
+    @return: its id there, and its slot, or scsi-id; (None, None) if QEMU has
+        not got it either, or on no bus of ours
+
+    """
+    for names in (monitor.held(execute), monitor.scsi_ids(execute)):
+      for place, name in sorted(names.items()):
+        if record.is_id_of(name, device_class, device.uuid):
+          return (name, place)
+    return (None, None)
+
+  def _FindUnrecorded(self, instance, device_class, device):
+    """Find what only QEMU has; the device gets the place that it has there.
+
+    @raise errors.HotplugError: if QEMU has not got it either
+
+    """
+    with self._Monitor(instance.name) as execute:
+      device_id, place = self._Unrecorded(execute, device_class, device)
+    if place is None:
+      raise errors.HotplugError(
+        "Instance %s: neither the record nor QEMU has a %s with UUID %s: it was"
+        " added without hotplug, and the guest does not have it" %
+        (instance.name, device_class, device.uuid))
+    self._Take(instance, device_class, device, device_id, place)
+    return device
+
+  def _Take(self, instance, device_class, device, device_id, place):
+    """Give a device the place that it has in QEMU.
+
+    """
+    hvparams = self._Record(instance).hvparams
+    if device_class == partition.DISK and scsi.has_ids(hvparams):
+      self._SetScsiPlace(device, hvparams, place)
+    else:
+      self._SetPlace(device_class, device, hvparams, place)
+    self._KeepId(device, device_id)
+
+  @staticmethod
+  def _LiveId(execute, device_class, device, recorded):
+    """Find the id under which QEMU has a device.
+
+    It is the recorded one, unless the record was brought into the form of a
+    series that makes ids in another way.
+
+    """
+    ids = monitor.ids(execute)
+    if recorded in ids:
+      return recorded
+    return ([name for name in sorted(ids) if record.is_id_of(
+      name, device_class, device.uuid)] or [recorded])[0]
+
+  @staticmethod
+  def _TakeBack(instance, execute, device_class, device_id):
+    """Remove what stands behind a device that is not there.
+
+    @return: what QEMU says against it, or None
+
+    """
+    if device_id in monitor.ids(execute):
+      return None
+    try:
+      removed = backends.take_back(execute, device_class, device_id)
+    except CommandError as err:
+      # somebody else uses it: no reason to leave the rest undone
+      logging.warning("Instance %s: what stood behind %s stays: %s",
+                      instance.name, device_id, err)
+      return str(err)
+    if removed:
+      logging.info("Instance %s: removed %s", instance.name,
+                   ", ".join(removed))
+    return None
+
+  def _HasComeInSpite(self, instance, device_class, device_id):
+    """Look at QEMU after an error; what is of no use goes.
+
+    @rtype: bool
+    @return: whether it has the device
+
+    """
+    with self._Monitor(instance.name) as execute:
+      there = device_id in monitor.ids(execute)
+      if not there:
+        self._TakeBack(instance, execute, device_class, device_id)
+      if device_class == partition.NIC:
+        self._CloseDescriptors(instance, execute, device_id)
+    return there
+
+  def _Settle(self, instance, keep=None):
+    """Make the record say what QEMU has.
+
+    Devices that QEMU lost since (the guest let go late, was reset, or the
+    node daemon died half-way) leave the record, and what stood behind them
+    goes as well.
+
+    @type keep: string or None
+    @param keep: uuid of a device that is to stay in the record
+    @raise MonitorError: if QEMU does not tell
+
+    """
+    known = self._Record(instance)
+    if not partition.applies(known.hvparams):
+      return
+    with self._Monitor(instance.name) as execute:
+      lost = known.lost(monitor.ids(execute), monitor.held(execute))
+      for device in lost:
+        self._TakeBack(instance, execute, device.device_class, device.id)
+        if device.device_class == partition.NIC:
+          self._CloseDescriptors(instance, execute, device.id)
+    if not lost:
+      return
+    vacancy.note(self._Vacated(instance), [
+      device.slot for device in lost if device.slot is not None])
+    runtime = self._LoadKVMRuntime(instance)
+    gone = []
+    # from the end, so that the indexes before stay right
+    for device in reversed(lost):
+      entries = runtime[_INDEX[device.device_class]]
+      entry = entries[device.index]
+      uuid = (entry if device.device_class == partition.NIC else entry[0]).uuid
+      if uuid != keep:
+        del entries[device.index]
+        gone.append(device.id)
+    if gone:
+      self._SaveKVMRuntime(instance, runtime)
+      logging.warning("Instance %s: QEMU no longer has %s, taken out of the"
+                      " record", instance.name, ", ".join(gone))
+
+  def _Vacated(self, instance):
+    """Name the file of L{vacancy}.
+
+    """
+    return vacancy.path_for(self._InstanceKVMRuntime(instance.name))
+
+  def _VerifyDevice(self, instance_name, device_id, should_exist, said=()):
+    """Make sure that QEMU has, or has not, a device.
+
+    @type said: list of strings
+    @param said: what QEMU has answered to the commands for it
+    @raise errors.HypervisorError: if that is not so
+
+    """
+    with Explained(instance_name):
+      with self._Monitor(instance_name) as execute:
+        exists = device_id in monitor.ids(execute)
+    if exists != should_exist:
+      text = "Instance %s: QEMU %s device %s" % (
+        instance_name, "has" if exists else "does not have", device_id)
+      raise errors.HypervisorError(": ".join([text] + list(said)))
