@@ -18,6 +18,7 @@ from .console import complain
 from .console import say
 from .console import say_json
 from .errors import KvmPciError
+from .partition import NIC
 from .partition import applies
 
 _STATUS = {checkup.INFO: OK, checkup.WARNING: WARNINGS,
@@ -173,11 +174,18 @@ def _repair(result, execute, seen, loaded, live):
   @return: of what is in the file now
 
   """
-  changes = checkup.repair(loaded, record.Record(loaded), *live)
+  before = record.Record(loaded)
+  changes = checkup.repair(loaded, before, *live)
   text = loaded.dump()
   # what is written must be what can be read
-  known = record.parse(text, seen.path) if changes else record.Record(loaded)
+  known = record.parse(text, seen.path) if changes else before
   # before the record forgets whose it was
+  kept = set(device.id for device in known.devices)
+  for device in before.devices:
+    if device.device_class == NIC and device.id not in kept:
+      result.repaired.extend(
+        "%s, passed for a NIC that is not there: closed" % closed
+        for closed in backends.close_descriptors(execute, device.id))
   for device_class, name in _orphans(execute, known):
     result.repaired.extend("%s, which stood behind nothing: removed" % removed
                            for removed in backends.take_back(

@@ -159,6 +159,7 @@ def qemu(monkeypatch):
     drives = ()
     netdevs = ()
     sets = ()
+    passed = ()
     in_use = False
 
     def __init__(self):
@@ -198,7 +199,7 @@ def qemu(monkeypatch):
         return ""
       if self.in_use:
         raise CommandError(command, "Node is in use")
-      if command == "closefd":
+      if command == "closefd" and arguments["fdname"] not in self.passed:
         raise CommandError(command, "File descriptor named x not found")
       self.did.append((command, list(arguments.values())[0]))
       return {}
@@ -405,6 +406,17 @@ def test_descriptors_that_no_disk_reads_from_are_closed(here, capsys, qemu):
   assert status == 0 and qemu.did == [("remove-fd", 0), ("remove-fd", 12)]
   assert found[0]["repaired"][0] == \
     "descriptors /dev/fdset/0, which no disk reads from: closed"
+
+
+def test_descriptors_of_a_nic_that_never_came_are_closed(here, capsys, qemu):
+  here.add("v3.0.2-plain")
+  qemu.lacks = [14]
+  qemu.passed = ["nic-000041c0-0000-4000-0", "nic-000041c1-0000-4000-0"]
+  status, found = run_json(capsys, "check", "--repair")
+  assert status == 0
+  assert qemu.did == [("closefd", "nic-000041c0-0000-4000-0")]
+  assert found[0]["repaired"][0] == "descriptor nic-000041c0-0000-4000-0," \
+    " passed for a NIC that is not there: closed"
 
 
 def test_what_cannot_be_removed_keeps_the_record_as_it_is(here, capsys, qemu):
