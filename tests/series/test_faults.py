@@ -181,6 +181,22 @@ def test_a_refused_disk_leaves_nothing_behind(node, which, monkeypatch):
     slot for slot, name in node.live().items() if name == "byhand")
 
 
+def test_a_removal_is_looked_for_every_10_ms_and_not_every_second(
+    booted, which, monkeypatch):
+  booted.hot_add(DISK, 8, 2)
+  pauses = []
+  plain = time.sleep
+
+  def sleep(seconds):
+    pauses.append(seconds)
+    plain(seconds)
+
+  monkeypatch.setattr(time, "sleep", sleep)
+  booted.hot_del(DISK, 8, 2)
+  assert id_of(DISK, 8) not in Behind(booted).devices
+  assert max(pauses) == {"stock": 1, "plugin": 0.01}[which]
+
+
 @KINDS
 def test_what_the_guest_still_has_keeps_its_backend(booted, which, kind,
                                                     monkeypatch):
