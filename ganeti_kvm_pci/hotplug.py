@@ -132,7 +132,7 @@ class Hotplug(Presence):
         taken = monitor.scsi_ids(execute)
       taken.update(known.scsi_ids)
       self._SetScsiPlace(device, known.hvparams, scsi.hot_add(
-        known.hvparams, known.scsi_ids, taken))
+        known.hvparams, known.scsi_ids, taken, seq))
 
   def HotDelDevice(self, instance, dev_type, device, _, seq):
     """Hot-remove a device; it has gone when this returns.
@@ -166,7 +166,6 @@ class Hotplug(Presence):
     @raise errors.HotplugError: if it does not leave
 
     """
-    name = None
     with self._Monitor(instance.name) as execute:
       device_id = self._LiveId(execute, device_class, found, device_id)
       name = "%s (%s)" % (device_id, self._ShowPlace(found))
@@ -189,8 +188,7 @@ class Hotplug(Presence):
       raise errors.HotplugError(
         "Instance %s: %s has gone, but QEMU does not let go of what stood"
         " behind it: %s; ganeti-kvm-pci check --repair removes it once that is"
-        " over" %
-        (instance.name, name, kept))
+        " over" % (instance.name, name, kept))
 
   def HotModDevice(self, instance, dev_type, device, _, seq):
     """Hot-modify a NIC: remove it, and add it again on its slot.

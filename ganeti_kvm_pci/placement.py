@@ -108,6 +108,27 @@ def cold_boot(partition, disks, nics, taken=None):
   return (placed[DISK], placed[NIC])
 
 
+def between(free, own, index):
+  """Find the place of a device that is inserted in the midst of others.
+
+  Only a hole between its neighbours keeps the order; so it is with slots, and
+  with SCSI ids.
+
+  @type free: list of ints
+  @type own: list of ints
+  @param own: places of its class, in rising order
+  @type index: int or None
+  @param index: see L{hot_add}
+  @rtype: int or None
+  @return: None if there is no hole, or it comes last
+
+  """
+  if index is None or index >= len(own):
+    return None
+  below = own[index - 1] if index > 0 else -1
+  return ([place for place in free if below < place < own[index]] or [None])[0]
+
+
 def hot_add(partition, device_class, own, taken, index=None):
   """Choose the slot of one device that joins a running instance.
 
@@ -128,12 +149,9 @@ def hot_add(partition, device_class, own, taken, index=None):
   pool = partition.pool(device_class)
   free = _free(pool, taken)
   own = sorted(own)
-  if index is not None and index < len(own):
-    # Inserted in the midst: only a hole between its neighbours keeps order
-    below = own[index - 1] if index > 0 else -1
-    between = [s for s in free if below < s < own[index]]
-    if between:
-      return between[0]
+  inserted = between(free, own, index)
+  if inserted is not None:
+    return inserted
   # Devices that an older layout left outside the pool do not push the pool's
   # first newcomer to its upper end
   for bottom in (own, [s for s in own if s in pool]):

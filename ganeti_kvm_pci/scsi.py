@@ -8,6 +8,7 @@ of the command, before it comes to Ganeti's disks.
 """
 
 from . import command as command_
+from . import placement
 from .errors import BusFullError
 from .partition import DISK
 
@@ -114,11 +115,8 @@ def hot_add(hvparams, own, held, index=None):
   free = [n for n in range(limit(hvparams)) if n not in held]
   if not free:
     raise _full(hvparams, "one more disk", held)
-  own = sorted(own)
-  if index is not None and index < len(own):
-    below = own[index - 1] if index > 0 else -1
-    between = [n for n in free if below < n < own[index]]
-    if between:
-      return between[0]
+  inserted = placement.between(free, sorted(own), index)
+  if inserted is not None:
+    return inserted
   above = [n for n in free if n > max(own or [-1])]
   return (above or free[-1:])[0]

@@ -8,6 +8,7 @@ from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
 from ganeti_kvm_pci import backends
+from ganeti_kvm_pci import monitor
 from ganeti_kvm_pci import record
 from ganeti_kvm_pci.errors import CommandError
 from ganeti_kvm_pci.partition import Partition
@@ -248,6 +249,23 @@ def test_what_only_qemu_has_is_recorded_where_it_is(world, kind, number, slot):
     hyper.HotAddDevice(instance, NIC, harness.nic(number), None, number)
   assert world.slots(hyper, instance)[kind == "nic"][-1] == slot
   assert world.bus == bus
+
+
+@pytest.mark.skipif(harness.PLACES_IN_PCI, reason="2.16 and later")
+def test_a_scsi_disk_is_inserted_where_it_belongs(world, monkeypatch):
+  hyper, instance = start(world, 3, kvm_pci_reservations=8,
+                          disk_type="scsi-hd")
+  loaded = json.loads(hyper._ReadKVMRuntime(instance.name))
+  del loaded[3][1] # scsi-id 1 is free
+  with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
+    json.dump(loaded, stream)
+  world.elsewhere = [entry[0]["hvinfo"]["id"] for entry in loaded[3]]
+  monkeypatch.setattr(monitor, "scsi_ids", lambda _: {})
+  monkeypatch.setattr(world, "plug", lambda _, devid: world.elsewhere.append(
+    devid))
+  added = harness.disk(7)
+  hyper.HotAddDevice(instance, DISK, added, EXTRA, 1)
+  assert added.hvinfo["scsi-id"] == 1
 
 
 def test_what_only_qemu_has_can_go(world):
