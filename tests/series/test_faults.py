@@ -36,6 +36,14 @@ def die(*_):
   raise Died
 
 
+def add_and_die(node, kind, monkeypatch):
+  """Have the daemon die once QEMU has a device, number 2."""
+  with monkeypatch.context() as patched:
+    patched.setattr(node.hyper, "_VerifyHotplugCommand", die)
+    with pytest.raises(Died):
+      node.hot_add(kind, 2, 2)
+
+
 def text_of(caught):
   """Return an error's text, in the report as well."""
   print("%s: %s" % (type(caught.value).__name__, caught.value))
@@ -95,10 +103,7 @@ def test_devices_of_an_older_series_leave_and_change_live(node, which, guest):
 def test_a_slot_that_a_dead_daemon_filled_is_not_given_again(
     node, which, kind, monkeypatch):
   node.start()
-  with monkeypatch.context() as patched:
-    patched.setattr(node.hyper, "_VerifyHotplugCommand", die)
-    with pytest.raises(Died):
-      node.hot_add(kind, 2, 2)
+  add_and_die(node, kind, monkeypatch)
   if which == "stock":
     assert id_of(kind, 2) not in record(node)
     with pytest.raises(errors.HypervisorError) as caught:
@@ -113,10 +118,7 @@ def test_a_slot_that_a_dead_daemon_filled_is_not_given_again(
 def test_adding_again_what_a_dead_daemon_added_changes_nothing(
     node, which, monkeypatch):
   node.start()
-  with monkeypatch.context() as patched:
-    patched.setattr(node.hyper, "_VerifyHotplugCommand", die)
-    with pytest.raises(Died):
-      node.hot_add(DISK, 2, 2)
+  add_and_die(node, DISK, monkeypatch)
   if which == "stock":
     with pytest.raises(errors.HypervisorError) as caught:
       node.hot_add(DISK, 2, 2)
@@ -208,11 +210,9 @@ def test_what_the_guest_still_has_keeps_its_backend(booted, which, kind,
   # stock takes its time whatever is set here
   monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "1.5")
   tell(booted, "stop")
-  start = time.time()
   try:
     with pytest.raises(errors.GenericError) as caught:
       booted.hot_del(kind, number, 2)
-    took = time.time() - start
     text = text_of(caught)
     found = Behind(booted)
     assert device_id in found.devices and device_id in record(booted)
@@ -221,9 +221,8 @@ def test_what_the_guest_still_has_keeps_its_backend(booted, which, kind,
                    device_id in found.drives)
     assert has_backend == (which == "plugin")
     if which == "plugin":
-      for word in (world.NAME, device_id, "slot %d" % slot):
+      for word in (world.NAME, device_id, "slot %d" % slot, "1.5 s"):
         assert word in text
-      assert took < 4
   finally:
     tell(booted, "cont")
   wait_until_gone(booted, device_id)
