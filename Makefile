@@ -23,13 +23,13 @@ test: needs
 
 lane-lab: needs
 	$(MAKE) --no-print-directory test-cluster
-	$(MAKE) --no-print-directory test-records
-	$(MAKE) --no-print-directory test-patches
 
 lane-rest: needs
 	$(MAKE) --no-print-directory contract
 	$(MAKE) --no-print-directory test-qemu
 	$(MAKE) --no-print-directory test-unit
+	$(MAKE) --no-print-directory test-patches
+	$(MAKE) --no-print-directory test-records
 	$(MAKE) --no-print-directory test-hotplug
 
 # every Python that is here: pure modules, stubs, linter
@@ -48,8 +48,9 @@ test-qemu: needs
 test-records: needs
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/series/test_records.py
 
-# what hotplug protects from, beside stock; the node daemon killed at every
-# point (KILLED_THEN=both: twice); a long random run (RANDOM_STEPS, RANDOM_SEED)
+# what hotplug protects from, beside stock; the node daemon killed at each third
+# point (KILLED_EVERY=1: at every one, KILLED_THEN=both: twice); a long random
+# run (RANDOM_STEPS, RANDOM_SEED)
 test-hotplug: needs
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) -s tests/series/test_faults.py \
 	  tests/series/test_scsi.py tests/series/test_adverse.py \
