@@ -8,7 +8,7 @@ GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
 
 .PHONY: needs demo test lane-lab lane-rest test-unit contract test-qemu \
         test-records test-hotplug \
-        test-patches test-cluster test-series test-suite patches \
+        test-patches test-cluster test-torn test-series test-suite patches \
         check-patches bench fuzz dist clean
 
 needs:
@@ -55,7 +55,7 @@ test-hotplug: needs
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) -s tests/series/test_faults.py \
 	  tests/series/test_scsi.py tests/series/test_adverse.py \
 	  tests/series/test_left_behind.py tests/series/test_killed.py \
-	  tests/series/test_random.py
+	  tests/series/test_random.py tests/series/test_migration.py
 
 # what lies in patches/ is what the package makes, and fits Debian's sources
 test-patches: needs
@@ -65,6 +65,11 @@ test-patches: needs
 test-cluster: needs
 	$(PYTEST) tests/lab
 	lab/up -n 2 $(PYTHON) -m pytest -p no:cacheprovider -v tests/cluster
+
+# all kinds of guests that move, and what stock does to those that must not
+test-torn: needs
+	TORN=1 lab/up -n 2 $(PYTHON) -m pytest -p no:cacheprovider -v \
+	  tests/cluster/test_torn.py tests/cluster/test_migration.py
 
 # a Ganeti of any series on a real QEMU, stock and with the plugin:
 # make test-series GANETI_TREE=DIR PYTHON=INTERPRETER
@@ -92,6 +97,7 @@ bench: needs
 	$(PYTHON) benchmarks/hook.py
 	$(PYTHON) benchmarks/hotplug.py
 	$(PYTHON) benchmarks/upgrade.py
+	$(PYTHON) benchmarks/migration.py
 
 # runtime files that nobody ever wrote, for SECONDS; atheris comes from PyPI and
 # stays in .cache/fuzz, as does what was found worth keeping. An input that

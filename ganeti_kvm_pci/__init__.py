@@ -12,6 +12,9 @@ The way of the data, one module a step, each importing only from steps above:
   - L{layout}: all devices of a record placed anew
   - L{live}, L{refusal}: what QEMU's answers and complaints mean
   - L{pinning}: QEMU's own devices beyond their range, put into the record
+  - L{machine}, L{replay}: the machine as the guest sees it; whether a record
+    makes the same again
+  - L{links}: where another node has the data of the disks
   - L{monitor}, L{backends}: what QEMU is asked, and asked for, through a
     function that reaches it
   - L{chart}, L{checkup}: the map of one instance, and what is wrong with it
@@ -21,9 +24,10 @@ All of these are pure. What touches the world stands below them:
   - L{connection}, L{qemulog}: how a question gets to QEMU, and its own words
   - L{lock}, L{vacancy}: one operation on an instance at a time, and no slot
     used again at once
+  - L{process}: what a QEMU was given
   - L{kinds}, L{series}: how Ganeti's series differ, and which this one is
-  - L{presence}, L{hotplug}, L{hypervisor}: the subclass of Ganeti's
-    C{KVMHypervisor}
+  - L{presence}, L{hotplug}, L{migration}, L{hypervisor}: the subclass of
+    Ganeti's C{KVMHypervisor}
   - L{files}, L{node}: the runtime files, and the Ganeti, of this node
   - L{hook}, L{activation}: how the subclass gets into that
   - L{console}, L{switch}, L{views}, L{forecast}, L{carrier}, L{cli}: the

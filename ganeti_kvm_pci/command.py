@@ -134,6 +134,15 @@ def devices(command):
   return sorted(found, key=lambda option: option.is_json)
 
 
+def drives(command):
+  """List the values of the C{-drive} options.
+
+  @rtype: list of strings
+
+  """
+  return [text for _, text in _arguments(command, _DRIVE_FLAGS)]
+
+
 def virtio_drives(command):
   """List the C{-drive} options that make a PCI device by themselves.
 

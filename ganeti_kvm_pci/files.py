@@ -138,6 +138,22 @@ def runs(path):
     return False
 
 
+def pid_of(path):
+  """Tell the process of an instance of this node, which runs.
+
+  @rtype: int
+  @raise NodeError: if it has ended, or is of no instance of this node
+
+  """
+  instance = _instance_of(path)
+  if instance is None:
+    raise NodeError("%s is not a runtime file of this node" % path)
+  try:
+    return int(_content(os.path.join(control_dir("pid"), instance)))
+  except (EnvironmentError, ValueError) as err:
+    raise NodeError("no process of %s's guest: %s" % (path, err))
+
+
 def _are_same(folder, other):
   try:
     return folder == other or os.path.samefile(folder, other)

@@ -242,16 +242,3 @@ class Hotplug(Presence):
         "%s; the guest is without this NIC now (it could not be put back: %s);"
         " modify it again" % (reason, err))
     raise errors.HotplugError("%s; the NIC is as it was before" % reason)
-
-  def MigrationInfo(self, instance):
-    """Return the record, with nothing in it that QEMU does not have.
-
-    """
-    try:
-      with self._Alone(instance):
-        self._Settle(instance)
-        # in the form of this series: a target without the plugin reads less
-        self._SaveKVMRuntime(instance, self._LoadKVMRuntime(instance))
-    except errors.HypervisorError as err:
-      logging.warning("%s; its record is taken as it is", err)
-    return super(Hotplug, self).MigrationInfo(instance)

@@ -16,6 +16,7 @@ from . import command
 from . import connection
 from . import hotplug
 from . import layout
+from . import migration
 from . import monitor
 from . import normal
 from . import partition
@@ -33,8 +34,8 @@ from .presence import Explained
 _SERIES = series.version(constants)[1]
 
 
-class KVMHypervisor(hotplug.Hotplug, series.kind(hv_kvm.KVMHypervisor),
-                    hv_kvm.KVMHypervisor):
+class KVMHypervisor(migration.Migration, hotplug.Hotplug,
+                    series.kind(hv_kvm.KVMHypervisor), hv_kvm.KVMHypervisor):
   """KVM hypervisor whose disks and NICs keep to pools of their own.
 
   How places are kept in this Ganeti's records is the business of the kind
@@ -81,7 +82,8 @@ class KVMHypervisor(hotplug.Hotplug, series.kind(hv_kvm.KVMHypervisor),
     text = serialized_runtime or self._ReadKVMRuntime(instance.name)
     with Explained(instance.name):
       loaded = runtime_.parse(text, "runtime file")
-      changed = bool(normal.normalise(loaded, _SERIES))
+      changed = loaded.witness is not None
+      changed = bool(normal.normalise(loaded, _SERIES)) or changed
       if self._rebooting is instance:
         self._rebooting = None
         self._LayOut(instance, loaded)
@@ -188,10 +190,9 @@ class KVMHypervisor(hotplug.Hotplug, series.kind(hv_kvm.KVMHypervisor),
       try:
         self._RecordStrays(instance)
       except (KvmPciError, errors.HypervisorError) as err:
-        # The guest runs, and is fine until it moves
+        # The guest runs, and it will be looked at again before it moves
         logging.error("Instance %s: cannot tell where QEMU placed its own"
-                      " devices, do not migrate it before a restart: %s",
-                      instance.name, err)
+                      " devices: %s", instance.name, err)
     return result
 
   def _RecordStrays(self, instance):
@@ -221,8 +222,8 @@ class KVMHypervisor(hotplug.Hotplug, series.kind(hv_kvm.KVMHypervisor),
     for function in left:
       logging.warning("Instance %s: slot %d, beyond QEMU's (%s), holds a"
                       " device (%s) that no -device option of the record"
-                      " stands for; a migration after hotplug may place it"
-                      " elsewhere", instance.name, function.slot,
+                      " stands for; a migration after hotplug may be"
+                      " refused", instance.name, function.slot,
                       known.partition, function.id or function.description)
 
   def _RunKVMCmd(self, name, kvm_cmd, tap_fds=None):

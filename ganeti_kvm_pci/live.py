@@ -7,6 +7,7 @@ came from a C{-device} option or a C{device_add}.
 """
 
 import collections
+import re
 
 from . import address
 from .errors import AddressError
@@ -30,6 +31,24 @@ Function = collections.namedtuple(
 #:   - place: (slot, function) on pci.0; None elsewhere
 Peripheral = collections.namedtuple("Peripheral", ["driver", "id", "place"])
 
+#: What a device reads and writes.
+#:   - name: string, that of the drive, or of the block node where it has none
+#:   - size: int, bytes
+#:   - owner: string, the path of the device that it belongs to, by L{WITH_ID}
+#:     or L{WITHOUT_ID}; None where the machine made that (-drive if=ide)
+Drive = collections.namedtuple("Drive", ["name", "size", "owner"])
+
+#: A device's path, in that of itself or of a part of it.
+_OWNER_RE = re.compile("(?:%s|%s)/[^/]+" % (WITH_ID, WITHOUT_ID))
+
+#: Of PCI's classes (base class and subclass), the base class of NICs.
+_NETWORK = 0x02
+
+
+def _on_first_bus(answer):
+  """Return the devices of bus 0, which an extra root bus may come before."""
+  return [bus["devices"] for bus in answer if bus["bus"] == 0][0]
+
 
 def functions(answer):
   """Read the answer of C{query-pci}.
@@ -43,9 +62,10 @@ def functions(answer):
   """
   try:
     found = []
-    if not answer[0]["devices"]: # not even a host bridge
+    devices = _on_first_bus(answer)
+    if not devices: # not even a host bridge
       raise MonitorError("QEMU's answer to query-pci names nothing on pci.0")
-    for device in answer[0]["devices"]:
+    for device in devices:
       info = device["class_info"]
       found.append(Function(
         slot=address.check_slot(device["slot"]), function=device["function"],
@@ -108,3 +128,67 @@ def place(bus, devfn):
     return address.from_devfn(devfn)
   except AddressError:
     return None
+
+
+def models(answer):
+  """Read what kind of device C{query-pci} tells of each function.
+
+  @rtype: dict
+  @return: (slot, function) to vendor and device in hex, e.g. C{"1af4:1001"}
+  @raise MonitorError: if the answer has another shape
+
+  """
+  try:
+    return dict(
+      ((device["slot"], device["function"]),
+       "%04x:%04x" % (device["id"]["vendor"], device["id"]["device"]))
+      for device in _on_first_bus(answer))
+  except (AttributeError, KeyError, IndexError, TypeError) as err:
+    raise MonitorError("QEMU's answer to query-pci makes no sense: %s" % err)
+
+
+def nics(answer):
+  """Tell which functions C{query-pci} calls NICs.
+
+  @rtype: set of (slot, function)
+  @raise MonitorError: if the answer has another shape
+
+  """
+  try:
+    return set((device["slot"], device["function"])
+               for device in _on_first_bus(answer)
+               if device["class_info"]["class"] >> 8 == _NETWORK)
+  except (AttributeError, KeyError, IndexError, TypeError) as err:
+    raise MonitorError("QEMU's answer to query-pci makes no sense: %s" % err)
+
+
+def _owner(qdev):
+  """Read what C{query-block} tells of a drive's device: its id or its path.
+
+  """
+  if not qdev.startswith("/"):
+    return "%s/%s" % (WITH_ID, qdev)
+  match = _OWNER_RE.match(qdev)
+  return match.group() if match else None
+
+
+def drives(answer):
+  """Read the answer of C{query-block}.
+
+  @rtype: list of L{Drive}
+  @return: hard disks, in the order of their creation
+  @raise MonitorError: if the answer has another shape
+
+  """
+  found = []
+  try:
+    for drive in answer:
+      inserted = drive.get("inserted")
+      # not what no device has, nor a CD-ROM, whose disc is the user's affair
+      if inserted and drive.get("qdev") and not drive["removable"]:
+        found.append(Drive(
+          drive["device"] or inserted["node-name"],
+          inserted["image"]["virtual-size"], _owner(drive["qdev"])))
+    return found
+  except (AttributeError, KeyError, TypeError) as err:
+    raise MonitorError("QEMU's answer to query-block makes no sense: %s" % err)

@@ -11,8 +11,10 @@ the recorded command.
 
 from . import command as command_
 
-#: What each C{-drive if=virtio} becomes, in the place of an option.
+#: What each C{-drive if=virtio} becomes, and a NIC of Ganeti's without id, in
+#: the place of an option.
 _DRIVE = command_.DeviceOption(None, "virtio-blk-pci", None, None, None, False)
+_NIC = command_.DeviceOption(None, "", None, None, None, False)
 
 
 def beyond(partition, functions, held):
@@ -62,35 +64,43 @@ def _embed(options, peripherals):
   return found
 
 
-def _paired(command, peripherals, unnamed_nics):
-  """Pair C{-device} options with the devices they became.
+def in_order(command, peripherals, unnamed_nics=0):
+  """Pair what a command makes with the devices that it became.
 
-  @rtype: list of (L{command.DeviceOption}, L{live.Peripheral}) pairs
+  @type command: list of strings
+  @type peripherals: list of L{live.Peripheral}
+  @param peripherals: those with an id, and all without in order of creation
+  @type unnamed_nics: int
+  @param unnamed_nics: how many NICs Ganeti starts without an id (ISA)
+  @rtype: list of (L{command.DeviceOption}, L{live.Peripheral} or None) pairs
+  @return: in the order in which QEMU creates them: options in words, Ganeti's
+      NICs without id, C{-drive if=virtio}, options in JSON; those without an
+      option of their own have one without position. None where it is not
+      certain which device it is
 
   """
   by_id = dict((p.id, p) for p in peripherals if p.id)
   unnamed = [p for p in peripherals if not p.id]
   options = command_.devices(command)
-  pairs = [(o, by_id[o.id]) for o in options if o.id in by_id]
-  # Devices without id are known by the order of their creation alone: options
-  # in words, Ganeti's NICs without id, drives, options in JSON
-  drives = [_DRIVE] * len(command_.virtio_drives(command))
-  words = [o for o in options if not o.id and not o.is_json]
-  in_json = [o for o in options if not o.id and o.is_json]
-  ordered = words + drives + in_json
-  if len(unnamed) == len(ordered) + unnamed_nics:
-    del unnamed[len(words):len(words) + unnamed_nics]
-    return pairs + [p for p in zip(ordered, unnamed) if p[0] is not _DRIVE]
-  # There are more than we know of (-virtfs makes one). An option is certain
-  # only if it cannot have become any other device than one
-  first = _embed(ordered, unnamed)
-  last = _embed(ordered[::-1], unnamed[::-1])
-  if first and last:
-    last = [len(unnamed) - 1 - at for at in reversed(last)]
-    pairs.extend((option, unnamed[low])
-                 for option, low, high in zip(ordered, first, last)
-                 if low == high and option is not _DRIVE)
-  return pairs
+  made = ([o for o in options if not o.is_json] + [_NIC] * unnamed_nics +
+          [_DRIVE] * len(command_.virtio_drives(command)) +
+          [o for o in options if o.is_json])
+  nameless = [option for option in made if not option.id]
+  if len(unnamed) == len(nameless):
+    found = iter(unnamed)
+  else:
+    # There are more than we know of (-virtfs makes one), or fewer. An option
+    # is certain only if it cannot have become any other device than one
+    first = _embed(nameless, unnamed)
+    last = _embed(nameless[::-1], unnamed[::-1])
+    if not (first and last):
+      first = last = [None] * len(nameless)
+    else:
+      last = [len(unnamed) - 1 - at for at in reversed(last)]
+    found = iter([None if low is None or low != high else unnamed[low]
+                  for low, high in zip(first, last)])
+  return [(option, by_id.get(option.id) if option.id else next(found))
+          for option in made]
 
 
 def pin(command, peripherals, strays, unnamed_nics=0):
@@ -113,8 +123,10 @@ def pin(command, peripherals, strays, unnamed_nics=0):
   """
   wanted = dict(((s.slot, s.function), s) for s in strays)
   pinned = []
-  for option, peripheral in _paired(command, peripherals, unnamed_nics):
-    if peripheral.place in wanted and not option.place:
+  for option, peripheral in in_order(command, peripherals, unnamed_nics):
+    if option.position is None or peripheral is None or option.place:
+      continue
+    if peripheral.place in wanted:
       command = command_.with_place(command, option.position, *peripheral.place)
       pinned.append(wanted.pop(peripheral.place))
   left = [wanted[place] for place in sorted(wanted)]

@@ -252,11 +252,19 @@ class Presence(object):
     if not partition.applies(known.hvparams):
       return
     with self._Monitor(instance.name) as execute:
-      lost = known.lost(monitor.ids(execute), monitor.held(execute))
-      for device in lost:
-        self._TakeBack(instance, execute, device.device_class, device.id)
-        if device.device_class == partition.NIC:
-          self._CloseDescriptors(instance, execute, device.id)
+      self._SettleBy(execute, instance, known, keep)
+
+  def _SettleBy(self, execute, instance, known, keep=None):
+    """Do what L{_Settle} does, through a connection that is there.
+
+    @type known: L{record.Record}
+
+    """
+    lost = known.lost(monitor.ids(execute), monitor.held(execute))
+    for device in lost:
+      self._TakeBack(instance, execute, device.device_class, device.id)
+      if device.device_class == partition.NIC:
+        self._CloseDescriptors(instance, execute, device.id)
     if not lost:
       return
     vacancy.note(self._Vacated(instance), [

@@ -25,6 +25,10 @@ from . import command as command_
 from .errors import AddressError
 from .errors import RecordError
 
+#: The key of what travels with a record. A stock node writes it down when a
+#: guest comes to it, and reads the first four entries only (2.10 to master).
+_WITNESS = "ganeti-kvm-pci"
+
 #: Attributes of objects.NIC, objects.Disk and of hvinfo, Ganeti 2.8 to 3.2.
 _NIC_KEYS = frozenset([
   "hvinfo", "ip", "mac", "name", "netinfo", "network", "nicparams", "pci",
@@ -60,6 +64,8 @@ class Runtime(object):
   @ivar disks: list of [dict, string, string or None]
   @ivar entries: int, how many entries the file had: 3 or 4
   @ivar unknown: list of strings, what no known Ganeti writes
+  @ivar witness: dict or None, what the source of a migration tells of the
+      guest's machine; it is true of that moment, and not written again
 
   """
   def __init__(self, source, loaded):
@@ -78,6 +84,12 @@ class Runtime(object):
     self.command, self.nics, self.hvparams = loaded[:3]
     self.disks = loaded[3] if len(loaded) > 3 else []
     self._rest = loaded[4:]
+    self.witness = None
+    if len(self._rest) == 1 and isinstance(self._rest[0], dict) and \
+        list(self._rest[0]) == [_WITNESS]:
+      self.witness = self._rest.pop()[_WITNESS]
+      if not isinstance(self.witness, dict):
+        raise self._error("what the source node tells is no dict")
     if self._rest:
       self.unknown.append("entry %d" % 5)
     for value, kind, what in (
@@ -181,15 +193,20 @@ class Runtime(object):
       found += [self.disks] + self._rest
     return found
 
-  def dump(self):
+  def dump(self, witness=False):
     """Write the text that Ganeti would.
 
+    @type witness: bool
+    @param witness: whether C{witness} goes with it
     @rtype: string
     @raise RecordError: if it cannot be written
 
     """
+    loaded = self.as_list()
+    if witness:
+      loaded.append({_WITNESS: self.witness})
     try:
-      return json.dumps(self.as_list()) + "\n"
+      return json.dumps(loaded) + "\n"
     except RuntimeError: # what was just short enough of that to be read
       raise self._error("it is nested too deeply")
 

@@ -32,17 +32,23 @@ _METHODS = {
   "_GenerateKVMRuntime": ["instance", "block_devices", "startup_paused",
                           "kvmhelp"],
   "_InstanceKVMRuntime": ["instance_name"],
+  "_InstancePidAlive": ["instance_name"],
   "_InstanceNICFile": ["instance_name", "seq"],
   "_InstanceQmpMonitor": ["instance_name"],
   "_LoadKVMRuntime": ["instance", "serialized_runtime"],
   "_ReadKVMRuntime": ["instance_name"],
   "_RunKVMCmd": ["name", "kvm_cmd", "tap_fds"],
   "_SaveKVMRuntime": ["instance", "kvm_runtime"],
+  "_WriteKVMRuntime": ["instance_name", "data"],
+  "AcceptInstance": ["instance", "info", "target"],
+  "CleanupInstance": ["instance_name"],
+  "FinalizeMigrationDst": ["instance", "info", "success"],
   "HotAddDevice": ["instance", "dev_type", "device", "extra", "seq"],
   "HotDelDevice": ["instance", "dev_type", "device", "_", "seq"],
   "HotModDevice": ["instance", "dev_type", "device", "_", "seq"],
   "MigrationInfo": ["instance"],
   "RebootInstance": ["instance"],
+  "StopInstance": ["instance", "force", "retry", "name", "timeout"],
   }
 
 _KIND_METHODS = {

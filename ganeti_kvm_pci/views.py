@@ -9,7 +9,9 @@ from . import checkup
 from . import files
 from . import lock
 from . import monitor
+from . import process
 from . import record
+from . import replay
 from . import runtime
 from .console import ERRORS
 from .console import OK
@@ -157,10 +159,20 @@ def _check_live(result, execute, seen, loaded, repair):
   elif repair:
     known = _repair(result, execute, seen, loaded, live)
   result.findings.extend(checkup.findings(known, *live))
+  result.findings.extend(checkup.Finding(
+    checkup.WARNING, None, None, "a migration would be refused: %s" % problem)
+                         for problem in _problems(execute, seen.path, loaded))
   for _, name in _orphans(execute, known):
     result.findings.append(checkup.Finding(
       checkup.WARNING, None, name, "%s: QEMU has what stands behind it, and no"
       " such device; check --repair removes that" % name))
+
+
+def _problems(execute, path, loaded):
+  """Tell why a guest could not go elsewhere."""
+  return replay.Replay(
+    loaded, record.Record(loaded), monitor.machine(execute),
+    process.command(files.pid_of(path))).problems
 
 
 def _orphans(execute, known):

@@ -7,13 +7,16 @@ down; everything else is what the Ganeti under test does.
 
 import copy
 import os
+import re
 
 from ganeti import constants
 from ganeti import errors
 from ganeti import objects
 from ganeti.hypervisor import hv_kvm
 
+from ganeti_kvm_pci import command as command_
 from ganeti_kvm_pci import hypervisor
+from ganeti_kvm_pci import process
 
 DEVLIST = "".join('name "%s", bus PCI\n' % name for name in (
   "virtio-blk-pci", "virtio-net-pci", "scsi-hd", "ide-hd", "e1000"))
@@ -43,6 +46,30 @@ EXECUTE = [name for name in ("Execute", "execute_qmp")
            if hasattr(hv_kvm.QmpConnection, name)][0]
 
 
+#: Devices that do not sit on pci.0 unless they name it.
+_ELSEWHERE_RE = re.compile("usb-|scsi-|ide-|isa-|virtserial|virtconsole"
+                           "|ne2k_isa|.*-(duplex|output|micro)$")
+
+
+#: What C{-drive if=virtio} makes.
+_DRIVE = command_.DeviceOption(None, "virtio-blk-pci", None, None, None, False)
+
+
+def _usual_driver(name):
+  """Name the driver of what no command has told of."""
+  for driver in ("virtio-blk-pci", "virtio-net-pci"):
+    if re.match("(hot)?%s-" % {"blk": "disk", "net": "nic"}[driver[7:10]],
+                name):
+      return driver
+  # no two of these are of one type
+  return "type-of-" + name
+
+
+def _driver_of(device, default):
+  hvinfo = getattr(device, "hvinfo", None)
+  return hvinfo["driver"] if hvinfo else default
+
+
 class FakeQmp(object):
   """A monitor that answers from, and adds to, a list of devices."""
 
@@ -69,27 +96,22 @@ class FakeQmp(object):
     if command == "query-pci":
       return [{"bus": 0, "devices": [
         {"slot": slot, "function": 0, "qdev_id": name,
-         "class_info": {"class": 255}} for slot, name
+         "class_info": {"class": 255},
+         "id": {"vendor": 0x1af4, "device": 0x1000}} for slot, name
         in sorted(self.world.bus.items())]}]
     if command == "qom-list":
       if arguments["path"] == "/machine/peripheral-anon":
         return [{"name": "device[%d]" % n, "type": "child<%s>" % driver}
                 for n, (driver, _) in enumerate(self.world.unnamed)]
       if arguments["path"] == "/machine/peripheral":
-        return [{"name": name, "type": "child<x>"}
+        return [{"name": name, "type": "child<%s>" % (
+                  self.world.drivers.get(name) or _usual_driver(name))}
                 for name in sorted(list(self.world.bus.values()) +
                                    self.world.elsewhere) if name]
-      return [{"name": "addr", "type": "x"}, {"name": "parent_bus",
-                                              "type": "x"}]
+      return [{"name": name, "type": "x"}
+              for name in self.world.properties(arguments["path"])]
     if command == "qom-get":
-      if arguments["property"] == "parent_bus":
-        return "/machine/i440fx/pci.0"
-      name = arguments["path"].rpartition("/")[2]
-      for slot, known in self.world.bus.items():
-        if known == name:
-          return slot * 8
-      number = int(name.rpartition("[")[2][:-1])
-      return self.world.unnamed[number][1] * 8
+      return self.world.properties(arguments["path"])[arguments["property"]]
     if command == "device_del":
       self.world.unplug(arguments["id"])
     if command in ("query-block", "query-named-block-nodes"):
@@ -100,10 +122,12 @@ class FakeQmp(object):
     for arg in args:
       if callable(arg): # 3.0: adds the drive
         arg("/dev/fdset/1")
-    self.world.plug(slot_of(disk), args[0] if PLACES_IN_PCI
-                    else disk.hvinfo["id"])
+    name = args[0] if PLACES_IN_PCI else disk.hvinfo["id"]
+    self.world.drivers[name] = _driver_of(disk, "virtio-blk-pci")
+    self.world.plug(slot_of(disk), name)
 
   def HotAddNic(self, nic, devid, *_args, **_kwargs):
+    self.world.drivers[devid] = _driver_of(nic, "virtio-net-pci")
     self.world.plug(slot_of(nic), devid)
 
   def HotDelNic(self, devid):
@@ -149,7 +173,11 @@ class World(object):
 
   @ivar bus: dict, slot to device id, the live pci.0
   @ivar elsewhere: list of ids, live devices on other buses
-  @ivar unnamed: list of (driver, slot), live devices without id
+  @ivar unnamed: list of (driver, slot), live devices without id; slot None for
+      those on other buses
+  @ivar scsi: dict, id of a live disk behind a SCSI controller to its number
+  @ivar drivers: dict, id of a live device to its driver
+  @ivar boots: whether a QEMU that is started makes the devices of its command
   @ivar calls: list of tuples, what was called, in order
   @ivar monitor: whether the monitor can be reached
   @ivar refusal: what QEMU says when it is started, or None
@@ -159,6 +187,9 @@ class World(object):
     self.bus = {0: "", 1: "", 2: "", 3: ""}
     self.elsewhere = []
     self.unnamed = []
+    self.scsi = {}
+    self.drivers = {}
+    self.boots = False
     self.calls = []
     self.monitor = True
     self.refusal = None
@@ -172,11 +203,54 @@ class World(object):
     monkeypatch.setattr(hv_kvm, "_OpenTap",
                         lambda *args, **kwargs: ("tap0", -1), False)
     monkeypatch.setattr(hv_kvm.utils, "RunCmd", self.run)
+    monkeypatch.setattr(process, "command", lambda _: [
+      str(word) for word in self.commands()[-1]])
 
   def run(self, command, **_):
     self.calls.append(("RunCmd", list(command)))
     self.running = True
+    if self.boots and "-name" in command:
+      self.boot([str(word) for word in command])
     return RunResult(self.refusal is not None, self.refusal or "")
+
+  def boot(self, command):
+    """Have what QEMU makes of a command."""
+    options = command_.devices(command)
+    self.bus = {0: "", 1: "", 2: ""}
+    self.bus.update((o.place[0], o.id or "") for o in options if o.place)
+    self.unnamed, self.elsewhere, self.scsi = [], [], {}
+    # in the order of their creation
+    drives = [_DRIVE] * len(command_.virtio_drives(command))
+    for option in ([o for o in options if not o.is_json] + drives +
+                   [o for o in options if o.is_json]):
+      slot = option.place[0] if option.place else None
+      if slot is None and not _ELSEWHERE_RE.match(option.driver):
+        slot = min(n for n in range(32) if n not in self.bus)
+        self.bus[slot] = option.id or ""
+      if option.id:
+        self.drivers[option.id] = option.driver
+      if not option.id:
+        self.unnamed.append((option.driver, slot))
+      elif slot is None:
+        self.elsewhere.append(option.id)
+        keys = command_.keys_of(command[option.position])
+        if "scsi-id" in keys:
+          self.scsi[option.id] = int(keys["scsi-id"])
+
+  def properties(self, path):
+    """Tell a device's properties, by its path in the object model."""
+    name = path.rpartition("/")[2]
+    if name in self.scsi:
+      return {"parent_bus": "/machine/peripheral/scsi/scsi.0", "channel": 0,
+              "scsi-id": self.scsi[name], "lun": 0}
+    if name.startswith("device["):
+      slot = self.unnamed[int(name[len("device["):-1])][1]
+    else:
+      slot = ([n for n, known in self.bus.items() if known == name] or
+              [None])[0]
+    if slot is None:
+      return {}
+    return {"parent_bus": "/machine/i440fx/pci.0", "addr": slot * 8}
 
   def plug(self, slot, devid):
     assert slot not in self.bus, "slot %d is taken" % slot
@@ -308,6 +382,7 @@ def instance_of(nics=2, **hvparams):
   return objects.Instance(
     name="vm1.example.com", uuid=UUID % (1, 1), hypervisor="kvm",
     hvparams=parameters, nics=[nic(n) for n in range(nics)],
+    primary_node="node1",
     beparams={"maxmem": 128, "minmem": 128, "vcpus": 1,
               "always_failover": False})
 

@@ -66,6 +66,7 @@ def replay(world, cls, text):
 
   """
   world.running = False
+  world.boots = True
   instance = instance_of(record.parse(text, "test"))
   world.hypervisor(cls).AcceptInstance(instance, text, "192.0.2.1")
   return [str(word) for word in world.commands()[-1]]

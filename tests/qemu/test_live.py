@@ -227,3 +227,43 @@ def test_a_monitor_that_hangs_is_one_clear_error(tmpdir):
       pass
   assert path in str(caught.value)
   listener.close()
+
+
+def test_the_machine_is_told_part_by_part(qemu):
+  """With what stands behind each device, by whatever way QEMU tells it."""
+  null = "if=none,file.driver=null-co,format=raw,file.size=%dM,id=%s"
+  path = qemu.start(*(
+    GANETIS + RNG + [
+      "-device", "virtio-scsi-pci,id=scsi", "-usb", "-device", "usb-tablet",
+      "-drive", null % (3, "s0"), "-device",
+      "scsi-hd,id=s0,drive=s0,bus=scsi.0,channel=0,scsi-id=5,lun=0",
+      # drives of devices without id, of the machine, of nobody
+      "-drive", null % (4, "anon"), "-device", "virtio-blk-pci,drive=anon",
+      "-drive", (null % (5, "ide")).replace("if=none", "if=ide,index=0"),
+      "-drive", null % (6, "nobody"), "-netdev", "hubport,hubid=0,id=n9",
+      "-device", "virtio-net-pci,netdev=n9,mac=52:54:00:00:00:99"]))
+  with connection.connect(path) as execute:
+    found = monitor.machine(execute)
+  by_id = dict((part.id, part) for part in found if part.id)
+  assert (by_id["d0"].bus, by_id["d0"].address, by_id["d0"].backend) == (
+    "pci.0", (8, 0), "d0")
+  assert by_id["d0"].model == "1af4:1001" and by_id["d0"].size == 0
+  assert (by_id["n0"].backend, by_id["n0"].address) == ("n0", (24, 0))
+  assert by_id["n0"].mac.startswith("52:54:00")
+  assert (by_id["s0"].bus, by_id["s0"].address, by_id["s0"].backend,
+          by_id["s0"].size) == ("scsi.0", (0, 5, 0), "s0", 3 << 20)
+  unnamed = dict((part.driver, part) for part in found
+                 if part.driver and not part.id)
+  assert unnamed["virtio-blk-pci"].backend == "anon"
+  assert unnamed["virtio-blk-pci"].size == 4 << 20
+  assert unnamed["virtio-net-pci"].mac == "52:54:00:00:00:99"
+  assert unnamed["virtio-net-pci"].backend == "n9"
+  assert unnamed["virtio-rng-pci"].bus == "pci.0"
+  assert (unnamed["usb-tablet"].bus, unnamed["usb-tablet"].address) == (None,
+                                                                        (0, ))
+  assert [(part.id, part.size) for part in found
+          if part.driver == "drive"] == [("ide", 5 << 20)]
+  assert "nobody" not in [part.id or part.backend for part in found]
+  # the machine's own, by address and model alone
+  assert [part.model for part in found if not part.driver][:2] == [
+    "8086:1237", "8086:7000"]

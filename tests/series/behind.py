@@ -43,7 +43,7 @@ def _kind(name):
 
 def recorded(text):
   """Read a record: dict, id to what tells its place."""
-  _, nics, _, disks = json.loads(text)
+  _, nics, _, disks = json.loads(text)[:4]
   found = {}
   for kind, entries in ((DISK, [entry[0] for entry in disks]), (NIC, nics)):
     for entry in entries:

@@ -18,7 +18,8 @@ DISK_TYPES = ["paravirtual", "scsi"] + (
 COMBINATIONS = list(itertools.product(["", "hda"], ["", "127.0.0.1"],
                                       DISK_TYPES, ["", RNG]))
 NAMES = ["-".join(["sound"] * bool(sound) + ["spice"] * bool(spice) +
-                  [disk_type] * (disk_type != "paravirtual") + ["rng"] * bool(extra))
+                  [disk_type] * (disk_type != "paravirtual") +
+                  ["rng"] * bool(extra))
          or "plain" for sound, spice, disk_type, extra in COMBINATIONS]
 
 #: Whether stock reserves 12 slots for QEMU, enough for any of these
@@ -64,4 +65,7 @@ def test_start(node, which, combination):
   assert len(live) == expected, live
   if disk_type == "paravirtual":
     node.places()
+  if which == "plugin":
+    # its record makes the same again
+    assert node.hyper.MigrationInfo(node.instance)
 

@@ -15,7 +15,7 @@ import pytest
 import chance
 import world
 
-STEPS = int(os.environ.get("RANDOM_STEPS", "500"))
+STEPS = int(os.environ.get("RANDOM_STEPS", "200"))
 SEED = int(os.environ.get("RANDOM_SEED", "20140"))
 
 

@@ -107,6 +107,8 @@ def test_a_record_is_replayed_and_then_laid_out(node, guest, name):
     for device in known.devices:
       if device.slot is not None:
         assert live.get(device.slot) == device.id, (device, live)
+    # it could go elsewhere as it is
+    assert hyper.MigrationInfo(node.instance)
     hyper.RebootInstance(node.instance)
   else:
     hyper._rebooting = node.instance
@@ -132,3 +134,4 @@ def test_a_record_is_replayed_and_then_laid_out(node, guest, name):
   assert sorted(nics.values()) == after.slots("nic")
   for nic, slot in zip(json.loads(text)[1], after.slots("nic")):
     assert nics[nic["mac"]] == slot
+  assert hyper.MigrationInfo(node.instance)

@@ -90,11 +90,13 @@ class Node(object):
 
   @ivar hyper: the hypervisor object
   @ivar instance: the instance, once it was started
+  @ivar uptime: of its guest, in seconds, when it was last heard of
 
   """
   def __init__(self, which, folder):
     self.folder = folder
     self.instance = None
+    self.uptime = None
     self.qemu = os.path.join(folder, "qemu")
     oldqemu.install(self.qemu, sys.executable, folder, QEMU)
     self.hyper = self._contained(hypervisor_class(which))()
@@ -205,7 +207,7 @@ class Node(object):
 
     """
     with open(self.hyper._InstanceKVMRuntime(NAME)) as stream:
-      _, nics, _, disks = json.load(stream)
+      _, nics, _, disks = json.load(stream)[:4]
     return {DISK: [_place(entry[0]) for entry in disks],
             NIC: [_place(entry) for entry in nics]}
 
@@ -234,8 +236,11 @@ class Node(object):
     """
     serial = Socket(self.hyper._InstanceSerial(self.instance.name), timeout)
     deadline = time.time() + timeout
-    while not serial.line().startswith("REPORT"):
+    line = serial.line()
+    while not line.startswith("REPORT"):
       assert time.time() < deadline, "the guest does not boot"
+      line = serial.line()
+    self.uptime = float(line.partition("up=")[2])
     lines = []
     while not lines or lines[-1] != "END":
       lines.append(serial.line().strip())

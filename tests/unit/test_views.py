@@ -160,6 +160,8 @@ def qemu(monkeypatch):
     netdevs = ()
     sets = ()
     passed = ()
+    # why it could not go elsewhere
+    problems = ()
     in_use = False
 
     def __init__(self):
@@ -206,6 +208,7 @@ def qemu(monkeypatch):
   found = Qemu()
   monkeypatch.setattr(views, "_monitor", found.monitor)
   monkeypatch.setattr(views, "_ask", found.ask)
+  monkeypatch.setattr(views, "_problems", lambda *_: list(found.problems))
   return found
 
 
@@ -396,6 +399,16 @@ def test_what_stands_behind_nothing_is_named_and_removed(here, capsys, qemu):
   assert found[0]["repaired"][0] == \
     "block node disk-00000001-0000-4000, which stood behind nothing: removed"
   assert len(json.loads(path.read())[3]) == 1
+
+
+def test_a_migration_that_would_be_refused_is_foretold(here, capsys, qemu):
+  here.add("v3.0.2-plain")
+  qemu.problems = ["slot 20: QEMU has x, the record has not"]
+  status, out, _ = run(capsys, "check", "--live")
+  assert status == 1
+  assert "plain.ex: warning: a migration would be refused: slot 20: QEMU has" \
+    " x, the record has not" in out.splitlines()
+  assert run(capsys, "check")[0] == 0
 
 
 def test_descriptors_that_no_disk_reads_from_are_closed(here, capsys, qemu):

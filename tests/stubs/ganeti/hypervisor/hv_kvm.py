@@ -148,6 +148,10 @@ class _Stock(object):
   def _Spice(_):
     return "virtio-serial-pci,id=spice"
 
+  def _WriteKVMRuntime(self, instance_name, data):
+    with open(self._InstanceKVMRuntime(instance_name), "w") as stream:
+      stream.write(data)
+
   def _ReadKVMRuntime(self, instance_name):
     try:
       with open(self._InstanceKVMRuntime(instance_name)) as stream:
@@ -226,6 +230,24 @@ class _Stock(object):
   def AcceptInstance(self, instance, info, target):
     runtime = self._LoadKVMRuntime(instance, serialized_runtime=info)
     self._ExecuteKVMRuntime(instance, runtime, "", incoming=(target, 1))
+
+  def FinalizeMigrationDst(self, instance, info, success):
+    if success:
+      self._WriteKVMRuntime(instance.name, info)
+    else:
+      self.StopInstance(instance, force=True)
+
+  def MigrateInstance(self, cluster_name, instance, target, live):
+    if not self._InstancePidAlive(instance.name)[2]:
+      raise errors.HypervisorError("not running")
+
+  def FinalizeMigrationSource(self, instance, success, live):
+    pass
+
+  def CleanupInstance(self, instance_name):
+    if self._InstancePidAlive(instance_name)[2]:
+      raise errors.HypervisorError("it runs")
+    utils.RemoveFile(self._InstanceKVMRuntime(instance_name))
 
   def HotDelDevice(self, instance, dev_type, device, _, seq):
     runtime = self._LoadKVMRuntime(instance)

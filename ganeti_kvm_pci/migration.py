@@ -1,0 +1,279 @@
+"""Guests that move: nothing is sent that the target could not take over.
+
+Two looks before QEMU is told to move anything. The source's: would its record
+make the machine that the guest has (L{replay})? And the target's, once its
+QEMU stands there: is that the same machine, part by part (L{machine})? What
+the target needs for it travels as one more entry of the record, which a
+stock target does not read. The disks travel under the names that the target
+gives them (L{links}).
+
+"""
+
+# A mixin: what it calls up to is stock's, and so are the names.
+# pylint: disable=no-member,invalid-name,protected-access
+
+import logging
+import os
+
+from ganeti import errors
+from ganeti import utils
+
+from . import links
+from . import machine
+from . import monitor
+from . import partition
+from . import process
+from . import record
+from . import replay
+from . import runtime as runtime_
+from .errors import CommandError
+from .errors import KvmPciError
+from .presence import Explained
+
+_OTHER_MACHINE = "Its record would not make the same machine again"
+
+
+class Migration(object):
+  """The migration helpers of L{hypervisor.KVMHypervisor}."""
+
+  def _Replay(self, instance, execute, loaded):
+    """Compare a record with the instance's QEMU on this node.
+
+    @type loaded: L{runtime.Runtime}
+    @rtype: tuple (list of L{machine.Part}, L{replay.Replay})
+
+    """
+    parts = monitor.machine(execute)
+    pid = self._InstancePidAlive(instance.name)[1]
+    return (parts, replay.Replay(loaded, record.Record(loaded), parts,
+                                 process.command(pid)))
+
+  @staticmethod
+  def _Refuse(instance, where, problems):
+    if problems:
+      raise errors.HypervisorError(
+        "Instance %s is not migrated, and goes on where it is. %s: %s" %
+        (instance.name, where, "; AND ".join(problems)))
+
+  def MigrationInfo(self, instance):
+    """Return the record, and beside it the machine that it must make.
+
+    Nothing is in it that QEMU does not have, what QEMU would place elsewhere
+    the next time has its address, and the disks have the target's names.
+
+    @raise errors.HypervisorError: if the record does not make the machine that
+        the guest has
+
+    """
+    with self._Alone(instance):
+      told = super(Migration, self).MigrationInfo(instance)
+      with self._Monitor(instance.name) as execute:
+        if monitor.has_left(execute):
+          self._Refuse(instance, "This QEMU has only what its guest has left", [
+            "the guest runs on another node, and goes on there; end this"
+            " process (kill %d), then run gnt-instance migrate --cleanup" %
+            self._InstancePidAlive(instance.name)[1]])
+        if monitor.is_leaving(execute):
+          # Ganeti cleans up; nothing may change by that
+          return told
+        if partition.applies(self._Loaded(instance).hvparams):
+          told = self._Told(instance, execute)
+      return self._Follow(instance, told)
+
+  def _Told(self, instance, execute):
+    """Make the record, and what goes with it, say what QEMU has.
+
+    @rtype: string
+
+    """
+    self._SettleBy(execute, instance, self._Record(instance))
+    # in the form of this series: a target without the plugin reads less
+    self._SaveKVMRuntime(instance, self._LoadKVMRuntime(instance))
+    loaded = self._Loaded(instance)
+    parts, compared = self._Replay(instance, execute, loaded)
+    self._Refuse(instance, _OTHER_MACHINE, compared.problems)
+    if compared.pinned:
+      runtime = self._LoadKVMRuntime(instance)
+      runtime[0][:] = compared.command
+      self._SaveKVMRuntime(instance, runtime)
+      logging.info("Instance %s: recorded %s", instance.name,
+                   ", ".join(compared.pinned))
+      loaded = self._Loaded(instance)
+    loaded.witness = {"node": instance.primary_node,
+                      "machine": machine.as_data(parts)}
+    return loaded.dump(witness=True)
+
+  def _Follow(self, instance, info):
+    """Name the disks in what travels as the target does.
+
+    @type info: string
+    @rtype: string
+    @raise errors.HypervisorError: if that cannot be done for one of them
+
+    """
+    loaded, problems = self._Followed(instance, info)
+    self._Refuse(instance, "Another node does not have its disks' data by the"
+                 " names in its record", problems)
+    return loaded.dump(witness=loaded.witness is not None)
+
+  @staticmethod
+  def _Followed(instance, info):
+    """Do what L{_Follow} does, and let everything go.
+
+    @rtype: tuple (L{runtime.Runtime}, list of strings)
+
+    """
+    with Explained(instance.name):
+      loaded = runtime_.parse(info, "record of the guest that moves")
+    disks = getattr(instance, "disks", None)
+    if disks is None:
+      return (loaded, [])
+    # up to 2.11 they are there as objects
+    uuids = [getattr(disk, "uuid", disk) for disk in disks]
+    problems = [
+      "disk %s is no longer the instance's by Ganeti's configuration: remove it"
+      " at QEMU's monitor and have the record repaired (ganeti-kvm-pci check"
+      " --repair), or shut the instance down and start it" % uuid
+      for uuid in links.follow(loaded, uuids)]
+    inside, unclaimed = links.inside(loaded), links.unclaimed(loaded, uuids)
+    if inside and inside != unclaimed:
+      problems.append(
+        "its command names disks %s, and by Ganeti's configuration these would"
+        " be disks %s now: shut the instance down and start it" %
+        tuple(", ".join(str(index) for index in indices) or "none"
+              for indices in (inside, unclaimed)))
+    return (loaded, problems)
+
+  def _Loaded(self, instance):
+    """Read the runtime file.
+
+    @rtype: L{runtime.Runtime}
+
+    """
+    return runtime_.parse(self._ReadKVMRuntime(instance.name), "runtime file")
+
+  def MigrateInstance(self, cluster_name, instance, target, live_migration):
+    """Let a guest go, if its machine is still what the record makes.
+
+    """
+    with self._Alone(instance):
+      loaded = self._Loaded(instance)
+      if partition.applies(loaded.hvparams):
+        with self._Monitor(instance.name) as execute:
+          self._Refuse(instance, _OTHER_MACHINE,
+                       self._Replay(instance, execute, loaded)[1].problems)
+          self._SetReturnPath(instance, execute, True)
+    return super(Migration, self).MigrateInstance(
+      cluster_name, instance, target, live_migration)
+
+  @staticmethod
+  def _SetReturnPath(instance, execute, state):
+    """Have QEMU wait, or not, for the target's word.
+
+    With it, a target that dies while it takes over leaves the source running;
+    without, QEMU says C{completed} (5.2 to 11.1, which all have it).
+
+    """
+    try:
+      execute("migrate-set-capabilities", {
+        "capabilities": [{"capability": "return-path", "state": state}]})
+    except CommandError as err:
+      logging.info("Instance %s: return path not set to %s: %s", instance.name,
+                   state, err)
+
+  def FinalizeMigrationSource(self, instance, success, live):
+    """Finish a migration on the source.
+
+    """
+    super(Migration, self).FinalizeMigrationSource(instance, success, live)
+    if success or not self._InstancePidAlive(instance.name)[2]:
+      return
+    try:
+      # whoever sends the guest to a file has no answer to wait for
+      with self._Monitor(instance.name) as execute:
+        self._SetReturnPath(instance, execute, False)
+    except (KvmPciError, errors.HypervisorError) as err:
+      logging.info("Instance %s: %s", instance.name, err)
+
+  def AcceptInstance(self, instance, info, target):
+    """Start what a guest is to move to, and make sure that it is the same.
+
+    """
+    info = self._Follow(instance, info)
+    # where it fails, something may run here that is not ours to end
+    result = super(Migration, self).AcceptInstance(instance, info, target)
+    try:
+      # from here on it may be that nobody comes to finish this
+      self._WriteRecord(instance, info)
+      with Explained(instance.name):
+        self._CompareArrival(instance, info)
+    except Exception:
+      self._GiveUp(instance, info)
+      raise
+    return result
+
+  def _CompareArrival(self, instance, info):
+    """Compare the machine that waits on this node with the guest's.
+
+    @raise errors.HypervisorError: if they differ
+
+    """
+    loaded = runtime_.parse(info, "record of the guest that moves")
+    if not partition.applies(loaded.hvparams):
+      return
+    with self._Monitor(instance.name) as execute:
+      parts, compared = self._Replay(instance, execute, loaded)
+    problems = compared.problems
+    witness = loaded.witness
+    # a stock node hands on what it got when the guest came to it
+    if witness and witness.get("node") == instance.primary_node:
+      problems = machine.differences(
+        machine.from_data(witness.get("machine"), loaded.source),
+        parts) or problems
+    self._Refuse(instance, "The machine that was started for it here is not the"
+                 " one it has", problems)
+
+  def _WriteRecord(self, instance, info):
+    """Write down what came, without what was meant for this node alone.
+
+    """
+    with Explained(instance.name):
+      text = runtime_.parse(info, "record of the guest that moves").dump()
+    self._WriteKVMRuntime(instance.name, text)
+
+  def _Withdraw(self, instance, info, stop):
+    """Leave nothing of a guest that did not come.
+
+    @type info: string
+    @type stop: function
+    @param stop: ends its QEMU
+
+    """
+    # Ganeti's master does not end what has no record here
+    if not os.path.exists(self._InstanceKVMRuntime(instance.name)):
+      self._WriteRecord(instance, info)
+    stop()
+    self.CleanupInstance(instance.name)
+    # since 2.12, and stock removes it nowhere
+    if hasattr(self, "_InstanceKvmdMonitor"):
+      utils.RemoveFile(self._InstanceKvmdMonitor(instance.name))
+
+  def _GiveUp(self, instance, info):
+    """End what waits for a guest that must not come."""
+    try:
+      self._Withdraw(instance, info,
+                     lambda: self.StopInstance(instance, force=True))
+    except (errors.GenericError, EnvironmentError) as err:
+      logging.error("Instance %s: cannot clean up: %s", instance.name, err)
+
+  def FinalizeMigrationDst(self, instance, info, success):
+    """Finish a migration on the target.
+
+    """
+    finalize = super(Migration, self).FinalizeMigrationDst
+    if success:
+      info = self._Followed(instance, info)[0].dump()
+      finalize(instance, info, success)
+    else:
+      self._Withdraw(instance, info,
+                     lambda: finalize(instance, info, success))

@@ -1,0 +1,23 @@
+"""What the process of a QEMU tells of it."""
+
+from .errors import NodeError
+
+
+def command(pid):
+  """Read the command of a process.
+
+  It is what QEMU was really given: by the record, and by whatever stands
+  between (a wrapper that an administrator put into C{kvm_path}).
+
+  @type pid: int
+  @rtype: list of strings
+  @raise NodeError: if it has ended
+
+  """
+  try:
+    with open("/proc/%d/cmdline" % pid, "rb") as stream:
+      words = stream.read().split(b"\0")[:-1]
+  except EnvironmentError as err:
+    raise NodeError("the command of process %d cannot be read: %s" %
+                    (pid, err.strerror))
+  return [word.decode("utf-8", "replace") for word in words]

@@ -1,0 +1,345 @@
+"""Guests that move, and those that must not.
+
+What is spoilt here is what happens to clusters: a device that nobody recorded,
+a record that somebody has edited, a target that makes another machine. With
+the plugin the guest stays where it is, and goes when that is mended.
+
+"""
+
+import contextlib
+import copy
+import json
+import os
+
+import pytest
+
+import cluster
+
+pytestmark = pytest.mark.two_nodes
+
+LARGE, SMALL = "2G", "1G"
+
+#: What the lab's nodes run, and where a test puts another in its place.
+QEMU = "/usr/bin/qemu-system-x86_64"
+WRAPPED = "/run/wrapped/bin"
+
+
+def record_path(vm):
+  return "%s/conf/%s.runtime" % (cluster.KVM_DIR, vm.name)
+
+
+def write_record(vm, data):
+  """Put another record in the place of an instance's."""
+  path = record_path(vm)
+  cluster.on(vm.node(), "python3", "-c",
+             "open(%r, 'w').write(%r)" % (path, json.dumps(data)))
+  cluster.on(vm.node(), "chmod", "600", path)
+
+
+def predicted(vm):
+  """Return what C{check --live} says that a migration would be refused for."""
+  found = cluster.project_command(vm.node(), ["check", "--live", "--json",
+                                              vm.name], check=False)
+  (entry, ) = json.loads(found.output)
+  return [f["text"] for f in entry["findings"]
+          if f["text"].startswith("a migration would be refused")]
+
+
+def other(node):
+  return {"node1": "node2", "node2": "node1"}[node]
+
+
+def is_clean(vm, node):
+  """Tell whether nothing of an instance is on a node."""
+  found = cluster.on(node, "sh", "-c", "pgrep -f '[n]ame %s' ; ls %s/pid"
+                     " %s/ctrl %s/conf %s/nic/%s 2> /dev/null | grep -F %s" % (
+                       vm.name, cluster.KVM_DIR, cluster.KVM_DIR,
+                       cluster.KVM_DIR, cluster.KVM_DIR, vm.name, vm.name),
+                     check=False).output
+  return not found.strip(), found
+
+
+def mark(vm):
+  """Write to each disk which one it is."""
+  names = sorted(vm.guest().disks)
+  done = vm.guest("for d in %s; do echo $d of %s | dd of=/dev/$d conv=fsync;"
+                  " done" % (" ".join(names), vm.name))
+  assert done.status == 0, done.output
+
+
+def marks(vm, names):
+  """Read which disk is which, past all caches.
+
+  @return: dict, name in the guest to what is there
+
+  """
+  lines = vm.guest(
+    "for d in %s; do blockdev --flushbufs /dev/$d; dd if=/dev/$d bs=30 count=1"
+    " 2> /dev/null | head -n 1; done" % " ".join(names)).output.split("\n")
+  return dict(zip(names, lines))
+
+
+def places(vm):
+  """Check that record and QEMU have the same devices at the same places."""
+  _, nics, _, disks = vm.runtime()[:4]
+  live = dict((device["qdev_id"], device["slot"]) for device in vm.pci())
+  for device in nics + [entry[0] for entry in disks]:
+    hvinfo = device["hvinfo"]
+    if "addr" in hvinfo:
+      assert live[hvinfo["id"]] == int(hvinfo["addr"], 16), (hvinfo, live)
+
+
+class Moving(object):
+  """A guest whose disks can be told apart."""
+
+  def __init__(self, vm):
+    self.vm = vm
+    self.home = vm.node()
+    self.before = vm.guest()
+    mark(vm)
+    self.expected = marks(vm, sorted(self.before.disks))
+    assert self.expected == dict((name, "%s of %s" % (name, vm.name))
+                                 for name in self.before.disks)
+
+  def changes(self, until):
+    """Wait for a change that is meant to be."""
+    self.before = self.vm.guest(until=until)
+    self.expected = dict(item for item in self.expected.items()
+                         if item[0] in self.before.disks)
+
+  def is_alive(self):
+    """Check that the guest goes on with its devices where Ganeti has it."""
+    after = self.vm.guest()
+    assert after.uptime > self.before.uptime
+    assert (after.pci, after.disks, after.nics) == (
+      self.before.pci, self.before.disks, self.before.nics)
+    assert marks(self.vm, sorted(self.expected)) == self.expected
+    self.before = after
+
+  def stays(self, *words, foretold=True):
+    """Check that it is not migrated, and why."""
+    if foretold:
+      texts = predicted(self.vm)
+      assert texts
+      for word in words:
+        assert any(word in text for text in texts), (word, texts)
+    result = self.vm.migrate(check=False)
+    print(result.output)
+    assert result.returncode != 0
+    for word in words + (self.vm.name, "is not migrated"):
+      assert word in result.output
+    assert self.vm.node() == self.home
+    assert is_clean(self.vm, other(self.home)) == (True, "")
+    self.is_alive()
+
+  def moves(self):
+    """Check that it can be migrated."""
+    assert predicted(self.vm) == []
+    self.vm.migrate()
+    assert self.vm.node() == other(self.home)
+    assert is_clean(self.vm, self.home) == (True, "")
+    self.home = self.vm.node()
+    self.is_alive()
+    assert predicted(self.vm) == []
+
+
+@pytest.fixture
+def moving(vm, plugged):
+  vm.add(disks=[{"size": SMALL}, {"size": SMALL}, {"size": LARGE}], nics=2,
+         hvparams={"kvm_pci_reservations": 8})
+  return Moving(vm)
+
+
+@contextlib.contextmanager
+def edited(vm, change):
+  """Have a record edited for a while."""
+  data = vm.runtime()
+  spoilt = copy.deepcopy(data)
+  change(spoilt)
+  write_record(vm, spoilt)
+  try:
+    yield
+  finally:
+    write_record(vm, data)
+
+
+def edited_for_good(vm, change):
+  """Have a record edited."""
+  data = vm.runtime()
+  change(data)
+  write_record(vm, data)
+
+
+def swap(one, another, key):
+  one[key], another[key] = another[key], one[key]
+
+
+def exchange(first, second, key="addr"):
+  def change(data):
+    swap(data[3][first][0]["hvinfo"], data[3][second][0]["hvinfo"], key)
+  return change
+
+
+def exchange_data(data):
+  for at in (1, 2):
+    swap(data[3][0], data[3][1], at)
+
+
+def exchange_nics(data):
+  swap(data[1][0]["hvinfo"], data[1][1]["hvinfo"], "addr")
+
+
+def exchange_macs(data):
+  swap(data[1][0], data[1][1], "mac")
+
+
+def move(data):
+  data[3][1][0]["hvinfo"]["addr"] = "0x14"
+
+
+def forget(data):
+  del data[3][1]
+
+
+def test_what_would_tear_a_guest_apart_is_refused(moving):
+  vm = moving.vm
+  for change, words in (
+      (exchange(0, 1), ("slot 8 in the record", "slot 9 in the record")),
+      (exchange(0, 2), ("slot 8 in the record", "slot 10 in the record")),
+      (exchange_nics, ("slot 24 in the record", "slot 25 in the record")),
+      (exchange_macs, ("slot 24, nic 0", "MAC address")),
+      (move, ("slot 20 in the record, slot 9 in QEMU", )),
+      (forget, ("slot 9: QEMU has virtio-blk-pci", ))):
+    print(words)
+    with edited(vm, change):
+      moving.stays(*words)
+  vm.qmp("device_add", driver="virtio-rng-pci", id="hand")
+  moving.changes(lambda r: len(r.pci) > len(moving.before.pci))
+  moving.stays("(id hand)", "device_del hand")
+  vm.qmp("device_del", id="hand")
+  moving.changes(lambda r: len(r.pci) < len(moving.before.pci))
+  moving.moves()
+  moving.moves()
+
+
+def test_a_target_that_makes_another_machine_is_given_up(moving):
+  # as it is with another kvm_extra, or another QEMU
+  for options, words in (
+      ("-device virtio-rng-pci", ("nothing on the source", "virtio-rng-pci on"
+                                  " the target")),
+      ("-device virtio-rng-pci,id=more,addr=0x1e", ("slot 30", "more"))):
+    with wrapped("node2", options):
+      moving.stays(*words, foretold=False)
+  moving.moves()
+
+
+@contextlib.contextmanager
+def wrapped(node, options):
+  """Have a node's QEMU wait for guests with more options."""
+  script = """#!/bin/sh
+case "$*" in *-incoming*) exec %s/real "$@" %s;; esac
+exec %s/real "$@"
+""" % (WRAPPED, options, WRAPPED)
+  # QEMU looks for its modules and firmware beside the folder that it is in
+  cluster.on(node, "sh", "-c", "mkdir -p %(f)s && touch %(f)s/real && mount"
+             " --bind %(q)s %(f)s/real && ln -sfn /usr/lib %(f)s/../lib &&"
+             " ln -sfn /usr/share %(f)s/../share" % {"f": WRAPPED, "q": QEMU})
+  cluster.on(node, "python3", "-c", "import os; p = %r; open(p, 'w').write(%r);"
+             " os.chmod(p, 0o755)" % (WRAPPED + "/kvm", script))
+  cluster.on(node, "mount", "--bind", WRAPPED + "/kvm", QEMU)
+  try:
+    yield
+  finally:
+    # on stock, a guest may run from there
+    for path in (QEMU, WRAPPED + "/real"):
+      cluster.on(node, "umount", "-l", path)
+
+
+def test_what_qemu_lost_leaves_the_record_and_the_guest_moves(moving):
+  vm = moving.vm
+  vm.qmp("device_del", id=vm.runtime()[3][1][0]["hvinfo"]["id"])
+  moving.changes(lambda r: len(r.disks) == 2)
+  vm.migrate()
+  assert vm.node() == "node2"
+  moving.is_alive()
+  assert len(vm.runtime()[3]) == 2 and len(vm.runtime()) == 4
+
+
+def shuffle(vm):
+  """Have a second disk, by hotplug alone, and two links that are exchanged.
+
+  Both are linked as the first and as the second disk, and are the other.
+
+  """
+  for number, change in enumerate(["0:add,size=1G", "1:add,size=1G",
+                                   "0:remove"]):
+    vm.modify("--disk", change)
+    vm.guest(until=lambda r: len(r.disks) == (2, 3, 2)[number])
+  return Moving(vm)
+
+
+def test_disks_keep_their_data_whatever_their_index(vm, plugged):
+  vm.add(disks=1, nics=1)
+  guest = shuffle(vm)
+  guest.moves()
+  # links are made by index: the second disk is the first from now on
+  vm.modify("--disk", "0:remove")
+  guest.changes(lambda r: len(r.disks) == 1)
+  guest.moves()
+
+
+def test_exchanged_links_are_put_right(moving):
+  edited_for_good(moving.vm, exchange_data)
+  moving.moves()
+
+
+PLAIN = {"kvm_pci_reservations": 8}
+KINDS = {
+  "cold booted": (PLAIN, 3, 2),
+  "hotplugged": (PLAIN, 3, 2),
+  "old layout": ({}, 3, 2),
+  "SCSI": ({"disk_type": "scsi-hd", "scsi_controller_type": "virtio-scsi-pci"},
+           2, 1),
+  "16 and 8": (PLAIN, 16, 8),
+  "overflowed": (dict(PLAIN, kvm_extra=" ".join(
+    ["-device virtio-rng-pci"] * 9)), 2, 1),
+  }
+
+
+#: make test-torn goes through all.
+_SAMPLE = ["SCSI", "hotplugged", "overflowed"]
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS) if os.environ.get("TORN") else
+                         _SAMPLE)
+def test_it_moves_to_the_plugin_to_stock_and_back(vm, plugin, kind):
+  """Three migrations, with the plugin on both nodes, on the source, on the
+  target.
+
+  """
+  hvparams, disks, nics = KINDS[kind]
+  plugin("disable" if kind == "old layout" else "enable")
+  vm.add(disks=disks, nics=nics, hvparams=hvparams)
+  guest = Moving(vm)
+  if kind == "old layout":
+    plugin("enable")
+  elif kind != "16 and 8":
+    vm.modify("--disk", "add:size=1G")
+    vm.modify("--net", "add")
+    guest.changes(lambda r: len(r.nics) == nics + 1 and
+                  len(r.disks) == disks + 1)
+  if kind == "hotplugged":
+    vm.modify("--disk", "1:remove")
+    vm.modify("--net", "0:remove")
+    guest.changes(lambda r: len(r.nics) == nics and len(r.disks) == disks)
+  guest.moves()
+  plugin("disable", "node1")
+  assert predicted(vm) == []
+  for target in ("node1", "node2"):
+    vm.migrate()
+    assert vm.node() == target
+    assert is_clean(vm, other(target)) == (True, "")
+    guest.is_alive()
+    places(vm)
+  # what travelled was not kept, or does no harm
+  assert len(vm.runtime()) == 4

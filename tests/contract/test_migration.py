@@ -1,0 +1,385 @@
+"""A guest that moves: what its node tells, and what the other one checks."""
+
+import json
+import os
+
+import pytest
+
+from ganeti import errors
+from ganeti.hypervisor import hv_kvm
+
+from ganeti_kvm_pci import runtime
+
+import harness
+from test_plugin import start
+from test_records import options
+
+STOCK = hv_kvm.KVMHypervisor
+TARGET = "192.0.2.1"
+
+
+def text_of(caught):
+  print(caught.value)
+  return str(caught.value)
+
+
+def accept(world, cls, instance, info):
+  """Start the target of a migration; gives the command of its QEMU."""
+  world.running = False
+  hyper = world.hypervisor(cls)
+  hyper.AcceptInstance(instance, info, TARGET)
+  return hyper, [str(word) for word in world.commands()[-1]]
+
+
+@pytest.fixture
+def moving(world):
+  """Provide an instance that is about to move, and what its node tells."""
+  hyper, instance = start(world, kvm_pci_reservations=8,
+                          kvm_extra="-device virtio-rng-pci,id=rng0")
+  return hyper, instance, hyper.MigrationInfo(instance)
+
+
+def test_stock_reads_the_first_four_entries(world, moving):
+  hyper, instance, info = moving
+  loaded = json.loads(info)
+  assert len(loaded) == 5
+  found = accept(world, STOCK, instance, info)[1]
+  assert options(found) == options(accept(
+    world, STOCK, instance, json.dumps(loaded[:4]))[1])
+  # it is written down as it came, and can be read by all
+  stock = world.hypervisor(STOCK)
+  with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
+    stream.write(info)
+  known = runtime.parse(info, "test")
+  assert known.unknown == [] and len(json.loads(known.dump())) == 4
+  assert world.slots(stock, instance) == world.slots(hyper, instance) == (
+    [8, 9], [24, 25])
+
+
+def test_the_same_machine_is_accepted_and_nothing_of_it_stays(world, moving):
+  _, instance, info = moving
+  hyper = accept(world, hypervisor_of(world), instance, info)[0]
+  written = []
+  hyper._WriteKVMRuntime = lambda _, text: written.append(text)
+  hyper.FinalizeMigrationDst(instance, info, True)
+  assert [json.loads(text) for text in written] == [json.loads(info)[:4]]
+
+
+def hypervisor_of(_):
+  from ganeti_kvm_pci import hypervisor
+  return hypervisor.KVMHypervisor
+
+
+@pytest.mark.parametrize("name, spoil, parts", [
+  ("one too many", lambda world: world.unnamed.append(("virtio-rng-pci", 14)) or
+   world.bus.update({14: ""}), ["slot 14: nothing on the source",
+                                "virtio-rng-pci on the target"]),
+  ("one too few", lambda world: world.bus.pop(8), [
+    "slot 8", "nothing on the target"]),
+  ("exchanged", lambda world: world.bus.update({8: world.bus[9],
+                                                9: world.bus[8]}),
+   ["slot 8", "slot 9", "on the source", "on the target"]),
+  ("moved", lambda world: world.bus.update({20: world.bus.pop(24)}),
+   ["slot 24", "slot 20"]),
+  ])
+def test_another_machine_is_refused_and_ended(world, moving, name, spoil,
+                                              parts):
+  _, instance, info = moving
+  plain = world.boot
+
+  def boot(command):
+    plain(command)
+    spoil(world)
+
+  world.boot = boot
+  with pytest.raises(errors.HypervisorError) as caught:
+    accept(world, hypervisor_of(world), instance, info)
+  text = text_of(caught)
+  for part in ["vm1.example.com", "is not migrated"] + parts:
+    assert part in text, name
+  assert ("StopInstance", ) in world.calls and not world.running
+
+
+def test_what_is_ended_has_a_record(world, moving, monkeypatch):
+  """Ganeti's master reads it to end a QEMU; nothing is left afterwards."""
+  _, instance, info = moving
+  cls = hypervisor_of(world)
+  target = world.hypervisor(cls)
+  seen = []
+
+  def stop(self, instance, **_):
+    self._LoadKVMRuntime(instance)
+    seen.append(instance.name)
+    world.running = False
+
+  monkeypatch.setattr(type(target), "StopInstance", stop)
+  path = target._InstanceKVMRuntime(instance.name)
+  plain = world.boot
+
+  def boot(command):
+    plain(command)
+    world.bus.pop(8)
+
+  world.boot = boot
+  os.unlink(path)
+  world.running = False
+  with pytest.raises(errors.HypervisorError):
+    target.AcceptInstance(instance, info, TARGET)
+  assert len(seen) == 1 and not os.path.exists(path)
+  # here all of an instance's files have one folder, and stock removes that of
+  # its NICs
+  if not os.path.exists(os.path.dirname(path)):
+    os.mkdir(os.path.dirname(path))
+  target.FinalizeMigrationDst(instance, info, False)
+  assert len(seen) == 2 and not os.path.exists(path)
+
+
+def test_without_a_word_from_the_source_the_record_is_what_counts(world,
+                                                                  moving):
+  _, instance, info = moving
+  loaded = json.loads(info)[:4]
+  accept(world, hypervisor_of(world), instance, json.dumps(loaded))
+  plain = world.boot
+
+  def boot(command):
+    plain(command)
+    world.bus[20] = "hand"
+
+  world.boot = boot
+  with pytest.raises(errors.HypervisorError) as caught:
+    accept(world, hypervisor_of(world), instance, json.dumps(loaded))
+  assert "slot 20: QEMU has" in text_of(caught)
+
+
+def test_what_came_by_way_of_a_stock_node_is_no_longer_true(world, moving):
+  hyper, instance, info = moving
+  loaded = json.loads(info)
+  # since then, stock has let a device go
+  del loaded[3][1]
+  instance.primary_node = "node2"
+  assert accept(world, hypervisor_of(world), instance, json.dumps(loaded))
+  instance.primary_node = "node1"
+  with pytest.raises(errors.HypervisorError):
+    accept(world, hypervisor_of(world), instance, json.dumps(loaded))
+
+
+@pytest.mark.parametrize("told", [
+  3, {}, {"node": "node1"}, {"node": "node1", "machine": [["pci.0"]]},
+  {"node": "node1", "machine": [["pci.0", [8, 0], 3, None, None, None, None,
+                                 None]]},
+  {"node": "node1", "machine": [[None, [8], None, None, None, None, None,
+                                 None]]},
+  {"node": "node1", "machine": [["pci.0", [8], None, "x", None, None, None,
+                                 None]]}])
+def test_nonsense_from_the_source_is_one_clear_error(world, moving, told):
+  _, instance, info = moving
+  loaded = json.loads(info)[:4] + [{"ganeti-kvm-pci": told}]
+  if told == {}: # nobody said it
+    accept(world, hypervisor_of(world), instance, json.dumps(loaded))
+    return
+  with pytest.raises(errors.HypervisorError) as caught:
+    accept(world, hypervisor_of(world), instance, json.dumps(loaded))
+  assert "what the source node tells" in text_of(caught)
+  assert not world.running
+
+
+def test_a_device_by_hand_stays_where_it_is_and_so_does_the_guest(world,
+                                                                  moving):
+  hyper, instance, _ = moving
+  world.bus[20] = "hand"
+  for what in (lambda: hyper.MigrationInfo(instance),
+               lambda: hyper.MigrateInstance("c", instance, TARGET, True)):
+    with pytest.raises(errors.HypervisorError) as caught:
+      what()
+    text = text_of(caught)
+    for part in ("vm1.example.com", "goes on where it is", "slot 20",
+                 "(id hand)", "device_del hand", "kvm_extra"):
+      assert part in text
+  assert world.running
+
+
+def test_one_without_id_is_told_by_the_number_of_them(world, moving):
+  hyper, instance, _ = moving
+  world.bus[20] = ""
+  world.unnamed.append(("virtio-rng-pci", 20))
+  with pytest.raises(errors.HypervisorError) as caught:
+    hyper.MigrationInfo(instance)
+  text = text_of(caught)
+  assert "slot 20: QEMU has virtio-rng-pci" in text and "no id" in text
+
+
+def test_exchanged_disks_in_the_record_are_refused(world, moving):
+  hyper, instance, _ = moving
+  loaded = json.loads(hyper._ReadKVMRuntime(instance.name))
+  first, second = [entry[0] for entry in loaded[3]]
+  key = "pci" if harness.PLACES_IN_PCI else "hvinfo"
+  if harness.PLACES_IN_PCI:
+    first[key], second[key] = second[key], first[key]
+  else:
+    first[key]["addr"], second[key]["addr"] = (second[key]["addr"],
+                                               first[key]["addr"])
+  with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
+    json.dump(loaded, stream)
+  with pytest.raises(errors.HypervisorError) as caught:
+    hyper.MigrationInfo(instance)
+  text = text_of(caught)
+  assert "slot 9 in the record, slot 8 in QEMU" in text
+  assert "slot 8 in the record, slot 9 in QEMU" in text
+
+
+LINK = "/var/run/ganeti/instance-disks/vm1.example.com:%d"
+
+
+@pytest.fixture
+def linked(world):
+  """Provide an instance whose first disk was removed by hotplug."""
+  world.running = False
+  world.boots = True
+  hyper, instance = world.hypervisor(), harness.instance_of(0)
+  hyper.StartInstance(instance, [(harness.disk(n), LINK % n, None)
+                                 for n in (1, 2)], False)
+  instance.disks = [harness.UUID % (0xd0 + n, n) for n in (1, 2)]
+  return hyper, instance
+
+
+def disks_of(info):
+  return [entry[1] for entry in json.loads(info)[3]]
+
+
+def test_disks_travel_under_the_names_that_the_target_gives_them(world, linked):
+  hyper, instance = linked
+  info = hyper.MigrationInfo(instance)
+  assert disks_of(info) == [LINK % 0, LINK % 1]
+  # here, the links are still the old ones
+  assert disks_of(hyper._ReadKVMRuntime(instance.name)) == [LINK % 1, LINK % 2]
+  command = accept(world, STOCK, instance, info)[1]
+  assert [n for n in range(3) if any(LINK % n in word for word in command)] == [
+    0, 1]
+
+
+def test_what_a_stock_node_sends_is_put_right(world, linked):
+  hyper, instance = linked
+  info = hyper._ReadKVMRuntime(instance.name)
+  target, command = accept(world, hypervisor_of(world), instance, info)
+  assert [n for n in range(3) if any(LINK % n in word for word in command)] == [
+    0, 1]
+  target.FinalizeMigrationDst(instance, info, True)
+  assert disks_of(hyper._ReadKVMRuntime(instance.name)) == [LINK % 0, LINK % 1]
+
+
+def test_up_to_2_11_the_disks_come_as_objects(linked):
+  hyper, instance = linked
+  instance.disks = [harness.disk(2), harness.disk(1)]
+  assert disks_of(hyper.MigrationInfo(instance)) == [LINK % 1, LINK % 0]
+
+
+def test_a_disk_that_ganeti_has_given_up_is_refused(world, linked):
+  hyper, instance = linked
+  info = hyper._ReadKVMRuntime(instance.name)
+  (uuid, instance.disks) = (instance.disks[0], instance.disks[1:])
+  for what in (lambda: hyper.MigrationInfo(instance),
+               lambda: accept(world, hypervisor_of(world), instance, info)):
+    with pytest.raises(errors.HypervisorError) as caught:
+      what()
+    text = text_of(caught)
+    for part in ("vm1.example.com", "is not migrated", "disk %s" % uuid):
+      assert part in text
+  # once the guest is there, nothing is refused any more
+  hyper.FinalizeMigrationDst(instance, info, True)
+
+
+def test_the_return_path_is_set_where_qemu_has_it(world, moving, monkeypatch):
+  hyper, instance, _ = moving
+  calls = world.calls
+  monkeypatch.setattr(STOCK, "MigrateInstance", lambda *_: None)
+  hyper.MigrateInstance("cluster", instance, TARGET, True)
+  sent = [call[1] for call in calls if call[0] == "migrate-set-capabilities"]
+  assert sent[:1] == [{"capabilities": [{"capability": "return-path",
+                                         "state": True}]}]
+
+
+def answering(monkeypatch, answers):
+  """Have QEMU give other answers."""
+  plain = harness.FakeQmp.run
+
+  def run(self, command, arguments=None):
+    if command in answers:
+      return answers[command]
+    return plain(self, command, arguments)
+
+  monkeypatch.setattr(harness.FakeQmp, harness.EXECUTE, run)
+
+
+def test_cleaning_up_is_not_refused_and_changes_nothing(world, moving,
+                                                        monkeypatch):
+  hyper, instance, _ = moving
+  world.bus[20] = "hand"
+  before = hyper._ReadKVMRuntime(instance.name)
+  answering(monkeypatch, {"query-migrate": {"status": "active"}})
+  assert hyper.MigrationInfo(instance) == before
+  assert hyper._ReadKVMRuntime(instance.name) == before
+  with pytest.raises(errors.HypervisorError):
+    hyper.MigrateInstance("c", instance, TARGET, True)
+
+
+@pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
+def test_what_an_earlier_migration_left_is_no_excuse(world, moving, monkeypatch,
+                                                     status):
+  # a QEMU to which a guest came says so for the rest of its life
+  hyper, instance, _ = moving
+  answering(monkeypatch, {"query-migrate": {"status": status}})
+  assert hyper.MigrationInfo(instance)
+  world.bus[20] = "hand"
+  with pytest.raises(errors.HypervisorError):
+    hyper.MigrationInfo(instance)
+
+
+def test_a_guest_that_has_left_is_not_called_back(moving, monkeypatch):
+  """Ganeti would end the guest that runs, and go on with what it left."""
+  hyper, instance, _ = moving
+  answering(monkeypatch, {"query-status": {"status": "postmigrate"}})
+  with pytest.raises(errors.HypervisorError) as caught:
+    hyper.MigrationInfo(instance)
+  text = text_of(caught)
+  assert "runs on another node" in text and "--cleanup" in text
+
+
+def test_a_bus_that_is_not_ours_is_left_to_stock(world):
+  hyper, instance = start(
+    world, 0, 0, machine_version="q35",
+    kvm_extra="-device pci-bridge,id=pci.0,chassis_nr=1"
+    " -device virtio-rng-pci,addr=0x8")
+  world.bus = {}
+  before = hyper._ReadKVMRuntime(instance.name)
+  info = hyper.MigrationInfo(instance)
+  assert json.loads(info) == json.loads(before)
+  accept(world, hypervisor_of(world), instance, info)
+
+
+def test_what_was_accepted_has_its_record_at_once(world, moving):
+  _, instance, info = moving
+  hyper = accept(world, hypervisor_of(world), instance, info)[0]
+  assert json.loads(hyper._ReadKVMRuntime(instance.name)) == \
+    json.loads(info)[:4]
+
+
+def test_the_return_path_is_taken_back(world, moving, monkeypatch):
+  hyper, instance, _ = moving
+  monkeypatch.setattr(STOCK, "FinalizeMigrationSource", lambda *_: None)
+  hyper.FinalizeMigrationSource(instance, False, True)
+  sent = [call[1] for call in world.calls
+          if call[0] == "migrate-set-capabilities"]
+  assert sent == [{"capabilities": [{"capability": "return-path",
+                                     "state": False}]}]
+
+
+def test_what_would_go_elsewhere_gets_its_address(world):
+  hyper, instance = start(
+    world, kvm_pci_reservations=8,
+    kvm_extra="-device virtio-rng-pci -device virtio-rng-pci,id=rng1")
+  # a device by hand was there when QEMU placed them, and is no more
+  held = dict((name, slot) for slot, name in world.bus.items())
+  world.bus[6] = world.bus.pop(held["rng1"])
+  info = hyper.MigrationInfo(instance)
+  assert "virtio-rng-pci,id=rng1,bus=pci.0,addr=0x6" in json.loads(info)[0]
+  accept(world, hypervisor_of(world), instance, info)
