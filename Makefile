@@ -6,7 +6,7 @@ PYTHON = /usr/bin/python3
 PYTEST = PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider -q
 GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
 
-.PHONY: needs demo test lane-lab lane-rest test-unit contract test-qemu \
+.PHONY: needs demo doc test lane-lab lane-rest test-unit contract test-qemu \
         test-records test-hotplug \
         test-patches test-cluster test-torn test-series test-suite patches \
         check-patches bench fuzz dist clean
@@ -16,6 +16,11 @@ needs:
 
 demo: needs
 	lab/up -n 2 $(PYTHON) demo/demo.py
+
+# the pages, in build/doc; a warning is an error
+doc: needs
+	sphinx-build -n -W --keep-going -q -b html doc build/doc
+	@echo "written: build/doc/index.html"
 
 # two lanes: much of the cluster's time is waiting for guests
 test: needs
@@ -27,6 +32,7 @@ lane-lab: needs
 lane-rest: needs
 	$(MAKE) --no-print-directory contract
 	$(MAKE) --no-print-directory test-qemu
+	$(MAKE) --no-print-directory doc
 	$(MAKE) --no-print-directory test-unit
 	$(MAKE) --no-print-directory test-patches
 	$(MAKE) --no-print-directory test-records

@@ -70,8 +70,9 @@ class Migration(object):
       with self._Monitor(instance.name) as execute:
         if monitor.has_left(execute):
           self._Refuse(instance, "This QEMU has only what its guest has left", [
-            "the guest runs on another node, and goes on there; end this"
-            " process (kill %d), then run gnt-instance migrate --cleanup" %
+            "the guest has gone to another node: if it runs there, end this"
+            " process (kill %d) and run gnt-instance migrate --cleanup; only if"
+            " it runs nowhere, let it go on here (cont at QEMU's monitor)" %
             self._InstancePidAlive(instance.name)[1]])
         if monitor.is_leaving(execute):
           # Ganeti cleans up; nothing may change by that
@@ -251,7 +252,10 @@ class Migration(object):
     """
     # Ganeti's master does not end what has no record here
     if not os.path.exists(self._InstanceKVMRuntime(instance.name)):
-      self._WriteRecord(instance, info)
+      try:
+        self._WriteRecord(instance, info)
+      except errors.HypervisorError as err: # nothing was started from it
+        logging.warning("%s", err)
     stop()
     self.CleanupInstance(instance.name)
     # since 2.12, and stock removes it nowhere

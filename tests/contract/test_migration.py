@@ -341,7 +341,7 @@ def test_a_guest_that_has_left_is_not_called_back(moving, monkeypatch):
   with pytest.raises(errors.HypervisorError) as caught:
     hyper.MigrationInfo(instance)
   text = text_of(caught)
-  assert "runs on another node" in text and "--cleanup" in text
+  assert "has gone to another node" in text and "--cleanup" in text
 
 
 def test_a_bus_that_is_not_ours_is_left_to_stock(world):

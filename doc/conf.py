@@ -1,0 +1,11 @@
+"""Sphinx's settings; C{make doc} writes the pages."""
+
+# Sphinx's names
+# pylint: disable=invalid-name
+
+project = "ganeti-kvm-pci"
+copyright = "the ganeti-kvm-pci authors" # pylint: disable=redefined-builtin
+root_doc = "index"
+extensions = []
+html_theme = "alabaster"
+html_copy_source = False
