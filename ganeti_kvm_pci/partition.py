@@ -38,6 +38,8 @@ DEFAULT_RESERVATIONS = 8
 _DISK_ON_PCI = "paravirtual"
 _NIC_ON_ISA = "ne2k_isa"
 
+_OTHER_MACHINES = ("q35", "isapc", "microvm")
+
 _OWN_BUS_RE = re.compile(r"\bid\b\W+pci\.0\b")
 
 
@@ -45,14 +47,15 @@ def applies(hvparams):
   """Tell whether pci.0 is the bus that the machine itself has.
 
   On q35 it is not: there, stock runs with a bridge of that name, made by
-  C{kvm_extra}, on which nothing of QEMU's own stands.
+  C{kvm_extra}, on which nothing of QEMU's own stands. Others have no PCI.
 
   @type hvparams: dict
   @rtype: bool
 
   """
   extra = hvparams.get("kvm_extra") or ""
-  return not ("q35" in (hvparams.get("machine_version") or "") or
+  machine = hvparams.get("machine_version") or ""
+  return not (any(name in machine for name in _OTHER_MACHINES) or
               _OWN_BUS_RE.search(extra))
 
 

@@ -267,3 +267,15 @@ def test_the_machine_is_told_part_by_part(qemu):
   # the machine's own, by address and model alone
   assert [part.model for part in found if not part.driver][:2] == [
     "8086:1237", "8086:7000"]
+
+
+def test_an_extra_root_bus_does_not_hide_the_first(qemu):
+  """QEMU tells of it before."""
+  path = qemu.start(*(GANETIS + ["-device", "pxb,id=more,bus_nr=4,bus=pci.0"]))
+  with connection.connect(path) as execute:
+    assert execute("query-pci", None)[0]["bus"] == 4
+    found = monitor.functions(execute)
+    parts = monitor.machine(execute)
+  assert [f.id for f in found if f.slot in (8, 9, 24, 25)] == [
+    "d0", "d1", "n0", "n1"]
+  assert [part.address for part in parts if part.id == "d0"] == [(8, 0)]

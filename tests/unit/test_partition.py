@@ -79,6 +79,7 @@ def test_every_nic_but_the_isa_one_sits_on_the_bus(nic_type, on_pci):
   ({}, True), ({"machine_version": "pc-i440fx-7.2", "kvm_extra": ""}, True),
   ({"machine_version": "q35"}, False),
   ({"machine_version": "pc-q35-7.2"}, False),
+  ({"machine_version": "isapc"}, False),
   ({"kvm_extra": "-device pci-bridge,id=pci.0,chassis_nr=1"}, False),
   ({"kvm_extra": '-device {"driver":"pci-bridge","id":"pci.0"}'}, False),
   ({"kvm_extra": "-device pci-bridge,id=pci.01"}, True),
