@@ -6,7 +6,6 @@ is its own affair (see L{connection}).
 
 """
 
-import collections
 import time
 
 from . import address
@@ -209,7 +208,6 @@ def _plugged(execute, answer, drives):
   """
   found = []
   known = {}
-  counts = collections.Counter()
   models = live.models(answer)
   addressed = _addressed(answer)
   for path, name, driver in _listed(execute):
@@ -217,8 +215,8 @@ def _plugged(execute, answer, drives):
     told = _properties(execute, known, path, driver, wanted)
     bus, place = (address.BUS, place) if place else _place(told)
     if bus is None:
-      place = (counts[driver], )
-      counts[driver] += 1
+      place = (len([part for part in found if part.bus is None and
+                    part.driver == driver]), )
     drive = drives.get(path)
     found.append(Part(
       bus, place, models.get(place) if bus == address.BUS else None, driver,
