@@ -28,14 +28,14 @@ test: needs
 
 lane-lab: needs
 	$(MAKE) --no-print-directory test-cluster
+	$(MAKE) --no-print-directory test-patches
+	$(MAKE) --no-print-directory test-records
 
 lane-rest: needs
 	$(MAKE) --no-print-directory contract
 	$(MAKE) --no-print-directory test-qemu
 	$(MAKE) --no-print-directory doc
 	$(MAKE) --no-print-directory test-unit
-	$(MAKE) --no-print-directory test-patches
-	$(MAKE) --no-print-directory test-records
 	$(MAKE) --no-print-directory test-hotplug
 
 # every Python that is here: pure modules, stubs, linter

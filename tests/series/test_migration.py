@@ -138,6 +138,13 @@ def is_alive(pair, node):
   assert node.uptime > booted
 
 
+def arrives(pair, info):
+  """Have the guest move, and check that it goes on there."""
+  assert pair.migrate() == "completed"
+  pair.finalize(info, True)
+  is_alive(pair, pair.target)
+
+
 def is_clean(node):
   """Check that nothing of the instance is there.
 
@@ -156,10 +163,7 @@ def is_clean(node):
 def test_it_moves(pair, guest):
   pair.start(guest)
   places = pair.source.places()
-  info = pair.accept()
-  assert pair.migrate() == "completed"
-  pair.finalize(info, True)
-  is_alive(pair, pair.target)
+  arrives(pair, pair.accept())
   assert pair.target.places() == places
   is_clean(pair.source)
 
@@ -179,10 +183,7 @@ def test_a_target_that_dies_leaves_the_guest_where_it_is(pair, guest):
   is_alive(pair, pair.source)
   is_clean(pair.target)
   # and now it can go
-  info = pair.accept()
-  assert pair.migrate() == "completed"
-  pair.finalize(info, True)
-  is_alive(pair, pair.target)
+  arrives(pair, pair.accept())
 
 
 def spoil(info):
@@ -224,10 +225,7 @@ def test_a_target_that_cannot_take_it_over_costs_no_guest(request, pair, guest):
   pair.finalize(info, False)
   is_alive(pair, pair.source)
   is_clean(pair.target)
-  info = pair.accept()
-  assert pair.migrate() == "completed"
-  pair.finalize(info, True)
-  is_alive(pair, pair.target)
+  arrives(pair, pair.accept())
   places = pair.target.places()
   assert len(places[0]) == 2 and len(places[1]) == 2
 
@@ -242,10 +240,7 @@ def test_a_target_that_makes_more_is_refused_and_ended(pair, guest):
   assert "slot 30: nothing on the source, virtio-rng-pci on the target" in \
     str(caught.value)
   is_clean(pair.target)
-  info = pair.accept()
-  assert pair.migrate() == "completed"
-  pair.finalize(info, True)
-  is_alive(pair, pair.target)
+  arrives(pair, pair.accept())
 
 
 @between(BOTH)
