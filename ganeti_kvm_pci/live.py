@@ -7,6 +7,7 @@ came from a C{-device} option or a C{device_add}.
 """
 
 import collections
+import contextlib
 import re
 
 from . import address
@@ -45,6 +46,16 @@ _OWNER_RE = re.compile("(?:%s|%s)/[^/]+" % (WITH_ID, WITHOUT_ID))
 _NETWORK = 0x02
 
 
+@contextlib.contextmanager
+def _reading(command):
+  """Turn what comes of an answer of another shape into one clear error."""
+  try:
+    yield
+  except (AddressError, AttributeError, KeyError, IndexError, TypeError) as err:
+    raise MonitorError("QEMU's answer to %s makes no sense: %s" %
+                       (command, err))
+
+
 def _on_first_bus(answer):
   """Return the devices of bus 0, which an extra root bus may come before."""
   return [bus["devices"] for bus in answer if bus["bus"] == 0][0]
@@ -60,7 +71,7 @@ def functions(answer):
   @raise MonitorError: if the answer has another shape
 
   """
-  try:
+  with _reading("query-pci"):
     found = []
     devices = _on_first_bus(answer)
     if not devices: # not even a host bridge
@@ -72,8 +83,6 @@ def functions(answer):
         id=device.get("qdev_id") or None,
         description=info.get("desc") or "class 0x%04x" % info["class"]))
     return sorted(found, key=lambda f: (f.slot, f.function))
-  except (AddressError, AttributeError, KeyError, IndexError, TypeError) as err:
-    raise MonitorError("QEMU's answer to query-pci makes no sense: %s" % err)
 
 
 def held(found):
@@ -105,14 +114,12 @@ def children(answer):
       return (int(number), name)
     return (0, name)
 
-  try:
+  with _reading("qom-list"):
     if not isinstance(answer, list):
       raise TypeError("not a list")
     return sorted([(item["name"], item["type"][len("child<"):-1])
                    for item in answer if item["type"].startswith("child<")],
                   key=age)
-  except (AttributeError, KeyError, TypeError) as err:
-    raise MonitorError("QEMU's answer to qom-list makes no sense: %s" % err)
 
 
 def place(bus, devfn):
@@ -138,13 +145,11 @@ def models(answer):
   @raise MonitorError: if the answer has another shape
 
   """
-  try:
+  with _reading("query-pci"):
     return dict(
       ((device["slot"], device["function"]),
        "%04x:%04x" % (device["id"]["vendor"], device["id"]["device"]))
       for device in _on_first_bus(answer))
-  except (AttributeError, KeyError, IndexError, TypeError) as err:
-    raise MonitorError("QEMU's answer to query-pci makes no sense: %s" % err)
 
 
 def nics(answer):
@@ -154,12 +159,10 @@ def nics(answer):
   @raise MonitorError: if the answer has another shape
 
   """
-  try:
+  with _reading("query-pci"):
     return set((device["slot"], device["function"])
                for device in _on_first_bus(answer)
                if device["class_info"]["class"] >> 8 == _NETWORK)
-  except (AttributeError, KeyError, IndexError, TypeError) as err:
-    raise MonitorError("QEMU's answer to query-pci makes no sense: %s" % err)
 
 
 def _owner(qdev):
@@ -181,7 +184,7 @@ def drives(answer):
 
   """
   found = []
-  try:
+  with _reading("query-block"):
     for drive in answer:
       inserted = drive.get("inserted")
       # not what no device has, nor a CD-ROM, whose disc is the user's affair
@@ -190,5 +193,3 @@ def drives(answer):
           drive["device"] or inserted["node-name"],
           inserted["image"]["virtual-size"], _owner(drive["qdev"])))
     return found
-  except (AttributeError, KeyError, TypeError) as err:
-    raise MonitorError("QEMU's answer to query-block makes no sense: %s" % err)
