@@ -7,7 +7,7 @@ PYTEST = PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider -q
 GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
 
 .PHONY: needs demo doc test lane-lab lane-rest test-unit contract test-qemu \
-        test-records test-hotplug \
+        test-doc test-records test-hotplug \
         test-patches test-cluster test-torn test-series test-suite patches \
         check-patches bench fuzz dist clean
 
@@ -35,6 +35,7 @@ lane-rest: needs
 	$(MAKE) --no-print-directory contract
 	$(MAKE) --no-print-directory test-qemu
 	$(MAKE) --no-print-directory doc
+	$(MAKE) --no-print-directory test-doc
 	$(MAKE) --no-print-directory test-unit
 	$(MAKE) --no-print-directory test-hotplug
 
@@ -49,6 +50,13 @@ contract: needs
 
 test-qemu: needs
 	$(PYTEST) tests/qemu
+
+# what the pages quote is what is printed; the design document's tables are what
+# happens with the Ganeti that is here
+test-doc: needs
+	$(PYTEST) tests/doc
+	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/series/test_combinations.py \
+	  tests/series/test_scenario.py
 
 # genuine runtime files of all series, booted; RECORDS=all for every one
 test-records: needs

@@ -6,6 +6,6 @@
 project = "ganeti-kvm-pci"
 copyright = "the ganeti-kvm-pci authors" # pylint: disable=redefined-builtin
 root_doc = "index"
-extensions = []
+extensions = ["sphinx.ext.graphviz"]
 html_theme = "alabaster"
 html_copy_source = False

@@ -90,8 +90,16 @@ def as_data(record, found):
     }
 
 
-def _bar(partition, found, asked):
-  """Draw the 32 slots, a letter each."""
+def drawing(partition, found, asked):
+  """Draw the 32 slots, a letter each.
+
+  @type partition: L{partition.Partition}
+  @type found: list of L{Entry}
+  @type asked: bool
+  @param asked: see L{as_text}
+  @rtype: list of strings
+
+  """
   letters = {}
   for entry in found:
     letter = "!" if entry.remark else _LETTERS[entry.device_class]
@@ -121,7 +129,7 @@ def as_text(record, found, asked):
   @rtype: string
 
   """
-  lines = [record.instance] + _bar(record.partition, found, asked)
+  lines = [record.instance] + drawing(record.partition, found, asked)
   elsewhere = [d for d in record.devices if d.slot is None]
   rows = [(str(e.slot), e.device_class,
            "-" if e.index is None else str(e.index), e.id or "-",

@@ -13,6 +13,7 @@ import sys
 import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(HERE, os.pardir, os.pardir, "lab"))
 
 import cluster  # noqa: E402

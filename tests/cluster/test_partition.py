@@ -7,6 +7,7 @@ Every scenario asks three who must agree: the runtime file, QEMU and the guest.
 import pytest
 
 import cluster
+import documents
 
 RNG = "-device virtio-rng-pci"
 
@@ -116,6 +117,9 @@ def test_nine_rngs_overflow_and_migrate_after_hotplug(vm):
               if str(word).startswith("virtio-rng-pci,")]
   assert recorded == ["virtio-rng-pci,bus=pci.0,addr=0x%x" % slot
                       for slot in rngs[4:]]
+  drawn = cluster.project_command(vm.node(), ["map", "--live", vm.name]).output
+  documents.check("README.md", "ganeti-kvm-pci map --live vm1", drawn)
+  documents.check("doc/operation.rst", "ganeti-kvm-pci map --live vm1", drawn)
   hotplugged(vm.modify("--disk", "1:remove"))
   before = agree(vm, [8], [24, 25])
   vm.migrate()

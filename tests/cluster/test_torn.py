@@ -8,6 +8,8 @@ import os
 
 import pytest
 
+import cluster
+
 from test_migration import LARGE
 from test_migration import SMALL
 from test_migration import Moving
@@ -116,6 +118,26 @@ def test_a_target_that_makes_another_machine_is_not_noticed(moving):
     succeeds(moving.vm)
   assert "more" in [device["qdev_id"] for device in moving.vm.pci()]
   assert 30 not in moving.vm.guest().pci
+
+
+@pytest.mark.parametrize("on", [False, True], ids=["stock", "plugin"])
+def test_a_disks_file_is_removed_while_the_guest_has_it(vm, plugin_state, on):
+  """Ganeti does that after a hotplug that failed; no hypervisor is asked."""
+  plugin_state.switch(on)
+  vm.add(disks=2, nics=1)
+  vm.guest()
+  (_, (disk, link, _)) = vm.runtime()[3]
+  path = cluster.on("node1", "readlink", "-e", link).output.strip()
+  # a guest that does not answer
+  vm.qmp("stop")
+  result = vm.modify("--disk", "1:remove", check=False)
+  print(result.output)
+  assert result.returncode == 0 and "hotplug:failed" in result.output
+  assert ("has not let go of" in result.output) == on
+  assert cluster.on("node1", "test", "-e", path, check=False).returncode == 1
+  assert disk["hvinfo"]["id"] in [device["qdev_id"] for device in vm.pci()]
+  # the record still has it
+  assert len(vm.runtime()[3]) == 2
 
 
 def test_hotplug_alone_exchanges_disks(vm, stock):

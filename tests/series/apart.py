@@ -11,6 +11,7 @@ from ganeti.hypervisor import hv_kvm
 
 import children
 import mending
+from talk import Socket
 import world
 
 #: Commands that change nothing
@@ -21,7 +22,7 @@ def monitor_command(cls, instance_name, command, timeout=None):
   """Stand in for C{_CallMonitorCommand}: socat waits 0.5 s for more.
 
   """
-  sock = world.Socket(cls._InstanceMonitor(instance_name), timeout or 30)
+  sock = Socket(cls._InstanceMonitor(instance_name), timeout or 30)
   sock.until("(qemu) ")
   sock.sock.sendall((mending.mended(command.strip()) + "\n").encode("ascii"))
   text = sock.until("(qemu) ")

@@ -29,6 +29,7 @@ if not TREE or not os.path.isdir(os.path.join(TREE, "ganeti")):
 
 sys.path.insert(0, ROOT)
 sys.path.insert(0, TREE)
+sys.path.insert(0, os.path.dirname(HERE))
 sys.path.insert(0, HERE)
 
 

@@ -43,7 +43,9 @@ def commands(cls):
   plain = plain.__func__ if bound else plain
 
   def _CallMonitorCommand(owner, instance_name, command, timeout=None):
-    return plain(owner, instance_name, mended(command), timeout)
+    # 2.10.0 and 2.10.1 know no timeout
+    more = () if timeout is None else (timeout, )
+    return plain(owner, instance_name, mended(command), *more)
 
   return classmethod(_CallMonitorCommand) if bound else _CallMonitorCommand
 

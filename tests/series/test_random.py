@@ -13,7 +13,7 @@ import time
 import pytest
 
 import chance
-import world
+from talk import Socket
 
 STEPS = int(os.environ.get("RANDOM_STEPS", "200"))
 SEED = int(os.environ.get("RANDOM_SEED", "20140"))
@@ -26,7 +26,7 @@ def test_record_and_qemu_agree_whatever_comes(node, guest, capsys):
              kernel_args="quiet", kvm_pci_reservations=8)
   node.wait_for_guest()
   # its reports take time that it could be answering in
-  serial = world.Socket(node.hyper._InstanceSerial(node.instance.name))
+  serial = Socket(node.hyper._InstanceSerial(node.instance.name))
   serial.sock.sendall(b"sleep 1000000\n")
   run = chance.Run(node, SEED)
   started = time.time()

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import signal
-import socket
 import sys
 import time
 
@@ -23,6 +22,7 @@ from ganeti_kvm_pci.errors import GanetiError
 
 import mending
 import oldqemu
+from talk import Socket
 
 NAME = "vm1.example.com"
 UUID = "%08x-1111-2222-3333-%012x"
@@ -47,42 +47,6 @@ def hypervisor_class(which):
     return hv_kvm.KVMHypervisor
   from ganeti_kvm_pci import hypervisor
   return hypervisor.KVMHypervisor
-
-
-class Socket(object):
-  """A QMP connection, or a serial line, of the tests' own."""
-
-  def __init__(self, path, timeout=30):
-    self.sock = socket.socket(socket.AF_UNIX)
-    self.sock.settimeout(timeout)
-    self.sock.connect(path)
-    self.text = ""
-
-  def line(self):
-    """Read one line."""
-    return self.until("\n")
-
-  def until(self, end):
-    """Read up to a text."""
-    while end not in self.text:
-      data = self.sock.recv(65536)
-      assert data, "the connection was closed"
-      self.text += data.decode("utf-8", "replace")
-    text, _, self.text = self.text.partition(end)
-    return text
-
-  def execute(self, command, **arguments):
-    """Run a QMP command."""
-    self.sock.sendall(json.dumps({
-      "execute": command,
-      "arguments": dict((name.replace("_", "-"), value)
-                        for name, value in arguments.items()),
-      }).encode("ascii"))
-    while True:
-      answer = json.loads(self.line())
-      assert "error" not in answer, answer
-      if "return" in answer:
-        return answer["return"]
 
 
 class Node(object):
@@ -160,6 +124,14 @@ class Node(object):
     """Start QEMU from the runtime file, as the target of a migration does."""
     runtime = self.hyper._LoadKVMRuntime(self.instance)
     self.hyper._ExecuteKVMRuntime(self.instance, runtime, self.kvmhelp())
+
+  def log(self):
+    """Return what QEMU has said so far."""
+    path = os.path.join(self.folder, "%s.log" % NAME)
+    if not os.path.exists(path):
+      return ""
+    with open(path) as stream:
+      return stream.read()
 
   def pid(self):
     """Return the process of the instance's QEMU."""

@@ -1,0 +1,180 @@
+"""Other buses for what is hotplugged, and another who chooses the slot.
+
+QEMU without Ganeti. For each way: how long does a guest with 16 disks and 8
+NICs take to boot, a C{device_add}, and a removal until the guest has let go;
+what comes of many random operations; and does the guest go on, with all of its
+devices, in a QEMU that was started with the same ones? Prints a table; what
+fails is told in it, in QEMU's words. The design document quotes these.
+
+"""
+
+import argparse
+import collections
+import os
+import random
+import statistics
+import tempfile
+import time
+
+import bare
+
+DISKS = 16
+NICS = 8
+PLACES = DISKS + NICS
+
+#: A guest that is busy with one device is slow to see the next, in seconds.
+PAUSE = 0.3
+
+#: One way.
+#:   - name: string
+#:   - options: list of strings, for QEMU
+#:   - place: function of a number below PLACES, see L{bare.Device}
+Way = collections.namedtuple("Way", ["name", "options", "place"])
+
+
+def _root_ports():
+  for number in range(PLACES):
+    yield "-device"
+    yield ("pcie-root-port,id=port%d,chassis=%d,slot=%d,addr=0x%x" %
+           (number, number + 1, number + 1, number + 4))
+
+
+WAYS = [
+  Way("pci.0, by address", ["-machine", "pc"],
+      lambda n: {"bus": "pci.0", "addr": "0x%x" % (8 + n)}),
+  Way("pci.0, QEMU chooses", ["-machine", "pc"], lambda n: {"bus": "pci.0"}),
+  # slot 0 of a bridge with a hotplug controller holds no devices
+  Way("pci-bridge, by address",
+      ["-machine", "pc", "-device", "pci-bridge,id=more,chassis_nr=1"],
+      lambda n: {"bus": "more", "addr": "0x%x" % (1 + n)}),
+  Way("q35, a root port each", ["-machine", "q35"] + list(_root_ports()),
+      lambda n: {"bus": "port%d" % n}),
+  ]
+
+
+class Trial(object):
+  """One way, tried.
+
+  @ivar there: list of L{bare.Device}, in the order in which they came
+  @ivar adds: list of milliseconds
+  @ivar removals: list of milliseconds
+
+  """
+  def __init__(self, way, folder, seed):
+    self.way = way
+    self.folder = folder
+    self.random = random.Random(seed)
+    self.there = []
+    self.adds = []
+    self.removals = []
+    self.machine = None
+    self._made = 0
+    self._numbers = {} # name of a device: number of its place
+
+  def _device(self, number, is_disk):
+    self._made += 1
+    name = "d%d" % self._made
+    self._numbers[name] = number
+    return bare.Device(name, is_disk, self.way.place(number))
+
+  def start(self, name, incoming=()):
+    """Start a QEMU with what is there, as a record would."""
+    options = (["-nodefaults", "-vga", "none"] + self.way.options +
+               bare.kernel(self.folder) + list(incoming))
+    for device in self.there:
+      options += bare.options_of(device)
+    return bare.Machine(self.folder, name, options)
+
+  def boot(self):
+    """Boot it with all that it can have; returns seconds."""
+    self.there = [self._device(n, n < DISKS) for n in range(PLACES)]
+    start = time.perf_counter()
+    self.machine = self.start("source")
+    self.machine.agree(self.there)
+    return time.perf_counter() - start
+
+  def operate(self, count):
+    """Add and remove at random."""
+    for _ in range(count):
+      free = sorted(set(range(PLACES)) - set(self._numbers.values()))
+      if free and (not self.there or self.random.random() < 0.5):
+        device = self._device(self.random.choice(free),
+                              self.random.random() < 2 / 3)
+        self.adds.append(self.machine.add(device))
+        self.there.append(device)
+        time.sleep(PAUSE)
+      else:
+        device = self.random.choice(self.there)
+        self.removals.append(self.machine.remove(device))
+        self.there.remove(device)
+        del self._numbers[device.name]
+    self.machine.agree(self.there)
+
+  def migrate(self):
+    """Have the guest go on elsewhere; returns what came of it."""
+    path = os.path.join(self.folder, "migration")
+    before = self.machine.report()
+    target = self.start("target", ["-incoming", "unix:" + path])
+    try:
+      status = self.machine.send_to(target, path)
+      if status == "completed" and target.report() != before:
+        status += ", but the guest sees other devices"
+    except bare.QemuError as err:
+      status = str(err)
+    if status == "completed":
+      target, self.machine = self.machine, target
+      os.rename(os.path.join(self.folder, "target.serial"),
+                os.path.join(self.folder, "source.serial"))
+    target.stop()
+    return status
+
+  def stop(self):
+    if self.machine is not None:
+      self.machine.stop()
+
+
+def try_out(trial, count):
+  """Return a row of the table, as far as it gets.
+
+  @rtype: list of strings
+
+  """
+  row = [trial.way.name]
+  try:
+    row.append("%.1f" % trial.boot())
+    trial.operate(count)
+    row += ["%.1f" % statistics.median(trial.adds),
+            "%.0f" % statistics.median(trial.removals)]
+    status = trial.migrate()
+    if status == "completed":
+      trial.operate(count // 10)
+    row.append("%d" % (len(trial.adds) + len(trial.removals)))
+    row.append(status)
+  except (bare.QemuError, OSError, AssertionError) as err:
+    row += [""] * (4 - len(row))
+    row += ["%d" % (len(trial.adds) + len(trial.removals)), "none: %s" % err]
+  finally:
+    trial.stop()
+  return row
+
+
+def main():
+  parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+  parser.add_argument("--operations", type=int, default=1000)
+  parser.add_argument("--seed", type=int, default=1)
+  options = parser.parse_args()
+  print("QEMU %s, seed %d, load %.1f, %s" %
+        (bare.version(), options.seed, os.getloadavg()[0],
+         time.strftime("%F")))
+  form = "%-22s  %7s  %7s  %10s  %10s  %s"
+  bare.show(form, ["", "boot, s", "add, ms", "remove, ms", "operations",
+                   "migration"])
+  with tempfile.TemporaryDirectory() as folder:
+    bare.build_guest(folder)
+    for way in WAYS:
+      bare.show(form, try_out(Trial(way, folder, options.seed),
+                              options.operations))
+
+
+if __name__ == "__main__":
+  main()

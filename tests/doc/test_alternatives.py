@@ -1,0 +1,56 @@
+"""What the design document says of alternatives is so with this QEMU.
+
+But for the times, which are measured once: the scripts are run shortly, and
+what they find is compared with C{benchmarks/results}.
+
+"""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+
+from documents import TOP # pylint: disable=wrong-import-position
+
+BENCHMARKS = os.path.join(TOP, "benchmarks")
+
+
+def findings(text):
+  """Reduce a table to what does not depend on the machine's speed.
+
+  @rtype: tuple of a string and a dict
+  @return: QEMU's version, two numbers of it; way to what became of its guest,
+      and, in C{starts.py}, how many of QEMU's own devices it starts with
+
+  """
+  lines = text.split("\n")
+  version = re.match(r"QEMU (\d+\.\d+)", lines[0]).group(1)
+  counts = "own" in lines[1].split()
+  found = {}
+  for line in lines[2:]:
+    row = re.match(r"(\S.*?)\s{2,}([\d.]+).*?\s{2}([a-z(].*)$", line)
+    if row:
+      name, first, end = row.groups()
+      # QEMU's word for a target that dies depends on what was sent by then
+      found[name] = ("dead" if "dead" in end else end,
+                     int(first) if counts else None)
+  return (version, found)
+
+
+@pytest.mark.parametrize("script, arguments", [
+  ("buses", ["--operations", "6"]), ("starts", ["--rounds", "1"])])
+def test_the_results_are_those_of(script, arguments):
+  printed = subprocess.check_output(
+    [sys.executable, os.path.join(BENCHMARKS, script + ".py")] + arguments)
+  version, found = findings(printed.decode("utf-8"))
+  path = os.path.join(BENCHMARKS, "results", "%s-%s.txt" % (script, version))
+  if not os.path.exists(path):
+    pytest.skip("nothing was measured with QEMU %s" % version)
+  with open(path) as stream:
+    assert findings(stream.read()) == (version, found)
+  assert len(found) >= 4

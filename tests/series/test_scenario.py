@@ -1,0 +1,65 @@
+"""Where hotplug puts devices: the steps of C{make demo}, on any series.
+
+What is expected is the design document's table.
+
+"""
+
+import os
+
+import pytest
+
+from ganeti import constants
+from ganeti import errors
+
+import documents
+from world import DISK
+from world import NIC
+
+VERSION = (constants.VERSION_MAJOR, constants.VERSION_MINOR,
+           constants.VERSION_REVISION)
+
+ROWS = documents.table("Where hotplug puts devices")
+
+
+def show(node):
+  """Return where disks and NICs are, as the table has it."""
+  return "/".join(",".join("%d" % slot for slot in slots)
+                    for slots in node.places())
+
+
+def steps(node, guest, **parameters):
+  """Take them; yields after each."""
+  node.start(kernel_path=os.path.join(guest, "vmlinuz"),
+             initrd_path=os.path.join(guest, "initrd.gz"),
+             kernel_args="quiet", **parameters)
+  node.wait_for_guest()
+  yield
+  node.hot_add(NIC, 2, 2)
+  yield
+  node.hot_add(DISK, 2, 2)
+  yield
+  # before the guest has a driver for it, it does not let go
+  node.wait_for_guest()
+  node.hot_del(NIC, 2, 2)
+  yield
+  node.hot_add(DISK, 3, 3)
+  yield
+  node.stop()
+  node.start(disks=4, paused=True, **parameters)
+  yield
+
+
+def test_where_they_are(node, which, guest):
+  if which == "stock":
+    expected = [documents.of_release(row, VERSION) for row in ROWS]
+    taken = steps(node, guest)
+  else:
+    expected = [row["with the plugin"] for row in ROWS]
+    taken = steps(node, guest, kvm_pci_reservations=8)
+  for cell in expected:
+    if cell == "refused":
+      with pytest.raises(errors.GenericError):
+        next(taken)
+      return
+    next(taken)
+    assert show(node) == cell
