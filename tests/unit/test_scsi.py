@@ -36,6 +36,15 @@ def test_a_full_controller_is_one_clear_error():
   assert scsi.hot_add(VIRTIO, list(held), held) == 8
 
 
+def test_a_controllers_own_id_is_not_given_to_what_is_hot_added():
+  held = dict((number, "disk-%d" % number) for number in range(7))
+  with pytest.raises(BusFullError) as caught:
+    scsi.hot_add(LSI, list(held), held)
+  assert "7 the controller itself" in str(caught.value)
+  # as many start on stock
+  assert scsi.cold_boot(LSI, ["kvm"], 8) == list(range(8))
+
+
 def test_cold_boot_goes_around_what_the_command_has():
   command = ["kvm", "-device", "scsi-cd,drive=a", "-device",
              "scsi-hd,scsi-id=2,drive=b", "-device", "scsi-cd,bus=other.0"]
