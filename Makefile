@@ -9,7 +9,7 @@ GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
 .PHONY: needs demo doc test lane-lab lane-rest test-unit contract test-qemu \
         test-doc test-records test-hotplug \
         test-patches test-cluster test-torn test-series test-suite patches \
-        check-patches bench fuzz dist clean
+        check-patches bench alternatives fuzz dist clean
 
 needs:
 	tools/install-needs
@@ -112,6 +112,12 @@ bench: needs
 	$(PYTHON) benchmarks/hotplug.py
 	$(PYTHON) benchmarks/upgrade.py
 	$(PYTHON) benchmarks/migration.py
+
+# what the design document says of other ways; with another release's QEMU:
+# tools/test-suite sid /usr/bin/python3 benchmarks/buses.py
+alternatives: needs
+	$(PYTHON) benchmarks/buses.py
+	$(PYTHON) benchmarks/starts.py
 
 # runtime files that nobody ever wrote, for SECONDS; atheris comes from PyPI and
 # stays in .cache/fuzz, as does what was found worth keeping. An input that

@@ -160,9 +160,11 @@ def migrate(way, folder, count):
                           ["-incoming", "unix:" + path] +
                           way.command(there, own))
     status = source.send_to(target, path)
-    if status == "completed" and target.report() != before:
+    if status == "completed" and not target.is_as(before):
       status += ", but the guest sees other devices"
     return status
+  except bare.QemuError as err:
+    return "none: %s" % err
   finally:
     for machine in (source, target):
       if machine is not None:

@@ -43,7 +43,7 @@ def findings(text):
 
 
 @pytest.mark.parametrize("script, arguments", [
-  ("buses", ["--operations", "6"]), ("starts", ["--rounds", "1"])])
+  ("buses", ["--operations", "4"]), ("starts", ["--rounds", "1"])])
 def test_the_results_are_those_of(script, arguments):
   printed = subprocess.check_output(
     [sys.executable, os.path.join(BENCHMARKS, script + ".py")] + arguments)

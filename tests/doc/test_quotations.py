@@ -51,6 +51,7 @@ def test_what_can_be_run_here(page, command, lines, environment):
                         stderr=subprocess.STDOUT, check=False)
   printed = done.stdout.decode("utf-8")
   documents.compare(page, lines, printed)
+  assert done.returncode == 0
 
 
 def test_what_nodes_are_asked_is_compared_on_a_cluster():
