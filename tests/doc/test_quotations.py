@@ -105,5 +105,6 @@ def test_each_name_that_the_design_gives_exists():
     assert os.path.exists(os.path.join(documents.TOP, path)), path
   with io.open(os.path.join(documents.TOP, "Makefile")) as stream:
     targets = set(re.findall(r"^([a-z-]+):", stream.read(), re.M))
-  cited = set(re.findall(r"(?:``|^  )(?:\w+=\w+ )?make ([a-z-]+)", text, re.M))
+  cited = set(re.findall(r"(?:``|::\n\n  )(?:\w+=\w+ )?make ([a-z-]+)",
+                         text))
   assert cited and cited <= targets
