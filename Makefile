@@ -35,8 +35,8 @@ lane-rest: needs
 	$(MAKE) --no-print-directory contract
 	$(MAKE) --no-print-directory test-qemu
 	$(MAKE) --no-print-directory doc
-	$(MAKE) --no-print-directory test-doc
 	$(MAKE) --no-print-directory test-unit
+	$(MAKE) --no-print-directory test-doc
 	$(MAKE) --no-print-directory test-hotplug
 
 # every Python that is here: pure modules, stubs, linter

@@ -113,6 +113,8 @@ class Trial(object):
   def migrate(self):
     """Have the guest go on elsewhere; returns what came of it."""
     path = os.path.join(self.folder, "migration")
+    self.machine.agree(self.there)
+    # a disk goes before its PCI device does
     before = self.machine.report()
     target = self.start("target", ["-incoming", "unix:" + path])
     try:
