@@ -56,7 +56,7 @@ test-qemu: needs
 test-doc: needs
 	$(PYTEST) tests/doc
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/series/test_combinations.py \
-	  tests/series/test_scenario.py
+	  tests/series/test_scenario.py tests/series/test_start.py
 
 # genuine runtime files of all series, booted; RECORDS=all for every one
 test-records: needs
@@ -113,7 +113,8 @@ bench: needs
 	$(PYTHON) benchmarks/upgrade.py
 	$(PYTHON) benchmarks/migration.py
 
-# what the design document says of other ways; with another release's QEMU:
+# what the design document says of other ways, and benchmarks/results has as it
+# was printed; with another release's QEMU:
 # tools/test-suite sid /usr/bin/python3 benchmarks/buses.py
 alternatives: needs
 	$(PYTHON) benchmarks/buses.py

@@ -107,27 +107,39 @@ class Machine(object):
        "-serial", "unix:%s,server=on,wait=off" % self._paths[1]] + options,
       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
       stderr=subprocess.PIPE)
-    self._qmp = self._connect(self._paths[0])
-    self._qmp.line()
-    self.took = (time.perf_counter() - start) * 1000
-    # at once: who listens only after a migration may hear nothing (QEMU 11.1,
-    # two of fourteen times)
-    self._serial = self._connect(self._paths[1])
-    self.execute("qmp_capabilities")
+    self._connections = []
+    try:
+      self._qmp = self._connect(self._paths[0])
+      # QEMU listens before it has made its devices
+      self._qmp.line()
+      self.took = (time.perf_counter() - start) * 1000
+      # at once: who listens only after a migration may hear nothing
+      self._serial = self._connect(self._paths[1])
+      self.execute("qmp_capabilities")
+    except (AssertionError, OSError, QemuError) as err:
+      self._process.kill()
+      words = self.last_words()
+      self.stop()
+      raise QemuError(words if words != "-" else str(err))
 
   def _connect(self, path):
     deadline = time.time() + PATIENCE
     while time.time() < deadline:
       if self._process.poll() is not None:
-        raise QemuError(self.last_words())
+        raise QemuError("QEMU has ended")
       try:
-        return Socket(path, PATIENCE)
+        self._connections.append(Socket(path, PATIENCE))
+        return self._connections[-1]
       except (FileNotFoundError, ConnectionRefusedError):
         time.sleep(0.002)
     raise QemuError("nobody listens at %s" % path)
 
   def last_words(self):
-    """Return why QEMU has ended, in its own words."""
+    """Return why QEMU has ended, in its own words.
+
+    Waits until it has.
+
+    """
     text = self._process.stderr.read().decode("utf-8", "replace")
     lines = [line.partition(": ")[2].strip() for line in text.split("\n")]
     lines = [line for line in lines if line and "warning:" not in line] or ["-"]
@@ -257,21 +269,33 @@ class Machine(object):
     self.execute("migrate-set-parameters", max_bandwidth=1 << 30,
                  downtime_limit=10000)
     self.execute("migrate", uri="unix:" + path)
+    deadline = time.time() + PATIENCE
     status = None
     while status not in ("completed", "failed"):
       status = self.execute("query-migrate").get("status")
+      if time.time() > deadline:
+        raise QemuError("the migration does not end")
       time.sleep(0.02)
+    while target.is_running():
+      if target.execute("query-status")["status"] != "inmigrate":
+        return status
+      if time.time() > deadline:
+        raise QemuError("the target waits for more")
+      time.sleep(0.02)
+    return "%s, target dead: %s" % (status, target.last_words())
+
+  def is_running(self):
+    """Tell whether the process is there, after a moment if it is ending."""
     try:
-      while target.execute("query-status")["status"] == "inmigrate":
-        time.sleep(0.02)
-    except QemuError:
-      return "%s, target dead: %s" % (status, target.last_words())
-    return status
+      self._process.wait(0.05)
+      return False
+    except subprocess.TimeoutExpired:
+      return True
 
   def stop(self):
     """End it."""
     self._process.kill()
     self._process.wait()
     self._process.stderr.close()
-    for connection in (self._qmp, self._serial):
+    for connection in self._connections:
       connection.sock.close()

@@ -8,10 +8,10 @@ well as from the live QEMU.
 What both hold to, in this order:
 
   1. a slot in C{taken} is never given out
-  2. within a class, slots rise as the configuration's order does, wherever a
-     free slot allows it
-  3. a class stays in its own pool while it has room there, and borrows from
+  2. a class stays in its own pool while it has room there, and borrows from
      the far end of what is lendable when it has not
+  3. within a class, slots rise as the configuration's order does, wherever a
+     free slot allows it
 
 """
 

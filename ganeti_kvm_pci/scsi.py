@@ -76,9 +76,6 @@ def taken(command):
 
 
 def _full(hvparams, wanted, held):
-  own = _OWN_ID.get(hvparams.get(_CONTROLLER))
-  if own is not None:
-    held = dict([(own, "the controller itself")] + list(held.items()))
   return BusFullError(
     DISK, "no SCSI id is left for %s: the controller (%s=%s) has %d, held by:"
     " %s; remove a disk, or take scsi_controller_type=virtio-scsi-pci at the"
@@ -120,8 +117,10 @@ def hot_add(hvparams, own, held, index=None):
   @raise BusFullError: if none is free
 
   """
-  free = [n for n in range(limit(hvparams)) if n not in held and
-          n != _OWN_ID.get(hvparams.get(_CONTROLLER))]
+  own_id = _OWN_ID.get(hvparams.get(_CONTROLLER))
+  if own_id is not None:
+    held = dict([(own_id, "the controller itself")] + list(held.items()))
+  free = [n for n in range(limit(hvparams)) if n not in held]
   if not free:
     raise _full(hvparams, "one more disk", held)
   inserted = placement.between(free, sorted(own), index)

@@ -47,10 +47,11 @@ def table(title, path=DESIGN):
   for line in lines:
     if line.strip() and not line.strip().strip("= "):
       borders.append(line)
-      if len(borders) == 3:
-        break
-    elif borders:
+    elif len(borders) in (1, 2):
       rows.append(line)
+    if len(borders) == 3 or line[:1].strip():
+      break
+  assert len(borders) == 3, "%s: %r does not end" % (path, title)
   starts = [m.start() for m in re.finditer("=+", borders[0])]
   cells = [[row[start:end].strip() for start, end in
             zip(starts, starts[1:] + [None])] for row in rows]
@@ -79,14 +80,16 @@ def _blocks(path):
   block, fenced, indented = [], False, False
   for line in lines_of(path) + ["x"]:
     text = line.strip()
-    if text == "```" or (indented and text and line[:1] != " "):
+    fence = text.startswith("```")
+    if fence or (indented and text and line[:1] != " "):
       if fenced or indented:
         yield textwrap.dedent("\n".join(block)).strip("\n").split("\n")
-      fenced, indented, block = text == "```" and not fenced, False, []
+      fenced, indented, block = fence and not fenced, False, []
     elif fenced or indented:
       block.append(line)
     if not fenced and text.endswith("::") and not text.startswith(".."):
       indented = True
+  assert not fenced, "%s: a block does not end" % path
 
 
 def quotations(path):

@@ -77,8 +77,11 @@ def test_the_readme_has_the_table_of_make_demo(capsys):
     documents.lines_of("README.md"))
 
 
-def test_there_are_quotations():
-  assert len(RUN) > 10 and len(ASKED) > 1
+def test_no_quotation_is_missed():
+  prompts = [line for page in PAGES for line in documents.lines_of(page)
+             if line.lstrip().startswith("$ ")]
+  assert len(RUN) == len(prompts) > 10
+  assert len(ASKED) > 1
 
 
 @pytest.mark.parametrize("lines, printed, expected", [

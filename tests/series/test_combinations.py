@@ -87,6 +87,7 @@ def test_start(node, which, name):
   if disks + nics > 32 - reservations:
     assert found == FULL
     assert "held by" in told
+    assert ("lower kvm_pci_reservations" in told) == (reservations > 8)
     return
   if found == REFUSED:
     # stock's own word, which the plugin leaves
