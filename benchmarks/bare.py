@@ -25,7 +25,6 @@ ASK_AGAIN = 6
 #: C{addr}, or one of them, or none.
 Device = collections.namedtuple("Device", ["name", "is_disk", "place"])
 
-
 _IMAGE = {"driver": "null-co", "size": 1 << 20, "read-zeroes": True}
 
 
@@ -51,6 +50,17 @@ def show(form, row):
   if words:
     print("    " + textwrap.shorten(words, 74, placeholder=" ..."))
   sys.stdout.flush()
+
+
+def begin(what, form, heads):
+  """Print what was measured, with what and when, and a table's heads.
+
+  @param what: string, e.g. the seed
+
+  """
+  print("QEMU %s, %s, load %.1f, %s" %
+        (version(), what, os.getloadavg()[0], time.strftime("%F")))
+  show(form, heads)
 
 
 def build_guest(folder):

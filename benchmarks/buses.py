@@ -164,12 +164,9 @@ def main():
   parser.add_argument("--seed", type=int, default=1)
   parser.add_argument("--only", default="", help="ways whose name has this")
   options = parser.parse_args()
-  print("QEMU %s, seed %d, load %.1f, %s" %
-        (bare.version(), options.seed, os.getloadavg()[0],
-         time.strftime("%F")))
   form = "%-22s  %7s  %7s  %10s  %10s  %s"
-  bare.show(form, ["", "boot, s", "add, ms", "remove, ms", "operations",
-                   "migration"])
+  bare.begin("seed %d" % options.seed, form, [
+    "", "boot, s", "add, ms", "remove, ms", "operations", "migration"])
   with tempfile.TemporaryDirectory() as folder:
     bare.build_guest(folder)
     for way in [way for way in WAYS if options.only in way.name]:

@@ -178,11 +178,9 @@ def main():
   parser.add_argument("--rounds", type=int, default=20)
   parser.add_argument("--only", default="", help="ways whose name has this")
   options = parser.parse_args()
-  print("QEMU %s, n = %d, load %.1f, %s" %
-        (bare.version(), options.rounds, os.getloadavg()[0],
-         time.strftime("%F")))
   form = "%-28s  %6s  %9s  %s"
-  bare.show(form, ["", "own", "start, ms", "migration with 9 of QEMU's own"])
+  bare.begin("n = %d" % options.rounds, form, [
+    "", "own", "start, ms", "migration with 9 of QEMU's own"])
   with tempfile.TemporaryDirectory() as folder:
     bare.build_guest(folder)
     ways = [kind(folder) for kind in WAYS if options.only in kind.name]
