@@ -26,8 +26,8 @@ class Socket(object):
     text, _, self.text = self.text.partition(end)
     return text
 
-  def execute(self, command, **arguments):
-    """Run a QMP command."""
+  def ask(self, command, **arguments):
+    """Give a QMP command; return what answers it, be it an error."""
     self.sock.sendall(json.dumps({
       "execute": command,
       "arguments": dict((name.replace("_", "-"), value)
@@ -35,6 +35,11 @@ class Socket(object):
       }).encode("ascii"))
     while True:
       answer = json.loads(self.line())
-      assert "error" not in answer, answer
-      if "return" in answer:
-        return answer["return"]
+      if "return" in answer or "error" in answer:
+        return answer
+
+  def execute(self, command, **arguments):
+    """Run a QMP command."""
+    answer = self.ask(command, **arguments)
+    assert "error" not in answer, answer
+    return answer["return"]

@@ -18,6 +18,7 @@ from ganeti.hypervisor import hv_kvm
 from behind import Behind, agree, record, recorded, tell
 from test_records import adopt
 from world import DISK, NIC
+import patience
 import world
 
 SERIES = (constants.VERSION_MAJOR, constants.VERSION_MINOR)
@@ -185,6 +186,7 @@ def test_a_refused_disk_leaves_nothing_behind(node, which, monkeypatch):
 
 def test_a_removal_is_looked_for_every_10_ms_and_not_every_second(
     booted, which, monkeypatch):
+  patience.lend(booted, monkeypatch)
   booted.hot_add(DISK, 8, 2)
   pauses = []
   plain = time.sleep

@@ -12,6 +12,7 @@ from ganeti import constants
 from ganeti import errors
 
 import documents
+import patience
 from world import DISK
 from world import NIC
 
@@ -32,17 +33,14 @@ def steps(node, guest, **parameters):
   node.start(kernel_path=os.path.join(guest, "vmlinuz"),
              initrd_path=os.path.join(guest, "initrd.gz"),
              kernel_args="quiet", **parameters)
-  node.wait_for_guest()
+  node.wait_until_guest_sees(disks=2, nics=2)
   yield
   node.hot_add(NIC, 2, 2)
   yield
   node.hot_add(DISK, 2, 2)
   yield
   # before the guest has a driver for it, it does not let go
-  for _ in range(60):
-    if any(line.startswith("NET:") and len(line.split()) == 4
-           for line in node.wait_for_guest()):
-      break
+  node.wait_until_guest_sees(disks=3, nics=3)
   node.hot_del(NIC, 2, 2)
   yield
   node.hot_add(DISK, 3, 3)
@@ -52,7 +50,8 @@ def steps(node, guest, **parameters):
   yield
 
 
-def test_where_they_are(node, which, guest):
+def test_where_they_are(node, which, guest, monkeypatch):
+  patience.lend(node, monkeypatch)
   if which == "stock":
     expected = [documents.of_release(row, VERSION) for row in ROWS]
     taken = steps(node, guest)

@@ -159,6 +159,10 @@ class Node(object):
     qmp.execute("qmp_capabilities")
     return qmp
 
+  def ask_to_let_go(self, device_id):
+    """Ask the guest for a device once more, unless QEMU finds that too soon."""
+    self.watch().ask("device_del", id=device_id)
+
   def live(self):
     """Ask QEMU: dict, slot to id, empty where it has none."""
     (bus, ) = [b for b in self.watch().execute("query-pci") if b["bus"] == 0]
@@ -217,6 +221,17 @@ class Node(object):
     while not lines or lines[-1] != "END":
       lines.append(serial.line().strip())
     return lines
+
+  def wait_until_guest_sees(self, disks, nics):
+    """Wait until the guest has drivers for that many disks and NICs."""
+    said = None
+    for _ in range(60):
+      said = self.wait_for_guest()
+      seen = dict(line.partition(":")[::2] for line in said)
+      if (len(seen["BLK"].split()), len(seen["NET"].split())) == (disks, nics):
+        return
+    raise AssertionError("the guest does not see %d disks, %d NICs: %s" %
+                         (disks, nics, said))
 
   def stop(self):
     """End what runs, by its id."""
