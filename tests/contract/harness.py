@@ -17,6 +17,7 @@ from ganeti.hypervisor import hv_kvm
 from ganeti_kvm_pci import command as command_
 from ganeti_kvm_pci import hypervisor
 from ganeti_kvm_pci import process
+from ganeti_kvm_pci import vacancy
 
 DEVLIST = "".join('name "%s", bus PCI\n' % name for name in (
   "virtio-blk-pci", "virtio-net-pci", "scsi-hd", "ide-hd", "e1000"))
@@ -203,6 +204,8 @@ class World(object):
     monkeypatch.setattr(hv_kvm, "_OpenTap",
                         lambda *args, **kwargs: ("tap0", -1), False)
     monkeypatch.setattr(hv_kvm.utils, "RunCmd", self.run)
+    # nobody here ejects twice
+    monkeypatch.setattr(vacancy, "REST", 0.01)
     monkeypatch.setattr(process, "command", lambda _: [
       str(word) for word in self.commands()[-1]])
 

@@ -10,6 +10,7 @@ from ganeti.hypervisor import hv_kvm
 from ganeti_kvm_pci import backends
 from ganeti_kvm_pci import monitor
 from ganeti_kvm_pci import record
+from ganeti_kvm_pci import vacancy
 from ganeti_kvm_pci.errors import CommandError
 from ganeti_kvm_pci.partition import Partition
 
@@ -233,6 +234,19 @@ def test_a_modification_that_was_cut_short_is_taken_up_again(world):
   # the first of the NICs, below the others again
   assert sorted(world.slots(hyper, instance)[1]) == [24, 25]
   assert world.bus[24] == harness.device_id("nic", 0, 24)
+
+
+def test_only_a_slot_that_was_just_freed_is_waited_for(world, monkeypatch):
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  waits = []
+  monkeypatch.setattr(vacancy.time, "time", lambda: 100.0)
+  monkeypatch.setattr(vacancy.time, "sleep", waits.append)
+  monkeypatch.setattr(vacancy, "REST", 1.0)
+  hyper.HotDelDevice(instance, NIC, harness.nic(1), None, 1)
+  hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)
+  assert not waits
+  hyper.HotAddDevice(instance, NIC, harness.nic(2), None, 1)
+  assert waits == [1.0]
 
 
 @pytest.mark.parametrize("kind, number, slot", [("disk", 2, 20),

@@ -31,6 +31,11 @@ QEMU = os.environ.get("QEMU", "qemu-system-x86_64")
 DISK = constants.HOTPLUG_TARGET_DISK
 NIC = constants.HOTPLUG_TARGET_NIC
 
+# on a machine that has much else to do, QEMU can take longer than Ganeti's 5 s
+# (from 3.1 on, it is called otherwise)
+if hasattr(hv_kvm.QmpConnection, "_SOCKET_TIMEOUT"):
+  hv_kvm.QmpConnection._SOCKET_TIMEOUT = 30
+
 
 def unknown():
   """Return why the plugin does not fit this Ganeti, or None."""
