@@ -239,8 +239,12 @@ def test_a_modification_that_was_cut_short_is_taken_up_again(world):
 def test_only_a_slot_that_was_just_freed_is_waited_for(world, monkeypatch):
   hyper, instance = start(world, kvm_pci_reservations=8)
   waits = []
-  monkeypatch.setattr(vacancy.time, "time", lambda: 100.0)
-  monkeypatch.setattr(vacancy.time, "sleep", waits.append)
+
+  class Clock(object):
+    time = staticmethod(lambda: 100.0)
+    sleep = waits.append
+
+  monkeypatch.setattr(vacancy, "time", Clock)
   monkeypatch.setattr(vacancy, "REST", 1.0)
   hyper.HotDelDevice(instance, NIC, harness.nic(1), None, 1)
   hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)

@@ -94,9 +94,7 @@ def booted(which, guest, tmpdir_factory):
   import world
   made = world.Node(which, str(tmpdir_factory.mktemp(which)))
   try:
-    made.start(kernel_path=os.path.join(guest, "vmlinuz"),
-               initrd_path=os.path.join(guest, "initrd.gz"),
-               kernel_args="quiet")
+    made.start(**world.boot(guest))
     made.wait_for_guest()
     yield made
   finally:

@@ -1,17 +1,27 @@
 """Time for a guest that is to let go of a device, on a machine that is busy.
 
-Stock asks a guest once and gives it 5 s (before 2.13: one look); a guest may be
-slower, or miss the request. Where it does not matter how long that takes, both
-stock and the plugin are made to go on for a minute.
+Stock of 2.13 and later asks a guest once and gives it 5 s. A guest may be
+slower, or miss the request. Where it does not matter how long that takes, it is
+asked again for a minute, as the plugin does; pytest's report says when stock
+needed that. A disk's removal on stock of 3.1 and later keeps its 5 s, in which
+QEMU has to say that it left; and up to 2.12 stock sees nothing that has to
+leave.
 
 """
 
 import re
+from time import sleep # before a test has it replaced
 
 from ganeti import errors
 
+from mending import MENDED
+
 #: Seconds; stock waits 5 of them at a time.
 LIMIT = 60
+
+#: In seconds. A guest that was asked twice may eject twice, and the second time
+#: what has come to the slot by then.
+_ECHO = 5
 
 _STILL_THERE = re.compile("Device (.*) should have been removed but is still")
 
@@ -27,14 +37,20 @@ def lend(node, monkeypatch):
   plain = cls._VerifyHotplugCommand
 
   def _VerifyHotplugCommand(*args):
-    for _ in range(LIMIT // 5 - 1):
+    asked = 0
+    while True:
       try:
-        return plain(*args)
+        result = plain(*args)
+        break
       except errors.HypervisorError as err:
         still = _STILL_THERE.match(str(err))
-        if not still:
+        if not still or asked == LIMIT // 5:
           raise
         node.ask_to_let_go(still.group(1))
-    return plain(*args)
+        asked += 1
+    if asked:
+      MENDED.add("a removal that took longer than stock's 5 s: asked again")
+      sleep(_ECHO)
+    return result
 
   monkeypatch.setattr(cls, "_VerifyHotplugCommand", _VerifyHotplugCommand)

@@ -4,6 +4,7 @@
 
 import os
 import signal
+import socket
 import time
 
 import pytest
@@ -36,8 +37,7 @@ def test_a_removal_is_asked_for_again_once_the_guest_is_up(
     node, which, guest, monkeypatch):
   # long enough for the guest to boot
   monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "60")
-  node.start(kernel_path=os.path.join(guest, "vmlinuz"),
-             initrd_path=os.path.join(guest, "initrd.gz"), kernel_args="quiet")
+  node.start(**world.boot(guest))
   if which == "stock":
     with pytest.raises(errors.HypervisorError) as caught:
       node.hot_del(DISK, 1, 1)
@@ -53,8 +53,7 @@ def test_a_removal_is_asked_for_again_once_the_guest_is_up(
 
 def test_a_disk_added_before_the_guest_is_up_can_go(node, guest, monkeypatch):
   monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "30")
-  node.start(kernel_path=os.path.join(guest, "vmlinuz"),
-             initrd_path=os.path.join(guest, "initrd.gz"), kernel_args="quiet")
+  node.start(**world.boot(guest))
   node.hot_add(DISK, 2, 2)
   node.wait_for_guest()
   node.hot_del(DISK, 2, 2)
@@ -142,6 +141,21 @@ def test_a_monitor_that_hangs_is_an_error_soon(node, which, operation):
     agree(node)
 
 
+def wait_until_it_listens(node):
+  """Wait until QEMU has got to those who came while it hung.
+
+  As long as there is no room for more of them, whoever would not block is sent
+  away.
+
+  """
+  client = socket.socket(socket.AF_UNIX)
+  try:
+    client.connect(node.hyper._InstanceQmpMonitor(world.NAME))
+    assert b"QMP" in client.recv(4096)
+  finally:
+    client.close()
+
+
 @pytest.mark.parametrize("kind", [DISK, NIC], ids=["disk", "nic"])
 def test_a_monitor_that_hangs_midway_loses_nothing(node, which, kind):
   node.start()
@@ -167,6 +181,7 @@ def test_a_monitor_that_hangs_midway_loses_nothing(node, which, kind):
   if which == "stock":
     return
   assert world.NAME in text and "monitor" in text
+  wait_until_it_listens(node)
   node.hot_add(kind, 2, 2)
   assert id_of(kind, 2) in agree(node).devices
 

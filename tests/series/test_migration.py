@@ -40,9 +40,7 @@ class Pair(object):
     self.target = world.Node(target, os.path.join(folder, "target"))
 
   def start(self, guest, **hvparams):
-    parameters = dict(CAREFUL, kernel_path=os.path.join(guest, "vmlinuz"),
-                      initrd_path=os.path.join(guest, "initrd.gz"),
-                      kernel_args="quiet", migration_port=8102)
+    parameters = dict(CAREFUL, migration_port=8102, **world.boot(guest))
     parameters.update(hvparams)
     self.source.start(**parameters)
     self.target.adopt(world.NAME, dict(self.source.instance.hvparams,

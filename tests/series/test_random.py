@@ -14,6 +14,7 @@ import pytest
 
 import chance
 from talk import Socket
+import world
 
 STEPS = int(os.environ.get("RANDOM_STEPS", "200"))
 SEED = int(os.environ.get("RANDOM_SEED", "20140"))
@@ -21,9 +22,7 @@ SEED = int(os.environ.get("RANDOM_SEED", "20140"))
 
 @pytest.mark.parametrize("which", ["plugin"], indirect=True)
 def test_record_and_qemu_agree_whatever_comes(node, guest, capsys):
-  node.start(kernel_path=os.path.join(guest, "vmlinuz"),
-             initrd_path=os.path.join(guest, "initrd.gz"),
-             kernel_args="quiet", kvm_pci_reservations=8)
+  node.start(kvm_pci_reservations=8, **world.boot(guest))
   node.wait_for_guest()
   # its reports take time that it could be answering in
   serial = Socket(node.hyper._InstanceSerial(node.instance.name))

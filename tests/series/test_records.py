@@ -62,7 +62,9 @@ def adopt(node, name, guest):
                    (root + "/pid", hyper._PIDS_DIR),
                    (root + "/ctrl", hyper._CTRL_DIR),
                    ("/var/log/ganeti/kvm", node.folder),
-                   ("/srv/guest", guest), ("pc-i440fx-7.2", "pc")):
+                   ("/srv/guest", guest), ("pc-i440fx-7.2", "pc"),
+                   # as in world.boot
+                   ("quiet console=", "quiet no_timer_check console=")):
     text = text.replace(old, new)
   text = re.sub(r"/var/run/ganeti/[a-z0-9]+\.ex:(\d)",
                 lambda match: node.image(int(match.group(1))), text)

@@ -4,8 +4,6 @@ What is expected is the design document's table.
 
 """
 
-import os
-
 import pytest
 
 from ganeti import constants
@@ -15,6 +13,7 @@ import documents
 import patience
 from world import DISK
 from world import NIC
+import world
 
 VERSION = (constants.VERSION_MAJOR, constants.VERSION_MINOR,
            constants.VERSION_REVISION)
@@ -30,9 +29,7 @@ def show(node):
 
 def steps(node, guest, **parameters):
   """Take them; yields after each."""
-  node.start(kernel_path=os.path.join(guest, "vmlinuz"),
-             initrd_path=os.path.join(guest, "initrd.gz"),
-             kernel_args="quiet", **parameters)
+  node.start(**dict(parameters, **world.boot(guest)))
   node.wait_until_guest_sees(disks=2, nics=2)
   yield
   node.hot_add(NIC, 2, 2)
