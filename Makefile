@@ -62,7 +62,7 @@ test-doc: needs
 test-records: needs
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/series/test_records.py
 
-# what hotplug protects from, beside stock; the node daemon killed at each third
+# what hotplug protects from, beside stock; the node daemon killed at each fifth
 # point (KILLED_EVERY=1: at every one, KILLED_THEN=both: twice); a long random
 # run (RANDOM_STEPS, RANDOM_SEED)
 test-hotplug: needs

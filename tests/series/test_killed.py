@@ -2,7 +2,7 @@
 
 Each operation is begun again and again, in a process of its own, and that is
 killed at a later point between two effects each time (see L{killing}), until it
-gets to its end: at each third point, or at each C{KILLED_EVERY}th of the
+gets to its end: at each fifth point, or at each C{KILLED_EVERY}th of the
 environment. After each death stock must be able to read the record, and after
 one more operation of another device's, or C{check --repair}, record and QEMU
 must agree, with nothing left over. The two take turns, unless C{KILLED_THEN} in
@@ -43,7 +43,7 @@ SEQ = {THIS: 2, OTHER: 3}
 VISITS = 2 if os.environ.get("KILLED_THEN") == "both" else 1
 
 #: From one point to the next.
-STRIDE = int(os.environ.get("KILLED_EVERY", "3"))
+STRIDE = int(os.environ.get("KILLED_EVERY", "5"))
 
 
 def hot_mod(node, kind, number, seq):
