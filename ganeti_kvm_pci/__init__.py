@@ -5,8 +5,8 @@ The way of the data, one module a step, each importing only from steps above:
   - L{errors}, L{address}: what can go wrong; the forms of a PCI address
   - L{partition}: which of the 32 slots of pci.0 are whose
   - L{placement}: which free slot a device gets
-  - L{command}, L{drives}, L{scsi}: QEMU's command line as data; disks in it,
-    and behind a SCSI controller
+  - L{command}, L{machinetype}, L{drives}, L{scsi}: QEMU's command line as data;
+    the machine type in it, disks in it and behind a SCSI controller
   - L{runtime}, L{record}: the runtime file as data; the devices in it
   - L{normal}, L{older}: a record in the form of another series
   - L{layout}: all devices of a record placed anew
@@ -22,6 +22,7 @@ The way of the data, one module a step, each importing only from steps above:
 All of these are pure. What touches the world stands below them:
 
   - L{connection}, L{qemulog}: how a question gets to QEMU, and its own words
+  - L{chipset}: whether an instance has the bus that is partitioned
   - L{lock}, L{vacancy}: one operation on an instance at a time, and no slot
     used again at once
   - L{process}: what a QEMU was given

@@ -27,7 +27,7 @@ _DEVICE_FLAGS = frozenset(["-device", "--device", "-balloon"])
 _DRIVE_FLAGS = frozenset(["-drive", "--drive"])
 
 
-def _arguments(command, flags):
+def arguments(command, flags):
   """Yield position and text of the arguments of an option."""
   argument = None
   for position, word in enumerate(command):
@@ -119,7 +119,7 @@ def devices(command):
 
   """
   found = []
-  for position, text in _arguments(command, _DEVICE_FLAGS):
+  for position, text in arguments(command, _DEVICE_FLAGS):
     keys = _json_keys(text)
     is_json = keys is not None
     if not is_json:
@@ -140,7 +140,7 @@ def drives(command):
   @rtype: list of strings
 
   """
-  return [text for _, text in _arguments(command, _DRIVE_FLAGS)]
+  return [text for _, text in arguments(command, _DRIVE_FLAGS)]
 
 
 def virtio_drives(command):
@@ -153,7 +153,7 @@ def virtio_drives(command):
   @return: positions in the command
 
   """
-  return [position for position, text in _arguments(command, _DRIVE_FLAGS)
+  return [position for position, text in arguments(command, _DRIVE_FLAGS)
           if ("if", "virtio") in split_option(text)]
 
 

@@ -1,5 +1,6 @@
 """The command that looks ahead: plan."""
 
+from . import chipset
 from . import command
 from . import files
 from . import layout
@@ -17,7 +18,6 @@ from .errors import BusFullError
 from .errors import KvmPciError
 from .partition import DISK
 from .partition import Partition
-from .partition import applies
 
 
 def _plan_one(path, opts, series):
@@ -29,8 +29,10 @@ def _plan_one(path, opts, series):
   loaded = runtime.parse(files.read(path).text, path)
   found = {"instance": record.Record(loaded).instance, "moves": [],
            "remarks": [], "error": None, "partition": None}
-  if not applies(loaded.hvparams):
-    found["remarks"].append("pci.0 is not the machine's own bus, left to stock")
+  obstacle = chipset.obstacle(loaded.words, loaded.hvparams,
+                              files.runs(path) is not None)
+  if obstacle:
+    found["remarks"].append("left to unmodified Ganeti: %s" % obstacle)
     return found
   cluster = node.cluster_reservations()
   recorded = loaded.hvparams.get("kvm_pci_reservations")

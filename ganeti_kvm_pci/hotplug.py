@@ -13,6 +13,7 @@ import os
 from ganeti import errors
 from ganeti import utils
 
+from . import chipset
 from . import monitor
 from . import partition
 from . import placement
@@ -58,7 +59,7 @@ class Hotplug(Presence):
     device_class = CLASS[dev_type]
     with self._Alone(instance):
       known = self._Record(instance)
-      if not partition.applies(known.hvparams):
+      if not chipset.applies(known.command, known.hvparams):
         return super(Hotplug, self).HotAddDevice(instance, dev_type, device,
                                                  extra, seq)
       self._Settle(instance)
@@ -142,7 +143,8 @@ class Hotplug(Presence):
     """
     device_class = CLASS[dev_type]
     with self._Alone(instance):
-      if not partition.applies(self._Record(instance).hvparams):
+      known = self._Record(instance)
+      if not chipset.applies(known.command, known.hvparams):
         return super(Hotplug, self).HotDelDevice(instance, dev_type, device, _,
                                                  seq)
       self._Settle(instance, keep=device.uuid)
@@ -200,8 +202,9 @@ class Hotplug(Presence):
     device_class = CLASS[dev_type]
     with self._Alone(instance):
       modify = super(Hotplug, self).HotModDevice
+      known = self._Record(instance)
       if (device_class != partition.NIC or
-          not partition.applies(self._Record(instance).hvparams)):
+          not chipset.applies(known.command, known.hvparams)):
         return modify(instance, dev_type, device, _, seq)
       self._Settle(instance)
       before = self._Find(self._LoadKVMRuntime(instance), device_class, device)

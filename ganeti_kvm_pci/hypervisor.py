@@ -12,6 +12,7 @@ from ganeti import constants
 from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
+from . import chipset
 from . import command
 from . import connection
 from . import hotplug
@@ -43,7 +44,7 @@ class KVMHypervisor(migration.Migration, hotplug.Hotplug,
 
   """
   # The partition of the instance that is being started, and how many words
-  # its recorded command has; None where pci.0 is not the machine's own bus
+  # its recorded command has; None where pci.0 is left to stock
   _starting = None
 
   # The instance that is being rebooted, until its record has been read
@@ -101,6 +102,8 @@ class KVMHypervisor(migration.Migration, hotplug.Hotplug,
     """Place the devices of a record that is about to boot.
 
     """
+    if not chipset.applies(loaded.words, loaded.hvparams):
+      return
     for move in layout.lay_out(
         loaded, _SERIES, instance.hvparams.get("kvm_pci_reservations")):
       logging.info("Instance %s: %s moves from slot %s to slot %s",
@@ -133,7 +136,11 @@ class KVMHypervisor(migration.Migration, hotplug.Hotplug,
     """
     runtime = super(KVMHypervisor, self)._GenerateKVMRuntime(
       instance, block_devices, startup_paused, kvmhelp)
-    if partition.applies(runtime[2]):
+    obstacle = chipset.obstacle(runtime[0], runtime[2])
+    if obstacle:
+      logging.warning("Instance %s: its PCI slots are left to unmodified"
+                      " Ganeti: %s", instance.name, obstacle)
+    else:
       with Explained(instance.name):
         self._PlaceAll(runtime)
     return runtime
@@ -179,7 +186,8 @@ class KVMHypervisor(migration.Migration, hotplug.Hotplug,
     """Start QEMU, and record what it placed beyond its range.
 
     """
-    ours = partition.applies(kvm_runtime[2])
+    ours = chipset.applies(kvm_runtime[0], kvm_runtime[2])
+    self._starting = None
     if ours:
       with Explained(instance.name):
         self._starting = (partition.Partition.of(kvm_runtime[2]),

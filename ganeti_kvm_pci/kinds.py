@@ -20,9 +20,11 @@ thrown away, so many slots that it cannot run out first.
 # pylint: disable=no-member,invalid-name
 
 import logging
+import shlex
 
 from . import address
 from . import backends
+from . import chipset
 from . import partition
 from . import record
 from . import scsi
@@ -114,12 +116,28 @@ class HvinfoKind(_Kind):
   def _RenewId(device_class, device):
     device.hvinfo["id"] = record.new_id(device_class, device.uuid)
 
+  @staticmethod
+  def _Words(kvm_extra):
+    """Split C{kvm_extra} as stock does."""
+    return kvm_extra.split(" ")
+
+  def _IsOurs(self, hvp, runtime):
+    """Tell whether the bus that stock allocates from is partitioned.
+
+    At a start, stock allocates before there is a command.
+
+    """
+    if runtime:
+      return chipset.applies(runtime[0], hvp)
+    return chipset.applies(
+      [hvp["kvm_path"]] + self._Words(hvp.get("kvm_extra") or ""), hvp)
+
   def _GetBusSlots(self, hvp=None, runtime=None):
     """Decide what stock's allocation finds free.
 
     """
     stock = super(HvinfoKind, self)._GetBusSlots
-    if not partition.applies(hvp or {}):
+    if not self._IsOurs(hvp, runtime):
       return stock(hvp, runtime)
     # In a hot-add, what it finds is not used; with the runtime it would fail
     # on a scsi-id beyond 15
@@ -135,12 +153,17 @@ class BusManagerKind(HvinfoKind):
   Ganeti's master, 3.2.0~alpha1.
 
   """
+  @staticmethod
+  def _Words(kvm_extra):
+    """Split C{kvm_extra} as stock does."""
+    return shlex.split(kvm_extra)
+
   def _get_bus_manager(self, hvp=None, runtime=None):
     """Decide what stock's allocation finds free.
 
     """
     stock = super(BusManagerKind, self)._get_bus_manager
-    if not partition.applies(hvp or {}):
+    if not self._IsOurs(hvp, runtime):
       return stock(hvp, runtime)
     manager = stock(hvp)
     for name, allocator in list(manager.allocators.items()):

@@ -19,7 +19,6 @@ from .partition import DISK
 from .partition import NIC
 from .partition import QEMU
 from .partition import Partition
-from .partition import applies
 
 #: What becomes of one device.
 #:   - device_class: DISK, NIC or QEMU
@@ -44,14 +43,11 @@ def lay_out(runtime, series, reservations=None):
   @param reservations: the instance's C{kvm_pci_reservations} as configured,
       for a record of a series that did not have it
   @rtype: list of L{Move}
-  @return: the devices that get another slot; empty where pci.0 is left to
-      stock
+  @return: the devices that get another slot
   @raise BusFullError: if they do not fit
   @raise ReservationsError: if C{kvm_pci_reservations} makes no sense
 
   """
-  if not applies(runtime.hvparams):
-    return []
   if normal.has_hvinfo(series) and reservations is not None:
     runtime.hvparams.setdefault(_RESERVATIONS, reservations)
   carried, words, freed = _release(runtime)

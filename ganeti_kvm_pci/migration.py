@@ -18,10 +18,10 @@ import os
 from ganeti import errors
 from ganeti import utils
 
+from . import chipset
 from . import links
 from . import machine
 from . import monitor
-from . import partition
 from . import process
 from . import record
 from . import replay
@@ -77,7 +77,8 @@ class Migration(object):
         if monitor.is_leaving(execute):
           # Ganeti cleans up; nothing may change by that
           return told
-        if partition.applies(self._Loaded(instance).hvparams):
+        loaded = self._Loaded(instance)
+        if chipset.applies(loaded.words, loaded.hvparams):
           told = self._Told(instance, execute)
       return self._Follow(instance, told)
 
@@ -159,7 +160,7 @@ class Migration(object):
     """
     with self._Alone(instance):
       loaded = self._Loaded(instance)
-      if partition.applies(loaded.hvparams):
+      if chipset.applies(loaded.words, loaded.hvparams):
         with self._Monitor(instance.name) as execute:
           self._Refuse(instance, _OTHER_MACHINE,
                        self._Replay(instance, execute, loaded)[1].problems)
@@ -220,7 +221,7 @@ class Migration(object):
 
     """
     loaded = runtime_.parse(info, "record of the guest that moves")
-    if not partition.applies(loaded.hvparams):
+    if not chipset.applies(loaded.words, loaded.hvparams):
       return
     with self._Monitor(instance.name) as execute:
       parts, compared = self._Replay(instance, execute, loaded)

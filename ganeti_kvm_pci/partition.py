@@ -14,8 +14,6 @@ on nothing. Disks have what lies between; where the disks do not sit on pci.0
 
 """
 
-import re
-
 from .address import SLOTS
 from .errors import ReservationsError
 
@@ -37,26 +35,6 @@ DEFAULT_RESERVATIONS = 8
 #: do not use it (constants.HT_DISK_*, HT_NIC_*, 2.10 to 3.1).
 _DISK_ON_PCI = "paravirtual"
 _NIC_ON_ISA = "ne2k_isa"
-
-_OTHER_MACHINES = ("q35", "isapc", "microvm")
-
-_OWN_BUS_RE = re.compile(r"\bid\b\W+pci\.0\b")
-
-
-def applies(hvparams):
-  """Tell whether pci.0 is the bus that the machine itself has.
-
-  On q35 it is not: there, stock runs with a bridge of that name, made by
-  C{kvm_extra}, on which nothing of QEMU's own stands. Others have no PCI.
-
-  @type hvparams: dict
-  @rtype: bool
-
-  """
-  extra = hvparams.get("kvm_extra") or ""
-  machine = hvparams.get("machine_version") or ""
-  return not (any(name in machine for name in _OTHER_MACHINES) or
-              _OWN_BUS_RE.search(extra))
 
 
 def has_pci_disks(hvparams):

@@ -19,6 +19,7 @@ from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
 from . import backends
+from . import chipset
 from . import lock
 from . import monitor
 from . import partition
@@ -249,7 +250,7 @@ class Presence(object):
 
     """
     known = self._Record(instance)
-    if not partition.applies(known.hvparams):
+    if not chipset.applies(known.command, known.hvparams):
       return
     with self._Monitor(instance.name) as execute:
       self._SettleBy(execute, instance, known, keep)

@@ -6,6 +6,7 @@ import os
 from . import backends
 from . import chart
 from . import checkup
+from . import chipset
 from . import files
 from . import lock
 from . import monitor
@@ -21,7 +22,6 @@ from .console import say
 from .console import say_json
 from .errors import KvmPciError
 from .partition import NIC
-from .partition import applies
 
 _STATUS = {checkup.INFO: OK, checkup.WARNING: WARNINGS,
            checkup.ERROR: ERRORS}
@@ -50,14 +50,23 @@ def _ask(execute):
   return (monitor.functions(execute), monitor.peripherals(execute))
 
 
-def _live(known):
-  """Ask the QEMU of an instance, see L{_ask}.
+def _obstacle(known, path):
+  """Tell why an instance is left to unmodified Ganeti, or None.
 
-  @return: empty tuple where pci.0 is not the machine's own bus, and left to
-      stock
+  A file that lies elsewhere names a program that nobody here has chosen.
 
   """
-  if not applies(known.hvparams):
+  return chipset.obstacle(known.command, known.hvparams,
+                          files.runs(path) is not None)
+
+
+def _live(known, path):
+  """Ask the QEMU of an instance, see L{_ask}.
+
+  @return: empty tuple where pci.0 is left to unmodified Ganeti
+
+  """
+  if _obstacle(known, path):
     return ()
   with _monitor(known) as execute:
     return _ask(execute)
@@ -71,7 +80,7 @@ def show_map(opts):
     try:
       path = files.named(name)
       known = record.parse(files.read(path).text, path)
-      live = _live(known) if opts.live else ()
+      live = _live(known, path) if opts.live else ()
       found = chart.entries(known, *live)
     except KvmPciError as err:
       complain(err)
@@ -132,9 +141,9 @@ def _check_one(result, path, opts):
   if files.runs(path) is False:
     result.add(checkup.INFO, "not running: its next start writes the file anew")
     return
-  if not applies(known.hvparams):
-    result.add(checkup.INFO, "pci.0 is not the machine's own bus, left to"
-               " stock")
+  obstacle = _obstacle(known, path)
+  if obstacle:
+    result.add(checkup.INFO, "left to unmodified Ganeti: %s" % obstacle)
   elif opts.live or opts.repair:
     with _monitor(known) as execute:
       _check_live(result, execute, seen, loaded, opts.repair)

@@ -14,13 +14,18 @@ from ganeti import errors
 from ganeti import objects
 from ganeti.hypervisor import hv_kvm
 
+from ganeti_kvm_pci import chipset
 from ganeti_kvm_pci import command as command_
 from ganeti_kvm_pci import hypervisor
+from ganeti_kvm_pci import machinetype
 from ganeti_kvm_pci import process
 from ganeti_kvm_pci import vacancy
 
 DEVLIST = "".join('name "%s", bus PCI\n' % name for name in (
   "virtio-blk-pci", "virtio-net-pci", "scsi-hd", "ide-hd", "e1000"))
+MACHINES = ("pc                   Standard PC (i440FX + PIIX, 1996) (default)\n"
+            "q35                  Standard PC (Q35 + ICH9, 2009)\n"
+            "virt                 QEMU 7.2 ARM Virtual Machine\n")
 KVMHELP = ("QEMU emulator version 7.2.0\n-netdev tap\n-qmp dev\n-machine x\n"
            "-display x\n-uuid x\n")
 
@@ -204,6 +209,9 @@ class World(object):
     monkeypatch.setattr(hv_kvm, "_OpenTap",
                         lambda *args, **kwargs: ("tap0", -1), False)
     monkeypatch.setattr(hv_kvm.utils, "RunCmd", self.run)
+    monkeypatch.setattr(chipset, "_LISTINGS", {
+      constants.HVC_DEFAULTS[constants.HT_KVM]["kvm_path"]:
+        machinetype.Listing(MACHINES)})
     # nobody here ejects twice
     monkeypatch.setattr(vacancy, "REST", 0.01)
     monkeypatch.setattr(process, "command", lambda _: [

@@ -472,17 +472,21 @@ def test_hvinfo_takes_no_extra_keys(world):
     assert sorted(device.hvinfo) == ["addr", "bus", "driver", "id"]
 
 
-def test_q35_is_left_to_stock(world):
-  """There, pci.0 is a bridge that kvm_extra makes: nothing may precede it."""
-  extra = "-device pci-bridge,id=pci.0,bus=pcie.0,chassis_nr=1"
+@pytest.mark.parametrize("version, extra", [
+  ("q35", ""), ("pc-q35-7.2", ""), ("", "-machine q35,smm=on"), ("pc", "-M q35"),
+  ("", "-machine smm=on,type=q35"), ("virt", ""), ("unheard-of", ""),
+  # there, pci.0 is a bridge that kvm_extra makes: nothing may precede it
+  ("", "-device pci-bridge,id=pci.0,bus=pcie.0,chassis_nr=1")])
+def test_what_is_not_i440fx_is_left_to_stock(world, caplog, version, extra):
   results = []
   for cls in (hv_kvm.KVMHypervisor, None):
     world.running = False
     hyper = world.hypervisor(*([cls] if cls else []))
-    instance = harness.instance_of(machine_version="q35", kvm_extra=extra)
+    instance = harness.instance_of(machine_version=version, kvm_extra=extra)
     hyper.StartInstance(instance, harness.block_devices(2), False)
     results.append((world.slots(hyper, instance), world.commands()[-1]))
   assert results[0] == results[1]
+  assert "left to unmodified Ganeti" in caplog.text
   if harness.PLACES_IN_PCI:
     return # stock itself asks QEMU there
   del world.calls[:]

@@ -1,8 +1,15 @@
 """Where devices are after a start."""
 
+import os
+
 import pytest
 
 from ganeti import constants
+
+from ganeti_kvm_pci import cli
+from ganeti_kvm_pci import files
+
+import world
 
 RESERVATIONS = constants.HVC_DEFAULTS[constants.HT_KVM].get(
   "kvm_pci_reservations")
@@ -56,3 +63,82 @@ def test_many_devices(node, which):
     first = RESERVATIONS or 8
     assert disks == list(range(first, first + 12))
     assert nics == list(range(24, 32))
+
+
+#: A bus of the name that unmodified Ganeti addresses, out of kvm_extra's sight.
+BRIDGE = """[device "pci.0"]
+  driver = "pci-bridge"
+  bus = "pcie.0"
+  chassis_nr = "1"
+"""
+
+#: A QEMU with another default.
+OTHER_DEFAULT = """#!/bin/sh
+case "$*" in
+  "-machine ?"|"-machine help"|"-M ?")
+    %(qemu)s "$@" | sed 's/ (default)//; s/^%(wanted)s .*/& (default)/' ;;
+  *) exec %(qemu)s "$@" ;;
+esac
+"""
+
+
+def with_default(node, tmpdir, wanted):
+  path = str(tmpdir.join("qemu-" + wanted))
+  with open(path, "w") as stream:
+    stream.write(OTHER_DEFAULT % {"qemu": node.qemu, "wanted": wanted})
+  os.chmod(path, 0o755)
+  return path
+
+
+@pytest.fixture
+def told(node, monkeypatch, capsys):
+  """Have the command run on the node; gives what C{check --live} prints."""
+  monkeypatch.setattr(files, "control_dir", lambda kind: os.path.join(
+    node.folder, {"pid": "pids"}.get(kind, kind) + "_dir"))
+
+  def check(*options):
+    capsys.readouterr()
+    status = cli.main(["check", "--live"] + list(options) +
+                      [node.instance.name])
+    return (status, capsys.readouterr().out)
+  return check
+
+
+@pytest.mark.skipif(not RESERVATIONS, reason="before 2.16, stock asks QEMU")
+@pytest.mark.parametrize("version, extra", [
+  ("", "-machine q35,smm=on"), ("pc", "-M q35"), ("q35", ""), ("default", "")])
+def test_what_is_not_i440fx_is_unmodified_ganetis(node, which, tmpdir, caplog,
+                                                  told, version, extra):
+  config = tmpdir.join("bridge.cfg")
+  config.write(BRIDGE)
+  parameters = {"machine_version": version}
+  if version == "default":
+    parameters = {"kvm_path": with_default(node, tmpdir, "q35")}
+  node.start(paused=True, kvm_extra=(extra + " -readconfig %s" % config).strip(),
+             **parameters)
+  record = node.record()
+  assert [slot for _, slot in record[world.DISK] + record[world.NIC]] == [
+    12, 13, 14, 15]
+  host_bridge = node.watch().execute("query-pci")[0]["devices"][0]
+  assert host_bridge["id"]["device"] == 0x29c0 # Q35's
+  if which == "plugin":
+    assert "left to unmodified Ganeti: its machine type (" in caplog.text
+    status, out = told()
+    assert status == 0 and "is not i440fx" in out and "warning" not in out
+
+
+@pytest.mark.parametrize("parameters", [
+  {"machine_version": "pc"}, {"machine_version": "pc-i440fx-2.4"},
+  {"kvm_extra": "-machine smm=off"}, {"kvm_extra": "-M pc-i440fx-2.4"},
+  {"machine_version": "q35", "kvm_extra": "-machine type=pc,usb=off"},
+  {"kvm_path": "default"}])
+def test_whatever_names_i440fx_is_partitioned(node, which, tmpdir, told,
+                                              parameters):
+  if "kvm_path" in parameters:
+    parameters = {"kvm_path": with_default(node, tmpdir, "pc-i440fx-2.4")}
+  node.start(paused=True, **parameters)
+  disks, nics = node.places()
+  if which == "plugin":
+    first = RESERVATIONS or 8
+    assert (disks, nics) == ([first, first + 1], [24, 25])
+    assert told() == (0, "%s: all is well\n" % node.instance.name)

@@ -163,16 +163,6 @@ def test_reservations_that_make_no_sense_are_one_clear_error():
     layout.lay_out(loaded, (3, 0), 33)
 
 
-@pytest.mark.parametrize("change", [
-  lambda d: d[2].update(machine_version="pc-q35-7.2"),
-  lambda d: d[2].update(kvm_extra="-device i82801b11-bridge,id=pci.0")])
-def test_a_bus_that_is_not_the_machines_own_is_left_alone(change):
-  loaded = load(change)
-  text = loaded.dump()
-  assert layout.lay_out(loaded, (3, 0), 8) == []
-  assert loaded.dump() == text
-
-
 def multiply(disks, nics):
   def change(data):
     for entries, count in ((data[3], disks), (data[1], nics)):

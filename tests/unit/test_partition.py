@@ -7,7 +7,6 @@ from ganeti_kvm_pci.partition import DISK
 from ganeti_kvm_pci.partition import NIC
 from ganeti_kvm_pci.partition import QEMU
 from ganeti_kvm_pci.partition import Partition
-from ganeti_kvm_pci.partition import applies
 from ganeti_kvm_pci.partition import has_pci_disks
 from ganeti_kvm_pci.partition import has_pci_nics
 from ganeti_kvm_pci.partition import slots_of
@@ -73,17 +72,3 @@ def test_only_virtio_disks_sit_on_the_bus(disk_type, on_pci):
   ])
 def test_every_nic_but_the_isa_one_sits_on_the_bus(nic_type, on_pci):
   assert has_pci_nics({"nic_type": nic_type}) == on_pci
-
-
-@pytest.mark.parametrize("hvparams, ours", [
-  ({}, True), ({"machine_version": "pc-i440fx-7.2", "kvm_extra": ""}, True),
-  ({"machine_version": "q35"}, False),
-  ({"machine_version": "pc-q35-7.2"}, False),
-  ({"machine_version": "isapc"}, False),
-  ({"kvm_extra": "-device pci-bridge,id=pci.0,chassis_nr=1"}, False),
-  ({"kvm_extra": '-device {"driver":"pci-bridge","id":"pci.0"}'}, False),
-  ({"kvm_extra": "-device pci-bridge,id=pci.01"}, True),
-  ({"kvm_extra": "-device AC97,bus=pci.0", "machine_version": None}, True),
-  ])
-def test_only_a_bus_of_the_machines_own_is_divided(hvparams, ours):
-  assert applies(hvparams) == ours

@@ -126,12 +126,16 @@ def test_what_would_not_start_is_a_warning(here, capsys):
 
 def test_a_bus_of_another_machine_is_left_to_stock(here, capsys):
   data = json.loads(genuine.text_of("v3.0.2-plain"))
-  data[2]["machine_version"] = "pc-q35-7.2"
+  data[0] += ["-machine", "q35,smm=on"]
   here.write(json.dumps(data))
+  reason = ("left to unmodified Ganeti: its machine type (q35) is not"
+            " i440fx\n")
   status, out, _ = run(capsys, "plan")
-  assert (status, out) == (
-    0, "plain.ex: nothing moves\n  pci.0 is not the machine's own bus, left to"
-    " stock\n")
+  assert (status, out) == (0, "plain.ex: nothing moves\n  " + reason)
+  # and QEMU, which is not there, is not asked
+  status, out, _ = run(capsys, "check", "--live")
+  assert (status, out.splitlines()[0]) == (0, "plain.ex: info: " +
+                                           reason.strip())
 
 
 def test_on_older_ganetis_the_plan_is_theirs(here, capsys):

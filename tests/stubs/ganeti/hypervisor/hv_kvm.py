@@ -126,7 +126,8 @@ class _Stock(object):
     hvp = instance.hvparams
     self.ValidateParameters(hvp)
     kvm_cmd = [hvp["kvm_path"], "-name", instance.name,
-               "-m", instance.beparams["maxmem"]]
+               "-m", instance.beparams["maxmem"],
+               "-machine", hvp["machine_version"] or "pc"]
     allocator = self._Allocator(hvp)
     kvm_cmd.extend(self._Balloon(allocator))
     kvm_cmd.extend(["-daemonize", "-D", "/nowhere/%s.log" % instance.name])

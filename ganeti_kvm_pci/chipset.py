@@ -1,0 +1,84 @@
+"""Whether an instance has the bus that is partitioned.
+
+C{pci.0} of an i440fx machine. What is not known to be one is left to
+unmodified Ganeti; where the command does not tell, the QEMU that it starts is
+asked.
+
+"""
+
+import os
+import subprocess
+
+from . import address
+from . import command as command_
+from . import machinetype
+from .errors import NodeError
+
+#: What was asked: path to L{machinetype.Listing}. The node daemon does each
+#: request in a process of its own, so this lasts for one operation.
+_LISTINGS = {}
+
+
+def _ask(path):
+  """Ask a QEMU for its machine types.
+
+  @type path: string
+  @rtype: L{machinetype.Listing}
+  @raise NodeError: if it does not tell
+
+  """
+  if path not in _LISTINGS:
+    command = [path, "-machine", "help"]
+    try:
+      with open(os.devnull) as nothing:
+        process = subprocess.Popen(command, stdin=nothing,
+                                   stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT)
+        text = process.communicate()[0].decode("utf-8", "replace")
+    except EnvironmentError as err:
+      raise NodeError("cannot run %s: %s" % (" ".join(command), err.strerror))
+    if process.returncode:
+      raise NodeError("%s exits with status %d: %s" % (
+        " ".join(command), process.returncode, text.strip()))
+    _LISTINGS[path] = machinetype.Listing(text)
+  return _LISTINGS[path]
+
+
+def obstacle(command, hvparams, is_trusted=True):
+  """Tell why an instance's bus is left to unmodified Ganeti.
+
+  @type command: list of strings
+  @param command: QEMU's command line, as recorded
+  @type hvparams: dict
+  @param hvparams: those that it was made with
+  @type is_trusted: bool
+  @param is_trusted: whether the program that the command names may be run
+  @rtype: string or None
+  @return: None if the bus is partitioned
+
+  """
+  if any(option.id == address.BUS for option in command_.devices(command)):
+    return "its bus %s is a device of kvm_extra" % address.BUS
+  name = machinetype.named(command) or hvparams.get("machine_version")
+  is_i440fx = machinetype.is_i440fx(name) if name else None
+  if is_i440fx is None:
+    try:
+      if not is_trusted:
+        raise NodeError("%s was not asked, the runtime file is not of an"
+                        " instance of this node" % command[0])
+      listing = _ask(command[0])
+    except NodeError as err:
+      return "its machine type (%s) is not known to be i440fx: %s" % (
+        name or "QEMU's default", err)
+    name = name or listing.default
+    is_i440fx = name is not None and listing.is_i440fx(name)
+  return None if is_i440fx else "its machine type (%s) is not i440fx" % name
+
+
+def applies(command, hvparams):
+  """Tell whether an instance's bus is partitioned, see L{obstacle}.
+
+  @rtype: bool
+
+  """
+  return obstacle(command, hvparams) is None

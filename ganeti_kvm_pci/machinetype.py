@@ -1,0 +1,87 @@
+"""Which machine type a command names, and whether it is i440fx.
+
+Only i440fx has the bus that is partitioned: pci.0, with QEMU's own devices on
+it. A name that does not say so is looked up in what QEMU prints for
+C{-machine help}.
+
+"""
+
+import re
+
+from . import command as command_
+
+_FLAGS = frozenset(["-machine", "--machine", "-M", "--M"])
+
+#: The names of i440fx: QEMU's since 1.4 (with a distribution's own versions),
+#: those up to 1.3, and the alias that both have.
+_I440FX_RE = re.compile(r"^pc(?:-i440fx-\S+|-[01]\.\d+)?$")
+
+#: Those of QEMU's other machines for PCs.
+_OTHERS_RE = re.compile(r"^(?:(?:pc-)?q35(?:-\S+)?|isapc|microvm|none)$")
+
+_LINE_RE = re.compile(r"^(\S+)[ \t]+(\S.*?)[ \t]*$", re.M)
+_ALIAS_RE = re.compile(r"\(alias of (\S+)\)")
+_CHIPSET = "i440fx"
+_DEFAULT = "(default)"
+
+
+def named(command):
+  """Tell which machine type a command names.
+
+  QEMU merges all C{-machine} and C{-M} options; the last type counts.
+
+  @type command: list of strings
+  @rtype: string or None
+  @return: as written; None if QEMU is to take its default
+
+  """
+  found = None
+  for _, text in command_.arguments(command, _FLAGS):
+    pairs = command_.split_option(text)
+    # the first word is the type, unless spelt out
+    if pairs[0][1] is None:
+      pairs[0] = ("type", pairs[0][0])
+    for key, value in pairs:
+      if key == "type" and value:
+        found = value
+  return found
+
+
+def is_i440fx(name):
+  """Tell whether a machine type is i440fx, as far as its name says.
+
+  @type name: string
+  @rtype: bool or None
+  @return: None if the name does not tell
+
+  """
+  if _I440FX_RE.match(name):
+    return True
+  return False if _OTHERS_RE.match(name) else None
+
+
+class Listing(object):
+  """What QEMU prints for C{-machine help}.
+
+  @ivar default: string or None, the machine type that it takes by itself
+
+  """
+  def __init__(self, text):
+    self._described = dict(_LINE_RE.findall(text))
+    self.default = ([name for name, description in
+                     sorted(self._described.items())
+                     if description.endswith(_DEFAULT)] or [None])[0]
+
+  def is_i440fx(self, name):
+    """Tell whether a machine type is i440fx.
+
+    @type name: string
+    @rtype: bool
+    @return: False also for what QEMU does not list
+
+    """
+    description = self._described.get(name, "")
+    if _CHIPSET in description.lower():
+      return True
+    alias = _ALIAS_RE.search(description)
+    return bool(is_i440fx(alias.group(1) if alias else name))
