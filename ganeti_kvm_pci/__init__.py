@@ -5,8 +5,9 @@ The way of the data, one module a step, each importing only from steps above:
   - L{errors}, L{address}: what can go wrong; the forms of a PCI address
   - L{partition}: which of the 32 slots of pci.0 are whose
   - L{placement}: which free slot a device gets
-  - L{command}, L{machinetype}, L{drives}, L{scsi}: QEMU's command line as data;
-    the machine type in it, disks in it and behind a SCSI controller
+  - L{option}, L{command}, L{machinetype}, L{drives}, L{scsi}: QEMU's command
+    line as data; the machine type in it, disks in it and behind a SCSI
+    controller
   - L{runtime}, L{record}: the runtime file as data; the devices in it
   - L{normal}, L{older}: a record in the form of another series
   - L{layout}: all devices of a record placed anew

@@ -7,11 +7,14 @@ Nothing here knows what any driver is; an option is judged by its own keys.
 """
 
 import collections
-import json
+import re
 import shlex
 
 from . import address
+from . import option as option_
 from .errors import AddressError
+from .option import keys as keys_of
+from .option import split as split_option
 
 #: One C{-device} or C{-balloon} option.
 #:   - position: int, index of its argument in the command
@@ -26,6 +29,9 @@ DeviceOption = collections.namedtuple(
 _DEVICE_FLAGS = frozenset(["-device", "--device", "-balloon"])
 _DRIVE_FLAGS = frozenset(["-drive", "--drive"])
 
+#: What QEMU reads over in an address: blanks and a sign before each number.
+_IN_ADDRESS_RE = re.compile(r"(^|\.)\s*\+?")
+
 
 def arguments(command, flags):
   """Yield position and text of the arguments of an option."""
@@ -35,40 +41,6 @@ def arguments(command, flags):
       yield (position, word)
     elif word in flags:
       argument = position + 1
-
-
-def split_option(text):
-  """Split an option's argument at its commas.
-
-  @rtype: list of (key, value) pairs
-  @return: in the order of the text; the value of a lone word is None. A
-      doubled comma is QEMU's way to write one inside a value.
-
-  """
-  pairs = []
-  doubled = ",," in text
-  for part in text.replace(",,", "\0").split(","):
-    if doubled:
-      part = part.replace("\0", ",")
-    key, equals, value = part.partition("=")
-    pairs.append((key, value if equals else None))
-  return pairs
-
-
-def join_option(pairs):
-  """Put an option's argument together; the reverse of L{split_option}."""
-  return ",".join(k.replace(",", ",,") if v is None else
-                  "%s=%s" % (k, v.replace(",", ",,")) for k, v in pairs)
-
-
-def _json_keys(text):
-  if not text.startswith("{"):
-    return None
-  try:
-    keys = json.loads(text)
-  except ValueError:
-    return None
-  return keys if isinstance(keys, dict) else None
 
 
 def _word(keys, name):
@@ -89,8 +61,8 @@ def _place(keys):
   try:
     if isinstance(keys["addr"], int):
       return address.from_devfn(keys["addr"])
-    return address.parse(keys["addr"])
-  except AddressError:
+    return address.parse(_IN_ADDRESS_RE.sub(r"\1", keys["addr"]))
+  except (AddressError, TypeError):
     return None
 
 
@@ -98,16 +70,6 @@ def _driver(flag, keys):
   driver = _word(keys, "driver") or ""
   # the only kind of balloon there is
   return "virtio-balloon" if flag == "-balloon" else driver
-
-
-def keys_of(text):
-  """Read the keys of one C{-device} option.
-
-  @rtype: dict
-
-  """
-  keys = _json_keys(text)
-  return dict(split_option(text)) if keys is None else keys
 
 
 def devices(command):
@@ -120,13 +82,8 @@ def devices(command):
   """
   found = []
   for position, text in arguments(command, _DEVICE_FLAGS):
-    keys = _json_keys(text)
-    is_json = keys is not None
-    if not is_json:
-      pairs = split_option(text)
-      keys = dict(pairs)
-      # the first word is the driver, unless spelt out
-      keys.setdefault("driver", pairs[0][0])
+    is_json = option_.from_json(text) is not None
+    keys = keys_of(text)
     found.append(DeviceOption(
       position=position, driver=_driver(command[position - 1], keys),
       id=_word(keys, "id"), place=_place(keys),
@@ -167,18 +124,8 @@ def with_place(command, position, slot, function=0):
   @return: a new command; the option names pci.0 and the address
 
   """
-  text = command[position]
-  keys = _json_keys(text)
-  addr = address.unparse(slot, function)
-  if keys is None:
-    pairs = [(k, v) for k, v in split_option(text) if k not in ("bus", "addr")]
-    pairs += [("bus", address.BUS), ("addr", addr)]
-    text = join_option(pairs)
-  else:
-    keys.update({"bus": address.BUS, "addr": addr})
-    # QEMU reads the JSON as one argument; blanks would be split by stock's
-    # kvm_extra, should an administrator copy it there
-    text = json.dumps(keys, separators=(",", ":"), sort_keys=True)
+  text = option_.put(command[position], [
+    ("bus", address.BUS), ("addr", address.unparse(slot, function))])
   return command[:position] + [text] + command[position + 1:]
 
 
@@ -221,15 +168,7 @@ def without_places(command, kvm_extra):
     text = command[option.position]
     if not option.place or text in extra:
       continue
-    if option.is_json:
-      keys = json.loads(text)
-      for name in ("bus", "addr"):
-        keys.pop(name, None)
-      command[option.position] = json.dumps(keys, separators=(",", ":"),
-                                            sort_keys=True)
-    else:
-      command[option.position] = join_option(
-        pair for pair in split_option(text) if pair[0] not in ("bus", "addr"))
+    command[option.position] = option_.without(text, ("bus", "addr"))
     freed.append(option)
   return (command, freed)
 

@@ -9,6 +9,7 @@ all) is not in such a record.
 """
 
 from . import command as command_
+from . import option as option_
 
 #: Begins the id that such a disk gets with its address.
 _PREFIX = "inherited-disk-"
@@ -60,9 +61,8 @@ def place(command, positions, slots):
   for number, (position, slot) in enumerate(zip(positions, slots)):
     if command[position - 1].endswith("-drive"):
       name = "%s%d" % (_PREFIX, number)
-      keys = [(k, "none" if k == "if" else v) for k, v in
-              command_.split_option(command[position])]
-      command[position] = command_.join_option(keys + [("id", name)])
+      command[position] = option_.put(command[position], [
+        ("if", "none"), ("id", name)])
       device = "virtio-blk-pci,drive=%s,id=%s" % (name, name)
     else:
       device = command[position]

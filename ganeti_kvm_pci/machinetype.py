@@ -9,6 +9,7 @@ C{-machine help}.
 import re
 
 from . import command as command_
+from . import option
 
 _FLAGS = frozenset(["-machine", "--machine", "-M", "--M"])
 
@@ -37,13 +38,7 @@ def named(command):
   """
   found = None
   for _, text in command_.arguments(command, _FLAGS):
-    pairs = command_.split_option(text)
-    # the first word is the type, unless spelt out
-    if pairs[0][1] is None:
-      pairs[0] = ("type", pairs[0][0])
-    for key, value in pairs:
-      if key == "type" and value:
-        found = value
+    found = option.keys(text, first="type").get("type") or found
   return found
 
 

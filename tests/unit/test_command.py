@@ -2,7 +2,12 @@
 
 import json
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ganeti_kvm_pci import command
+from ganeti_kvm_pci import option
 
 
 def test_the_forms_of_a_device_option():
@@ -118,3 +123,48 @@ def test_addresses_that_the_user_did_not_write_are_taken_back():
 
 def test_a_command_without_devices_is_left_alone():
   assert command.addressed_first(["q", "-m", 128], 3) == ["q", "-m", 128]
+
+
+@pytest.mark.parametrize("text, placed", [
+  ("virtio-rng-pci,", "virtio-rng-pci,bus=pci.0,addr=0xa"),
+  ("driver=AC97,", "driver=AC97,bus=pci.0,addr=0xa"),
+  ("a,,b=c,id=x", "a,,b=c,id=x,bus=pci.0,addr=0xa"),
+  ("a,romfile=x,,,bus=y", "a,romfile=x,,,bus=pci.0,addr=0xa"),
+  ("addr=3,ioeventfd,driver=a", "ioeventfd=on,driver=a,bus=pci.0,addr=0xa"),
+  ("bus=y,noioeventfd,driver=a", "ioeventfd=off,driver=a,bus=pci.0,addr=0xa"),
+  ("a,addr=0x1,serial=addr=0x2,addr=4", "a,serial=addr=0x2,bus=pci.0,addr=0xa"),
+  ("{'driver':'a','addr':9}", '{"addr":"0xa","bus":"pci.0","driver":"a"}'),
+  ])
+def test_a_place_is_written_into_any_form(text, placed):
+  assert command.with_place(["q", "-device", text], 2, 10)[2] == placed
+
+
+@pytest.mark.parametrize("text, driver, name, place", [
+  ("id=x,driver=a,id=y,addr=1,addr=2", "a", "x", (2, 0)),
+  ("nonsense,driver=a", "a", None, None), ("a,id", "a", "on", None),
+  ("a,noid,addr= +0x1.+2", "a", "off", (1, 2)), ("a,addr", "a", None, None),
+  ("", "", None, None), ("a,b,,id=x", "a", "x", None),
+  ("{'driver':\"a\",'id':'it\\'s \"x\"',\"addr\":80}", "a", "it's \"x\"",
+   (10, 0)),
+  ("{'driver':'a'", "{'driver':'a'", None, None),
+  ])
+def test_an_option_is_read_as_qemu_does(text, driver, name, place):
+  found, = command.devices(["q", "-device", text])
+  assert (found.driver, found.id, found.place) == (driver, name, place)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "noa", "bus", "addr", "id"]),
+                          st.text("ab,=\"' \n{"))), st.text("dr,{'", min_size=1))
+def test_whatever_is_joined_is_split_again(pairs, first):
+  assert command.split_option(option.join([(first, None)] + pairs)) \
+    == [(first, None)] + pairs
+
+
+@given(st.text("ab,=no{}'\" idbusadr."))
+def test_any_text_takes_a_place(text):
+  before, = command.devices(["q", "-device", text])
+  after, = command.devices(command.with_place(["q", "-device", text], 2, 10))
+  assert after.place == (10, 0)
+  assert (after.id, after.is_json) == (before.id, before.is_json)
+  if before.driver and not before.driver.startswith(("bus", "addr")):
+    assert after.driver == before.driver

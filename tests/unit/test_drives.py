@@ -52,8 +52,8 @@ def test_a_disk_gets_a_device_and_its_drive_a_name():
     "kvm", "-device", DEVICE % (0, 0, 12), "-device", DEVICE % (1, 1, 14),
     "-balloon", "virtio",
     "-drive", FIRST.replace("if=virtio", "if=none") + ",id=inherited-disk-0",
-    "-usb", "-drive", "file=/var/run/ganeti/vm1:1,format=raw,if=none,"
-    "cache=none,id=inherited-disk-1"]
+    "-usb", "-drive", "file=/var/run/ganeti/vm1:1,format=raw,"
+    "cache=none,if=none,id=inherited-disk-1"]
   assert [drives.is_disk(o) for o in command.devices(after)] == [
     True, True, False]
 

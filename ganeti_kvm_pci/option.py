@@ -1,0 +1,154 @@
+"""The argument of one of QEMU's options as QEMU reads it: words, or JSON.
+
+C{key=value} pairs between commas, in which a doubled comma is one of the value
+(get_opt_name_value() and get_opt_value() in util/qemu-option.c, QEMU 5.2 to
+11.1); or, for C{-device} since 6.2, JSON, whose texts may stand in single
+quotes as well. What need not change is left as it was written.
+
+"""
+
+import json
+import re
+
+_KEY_RE = re.compile(r"[^=,]*")
+_VALUE_RE = re.compile(r"(?:[^,]|,,)*")
+
+#: A text in JSON, in either quotes; what in it has to be written otherwise.
+_TEXT_RE = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')""", re.S)
+_QUOTED_RE = re.compile(r"""\\(.)|(")""", re.S)
+
+
+def _cut(text):
+  """Cut an argument at its commas.
+
+  A comma at the very end begins nothing.
+
+  @rtype: list of (string, string, string or None)
+  @return: each part as written, its key, and its value; None for a lone word
+
+  """
+  parts = []
+  at = 0
+  while at < len(text) or not parts:
+    end = _KEY_RE.match(text, at).end()
+    key, value = text[at:end], None
+    if text[end:end + 1] == "=":
+      start = end + 1
+      end = _VALUE_RE.match(text, start).end()
+      value = text[start:end].replace(",,", ",")
+    elif not parts: # a value without its key
+      end = _VALUE_RE.match(text, at).end()
+      key = text[at:end].replace(",,", ",")
+    parts.append((text[at:end], key, value))
+    at = end + 1
+  return parts
+
+
+def split(text):
+  """Split an argument at its commas.
+
+  @rtype: list of (key, value) pairs
+  @return: in the order of the text; the value of a lone word is None
+
+  """
+  return [(key, value) for _, key, value in _cut(text)]
+
+
+def join(pairs):
+  """Put an argument together; the reverse of L{split}."""
+  return ",".join(k.replace(",", ",,") if v is None else
+                  "%s=%s" % (k, v.replace(",", ",,")) for k, v in pairs)
+
+
+def _flag(word):
+  """Read a lone word: C{key} means C{key=on}, C{nokey} means C{key=off}."""
+  if word.startswith("no"):
+    return (word[2:], "off")
+  return (word, "on")
+
+
+def from_json(text):
+  """Read an argument in JSON.
+
+  @rtype: dict or None
+  @return: None if it is none
+
+  """
+  def requote(match):
+    inside = _QUOTED_RE.sub(
+      lambda part: {"'": "'", None: '\\"'}.get(part.group(1), part.group()),
+      match.group()[1:-1])
+    return '"%s"' % inside
+
+  if not text.startswith("{"):
+    return None
+  try:
+    found = json.loads(_TEXT_RE.sub(requote, text))
+  except ValueError:
+    return None
+  return found if isinstance(found, dict) else None
+
+
+def _as_json(values):
+  # QEMU reads it as one argument; blanks would be split by stock's kvm_extra,
+  # should an administrator copy it there
+  return json.dumps(values, separators=(",", ":"), sort_keys=True)
+
+
+def keys(text, first="driver"):
+  """Read the keys of an argument.
+
+  @param first: the key of a first word that has none
+  @rtype: dict
+  @return: of words, key to string; of a key that is repeated the last value,
+      but the first C{id}; in JSON, a value may be anything
+
+  """
+  found = from_json(text)
+  if found is not None:
+    return found
+  pairs = split(text)
+  pairs[:1] = [(first, pairs[0][0]) if pairs[0][1] is None else pairs[0]]
+  pairs = [_flag(key) if value is None else (key, value)
+           for key, value in pairs]
+  found = dict(pairs)
+  found.update([pair for pair in pairs if pair[0] == "id"][:1])
+  return found
+
+
+def without(text, names):
+  """Take keys out of an argument.
+
+  @type names: collection of strings
+  @rtype: string
+
+  """
+  found = from_json(text)
+  if found is not None:
+    return _as_json(dict(pair for pair in found.items()
+                         if pair[0] not in names))
+  first = True
+  kept = []
+  for written, key, value in _cut(text):
+    if value is not None and key in names:
+      first = False
+      continue
+    if not (kept or first) and value is None:
+      # it would be taken for the value that comes first without its key
+      written = "%s=%s" % _flag(key)
+    kept.append(written)
+  return ",".join(kept)
+
+
+def put(text, pairs):
+  """Give keys of an argument new values.
+
+  @type pairs: list of (key, value) pairs
+  @rtype: string
+
+  """
+  rest = without(text, [key for key, _ in pairs])
+  found = from_json(rest)
+  if found is not None:
+    return _as_json(dict(found, **dict(pairs)))
+  return ",".join(([rest] if rest else []) + [join(pairs)])
