@@ -8,6 +8,7 @@ The way of the data, one module a step, each importing only from steps above:
   - L{option}, L{command}, L{machinetype}, L{drives}, L{scsi}: QEMU's command
     line as data; the machine type in it, disks in it and behind a SCSI
     controller
+  - L{section}, L{claims}: a file with more of it; the slots that it names
   - L{runtime}, L{record}: the runtime file as data; the devices in it
   - L{normal}, L{older}: a record in the form of another series
   - L{layout}: all devices of a record placed anew
@@ -23,6 +24,7 @@ The way of the data, one module a step, each importing only from steps above:
 All of these are pure. What touches the world stands below them:
 
   - L{connection}, L{qemulog}: how a question gets to QEMU, and its own words
+  - L{readconfig}: the files that a command has QEMU read
   - L{chipset}: whether an instance has the bus that is partitioned
   - L{lock}, L{vacancy}: one operation on an instance at a time, and no slot
     used again at once

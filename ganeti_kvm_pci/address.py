@@ -24,6 +24,9 @@ FUNCTIONS = 8
 #: The bus that QEMU's machine type pc (i440fx) makes.
 BUS = "pci.0"
 
+#: The device of that machine type that has it.
+_HOST_BRIDGE = "i440FX-pcihost"
+
 _ADDR_RE = re.compile(r"^(?:0[xX])?([0-9a-fA-F]+)"
                       r"(?:\.(?:0[xX])?([0-9a-fA-F]+))?$")
 
@@ -68,6 +71,19 @@ def parse(text):
     raise AddressError(text, "function %d is beyond the last one, %d" %
                        (function, FUNCTIONS - 1))
   return (slot, function)
+
+
+def is_bus(name):
+  """Tell whether a bus, as an option names it, is pci.0.
+
+  By its own name, or by a path that leads to it or to the host bridge, which
+  has no other (QEMU's qbus_find()).
+
+  @type name: string
+  @rtype: bool
+
+  """
+  return name.rstrip("/").rpartition("/")[2] in (BUS, _HOST_BRIDGE)
 
 
 def unparse(slot, function=0):

@@ -12,6 +12,7 @@ import subprocess
 from . import address
 from . import command as command_
 from . import machinetype
+from . import readconfig
 from .errors import NodeError
 
 #: What was asked: path to L{machinetype.Listing}. The node daemon does each
@@ -52,14 +53,17 @@ def obstacle(command, hvparams, is_trusted=True):
   @type hvparams: dict
   @param hvparams: those that it was made with
   @type is_trusted: bool
-  @param is_trusted: whether the program that the command names may be run
+  @param is_trusted: whether the program that the command names may be run, and
+      the files that it names may be read
   @rtype: string or None
   @return: None if the bus is partitioned
 
   """
-  if any(option.id == address.BUS for option in command_.devices(command)):
+  configs = readconfig.read(command) if is_trusted else {}
+  if any(option.id == address.BUS
+         for option in command_.devices(command, configs)):
     return "its bus %s is a device of kvm_extra" % address.BUS
-  name = machinetype.named(command) or hvparams.get("machine_version")
+  name = machinetype.named(command, configs) or hvparams.get("machine_version")
   is_i440fx = machinetype.is_i440fx(name) if name else None
   if is_i440fx is None:
     try:

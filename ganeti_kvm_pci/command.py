@@ -1,8 +1,10 @@
 """QEMU's command line as data: the options that make devices.
 
 C{-device}, C{-balloon} (Ganeti up to 2.15 writes it, QEMU up to 3.1 takes it,
-as another way to say C{-device virtio-balloon}) and C{-drive if=virtio}.
-Nothing here knows what any driver is; an option is judged by its own keys.
+as another way to say C{-device virtio-balloon}) and C{-drive if=virtio}; and
+what else names a device's address: C{-set}, C{-global}, C{-net nic}, and the
+files of C{-readconfig}. Nothing here knows what any driver is; an option is
+judged by its own keys.
 
 """
 
@@ -17,17 +19,27 @@ from .option import keys as keys_of
 from .option import split as split_option
 
 #: One C{-device} or C{-balloon} option.
-#:   - position: int, index of its argument in the command
+#:   - position: int, index of its argument in the command; None for what
+#:     stands in a file, or is made by an option of another kind
 #:   - driver: string, as written (QEMU knows aliases, e.g. virtio-balloon)
 #:   - id: string or None
 #:   - place: tuple (slot, function) on pci.0, or None if it names none
 #:   - backend: string or None, value of C{drive=} or C{netdev=}
 #:   - is_json: bool; QEMU creates devices given as JSON after all others
+#:   - origin: string, the option that names the place; None if it is this one
 DeviceOption = collections.namedtuple(
-  "DeviceOption", ["position", "driver", "id", "place", "backend", "is_json"])
+  "DeviceOption", ["position", "driver", "id", "place", "backend", "is_json",
+                   "origin"])
+DeviceOption.__new__.__defaults__ = (None, )
 
 _DEVICE_FLAGS = frozenset(["-device", "--device", "-balloon"])
-_DRIVE_FLAGS = frozenset(["-drive", "--drive"])
+DRIVE_FLAGS = frozenset(["-drive", "--drive"])
+_GLOBAL_FLAGS = frozenset(["-global", "--global"])
+_SET_FLAGS = frozenset(["-set", "--set"])
+_CONFIG_FLAGS = frozenset(["-readconfig", "--readconfig"])
+
+_SET_RE = re.compile(r"^device\.([^.]+)\.([^=]+)=(.*)$", re.S)
+_GLOBAL_RE = re.compile(r"^([^.=]+)\.([^=]+)=(.*)$", re.S)
 
 #: What QEMU reads over in an address: blanks and a sign before each number.
 _IN_ADDRESS_RE = re.compile(r"(^|\.)\s*\+?")
@@ -43,20 +55,53 @@ def arguments(command, flags):
       argument = position + 1
 
 
+def config_files(command):
+  """List the files that QEMU reads options from.
+
+  @rtype: list of strings
+
+  """
+  return [path for _, path in arguments(command, _CONFIG_FLAGS)]
+
+
+def told(command, configs, flags, group, first="driver"):
+  """Yield what options of one kind say, in the command and in its files.
+
+  @type configs: dict or None
+  @param configs: path of a file to a list of L{section.Section}, or None
+  @type flags: frozenset
+  @param flags: what the options are called in the command
+  @param group: what they are called in a file
+  @param first: the key of a first word that has none
+  @return: generator of tuples: position, or None in a file; the option as
+      written; its keys
+
+  """
+  for position, text in arguments(command, flags | _CONFIG_FLAGS):
+    flag = command[position - 1]
+    if flag in flags:
+      yield (position, "%s %s" % (flag, text), keys_of(text, first))
+      continue
+    for section in (configs or {}).get(text) or ():
+      if section.group == group:
+        yield (None, "%s %s" % (flag, text), section.keys)
+
+
 def _word(keys, name):
   """Return a key's value if it is a text; in JSON it may be anything."""
   value = keys.get(name)
   return value if hasattr(value, "split") else None
 
 
-def _place(keys):
+def place_of(keys):
   """Return the place on pci.0 that an option names, or None.
 
   An C{addr} that no PCI device would take belongs to a device of another
   kind (pc-dimm has one too); then QEMU, not we, has a say in it.
 
   """
-  if keys.get("bus") not in (None, address.BUS) or keys.get("addr") is None:
+  bus = _word(keys, "bus")
+  if not (bus is None or address.is_bus(bus)) or keys.get("addr") is None:
     return None
   try:
     if isinstance(keys["addr"], int):
@@ -72,22 +117,67 @@ def _driver(flag, keys):
   return "virtio-balloon" if flag == "-balloon" else driver
 
 
-def devices(command):
+def _defaults(command, configs):
+  """List the addresses that C{-global} gives to all devices of a driver.
+
+  @rtype: list of (string, string, string)
+  @return: driver, address, option
+
+  """
+  found = []
+  for position, origin, keys in told(command, configs, _GLOBAL_FLAGS, "global"):
+    match = position is not None and _GLOBAL_RE.match(command[position])
+    driver, name, value = match.groups() if match else [
+      keys.get(key) for key in ("driver", "property", "value")]
+    if name == "addr" and driver and value:
+      found.append((driver, value, origin))
+  return found
+
+
+def _completed(keys, is_json, defaults, settings):
+  """Add what other options say of a device.
+
+  @rtype: tuple (dict, string or None)
+  @return: its keys; the option that names its address, if it is another one
+
+  """
+  keys, origin = dict(keys), None
+  driver = _word(keys, "driver")
+  for name, value, text in defaults:
+    # QEMU's aliases leave away the bus
+    if keys.get("addr") is None and name in (driver, "%s-pci" % driver):
+      keys["addr"], origin = value, text
+  for text in settings if not is_json else ():
+    match = _SET_RE.match(text)
+    if match and match.group(1) == keys.get("id"):
+      keys[match.group(2)] = match.group(3)
+      if match.group(2) in ("addr", "bus"):
+        origin = "-set %s" % text
+  return (keys, origin)
+
+
+def devices(command, configs=None):
   """List the C{-device} and C{-balloon} options of a command.
 
   @type command: list of strings
+  @type configs: dict or None
+  @param configs: see L{told}; without, the files' devices are left out
   @rtype: list of L{DeviceOption}
   @return: in the order in which QEMU creates them
 
   """
   found = []
-  for position, text in arguments(command, _DEVICE_FLAGS):
-    is_json = option_.from_json(text) is not None
-    keys = keys_of(text)
+  defaults = _defaults(command, configs)
+  settings = [text for _, text in arguments(command, _SET_FLAGS)]
+  for position, text, keys in told(command, configs, _DEVICE_FLAGS, "device"):
+    in_file = position is None
+    is_json = not in_file and option_.from_json(command[position]) is not None
+    keys, origin = _completed(keys, is_json, defaults, settings)
     found.append(DeviceOption(
-      position=position, driver=_driver(command[position - 1], keys),
-      id=_word(keys, "id"), place=_place(keys),
-      backend=_word(keys, "drive") or _word(keys, "netdev"), is_json=is_json))
+      position=position, id=_word(keys, "id"), place=place_of(keys),
+      driver=_driver("" if in_file else command[position - 1], keys),
+      backend=_word(keys, "drive") or _word(keys, "netdev"), is_json=is_json,
+      origin=origin or (text if in_file else None)))
   return sorted(found, key=lambda option: option.is_json)
 
 
@@ -97,7 +187,7 @@ def drives(command):
   @rtype: list of strings
 
   """
-  return [text for _, text in arguments(command, _DRIVE_FLAGS)]
+  return [text for _, text in arguments(command, DRIVE_FLAGS)]
 
 
 def virtio_drives(command):
@@ -110,7 +200,7 @@ def virtio_drives(command):
   @return: positions in the command
 
   """
-  return [position for position, text in arguments(command, _DRIVE_FLAGS)
+  return [position for position, text in arguments(command, DRIVE_FLAGS)
           if ("if", "virtio") in split_option(text)]
 
 
@@ -166,7 +256,7 @@ def without_places(command, kvm_extra):
   freed = []
   for option in devices(command):
     text = command[option.position]
-    if not option.place or text in extra:
+    if not (option.place and place_of(keys_of(text))) or text in extra:
       continue
     command[option.position] = option_.without(text, ("bus", "addr"))
     freed.append(option)

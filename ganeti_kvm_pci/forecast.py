@@ -6,6 +6,7 @@ from . import files
 from . import layout
 from . import node
 from . import normal
+from . import readconfig
 from . import record
 from . import runtime
 from .console import ERRORS
@@ -29,8 +30,10 @@ def _plan_one(path, opts, series):
   loaded = runtime.parse(files.read(path).text, path)
   found = {"instance": record.Record(loaded).instance, "moves": [],
            "remarks": [], "error": None, "partition": None}
-  obstacle = chipset.obstacle(loaded.words, loaded.hvparams,
-                              files.runs(path) is not None)
+  is_of_this_node = files.runs(path) is not None
+  if is_of_this_node:
+    readconfig.fill(loaded)
+  obstacle = chipset.obstacle(loaded.words, loaded.hvparams, is_of_this_node)
   if obstacle:
     found["remarks"].append("left to unmodified Ganeti: %s" % obstacle)
     return found

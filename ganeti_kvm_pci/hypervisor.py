@@ -13,6 +13,7 @@ from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
 from . import chipset
+from . import claims
 from . import command
 from . import connection
 from . import hotplug
@@ -24,6 +25,7 @@ from . import partition
 from . import pinning
 from . import placement
 from . import qemulog
+from . import readconfig
 from . import record
 from . import refusal
 from . import runtime as runtime_
@@ -74,7 +76,7 @@ class KVMHypervisor(migration.Migration, hotplug.Hotplug,
     @raise RecordError: if it makes no sense
 
     """
-    return record.parse(self._ReadKVMRuntime(instance.name), "runtime file")
+    return record.Record(self._Loaded(instance))
 
   def _LoadKVMRuntime(self, instance, serialized_runtime=None):
     """Load a record that any series wrote, in the form of this one.
@@ -104,6 +106,7 @@ class KVMHypervisor(migration.Migration, hotplug.Hotplug,
     """
     if not chipset.applies(loaded.words, loaded.hvparams):
       return
+    readconfig.fill(loaded)
     for move in layout.lay_out(
         loaded, _SERIES, instance.hvparams.get("kvm_pci_reservations")):
       logging.info("Instance %s: %s moves from slot %s to slot %s",
@@ -154,8 +157,7 @@ class KVMHypervisor(migration.Migration, hotplug.Hotplug,
     """
     kvm_cmd, nics, hvparams, disks = runtime
     kvm_cmd[:] = command.without_places(kvm_cmd, hvparams.get("kvm_extra"))[0]
-    taken = dict((o.place[0], "%s by kvm_extra" % (o.id or o.driver))
-                 for o in command.devices(kvm_cmd) if o.place)
+    taken = claims.taken(kvm_cmd, readconfig.read(kvm_cmd))
     devices = {
       partition.DISK: [entry[0] for entry in disks],
       partition.NIC: list(nics),
@@ -248,7 +250,8 @@ class KVMHypervisor(migration.Migration, hotplug.Hotplug,
       return run(name, kvm_cmd, tap_fds)
     except errors.HypervisorError as err:
       said = log.news()
-      refused = refusal.explain("%s\n%s" % (err, said), kvm_cmd, part)
+      refused = refusal.explain("%s\n%s" % (err, said), kvm_cmd, part,
+                                readconfig.read(kvm_cmd))
       if refused:
         raise errors.HypervisorError("Failed to start instance %s: %s" %
                                      (name, refused))

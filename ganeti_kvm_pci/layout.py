@@ -10,6 +10,7 @@ to the partition's. The order of disks and NICs is kept.
 import collections
 
 from . import address
+from . import claims
 from . import command as command_
 from . import drives
 from . import normal
@@ -52,8 +53,7 @@ def lay_out(runtime, series, reservations=None):
     runtime.hvparams.setdefault(_RESERVATIONS, reservations)
   carried, words, freed = _release(runtime)
   members, elsewhere = _members(runtime)
-  taken = dict((o.place[0], "%s by kvm_extra" % (o.id or o.driver))
-               for o in command_.devices(words) if o.place)
+  taken = claims.taken(words, runtime.configs)
   slots = dict(zip((DISK, NIC), placement.cold_boot(
     Partition.of(runtime.hvparams), len(carried) + len(members[DISK]),
     len(members[NIC]), taken)))

@@ -9,7 +9,6 @@ C{-machine help}.
 import re
 
 from . import command as command_
-from . import option
 
 _FLAGS = frozenset(["-machine", "--machine", "-M", "--M"])
 
@@ -26,19 +25,21 @@ _CHIPSET = "i440fx"
 _DEFAULT = "(default)"
 
 
-def named(command):
+def named(command, configs=None):
   """Tell which machine type a command names.
 
   QEMU merges all C{-machine} and C{-M} options; the last type counts.
 
   @type command: list of strings
+  @type configs: dict or None
+  @param configs: see L{command.told}
   @rtype: string or None
   @return: as written; None if QEMU is to take its default
 
   """
   found = None
-  for _, text in command_.arguments(command, _FLAGS):
-    found = option.keys(text, first="type").get("type") or found
+  for _, _, keys in command_.told(command, configs, _FLAGS, "machine", "type"):
+    found = keys.get("type") or found
   return found
 
 

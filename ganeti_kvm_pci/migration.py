@@ -23,6 +23,7 @@ from . import links
 from . import machine
 from . import monitor
 from . import process
+from . import readconfig
 from . import record
 from . import replay
 from . import runtime as runtime_
@@ -152,7 +153,8 @@ class Migration(object):
     @rtype: L{runtime.Runtime}
 
     """
-    return runtime_.parse(self._ReadKVMRuntime(instance.name), "runtime file")
+    return readconfig.fill(runtime_.parse(
+      self._ReadKVMRuntime(instance.name), "runtime file"))
 
   def MigrateInstance(self, cluster_name, instance, target, live_migration):
     """Let a guest go, if its machine is still what the record makes.
@@ -224,7 +226,8 @@ class Migration(object):
     if not chipset.applies(loaded.words, loaded.hvparams):
       return
     with self._Monitor(instance.name) as execute:
-      parts, compared = self._Replay(instance, execute, loaded)
+      parts, compared = self._Replay(instance, execute,
+                                     readconfig.fill(loaded))
     problems = compared.problems
     witness = loaded.witness
     # a stock node hands on what it got when the guest came to it

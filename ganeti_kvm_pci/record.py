@@ -7,7 +7,7 @@ Reading here changes nothing and needs no Ganeti.
 import collections
 
 from . import address
-from . import command as command_
+from . import claims
 from . import drives
 from . import runtime as runtime_
 from . import scsi
@@ -143,8 +143,11 @@ class Record(object):
       for device_class, entries in ((DISK, disks), (NIC, runtime.nics))
       for index, entry in enumerate(entries)]
     own = set(d.id for d in self.devices if d.id)
-    for option in command_.devices(command):
-      if option.place and option.id not in own:
+    slots = set(d.slot for d in self.devices)
+    for option in claims.addressed(command, runtime.configs):
+      # a file may have been changed since QEMU has read it
+      is_stale = option.place[0] in slots and option.position is None
+      if option.id not in own and not is_stale:
         self.devices.append(Device(
           option.place[0], DISK if drives.is_disk(option) else QEMU,
           None, option.id, option.driver))

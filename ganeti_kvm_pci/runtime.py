@@ -64,6 +64,8 @@ class Runtime(object):
   @ivar disks: list of [dict, string, string or None]
   @ivar entries: int, how many entries the file had: 3 or 4
   @ivar unknown: list of strings, what no known Ganeti writes
+  @ivar configs: dict, what the files say that the command has QEMU read (see
+      L{command.told}); empty until somebody puts it there
   @ivar witness: dict or None, what the source of a migration tells of the
       guest's machine; it is true of that moment, and not written again
 
@@ -77,6 +79,7 @@ class Runtime(object):
     """
     self.source = source
     self.unknown = []
+    self.configs = {}
     if not isinstance(loaded, list) or len(loaded) < 3:
       raise self._error("a list of command, NICs, parameters and disks"
                         " expected")

@@ -11,6 +11,7 @@ from . import files
 from . import lock
 from . import monitor
 from . import process
+from . import readconfig
 from . import record
 from . import replay
 from . import runtime
@@ -50,6 +51,16 @@ def _ask(execute):
   return (monitor.functions(execute), monitor.peripherals(execute))
 
 
+def _parse(text, path):
+  """Read a runtime file, and what it has QEMU read, if it is of this node.
+
+  @rtype: L{runtime.Runtime}
+
+  """
+  loaded = runtime.parse(text, path)
+  return loaded if files.runs(path) is None else readconfig.fill(loaded)
+
+
 def _obstacle(known, path):
   """Tell why an instance is left to unmodified Ganeti, or None.
 
@@ -79,7 +90,7 @@ def show_map(opts):
   for name in opts.names or files.all_runtimes():
     try:
       path = files.named(name)
-      known = record.parse(files.read(path).text, path)
+      known = record.Record(_parse(files.read(path).text, path))
       live = _live(known, path) if opts.live else ()
       found = chart.entries(known, *live)
     except KvmPciError as err:
@@ -135,7 +146,7 @@ def _check_one(result, path, opts):
 
   """
   seen = files.read(path)
-  loaded = runtime.parse(seen.text, path)
+  loaded = _parse(seen.text, path)
   known = record.Record(loaded)
   result.instance = known.instance
   if files.runs(path) is False:
@@ -199,7 +210,7 @@ def _repair(result, execute, seen, loaded, live):
   changes = checkup.repair(loaded, before, *live)
   text = loaded.dump()
   # what is written must be what can be read
-  known = record.parse(text, seen.path) if changes else before
+  known = record.Record(_parse(text, seen.path)) if changes else before
   # before the record forgets whose it was
   kept = set(device.id for device in known.devices)
   for device in before.devices:

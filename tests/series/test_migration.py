@@ -166,6 +166,22 @@ def test_it_moves(pair, guest):
   is_clean(pair.source)
 
 
+@between(BOTH, OUT)
+def test_it_moves_with_addresses_that_no_device_option_names(pair, guest,
+                                                             tmpdir):
+  config = tmpdir.join("more.cfg")
+  config.write('[device "more"]\n  driver = "virtio-rng-pci"\n  addr = "1e"\n')
+  pair.start(guest, kvm_extra="-device virtio-rng-pci,id=rng0 -set"
+             " device.rng0.addr=0x18 -readconfig %s -net nic,model=e1000,addr=1d"
+             " -net user" % config)
+  places = pair.source.places()
+  assert places[1] == [25, 26]
+  arrives(pair, pair.accept())
+  assert pair.target.places() == places
+  assert [pair.target.live()[slot] for slot in (24, 30, 29)] == [
+    "rng0", "more", ""]
+
+
 @between(BOTH, OUT, ("stock", "stock"))
 def test_a_target_that_dies_leaves_the_guest_where_it_is(pair, guest):
   pair.start(guest)

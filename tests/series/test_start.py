@@ -1,10 +1,12 @@
 """Where devices are after a start."""
 
 import os
+import subprocess
 
 import pytest
 
 from ganeti import constants
+from ganeti import errors
 
 from ganeti_kvm_pci import cli
 from ganeti_kvm_pci import files
@@ -168,3 +170,90 @@ def test_what_was_pinned_starts_again(node, which, told, option):
   starts_again_alike(node)
   status, out = told()
   assert status == 0 and "warning" not in out, out
+
+
+#: As in QEMU's own ich9-ehci-uhci.cfg, and a device that QEMU is to place.
+CONTROLLERS = """# USB 2 with its companion
+[device "ehci"]
+  driver = "ich9-usb-ehci1"
+  addr = "1d.7"
+  multifunction = "on"
+
+[device "uhci-1"]
+  driver = "ich9-usb-uhci1"
+  addr = "1d.0"
+  multifunction = "on"
+  masterbus = "ehci.0"
+  firstport = "0"
+
+[device "rng9"]
+  driver = "virtio-rng-pci"
+"""
+
+#: Ways to name the slot of a NIC, or of a disk.
+NAMED = [
+  "-device virtio-rng-pci,id=rng0 -set device.rng0.addr=0x18",
+  "-device virtio-rng-pci,id=rng0,addr=0x3 -set device.rng0.addr=0xc",
+  "-readconfig %s",
+  "-readconfig %s -set device.rng9.addr=0x1e",
+  "-net nic,model=e1000,addr=0x19 -net user",
+  "--net nic,model=rtl8139,addr=00:19 -net user",
+  "-device virtio-rng-pci,bus=/i440FX-pcihost/pci.0,addr=0x18",
+  "-device virtio-rng-pci,bus=main-system-bus/i440FX-pcihost,addr=18",
+  "-device virtio-rng-pci,bus=pci.0/,addr=+0xc",
+  ]
+
+
+@pytest.mark.parametrize("extra", NAMED)
+def test_a_slot_that_is_named_is_gone_around(node, which, tmpdir, told, extra):
+  config = tmpdir.join("usb.cfg")
+  config.write(CONTROLLERS)
+  extra = extra.replace("%s", str(config))
+  node.start(nics=6, paused=True, kvm_extra=extra)
+  disks, nics = node.places()
+  assert len(disks) == 2 and len(nics) == 6
+  if which == "plugin":
+    first = RESERVATIONS or 8
+    wanted = [slot for slot in range(first, 32) if slot not in (
+      0x1d if "readconfig" in extra else None, 0x1e if "0x1e" in extra else None,
+      0x19 if "19" in extra else None, 0x18 if "18" in extra else None,
+      0xc if "0xc" in extra else None)]
+    assert disks == wanted[:2]
+    assert nics == [slot for slot in wanted if slot >= 24][:6]
+    status, out = told()
+    assert status == 0 and "warning" not in out, out
+  starts_again_alike(node)
+
+
+def test_a_file_that_nobody_can_read_is_named(node, which, tmpdir):
+  """QEMU reads it, and it is no file."""
+  pipe = str(tmpdir.join("pipe"))
+  os.mkfifo(pipe)
+  writer = subprocess.Popen(["sh", "-c", "printf '%s' \"$0\" > \"$1\"",
+                             CONTROLLERS, pipe])
+  extra = "-readconfig %s" % pipe
+  try:
+    if which == "stock":
+      node.start(nics=6, paused=True, kvm_extra=extra)
+      return
+    with pytest.raises(errors.HypervisorError) as caught:
+      node.start(nics=6, paused=True, kvm_extra=extra)
+  finally:
+    writer.kill()
+    writer.wait()
+  print(caught.value)
+  assert "slot 29" in str(caught.value)
+  assert "(-readconfig %s): take its addr away there" % pipe in str(caught.value)
+  assert "kvm_pci_reservations" not in str(caught.value)
+
+
+def test_what_two_options_name_is_told_by_both(node, which):
+  extra = ("-device virtio-rng-pci,id=rng0 -set device.rng0.addr=0x18 -net"
+           " nic,model=e1000,addr=0x18 -net user")
+  with pytest.raises(errors.HypervisorError) as caught:
+    node.start(paused=True, kvm_extra=extra)
+  print(caught.value)
+  if which == "plugin":
+    assert ("take addr=0x18 away from rng0 (-set device.rng0.addr=0x18) and"
+            " e1000 (-net nic,model=e1000,addr=0x18) in kvm_extra" in
+            str(caught.value))

@@ -3,6 +3,7 @@
 import pytest
 
 from ganeti_kvm_pci import refusal
+from ganeti_kvm_pci import section
 from ganeti_kvm_pci.partition import Partition
 
 COMMAND = ["q", "-device",
@@ -39,8 +40,9 @@ TEXT = "PCI: slot %d function 0 not available for x, in use by y,id=(null)"
   (8, [], Partition(8), "raise kvm_pci_reservations above 8, or take devices"),
   # this series has no such parameter
   (8, [], Partition(), "Ganeti's slots; take devices out of kvm_extra"),
-  # there is nothing above
-  (31, [], Partition(8), "Ganeti's slots; take devices out of kvm_extra"),
+  # QEMU chooses none so high
+  (31, [], Partition(8), "no option that can be read names the slot"),
+  (24, [], Partition(8), "look for its addr in what kvm_path and kvm_extra"),
   # the user's own option came too late
   (5, ["AC97,addr=0x5"], Partition(8), "take addr=0x5 away from AC97"),
   (10, ["AC97,addr=0xa"], Partition(8), "take addr=0xa away from AC97"),
@@ -66,3 +68,28 @@ def test_no_slot_left(text):
 @pytest.mark.parametrize("text", ["", "could not open disk image", "PCI: "])
 def test_other_failures_are_none_of_ours(text):
   assert refusal.explain(text, COMMAND, Partition()) is None
+
+
+#: What only a file says that is not in the command.
+FILE = {"usb.cfg": [section.Section("device", {
+  "id": "ehci", "driver": "ich9-usb-ehci1", "addr": "1d.7"})]}
+
+
+@pytest.mark.parametrize("words, configs, says", [
+  (["-device", "virtio-rng-pci,id=rng0", "-set", "device.rng0.addr=0x1d"], {},
+   "take addr=0x1d away from rng0 (-set device.rng0.addr=0x1d) in kvm_extra"),
+  (["-net", "nic,model=e1000,addr=1d"], {},
+   "away from e1000 (-net nic,model=e1000,addr=1d) in kvm_extra"),
+  (["-readconfig", "usb.cfg"], FILE, "away from ehci (-readconfig usb.cfg) in"),
+  (["-readconfig", "usb.cfg"], {"usb.cfg": None},
+   "may name the slot (-readconfig usb.cfg): take its addr away there"),
+  ([], {}, "no option that can be read names the slot"),
+  ])
+@pytest.mark.parametrize("text", [
+  TEXT % 29, "PCI: single function device can't be populated in function 1d.7",
+  "PCI: 1d.0 indicates single function, but 1d.7 is already populated."])
+def test_the_option_that_names_the_slot_is_named(words, configs, says, text):
+  error = refusal.explain(text, COMMAND + words, Partition(8), configs)
+  assert error.slot == 29 and "slot 29" in str(error)
+  assert says in str(error)
+  assert "kvm_pci_reservations" not in str(error)

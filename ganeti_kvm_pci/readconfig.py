@@ -1,0 +1,58 @@
+"""The files that a command has QEMU read with C{-readconfig}.
+
+What is read is what stands there now, which QEMU may have read long ago.
+
+"""
+
+import os
+import stat
+
+from . import command as command_
+from . import section
+
+#: In bytes; what is longer is none of these files.
+_LIMIT = 1 << 20
+
+#: Where the node daemon, and so QEMU, is.
+_FOLDER = "/"
+
+
+def _read(path):
+  """Read one file.
+
+  @rtype: list of L{section.Section}, or None
+  @return: None if it cannot be read; a pipe, or a descriptor of QEMU's own, is
+      left alone
+
+  """
+  path = os.path.join(_FOLDER, path)
+  try:
+    if not stat.S_ISREG(os.stat(path).st_mode):
+      return None
+    with open(path, "rb") as stream:
+      return section.parse(stream.read(_LIMIT).decode("utf-8", "replace"))
+  except (EnvironmentError, TypeError, ValueError): # a name with a zero byte
+    return None
+
+
+def read(command):
+  """Read the files that a command names.
+
+  @type command: list of strings
+  @rtype: dict
+  @return: path, as the command has it, to a list of L{section.Section}, or
+      None for a file that cannot be read
+
+  """
+  return dict((path, _read(path)) for path in command_.config_files(command))
+
+
+def fill(loaded):
+  """Put what the files of a runtime's command say beside it.
+
+  @type loaded: L{runtime.Runtime}
+  @return: the same
+
+  """
+  loaded.configs = read(loaded.words)
+  return loaded

@@ -1,0 +1,41 @@
+"""A file of QEMU's C{-readconfig} as data.
+
+Options that could stand in the command as well, a section each::
+
+  [device "ehci"]
+    driver = "ich9-usb-ehci1"
+    addr = "1d.7"
+
+(qemu_config_foreach() in util/qemu-config.c, QEMU 5.2 to 11.1.)
+
+"""
+
+import collections
+import re
+
+#: One section.
+#:   - group: string, the option, e.g. "device"
+#:   - keys: dict of strings, with the section's name as "id"
+Section = collections.namedtuple("Section", ["group", "keys"])
+
+_HEAD_RE = re.compile(r'^\[([^\s\]]+)(?: "([^"]+)")?\]')
+_KEY_RE = re.compile(r'^\s*(\S+)\s*=\s*"([^"]*)"')
+
+
+def parse(text):
+  """Read a file; what QEMU would refuse is passed over.
+
+  @type text: string
+  @rtype: list of L{Section}
+
+  """
+  found = []
+  for line in text.split("\n"):
+    head, key = _HEAD_RE.match(line), _KEY_RE.match(line)
+    if head:
+      found.append(Section(head.group(1), {}))
+      if head.group(2):
+        found[-1].keys["id"] = head.group(2)
+    elif key and found and not line.startswith("#"):
+      found[-1].keys[key.group(1)] = key.group(2)
+  return found

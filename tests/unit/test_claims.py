@@ -1,0 +1,146 @@
+"""Addresses that stand elsewhere than in a -device option."""
+
+import json
+
+import pytest
+
+import genuine
+from ganeti_kvm_pci import chipset
+from ganeti_kvm_pci import claims
+from ganeti_kvm_pci import command
+from ganeti_kvm_pci import machinetype
+from ganeti_kvm_pci import readconfig
+from ganeti_kvm_pci import record
+from ganeti_kvm_pci import runtime
+from ganeti_kvm_pci import section
+
+RNG = ["-device", "virtio-rng-pci,id=r"]
+
+CONFIG = """# comment
+[machine]
+  type = "q35"
+[device "ehci"]
+  driver = "ich9-usb-ehci1"
+#  addr = "3"
+  addr = "1d.7"
+[device]
+driver="virtio-rng-pci"
+  nonsense
+[global]
+  driver = "virtio-balloon-pci"
+  property = "addr"
+  value = "0x1e"
+[net]
+  type = "nic"
+  addr = "1f"
+[chardev "c"]
+  addr = "4"
+  path = ""
+"""
+
+
+def named(words, configs=None):
+  """Return slot, name and origin of what a command names."""
+  return [(o.place[0], o.id or o.driver, o.origin)
+          for o in claims.addressed(["q"] + words, configs)]
+
+
+@pytest.mark.parametrize("words, expected", [
+  (RNG + ["-set", "device.r.addr=0x18"],
+   [(24, "r", "-set device.r.addr=0x18")]),
+  (RNG + ["--set", "device.r.addr=5", "-set", "device.r.addr=6"],
+   [(6, "r", "-set device.r.addr=6")]),
+  (["-device", "a,id=r,addr=3", "-set", "device.r.addr=6"],
+   [(6, "r", "-set device.r.addr=6")]),
+  (["-device", "a,id=r,addr=3", "-set", "device.r.bus=hp0"], []),
+  (["-device", "a,id=r,addr=3", "-set", "device.r.rombar=0"],
+   [(3, "r", None)]),
+  (RNG + ["-set", "device.other.addr=6", "-set", "drive.r.addr=6", "-set", "x"],
+   []),
+  # QEMU knows no such device
+  (["-device", '{"driver":"a","id":"r"}', "-set", "device.r.addr=6"], []),
+  (RNG + ["-global", "virtio-rng-pci.addr=0x18"],
+   [(24, "r", "-global virtio-rng-pci.addr=0x18")]),
+  (["-device", "virtio-rng", "-global",
+    "driver=virtio-rng-pci,property=addr,value=7"],
+   [(7, "virtio-rng", "-global driver=virtio-rng-pci,property=addr,value=7")]),
+  (["-device", "a,addr=3", "-global", "a.addr=4", "-global", "b.addr=5"],
+   [(3, "a", None)]),
+  (RNG + ["-global", "virtio-rng-pci.rombar=1"], []),
+  (["-net", "nic,model=e1000,addr=0x19", "-net", "user"],
+   [(25, "e1000", "-net nic,model=e1000,addr=0x19")]),
+  (["--net", "addr=0000:00:19,type=nic"],
+   [(25, "NIC", "--net addr=0000:00:19,type=nic")]),
+  (["-net", "nic,addr=01:19"], []), (["-net", "nic"], []),
+  (["-net", "user,addr=19"], []),
+  (["-drive", "file=a,if=virtio,addr=0x9"],
+   [(9, "virtio-blk-pci", "-drive file=a,if=virtio,addr=0x9")]),
+  (["-drive", "file=a,if=none,addr=0x9"], []),
+  (["-device", "a,bus=/i440FX-pcihost/pci.0,addr=0x18"], [(24, "a", None)]),
+  (["-device", "a,bus=/i440FX-pcihost,addr=0x18"], [(24, "a", None)]),
+  (["-device", "a,bus=pci.0/,addr=0x18"], [(24, "a", None)]),
+  (["-device", "a,bus=/i440FX-pcihost/pci.0/hp0,addr=0x18"], []),
+  (["-device", "a,bus=pci.01,addr=0x18"], []),
+  ])
+def test_whatever_names_a_slot_is_seen(words, expected):
+  assert named(words) == expected
+
+
+def test_a_file_is_read_like_the_command():
+  configs = {"f": section.parse(CONFIG)}
+  words = ["-readconfig", "f", "-device", "virtio-balloon"]
+  origin = "-readconfig f"
+  assert named(words, configs) == [
+    (29, "ehci", origin), (30, "virtio-balloon", origin), (31, "NIC", origin)]
+  assert named(words) == named(words, {"f": None}) == []
+  assert [(o.position, o.driver, o.id) for o in command.devices(
+    ["q"] + words, configs)] == [
+      (None, "ich9-usb-ehci1", "ehci"), (None, "virtio-rng-pci", None),
+      (4, "virtio-balloon", None)]
+  assert named(words + ["-set", "device.ehci.addr=5"], configs)[0] == (
+    5, "ehci", "-set device.ehci.addr=5")
+  assert claims.taken(["q"] + words, configs)[29] == "ehci by " + origin
+  assert claims.taken(["q", "-device", "a,addr=3"]) == {3: "a by kvm_extra"}
+
+
+@pytest.mark.parametrize("words, name", [
+  (["-M", "pc", "-readconfig", "f"], "q35"),
+  (["-readconfig", "f", "-M", "pc"], "pc"), (["-readconfig", "g"], None)])
+def test_a_file_may_name_the_machine_type(words, name):
+  assert machinetype.named(["q"] + words,
+                           {"f": section.parse(CONFIG), "g": None}) == name
+
+
+def test_files_are_read_from_where_qemu_reads_them(tmpdir, monkeypatch):
+  path = tmpdir.join("a.cfg")
+  path.write(CONFIG)
+  monkeypatch.setattr(readconfig, "_FOLDER", str(tmpdir))
+  found = readconfig.read(["q", "-readconfig", "a.cfg", "--readconfig",
+                           str(path), "-readconfig", "none", "-readconfig",
+                           str(tmpdir), "-readconfig", "a\0b"])
+  assert found["a.cfg"] == found[str(path)] == section.parse(CONFIG)
+  assert [name for name in found if found[name] is None] == [
+    "none", str(tmpdir), "a\0b"]
+  assert "(q35) is not i440fx" in chipset.obstacle(
+    ["q", "-M", "pc", "-readconfig", "a.cfg"], {})
+  # but not by the word of whoever wrote a runtime file
+  assert chipset.obstacle(["q", "-M", "pc", "-readconfig", "a.cfg"], {},
+                          False) is None
+  path.write('[device "pci.0"]\n  driver = "pci-bridge"\n')
+  assert "its bus pci.0 is a device" in chipset.obstacle(
+    ["q", "-M", "pc", "-readconfig", "a.cfg"], {})
+
+
+def test_a_record_knows_them_unless_they_are_ganetis_by_now():
+  data = json.loads(genuine.text_of("v3.0.2-plain"))
+  data[0] += ["-readconfig", "f"]
+  loaded = runtime.parse(json.dumps(data), "f")
+  own = record.Record(loaded).held()
+  loaded.configs = {"f": section.parse(CONFIG)}
+  added = set(record.Record(loaded).held()) - set(own)
+  assert added == {29, 30, 31}
+  # the file has been changed since
+  taken = sorted(own)[0]
+  loaded.configs = {"f": section.parse(
+    '[device "late"]\n driver = "a"\n addr = "%x"\n' % taken)}
+  assert record.Record(loaded).held() == own
