@@ -38,6 +38,9 @@ _GLOBAL_FLAGS = frozenset(["-global", "--global"])
 _SET_FLAGS = frozenset(["-set", "--set"])
 _CONFIG_FLAGS = frozenset(["-readconfig", "--readconfig"])
 
+#: What QEMU reads before, as distributions build it.
+DEFAULT_FILE = "/etc/qemu/qemu.conf"
+
 _SET_RE = re.compile(r"^device\.([^.]+)\.([^=]+)=(.*)$", re.S)
 _GLOBAL_RE = re.compile(r"^([^.=]+)\.([^=]+)=(.*)$", re.S)
 
@@ -56,11 +59,7 @@ def arguments(command, flags):
 
 
 def config_files(command):
-  """List the files that QEMU reads options from.
-
-  @rtype: list of strings
-
-  """
+  """List the files that a command has QEMU read options from."""
   return [path for _, path in arguments(command, _CONFIG_FLAGS)]
 
 
@@ -77,8 +76,9 @@ def told(command, configs, flags, group, first="driver"):
       written; its keys
 
   """
-  for position, text in arguments(command, flags | _CONFIG_FLAGS):
-    flag = command[position - 1]
+  for position, text in [(0, DEFAULT_FILE)] + list(
+      arguments(command, flags | _CONFIG_FLAGS)):
+    flag = command[position - 1] if position else "default of"
     if flag in flags:
       yield (position, "%s %s" % (flag, text), keys_of(text, first))
       continue

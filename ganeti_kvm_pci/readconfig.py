@@ -16,6 +16,9 @@ _LIMIT = 1 << 20
 #: Where the node daemon, and so QEMU, is.
 _FOLDER = "/"
 
+_WITHOUT_DEFAULT = frozenset(["-no-user-config", "--no-user-config",
+                              "-nodefconfig", "--nodefconfig"])
+
 
 def _read(path):
   """Read one file.
@@ -41,10 +44,17 @@ def read(command):
   @type command: list of strings
   @rtype: dict
   @return: path, as the command has it, to a list of L{section.Section}, or
-      None for a file that cannot be read
+      None for a file that cannot be read; the file that QEMU reads by itself
+      is among them where there is one
 
   """
-  return dict((path, _read(path)) for path in command_.config_files(command))
+  found = dict((path, _read(path)) for path in command_.config_files(command))
+  default = None
+  if not _WITHOUT_DEFAULT.intersection(command):
+    default = _read(command_.DEFAULT_FILE)
+  if default:
+    found.setdefault(command_.DEFAULT_FILE, default)
+  return found
 
 
 def fill(loaded):

@@ -9,6 +9,7 @@ from ganeti import constants
 from ganeti import errors
 
 from ganeti_kvm_pci import cli
+from ganeti_kvm_pci import command
 from ganeti_kvm_pci import files
 
 import world
@@ -257,3 +258,25 @@ def test_what_two_options_name_is_told_by_both(node, which):
     assert ("take addr=0x18 away from rng0 (-set device.rng0.addr=0x18) and"
             " e1000 (-net nic,model=e1000,addr=0x18) in kvm_extra" in
             str(caught.value))
+
+
+def test_the_file_that_qemu_reads_by_itself_is_gone_around(node, which, tmpdir,
+                                                           told, monkeypatch):
+  config = tmpdir.mkdir("etc").mkdir("qemu").join("qemu.conf")
+  config.write('[device "rng0"]\n  driver = "virtio-rng-pci"\n  addr = "18"\n')
+  monkeypatch.setattr(command, "DEFAULT_FILE", str(config))
+  path = str(tmpdir.join("qemu-configured"))
+  with open(path, "w") as stream:
+    stream.write("#!/bin/sh\nexec unshare -m sh -c 'mount -t overlay none -o"
+                 " lowerdir=%s/etc:/etc /etc && exec \"$0\" \"$@\"' %s \"$@\"\n" %
+                 (tmpdir, node.qemu))
+  os.chmod(path, 0o755)
+  if subprocess.call([path, "--version"]):
+    pytest.skip("no overlay over /etc here")
+  node.start(paused=True, kvm_path=path)
+  assert node.live()[0x18] == "rng0"
+  if which == "plugin":
+    assert node.places()[1] == [25, 26]
+    status, out = told()
+    assert status == 0 and "warning" not in out, out
+  starts_again_alike(node)

@@ -8,11 +8,14 @@ import genuine
 from ganeti_kvm_pci import chipset
 from ganeti_kvm_pci import claims
 from ganeti_kvm_pci import command
+from ganeti_kvm_pci import layout
 from ganeti_kvm_pci import machinetype
 from ganeti_kvm_pci import readconfig
 from ganeti_kvm_pci import record
 from ganeti_kvm_pci import runtime
 from ganeti_kvm_pci import section
+from ganeti_kvm_pci.partition import DISK
+from ganeti_kvm_pci.partition import NIC
 
 RNG = ["-device", "virtio-rng-pci,id=r"]
 
@@ -144,3 +147,29 @@ def test_a_record_knows_them_unless_they_are_ganetis_by_now():
   loaded.configs = {"f": section.parse(
     '[device "late"]\n driver = "a"\n addr = "%x"\n' % taken)}
   assert record.Record(loaded).held() == own
+
+
+def test_the_file_that_qemu_reads_by_itself_comes_first(tmpdir, monkeypatch):
+  path = tmpdir.join("qemu.conf")
+  monkeypatch.setattr(command, "DEFAULT_FILE", str(path))
+  assert readconfig.read(["q"]) == {}
+  path.write(CONFIG)
+  words = ["q", "-M", "pc"]
+  configs = readconfig.read(words)
+  assert machinetype.named(["q"], configs) == "q35"
+  assert machinetype.named(words, configs) == "pc"
+  assert claims.taken(words, configs)[29] == "ehci by default of %s" % path
+  assert readconfig.read(words + ["-no-user-config"]) == {}
+
+
+def test_a_soft_reboot_goes_around_them():
+  loaded = genuine.load("v3.0.2-plain")
+  loaded.command += ["-readconfig", "f", "-device", "virtio-rng-pci,id=r", "-set",
+                     "device.r.addr=0x18"]
+  loaded.hvparams["kvm_extra"] = " ".join(loaded.command[-6:])
+  loaded.configs = {"f": section.parse(
+    '[device]\n driver = "virtio-rng-pci"\n addr = "0xc"\n')}
+  layout.lay_out(loaded, (3, 0), 12)
+  found = record.Record(loaded)
+  assert found.slots(DISK)[0] == 13 and found.slots(NIC)[0] == 25
+  assert found.held()[24] == "r" and found.held()[12] == "virtio-rng-pci"
