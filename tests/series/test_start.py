@@ -224,6 +224,13 @@ def test_a_slot_that_is_named_is_gone_around(node, which, tmpdir, told, extra):
     status, out = told()
     assert status == 0 and "warning" not in out, out
   starts_again_alike(node)
+  if which == "plugin":
+    before = node.live()
+    node.hot_add(world.NIC, 6, 6)
+    added, = set(node.live()) - set(before)
+    assert added in wanted
+    node.hyper.RebootInstance(node.instance)
+    assert sorted(node.live()) == sorted(list(before) + [added])
 
 
 def test_a_file_that_nobody_can_read_is_named(node, which, tmpdir):
