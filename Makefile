@@ -8,7 +8,8 @@ GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
 
 .PHONY: needs demo doc test lane-lab lane-rest test-unit contract test-qemu \
         test-doc test-records test-hotplug \
-        test-patches test-cluster test-torn test-series test-suite patches \
+        test-patches test-cluster test-torn test-series test-suite \
+        test-devices patches \
         check-patches bench alternatives fuzz dist clean
 
 needs:
@@ -70,6 +71,7 @@ test-hotplug: needs
 	  tests/series/test_scsi.py tests/series/test_adverse.py \
 	  tests/series/test_left_behind.py tests/series/test_killed.py \
 	  tests/series/test_random.py tests/series/test_migration.py
+	DEVICES_EVERY=12 $(MAKE) --no-print-directory test-devices
 
 # what lies in patches/ is what the package makes, and fits Debian's sources
 test-patches: needs
@@ -89,6 +91,12 @@ test-torn: needs
 # make test-series GANETI_TREE=DIR PYTHON=INTERPRETER
 test-series: needs
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/series
+
+# each type of PCI device that QEMU has, alone in kvm_extra: started, checked,
+# migrated there and back; with another release's QEMU:
+# tools/test-suite SUITE make test-devices
+test-devices: needs
+	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/series/test_devices.py
 
 # the tests that need a real Ganeti, on that of another Debian release:
 # make test-suite SUITE=trixie

@@ -1,0 +1,280 @@
+"""An instance starts, is checked, and migrates there and back.
+
+Without a guest: where QEMU has its devices, and whether it can send them, does
+not depend on one. What the firmware sets up (the buses behind bridges) is
+waited for where the guest is not left paused.
+
+"""
+
+import collections
+import ctypes
+import io
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+import threading
+import time
+
+from ganeti_kvm_pci import cli
+from ganeti_kvm_pci import files
+
+from behind import tell
+import test_migration
+import world
+
+#: Where a configuration came to its end.
+START, CHECK, THERE, BACK, DONE = (
+  "start", "check --live", "migration there", "migration back", "done")
+
+#: What became of one.
+#:   - stage: one of the above
+#:   - why: string, what was said there; empty if it is done
+#:   - devices: L{Devices}, once it was started, else None
+Outcome = collections.namedtuple("Outcome", ["stage", "why", "devices"])
+
+#: QEMU's devices.
+#:   - placed: list of strings, what must be the same on a target
+#:   - kinds: list of strings, what must be the same on stock: no places
+Devices = collections.namedtuple("Devices", ["placed", "kinds"])
+
+_PORT = 8102
+_ADDRESSES = ("127.0.0.1", "127.0.0.2")
+#: As long as the firmware may take, in seconds
+_PATIENCE = 60
+
+_FOLDERS = ("/machine/peripheral", "/machine/peripheral-anon")
+_OWNER_RE = re.compile("(?:%s|%s)/[^/]+" % _FOLDERS)
+_NIC_RE = re.compile(r"model=([^,\s]+),macaddr=(\S+)(?:\r?\n \\ (\S+): )?")
+
+_PR_SET_CHILD_SUBREAPER = 36
+
+#: What QEMU says of itself is the same for all nodes: option to text
+_said = {}
+
+
+class Pair(test_migration.Pair):
+  """A source and a target without a guest's kernel."""
+
+  def __init__(self, which, folder):
+    for name in ("source", "target"):
+      os.mkdir(os.path.join(folder, name))
+    super(Pair, self).__init__(which, which, folder)
+    for node in (self.source, self.target):
+      _remember_help(node)
+
+  def start(self, disks, nics, running, hvparams):
+    """Start the instance on the source."""
+    parameters = dict(test_migration.CAREFUL, migration_port=_PORT)
+    parameters.update(hvparams)
+    self.source.start(disks, nics, not running, **parameters)
+    _bury(self.source.pid())
+    self.target.adopt(world.NAME, dict(self.source.instance.hvparams,
+                                       kvm_path=self.target.qemu))
+    for node in (self.source, self.target):
+      node.instance.primary_node = "node1"
+    if running:
+      wait_for_firmware(self.source)
+
+  def translated(self, info):
+    """Give the target an address of its own as well."""
+    loaded = json.loads(super(Pair, self).translated(info))
+    loaded[0] = [word.replace(*_ADDRESSES) for word in loaded[0]]
+    return json.dumps(loaded)
+
+  def move(self):
+    """Move the guest; after that, source and target have changed their roles.
+
+    @raise Exception: if that fails, whatever it is
+
+    """
+    before = devices(self.source)
+    info = self.accept()
+    _bury(self.target.pid())
+    status = self.migrate()
+    assert status == "completed", "%s: %s %s" % (
+      status, tell(self.source, "query-migrate").get("error-desc", ""),
+      self.target.log())
+    self.finalize(info, True)
+    after = devices(self.target)
+    assert after.placed == before.placed, "the target differs: %s" % (
+      sorted(set(before.placed) ^ set(after.placed)))
+    self.source, self.target = self.target, self.source
+    for node in (self.source, self.target):
+      node.instance.primary_node = "node2"
+
+  def check(self):
+    """Run C{check --live} on the source.
+
+    @return: list of strings, what it warns of
+
+    """
+    plain, stdout = files.control_dir, sys.stdout
+    files.control_dir = lambda kind: os.path.join(
+      self.source.folder, {"pid": "pids"}.get(kind, kind) + "_dir")
+    said = io.BytesIO()
+    sys.stdout = (io.TextIOWrapper(said, write_through=True)
+                  if sys.version_info[0] > 2 else said)
+    try:
+      status = cli.main(["check", "--live", "--json", world.NAME])
+      (found, ) = json.loads(said.getvalue().decode("utf-8"))
+    finally:
+      files.control_dir, sys.stdout = plain, stdout
+    warnings = [f["text"] for f in found["findings"] if f["severity"] != "info"]
+    assert bool(status) == bool(warnings), (status, found)
+    return warnings
+
+
+def adopt_orphans():
+  """Become the parent of every QEMU that is started from now on.
+
+  Ganeti waits until the process of a guest that has gone is no more, and some
+  systems' init takes seconds for that.
+
+  """
+  ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _bury(pid):
+  """Wait, in a thread, for the end of a process."""
+  def wait():
+    try:
+      os.waitpid(pid, 0)
+    except OSError: # not ours, or somebody else has waited
+      pass
+
+  thread = threading.Thread(target=wait)
+  thread.daemon = True
+  thread.start()
+
+
+def _remember_help(node):
+  """Ask QEMU for its help once, not at every operation of every node."""
+  plain = node.hyper._GetKVMOutput
+
+  def _GetKVMOutput(path, option):
+    if option not in _said:
+      _said[option] = plain(path, option)
+    return _said[option]
+
+  type(node.hyper)._GetKVMOutput = staticmethod(_GetKVMOutput)
+
+
+def wait_for_firmware(node):
+  """Wait until the firmware has given all devices their memory."""
+  deadline = time.time() + _PATIENCE
+  while time.time() < deadline:
+    found = list(_functions(tell(node, "query-pci")))
+    if all(region["address"] not in (-1, 0xffffffff, 2 ** 64 - 1)
+           for device in found if device["slot"] == 1
+           for region in device["regions"]) and any(
+             region["address"] > 0 for device in found
+             for region in device["regions"]):
+      return
+    time.sleep(0.05)
+  raise AssertionError("the firmware does not come to its end")
+
+
+def _functions(answer):
+  """List what C{query-pci} tells, what is behind bridges included."""
+  for bus in answer:
+    for device in _beneath(bus["devices"]):
+      yield device
+
+
+def _beneath(found):
+  for device in found:
+    yield device
+    for other in _beneath(device.get("pci_bridge", {}).get("devices", [])):
+      yield other
+
+
+def devices(node):
+  """Ask QEMU for what it has.
+
+  @rtype: L{Devices}
+
+  """
+  qmp = node.watch()
+  try:
+    placed, kinds = [], []
+    for device in _functions(qmp.execute("query-pci")):
+      model = "%04x:%04x %s" % (device["id"]["vendor"], device["id"]["device"],
+                                device["qdev_id"])
+      kinds.append(model)
+      placed.append("pci %d:%d.%d %s" % (device["bus"], device["slot"],
+                                         device["function"], model))
+    for folder in _FOLDERS:
+      for item in qmp.execute("qom-list", path=folder):
+        if item["type"].startswith("child<"):
+          name = item["name"] if folder == _FOLDERS[0] else "-"
+          kinds.append("%s %s" % (item["type"], name))
+    for drive in qmp.execute("query-block"):
+      name = "drive %s" % drive["device"]
+      kinds.append(name)
+      placed.append("%s of %s" % (name, _place(qmp, drive.get("qdev") or "")))
+    for nic in _NIC_RE.findall(qmp.execute("human-monitor-command",
+                                           command_line="info network")):
+      kinds.append("nic %s %s %s" % nic)
+  finally:
+    qmp.sock.close()
+  return Devices(sorted(placed + kinds), sorted(kinds))
+
+
+def _is_alive(node):
+  try:
+    return os.path.exists("/proc/%d" % node.pid())
+  except EnvironmentError: # no file with its number
+    return False
+
+
+def _place(qmp, owner):
+  """Name the device that a drive belongs to by its place."""
+  if owner and not owner.startswith("/"):
+    owner = "%s/%s" % (_FOLDERS[0], owner)
+  match = _OWNER_RE.match(owner)
+  if not match:
+    return owner or "nothing"
+  path = match.group()
+  there = set(item["name"] for item in qmp.execute("qom-list", path=path))
+  return " ".join("%s=%s" % (name, qmp.execute("qom-get", path=path,
+                                               property=name))
+                  for name in ("parent_bus", "addr", "channel", "scsi-id",
+                               "lun", "unit") if name in there)
+
+
+def run(which, disks=2, nics=2, running=False, hvparams=None, moves=True):
+  """Start an instance, and see how far it comes.
+
+  @param which: C{"stock"} or C{"plugin"}
+  @param moves: whether it is to be checked and migrated as well
+  @rtype: L{Outcome}
+
+  """
+  adopt_orphans()
+  # a socket's path has room for 107 characters, pytest's folders are long
+  folder = tempfile.mkdtemp(prefix="trip")
+  pair = Pair(which, folder)
+  found = None
+  stage = START
+  try:
+    pair.start(disks, nics, running, hvparams or {})
+    found = devices(pair.source)
+    for stage in (THERE, BACK) if moves else ():
+      if which == "plugin":
+        warnings = pair.check()
+        if warnings:
+          return Outcome(CHECK, "; ".join(warnings), found)
+      pair.move()
+    return Outcome(DONE, "", found)
+  except Exception as err: # pylint: disable=broad-except
+    # from 2.16 on, what QEMU says is in its log only
+    said = "%s: %s %s" % (type(err).__name__, err, pair.source.log())
+    if stage != START and not _is_alive(pair.source):
+      said = "the guest's QEMU has died. " + said
+    return Outcome(stage, " ".join(said.split()), found)
+  finally:
+    pair.stop()
+    shutil.rmtree(folder)

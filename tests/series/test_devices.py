@@ -1,0 +1,81 @@
+"""Each type of PCI device that QEMU has, alone in C{kvm_extra}.
+
+C{DEVICES_EVERY} in the environment says which part of them is tried, 12 for
+each twelfth; C{make test-devices} tries all. Those that QEMU does not start
+without further properties, or cannot migrate, are told apart by stock: what
+stock does, the plugin must do.
+
+"""
+
+import collections
+import os
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+
+import roundtrip
+import world
+
+EVERY = int(os.environ.get("DEVICES_EVERY", "1"))
+
+_TYPE_RE = re.compile(r'^name "([^"]+)", bus PCI', re.M)
+
+
+def types():
+  """List the types of PCI devices by QEMU's own help."""
+  text = subprocess.check_output([world.QEMU, "-device", "help"],
+                                 stderr=subprocess.STDOUT)
+  return sorted(set(_TYPE_RE.findall(text.decode("utf-8", "replace"))))
+
+
+def _tell(capsys, line):
+  with capsys.disabled():
+    print(line)
+    sys.stdout.flush()
+
+
+def _short(why):
+  """Leave of what was said the part that matters."""
+  return why[-300:]
+
+
+@pytest.mark.parametrize("which", ["plugin"], indirect=True)
+def test_what_stock_does_with_a_device_the_plugin_does(which, capsys):
+  counts = collections.Counter()
+  failures = []
+  started = time.time()
+  tried = types()[::EVERY]
+  for name in tried:
+    outcomes = {}
+    # stock is asked where the plugin does not come to the end
+    for side in (which, "stock"):
+      outcomes[side] = roundtrip.run(
+        side, hvparams={"kvm_extra": "-device " + name})
+      if outcomes[side].stage == roundtrip.DONE:
+        break
+    mine = outcomes[which]
+    stock = outcomes.get("stock", mine)
+    if mine.stage == roundtrip.DONE:
+      counts["done"] += 1
+    elif stock.stage == mine.stage:
+      counts["stock: " + stock.stage] += 1
+      if stock.stage != roundtrip.START:
+        _tell(capsys, "%s: %s, on stock as well: %s" % (name, mine.stage,
+                                                        _short(stock.why)))
+    else:
+      failures.append("%s: %s: %s (stock: %s %s)" % (
+        name, mine.stage, _short(mine.why), stock.stage, _short(stock.why)))
+      _tell(capsys, "FAILED " + failures[-1])
+  refused = counts.pop("stock: " + roundtrip.START, 0)
+  starting = len(tried) - refused
+  _tell(capsys, "%d types, %d start alone; of these: there and back %d%s;"
+        " failed %d; %.0f s" %
+        (len(tried), starting, counts.pop("done", 0), "".join(
+          "; fail on stock too, at %s: %d" % (key.partition(": ")[2], count)
+          for key, count in sorted(counts.items())), len(failures),
+         time.time() - started))
+  assert starting
+  assert not failures, "\n".join(failures)
