@@ -9,7 +9,7 @@ GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
 .PHONY: needs demo doc test lane-lab lane-rest test-unit contract test-qemu \
         test-doc test-records test-hotplug \
         test-patches test-cluster test-torn test-series test-suite \
-        test-devices patches \
+        test-devices test-configurations patches \
         check-patches bench alternatives fuzz dist clean
 
 needs:
@@ -72,6 +72,7 @@ test-hotplug: needs
 	  tests/series/test_left_behind.py tests/series/test_killed.py \
 	  tests/series/test_random.py tests/series/test_migration.py
 	DEVICES_EVERY=12 $(MAKE) --no-print-directory test-devices
+	$(MAKE) --no-print-directory test-configurations CONFIGURATIONS=30
 
 # what lies in patches/ is what the package makes, and fits Debian's sources
 test-patches: needs
@@ -96,7 +97,16 @@ test-series: needs
 # migrated there and back; with another release's QEMU:
 # tools/test-suite SUITE make test-devices
 test-devices: needs
-	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/series/test_devices.py
+	GANETI_TREE=$(GANETI_TREE) $(PYTEST) --show-capture=no \
+	  tests/series/test_devices.py
+
+# random configurations: what stock starts and migrates, the plugin does
+CONFIGURATIONS = 1000
+CONFIGURATIONS_SEED = 2014
+test-configurations: needs
+	GANETI_TREE=$(GANETI_TREE) CONFIGURATIONS=$(CONFIGURATIONS) \
+	  CONFIGURATIONS_SEED=$(CONFIGURATIONS_SEED) \
+	  $(PYTEST) --show-capture=no tests/series/test_configurations.py
 
 # the tests that need a real Ganeti, on that of another Debian release:
 # make test-suite SUITE=trixie

@@ -17,6 +17,7 @@ SOUND = {
   "ac97": ["-device", "AC97"],
   "es1370": ["-device", "ES1370"],
   "hda": ["-device", "intel-hda", "-device", "hda-duplex"],
+  "sb16": ["-device", "sb16"],
   }
 
 _PLAIN = {

@@ -29,6 +29,9 @@ import world
 START, CHECK, THERE, BACK, DONE = (
   "start", "check --live", "migration there", "migration back", "done")
 
+#: What is said of a migration that QEMU takes for completed.
+DIFFERS = "the target has other devices"
+
 #: What became of one.
 #:   - stage: one of the above
 #:   - why: string, what was said there; empty if it is done
@@ -51,17 +54,51 @@ _NIC_RE = re.compile(r"model=([^,\s]+),macaddr=(\S+)(?:\r?\n \\ (\S+): )?")
 
 _PR_SET_CHILD_SUBREAPER = 36
 
+#: What QEMU has to say anyway
+_NOISE_RE = re.compile("module .* not found|: warning: |terminating on signal")
+
+#: Stands for the folder of an instance's files in its parameters.
+FOLDER = "@"
+_FILE_RE = re.compile(FOLDER + r"/([-.\w]+)")
+
+#: As in QEMU's docs/config/ich9-ehci-uhci.cfg: a file's text by its name's end.
+_TEXTS = {".cfg": '''
+[device "ehci"]
+  driver = "ich9-usb-ehci1"
+  addr = "1d.7"
+  multifunction = "on"
+
+[device "uhci-1"]
+  driver = "ich9-usb-uhci1"
+  addr = "1d.0"
+  multifunction = "on"
+  masterbus = "ehci.0"
+  firstport = "0"
+
+[device "uhci-2"]
+  driver = "ich9-usb-uhci2"
+  addr = "1d.1"
+  multifunction = "on"
+  masterbus = "ehci.0"
+  firstport = "2"
+'''}
+
 #: What QEMU says of itself is the same for all nodes: option to text
 _said = {}
 
 
 class Pair(test_migration.Pair):
-  """A source and a target without a guest's kernel."""
+  """A source and a target without a guest's kernel.
+
+  @ivar addresses: pair of strings, of the source and of the target
+
+  """
 
   def __init__(self, which, folder):
     for name in ("source", "target"):
       os.mkdir(os.path.join(folder, name))
     super(Pair, self).__init__(which, which, folder)
+    self.addresses = _ADDRESSES
     for node in (self.source, self.target):
       _remember_help(node)
 
@@ -70,7 +107,7 @@ class Pair(test_migration.Pair):
     parameters = dict(test_migration.CAREFUL, migration_port=_PORT)
     parameters.update(hvparams)
     self.source.start(disks, nics, not running, **parameters)
-    _bury(self.source.pid())
+    _bury_all(self.source)
     self.target.adopt(world.NAME, dict(self.source.instance.hvparams,
                                        kvm_path=self.target.qemu))
     for node in (self.source, self.target):
@@ -81,7 +118,7 @@ class Pair(test_migration.Pair):
   def translated(self, info):
     """Give the target an address of its own as well."""
     loaded = json.loads(super(Pair, self).translated(info))
-    loaded[0] = [word.replace(*_ADDRESSES) for word in loaded[0]]
+    loaded[0] = [word.replace(*self.addresses) for word in loaded[0]]
     return json.dumps(loaded)
 
   def move(self):
@@ -92,18 +129,30 @@ class Pair(test_migration.Pair):
     """
     before = devices(self.source)
     info = self.accept()
-    _bury(self.target.pid())
+    _bury_all(self.target)
     status = self.migrate()
-    assert status == "completed", "%s: %s %s" % (
-      status, tell(self.source, "query-migrate").get("error-desc", ""),
-      self.target.log())
+    assert status == "completed", "%s %s" % (
+      status, tell(self.source, "query-migrate").get("error-desc", ""))
     self.finalize(info, True)
     after = devices(self.target)
-    assert after.placed == before.placed, "the target differs: %s" % (
-      sorted(set(before.placed) ^ set(after.placed)))
+    assert after.placed == before.placed, "%s: %s" % (
+      DIFFERS, sorted(set(before.placed) ^ set(after.placed)))
     self.source, self.target = self.target, self.source
+    self.addresses = self.addresses[::-1]
     for node in (self.source, self.target):
       node.instance.primary_node = "node2"
+
+  def log(self):
+    """Return what both QEMUs have said; Ganeti has one folder for that."""
+    lines = (self.source.log() + self.target.log()).splitlines()
+    # two write to one file
+    return " ".join(line.strip("\0") for line in lines
+                    if not _NOISE_RE.search(line))
+
+  def stop(self):
+    for node in (self.source, self.target):
+      _bury_all(node)
+    super(Pair, self).stop()
 
   def check(self):
     """Run C{check --live} on the source.
@@ -150,6 +199,14 @@ def _bury(pid):
   thread.start()
 
 
+def _bury_all(node):
+  """Wait for the end of whatever runs on a node, be it known or not."""
+  folder = node.hyper._PIDS_DIR
+  for name in os.listdir(folder) if os.path.isdir(folder) else []:
+    with open(os.path.join(folder, name)) as stream:
+      _bury(int(stream.read()))
+
+
 def _remember_help(node):
   """Ask QEMU for its help once, not at every operation of every node."""
   plain = node.hyper._GetKVMOutput
@@ -163,18 +220,13 @@ def _remember_help(node):
 
 
 def wait_for_firmware(node):
-  """Wait until the firmware has given all devices their memory."""
+  """Wait until the firmware has numbered the buses, and begins with memory."""
   deadline = time.time() + _PATIENCE
-  while time.time() < deadline:
-    found = list(_functions(tell(node, "query-pci")))
-    if all(region["address"] not in (-1, 0xffffffff, 2 ** 64 - 1)
-           for device in found if device["slot"] == 1
-           for region in device["regions"]) and any(
-             region["address"] > 0 for device in found
-             for region in device["regions"]):
-      return
-    time.sleep(0.05)
-  raise AssertionError("the firmware does not come to its end")
+  while not any(region["address"] > 0
+                for device in _functions(tell(node, "query-pci"))
+                for region in device["regions"]):
+    assert time.time() < deadline, "the firmware does not begin"
+    time.sleep(0.02)
 
 
 def _functions(answer):
@@ -217,7 +269,8 @@ def devices(node):
       placed.append("%s of %s" % (name, _place(qmp, drive.get("qdev") or "")))
     for nic in _NIC_RE.findall(qmp.execute("human-monitor-command",
                                            command_line="info network")):
-      kinds.append("nic %s %s %s" % nic)
+      # QEMU takes a random number where a netdev has no name
+      kinds.append(re.sub("#net[0-9]+", "#net", "nic %s %s %s" % nic))
   finally:
     qmp.sock.close()
   return Devices(sorted(placed + kinds), sorted(kinds))
@@ -225,8 +278,9 @@ def devices(node):
 
 def _is_alive(node):
   try:
-    return os.path.exists("/proc/%d" % node.pid())
-  except EnvironmentError: # no file with its number
+    with open("/proc/%d/stat" % node.pid()) as stream:
+      return ") Z " not in stream.read()
+  except EnvironmentError:
     return False
 
 
@@ -245,10 +299,23 @@ def _place(qmp, owner):
                                "lun", "unit") if name in there)
 
 
+def _with_files(folder, value):
+  """Put a real folder into a parameter, and make the files that it names."""
+  if not hasattr(value, "replace"):
+    return value
+  for name in _FILE_RE.findall(value):
+    with open(os.path.join(folder, name), "w") as stream:
+      stream.write(_TEXTS.get(os.path.splitext(name)[1], ""))
+      stream.truncate(stream.tell() or 1 << 20)
+  return value.replace(FOLDER, folder)
+
+
 def run(which, disks=2, nics=2, running=False, hvparams=None, moves=True):
   """Start an instance, and see how far it comes.
 
   @param which: C{"stock"} or C{"plugin"}
+  @param hvparams: L{FOLDER} in their texts is a folder of both nodes; the files
+      that they name there are made
   @param moves: whether it is to be checked and migrated as well
   @rtype: L{Outcome}
 
@@ -256,11 +323,13 @@ def run(which, disks=2, nics=2, running=False, hvparams=None, moves=True):
   adopt_orphans()
   # a socket's path has room for 107 characters, pytest's folders are long
   folder = tempfile.mkdtemp(prefix="trip")
+  hvparams = dict((name, _with_files(folder, value))
+                  for name, value in (hvparams or {}).items())
   pair = Pair(which, folder)
   found = None
   stage = START
   try:
-    pair.start(disks, nics, running, hvparams or {})
+    pair.start(disks, nics, running, hvparams)
     found = devices(pair.source)
     for stage in (THERE, BACK) if moves else ():
       if which == "plugin":
@@ -271,7 +340,7 @@ def run(which, disks=2, nics=2, running=False, hvparams=None, moves=True):
     return Outcome(DONE, "", found)
   except Exception as err: # pylint: disable=broad-except
     # from 2.16 on, what QEMU says is in its log only
-    said = "%s: %s %s" % (type(err).__name__, err, pair.source.log())
+    said = "%s: %s %s" % (type(err).__name__, err, pair.log())
     if stage != START and not _is_alive(pair.source):
       said = "the guest's QEMU has died. " + said
     return Outcome(stage, " ".join(said.split()), found)

@@ -1,0 +1,142 @@
+"""Random configurations: what stock does with them, the plugin does.
+
+Whatever unmodified Ganeti starts, starts with the plugin, has the same devices,
+passes C{check --live} without a warning, and migrates there and back, unless
+unmodified Ganeti's does not. C{CONFIGURATIONS} and C{CONFIGURATIONS_SEED} in the
+environment say how many and which ones. What fails is printed with its seed
+and number, and the first of a kind is made as small as it can be;
+C{CONFIGURATION} runs one that was printed.
+
+"""
+
+import collections
+import json
+import os
+import re
+import sys
+import time
+
+import pytest
+
+import configurations
+import roundtrip
+
+COUNT = int(os.environ.get("CONFIGURATIONS", "20"))
+SEED = os.environ.get("CONFIGURATIONS_SEED", "2014")
+FIRST = int(os.environ.get("CONFIGURATIONS_FIRST", "0"))
+ONE = os.environ.get("CONFIGURATION")
+
+#: Beside the stages of L{roundtrip}
+_DIFFERS = "devices other than stock's"
+
+#: The most attempts to make one smaller
+_ATTEMPTS = 80
+
+#: What became of a configuration.
+#:   - failed: string, at which stage it should not have; None if it did not
+#:   - said: string, what went into the counts
+#:   - why: string
+Verdict = collections.namedtuple("Verdict", ["failed", "said", "why"])
+
+
+def _run(which, configuration, moves=True):
+  parameters = dict(configuration["hvparams"])
+  if configuration["extra"]:
+    parameters["kvm_extra"] = " ".join(configuration["extra"])
+  return roundtrip.run(which, configuration["disks"], configuration["nics"],
+                       configuration["running"], parameters, moves)
+
+
+def judge(which, configuration):
+  """Run a configuration, and compare with stock.
+
+  @rtype: L{Verdict}
+
+  """
+  mine = _run(which, configuration)
+  is_done = mine.stage == roundtrip.DONE
+  stock = _run("stock", configuration, moves=not is_done)
+  if stock.stage == roundtrip.START:
+    return Verdict(None, "only the plugin starts" if mine.devices else
+                   "neither starts", mine.why)
+  if is_done:
+    if stock.devices.kinds != mine.devices.kinds:
+      return Verdict(_DIFFERS, _DIFFERS, "only on one side: %s" % sorted(
+        set(stock.devices.kinds) ^ set(mine.devices.kinds)))
+    return Verdict(None, roundtrip.DONE, "")
+  # a warning that a migration will go wrong on stock is right
+  if (mine.stage == roundtrip.START or stock.stage == roundtrip.DONE or
+      mine.stage == roundtrip.CHECK and roundtrip.DIFFERS not in stock.why):
+    return Verdict(mine.stage, "failed at " + mine.stage, mine.why)
+  return Verdict(None, "stock fails as well at " + stock.stage,
+                 "%s; stock: %s" % (mine.why, stock.why))
+
+
+def kind(verdict):
+  """Tell what is the same in failures of one kind: all but names and numbers.
+
+  """
+  return (verdict.failed, re.sub(r"\S*[\d/]\S*", "#", verdict.why)[:80])
+
+
+def minimise(which, configuration, wanted):
+  """Leave away what a configuration fails without as well.
+
+  @param wanted: how it fails, see L{kind}
+
+  """
+  attempts = 0
+  while True:
+    for candidate in configurations.smaller(configuration):
+      if attempts == _ATTEMPTS:
+        return configuration
+      attempts += 1
+      if kind(judge(which, candidate)) == wanted:
+        configuration = candidate
+        break
+    else:
+      return configuration
+
+
+def _show(configuration):
+  return json.dumps(configuration, sort_keys=True)
+
+
+@pytest.mark.parametrize("which", ["plugin"], indirect=True)
+def test_what_stock_does_with_a_configuration_the_plugin_does(which, capsys):
+  def tell(line):
+    with capsys.disabled():
+      print(line)
+      sys.stdout.flush()
+
+  chosen = ([("CONFIGURATION", json.loads(ONE))] if ONE else
+            [("CONFIGURATIONS_SEED=%s CONFIGURATIONS_FIRST=%d CONFIGURATIONS=1"
+              % (SEED, number), configurations.draw(SEED, number))
+             for number in range(FIRST, FIRST + COUNT)])
+  counts = collections.Counter()
+  failures, kinds = [], set()
+  started = time.time()
+  for name, configuration in chosen:
+    verdict = judge(which, configuration)
+    counts[verdict.said] += 1
+    if not verdict.failed:
+      if verdict.said.startswith("stock fails") or (
+          verdict.said.startswith("only") and verdict.why):
+        tell("%s: %s: %s" % (name, verdict.said, verdict.why[:600]))
+      continue
+    tell("FAILED %s: %s: %s\n  %s" % (name, verdict.failed, verdict.why,
+                                      _show(configuration)))
+    failures.append("%s: %s: %s" % (name, verdict.failed, verdict.why))
+    if kind(verdict) in kinds:
+      continue
+    kinds.add(kind(verdict))
+    small = minimise(which, configuration, kind(verdict))
+    again = judge(which, small)
+    failures.append("the smallest of its kind: %s: %s\n  CONFIGURATION='%s'" % (
+      again.failed or "not again", again.why, _show(small)))
+    tell(failures[-1])
+  tell("%d configurations, seed %s, %.0f s: %s" % (
+    len(chosen), SEED, time.time() - started,
+    ", ".join("%s %d" % item for item in sorted(counts.items()))))
+  if failures:
+    pytest.fail("\n".join(failures), pytrace=False)
