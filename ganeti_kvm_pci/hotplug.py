@@ -66,6 +66,8 @@ class Hotplug(Presence):
       if (self._IsThere(instance, device_class, device) or
           self._Adopt(instance, dev_type, device, extra)):
         return None
+      if device_class == partition.NIC:
+        self._CheckMac(instance, device)
       known = self._Record(instance)
       self._ChoosePlace(instance, known, device_class, device, seq)
       device_id = self._DeviceId(device_class, device)
@@ -148,7 +150,7 @@ class Hotplug(Presence):
         return super(Hotplug, self).HotDelDevice(instance, dev_type, device, _,
                                                  seq)
       self._Settle(instance, keep=device.uuid)
-      found = self._Find(self._LoadKVMRuntime(instance), device_class, device)
+      found = self._FindLasting(instance, device_class, device)
       if found is None:
         found = self._FindUnrecorded(instance, device_class, device)
       device_id = self._DeviceId(device_class, found)
@@ -207,14 +209,18 @@ class Hotplug(Presence):
           not chipset.applies(known.command, known.hvparams)):
         return modify(instance, dev_type, device, _, seq)
       self._Settle(instance)
-      before = self._Find(self._LoadKVMRuntime(instance), device_class, device)
+      before = self._FindLasting(instance, device_class, device)
       with self._Monitor(instance.name) as execute:
-        is_there = before is not None or self._Unrecorded(
-          execute, device_class, device)[1] is not None
-      if not is_there:
+        if before is None:
+          live_id = self._Unrecorded(execute, device_class, device)[0]
+        else:
+          live_id = self._LiveId(execute, device_class, before,
+                                 self._DeviceId(device_class, before))
+      if before is None and live_id is None:
         logging.warning("Instance %s: the guest has no NIC with UUID %s; it is"
                         " added", instance.name, device.uuid)
         return self.HotAddDevice(instance, dev_type, device, _, seq)
+      self._CheckMac(instance, device, live_id)
       self._keep = "it has not been changed, but may be gone by then"
       try:
         return modify(instance, dev_type, device, _, seq)

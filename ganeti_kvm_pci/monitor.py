@@ -103,6 +103,26 @@ def _get(execute, path, name):
     raise
 
 
+def macs(execute):
+  """Ask for the MAC addresses that NICs were given.
+
+  The guest may use others by now, and two NICs the same (bonding).
+
+  @rtype: list of tuples (string, string, tuple of two ints or None)
+  @return: id of each NIC, or its driver where it has none; MAC address; slot
+      and function on pci.0
+  @raise MonitorError: if QEMU does not tell
+
+  """
+  found = []
+  for path, name, driver in _listed(execute):
+    mac = _get(execute, path, "mac")
+    if mac:
+      found.append((name or driver, mac, live.place(
+        _get(execute, path, "parent_bus"), _get(execute, path, "addr"))))
+  return found
+
+
 def scsi_ids(execute):
   """Ask which ids of Ganeti's SCSI bus are held, and by what.
 

@@ -65,7 +65,7 @@ def normalise(runtime, series):
     changes.append("a list of disks, as Ganeti 2.10 and later expect")
   for index, nic in enumerate(runtime.nics):
     if not nic.get("uuid"):
-      nic["uuid"] = _lasting_uuid(runtime, nic)
+      nic["uuid"] = lasting_uuid(runtime.instance, nic.get("mac"))
       changes.append("nic %d: uuid %s" % (index, nic["uuid"]))
   disks = [entry[0] for entry in runtime.disks]
   for device_class, entries in ((DISK, disks), (NIC, runtime.nics)):
@@ -84,16 +84,19 @@ def normalise(runtime, series):
   return changes
 
 
-def _lasting_uuid(runtime, nic):
+def lasting_uuid(instance, mac):
   """Make up a uuid that is the same whenever the record is read.
 
   Up to 2.7, NICs have none. It follows from the instance and the MAC address,
   which does not change while the guest runs.
 
+  @type instance: string
+  @param instance: its name
+  @type mac: string or None
+  @rtype: string
+
   """
-  words = runtime.words
-  name = words[words.index("-name") + 1] if "-name" in words[:-1] else ""
-  text = "%s/%s" % (name.partition(",")[0], nic.get("mac") or "")
+  text = "%s/%s" % (instance, mac or "")
   # the one form that uuid takes on any Python, whatever is in the text
   text = str(text.encode("ascii", "backslashreplace").decode("ascii"))
   return str(uuid.uuid5(uuid.NAMESPACE_OID, text))

@@ -22,6 +22,7 @@ from . import backends
 from . import chipset
 from . import lock
 from . import monitor
+from . import normal
 from . import partition
 from . import record
 from . import scsi
@@ -95,18 +96,54 @@ class Presence(object):
   def _Find(runtime, device_class, device):
     """Find a device in a runtime by its uuid.
 
-    A NIC recorded before 2.8 has none there, and a made up one once it was
-    read; its MAC address tells which it is.
-
     @return: stock's object, or None
 
     """
     entries = runtime[_INDEX[device_class]]
     if device_class != partition.NIC:
-      return ([entry[0] for entry in entries if entry[0].uuid == device.uuid] or
-              [None])[0]
-    return ([nic for nic in entries if nic.uuid == device.uuid] or
-            [nic for nic in entries if nic.mac == device.mac] or [None])[0]
+      entries = [entry[0] for entry in entries]
+    return ([entry for entry in entries if entry.uuid == device.uuid] or
+            [None])[0]
+
+  def _FindLasting(self, instance, device_class, device):
+    """Find a device in the record that is to be removed or modified.
+
+    A NIC recorded before 2.8 has no uuid there, and a made up one once it was
+    read; its MAC address tells which it is. One that has its own is not meant
+    by another, whatever its MAC address.
+
+    @return: stock's object, or None
+
+    """
+    runtime = self._LoadKVMRuntime(instance)
+    found = self._Find(runtime, device_class, device)
+    if found is None and device_class == partition.NIC:
+      made_up = normal.lasting_uuid(instance.name, device.mac)
+      found = ([nic for nic in runtime[_INDEX[device_class]]
+                if nic.mac == device.mac and nic.uuid == made_up] or [None])[0]
+    return found
+
+  def _CheckMac(self, instance, device, replaced=None):
+    """Make sure that no other NIC of the guest has a NIC's MAC address.
+
+    @param device: stock's object, the NIC that is to be there
+    @type replaced: string or None
+    @param replaced: QEMU's id of the NIC that is to go for it
+    @raise errors.HotplugError: if there is one; nothing has changed so far
+
+    """
+    with self._Monitor(instance.name) as execute:
+      others = ["%s (slot %d)" % (name, place[0]) if place else name
+                for name, mac, place in monitor.macs(execute)
+                if mac.lower() == (device.mac or "").lower() and
+                name != replaced]
+    if others:
+      raise errors.HotplugError(
+        "Instance %s: the guest still has a NIC with this MAC address, %s: %s;"
+        " NIC %s was not plugged. Once the guest has completed the unplug of"
+        " the other, modify this one (gnt-instance modify --net), or reboot the"
+        " instance" % (instance.name, device.mac, ", ".join(others),
+                       device.uuid))
 
   def _IsThere(self, instance, device_class, device):
     """Tell whether an attempt that did not end has added a device.

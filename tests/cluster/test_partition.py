@@ -93,6 +93,28 @@ def test_a_modified_nic_keeps_its_slot(vm):
   assert (24, "aa:00:00:11:22:33") in seen.nics.values()
 
 
+def test_a_nic_is_not_taken_for_one_that_the_guest_still_has(vm):
+  vm.add(disks=1, nics=2, hvparams={"kvm_pci_reservations": 8})
+  seen = agree(vm, [8], [24, 25])
+  (mac, ) = [mac for slot, mac in seen.nics.values() if slot == 24]
+  vm.qmp("stop")
+  result = vm.modify("--net", "0:remove", check=False)
+  assert "hotplug:failed" in result.output, result.output
+  result = vm.modify("--net", "add:mac=%s,link=br0" % mac, check=False)
+  assert "hotplug:failed" in result.output, result.output
+  assert ("%s: the guest still has a NIC with this MAC address, %s: nic-" %
+          (vm.name, mac)) in result.output
+  assert "hotplug:done" not in result.output
+  vm.qmp("cont")
+  cluster.wait_until(lambda: 24 not in [d["slot"] for d in vm.pci()],
+                     "the unplug of the first NIC", 60)
+  # what the message advises
+  hotplugged(vm.modify("--net", "1:modify,link=br0"))
+  seen = agree(vm, [8], slots_of(vm, "nic"))
+  assert mac in [mac for _, mac in seen.nics.values()]
+  assert len(seen.nics) == len(vm.config()["nics"]) == 2
+
+
 def test_sixteen_disks_and_eight_nics_with_8(vm):
   vm.add(disks=16, nics=8, hvparams={"kvm_pci_reservations": 8})
   agree(vm, list(range(8, 24)), list(range(24, 32)))

@@ -117,7 +117,12 @@ class FakeQmp(object):
       return [{"name": name, "type": "x"}
               for name in self.world.properties(arguments["path"])]
     if command == "qom-get":
-      return self.world.properties(arguments["path"])[arguments["property"]]
+      properties = self.world.properties(arguments["path"])
+      if arguments["property"] not in properties:
+        raise errors.HypervisorError(
+          "kvm: error executing the qom-get command: Property 'x.%s' not found"
+          " (GenericError):" % arguments["property"])
+      return properties[arguments["property"]]
     if command == "device_del":
       self.world.unplug(arguments["id"])
     if command in ("query-block", "query-named-block-nodes"):
@@ -134,6 +139,7 @@ class FakeQmp(object):
 
   def HotAddNic(self, nic, devid, *_args, **_kwargs):
     self.world.drivers[devid] = _driver_of(nic, "virtio-net-pci")
+    self.world.macs[devid] = nic.mac
     self.world.plug(slot_of(nic), devid)
 
   def HotDelNic(self, devid):
@@ -183,6 +189,7 @@ class World(object):
       those on other buses
   @ivar scsi: dict, id of a live disk behind a SCSI controller to its number
   @ivar drivers: dict, id of a live device to its driver
+  @ivar macs: dict, id of a live NIC to its MAC address
   @ivar boots: whether a QEMU that is started makes the devices of its command
   @ivar calls: list of tuples, what was called, in order
   @ivar monitor: whether the monitor can be reached
@@ -195,6 +202,7 @@ class World(object):
     self.unnamed = []
     self.scsi = {}
     self.drivers = {}
+    self.macs = {}
     self.boots = False
     self.calls = []
     self.monitor = True
@@ -240,6 +248,9 @@ class World(object):
         self.bus[slot] = option.id or ""
       if option.id:
         self.drivers[option.id] = option.driver
+        mac = command_.keys_of(command[option.position]).get("mac")
+        if mac:
+          self.macs[option.id] = mac
       if not option.id:
         self.unnamed.append((option.driver, slot))
       elif slot is None:
@@ -261,7 +272,10 @@ class World(object):
               [None])[0]
     if slot is None:
       return {}
-    return {"parent_bus": "/machine/i440fx/pci.0", "addr": slot * 8}
+    found = {"parent_bus": "/machine/i440fx/pci.0", "addr": slot * 8}
+    if name in self.macs:
+      found["mac"] = self.macs[name]
+    return found
 
   def plug(self, slot, devid):
     assert slot not in self.bus, "slot %d is taken" % slot
@@ -281,6 +295,8 @@ class World(object):
     keys = dict(part.partition("=")[::2] for part in rest.split(","))
     if word == "device_add":
       self.plug(int(keys["addr"], 16), keys["id"])
+      if "mac" in keys:
+        self.macs[keys["id"]] = keys["mac"]
     elif word == "device_del":
       self.unplug(rest)
     return "\n".join("  Bus  0, device %3d, function 0:\n\n\n\n\n\n\n"

@@ -342,6 +342,59 @@ def test_a_nic_that_was_recorded_without_uuid_is_known_by_its_mac(world):
   assert world.slots(hyper, instance)[1] == [25]
 
 
+def still_there(world, caught, number, mac):
+  for part in ("vm1.example.com", "the guest still has a NIC with this MAC"
+               " address, %s" % mac, "slot %d" % number, "reboot"):
+    assert part in str(caught.value)
+
+
+def test_a_nic_is_not_taken_for_another_by_its_mac(world, monkeypatch):
+  """The guest has not let go of the one that was removed."""
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "0.05")
+  monkeypatch.setattr(world, "unplug", lambda devid: None)
+  with pytest.raises(errors.HotplugError):
+    hyper.HotDelDevice(instance, NIC, harness.nic(0), None, 0)
+  before, bus = hyper._ReadKVMRuntime(instance.name), dict(world.bus)
+  added = harness.nic(7)
+  added.mac = harness.nic(0).mac.upper()
+  del world.calls[:]
+  with pytest.raises(errors.HotplugError) as caught:
+    hyper.HotAddDevice(instance, NIC, added, None, 1)
+  still_there(world, caught, 24, added.mac)
+  assert (hyper._ReadKVMRuntime(instance.name), world.bus) == (before, bus)
+  assert not [call for call in world.calls
+              if call[0] in ("_ConfigureNIC", "netdev_add", "device_add")]
+
+
+def test_a_nic_that_only_qemu_has_keeps_its_mac_for_itself(world):
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  world.bus[12] = "by-hand"
+  world.macs["by-hand"] = harness.nic(2).mac
+  before = hyper._ReadKVMRuntime(instance.name)
+  with pytest.raises(errors.HotplugError) as caught:
+    hyper.HotAddDevice(instance, NIC, harness.nic(2), None, 2)
+  still_there(world, caught, 12, harness.nic(2).mac)
+  # nor does one go that could not come back
+  changed = harness.nic(0)
+  changed.mac = harness.nic(2).mac
+  with pytest.raises(errors.HotplugError) as caught:
+    hyper.HotModDevice(instance, NIC, changed, None, 0)
+  still_there(world, caught, 12, harness.nic(2).mac)
+  assert hyper._ReadKVMRuntime(instance.name) == before
+  assert "device_del" not in [call[0] for call in world.calls]
+
+
+def test_neither_is_removed_for_its_mac(world):
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  other = harness.nic(7)
+  other.mac = harness.nic(0).mac
+  with pytest.raises(errors.HotplugError) as caught:
+    hyper.HotDelDevice(instance, NIC, other, None, 0)
+  assert other.uuid in str(caught.value)
+  assert world.slots(hyper, instance)[1] == [24, 25] and 24 in world.bus
+
+
 def test_a_backend_that_is_in_use_does_not_keep_the_record(world, monkeypatch):
   hyper, instance = start(world, kvm_pci_reservations=8)
 

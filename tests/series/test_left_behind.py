@@ -6,6 +6,8 @@ behind. L{test_faults} has the same for 3.0, beside stock.
 
 """
 
+import time
+
 import pytest
 
 from ganeti import errors
@@ -125,3 +127,32 @@ def test_what_stock_left_when_it_died_is_taken_over(node, kind):
   found = agree(node)
   assert found.devices[left] == live[left]
   assert len(found.devices) == len(before) + 2
+
+
+def test_a_nic_is_not_taken_for_one_that_is_still_to_go(node, monkeypatch):
+  """Both have the same MAC address; no guest runs that could answer."""
+  node.start(paused=True)
+  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "0.2")
+  with pytest.raises(errors.GenericError):
+    node.hot_del(NIC, 0, 0)
+  before, recorded = agree(node), record(node)
+  added = world.nic(NEW)
+  added.mac = world.nic(0).mac
+  with pytest.raises(errors.GenericError) as caught:
+    node.hyper.HotAddDevice(node.instance, NIC, added, None, 1)
+  slot = node.record()[NIC][0][1]
+  for part in (world.NAME, "the guest still has a NIC with this MAC address, %s"
+               % added.mac, "(slot %d)" % slot):
+    assert part in str(caught.value)
+  assert record(node) == recorded
+  assert vars(agree(node)) == vars(before)
+  # at a reset the guest has no say
+  tell(node, "system_reset")
+  tell(node, "cont")
+  deadline = time.time() + 60
+  while slot in node.live():
+    assert time.time() < deadline
+    time.sleep(0.1)
+  # what an administrator is told to do
+  node.hyper.HotModDevice(node.instance, NIC, added, None, 1)
+  assert len(agree(node).of(NIC)) == 2

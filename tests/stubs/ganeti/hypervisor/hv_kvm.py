@@ -198,8 +198,9 @@ class _Stock(object):
       tap = OpenTap(features={}, name="")[0]
       self._ConfigureNIC(instance, seq, nic, tap)
       option = self._Option("nic", nic, hvparams)
-      kvm_cmd.extend(["-device", option or "%s,netdev=netdev%d" %
-                      (hvparams["nic_type"], seq)])
+      kvm_cmd.extend(["-device", "%s,mac=%s" % (
+        option or "%s,netdev=netdev%d" % (hvparams["nic_type"], seq),
+        nic.mac)])
     if incoming:
       kvm_cmd.extend(["-incoming", "tcp:%s:%s" % incoming])
     for disk, link, _ in disks:
