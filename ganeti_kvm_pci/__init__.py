@@ -2,7 +2,8 @@
 
 The way of the data, one module a step, each importing only from steps above:
 
-  - L{errors}, L{address}: what can go wrong; the forms of a PCI address
+  - L{errors}, L{clock}, L{address}: what can go wrong; seconds that only grow;
+    the forms of a PCI address
   - L{partition}: which of the 32 slots of pci.0 are whose
   - L{placement}: which free slot a device gets
   - L{option}, L{command}, L{machinetype}, L{drives}, L{scsi}: QEMU's command

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 
+from . import clock
 from . import node
 from . import series
 from .errors import GanetiError
@@ -262,8 +263,8 @@ def restart(expect_loaded):
     if process.returncode:
       raise NodeError("daemon-util %s %s failed: %s" %
                       (action, constants.NODED, output or "no message"))
-  deadline = time.time() + _RESTART_LIMIT
-  while time.time() < deadline:
+  deadline = clock.monotonic() + _RESTART_LIMIT
+  while clock.monotonic() < deadline:
     pid = node_daemon_pid()
     if pid is not None and _marks(pid)[0] == expect_loaded:
       return

@@ -12,6 +12,7 @@ import json
 import re
 import time
 
+from . import clock
 from . import monitor
 from .errors import CommandError
 from .partition import DISK
@@ -143,11 +144,11 @@ def _take_back_disk(execute, device_id):
 
 def _insist(execute, command, arguments):
   """Repeat a command while QEMU says that something is still in use."""
-  deadline = time.time() + _RELEASE_LIMIT
+  deadline = clock.monotonic() + _RELEASE_LIMIT
   while True:
     try:
       return execute(command, arguments)
     except CommandError as err:
-      if "in use" not in str(err) or time.time() > deadline:
+      if "in use" not in str(err) or clock.monotonic() > deadline:
         raise
     time.sleep(monitor.INTERVAL)

@@ -1,17 +1,20 @@
 """How L{monitor}'s questions reach a running QEMU.
 
 By Ganeti's own QMP client, which every series has; it waits 5 s for an answer.
-QEMU serves one client at a time: a connection is kept as short as possible.
+QEMU serves one client at a time: a connection is kept as short as possible. A
+few more may queue; who comes then is refused.
 
 """
 
 import contextlib
+import errno
 import socket
 import time
 
 from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
+from . import clock
 from .errors import CommandError
 from .errors import MonitorError
 
@@ -31,6 +34,10 @@ _OUT_OF_STEP = (_NO_COMMANDS, "error executing", "data serialization error",
 _ATTEMPTS = 20
 _PAUSE = 0.02
 
+#: How long a full queue may last, in seconds: as long as Ganeti's client waits
+#: for an answer.
+_QUEUE_LIMIT = 5
+
 
 def hang_up(qmp):
   """Close a connection of Ganeti's client.
@@ -47,6 +54,20 @@ def hang_up(qmp):
     sock.close()
 
 
+def _is_full(err):
+  """Tell whether an error is that of a full queue.
+
+  3.0 raises one of its own from it, 3.1 lets it through; on Python 2 it is
+  lost.
+
+  """
+  while err is not None:
+    if getattr(err, "errno", None) == errno.EAGAIN:
+      return True
+    err = getattr(err, "__context__", None)
+  return False
+
+
 def _greet(path):
   """Make a connection in step: each answer is that to its own question.
 
@@ -60,7 +81,10 @@ def _greet(path):
   @raise MonitorError: if QEMU cannot be reached
 
   """
-  for _ in range(_ATTEMPTS):
+  deadline = clock.monotonic() + _QUEUE_LIMIT
+  attempts = 0
+  while True:
+    full = False
     qmp = hv_kvm.QmpConnection(path)
     try:
       qmp.connect()
@@ -69,8 +93,15 @@ def _greet(path):
       reason = _NO_COMMANDS
     except _FAILURES as err:
       reason = str(err)
+      full = _is_full(err)
     hang_up(qmp)
-    if not any(words in reason for words in _OUT_OF_STEP):
+    if full:
+      again = clock.monotonic() < deadline
+    else:
+      attempts += 1
+      again = attempts < _ATTEMPTS and any(words in reason
+                                           for words in _OUT_OF_STEP)
+    if not again:
       break
     time.sleep(_PAUSE)
   raise MonitorError("QEMU's monitor %s cannot be reached (%s): the instance"

@@ -30,14 +30,22 @@ from .presence import Presence
 _LIMIT = 5
 _LIMIT_VARIABLE = "KVM_PCI_HOTPLUG_LIMIT"
 
+#: The most that it may say. Others wait 60 s (L{lock}) for the instance's
+#: devices, and a modification has more to do than the unplug.
+_LIMIT_MAX = 40
+
 
 def _Limit():
   try:
     limit = float(os.environ[_LIMIT_VARIABLE])
   except (KeyError, ValueError):
     return _LIMIT
-  # "nan" and "inf" are floats as well
-  return limit if 0 < limit < float("inf") else _LIMIT
+  if limit > _LIMIT_MAX:
+    logging.warning("%s=%g is too long for an operation that others wait for;"
+                    " a guest gets %d s", _LIMIT_VARIABLE, limit, _LIMIT_MAX)
+    return _LIMIT_MAX
+  # "nan" is a float as well
+  return limit if limit > 0 else _LIMIT
 
 
 class Hotplug(Presence):
@@ -170,19 +178,22 @@ class Hotplug(Presence):
     @raise errors.HotplugError: if it does not leave
 
     """
+    limit = _Limit()
     with self._Monitor(instance.name) as execute:
       device_id = self._LiveId(execute, device_class, found, device_id)
-      name = "%s (%s)" % (device_id, self._ShowPlace(found))
-      try:
-        has_gone = monitor.unplug(execute, device_id, _Limit())
-      except CommandError as err:
-        raise errors.HotplugError("Instance %s: %s cannot be removed: %s" %
-                                  (instance.name, name, err))
-      if not has_gone:
-        raise errors.HotplugError(
-          "Instance %s: the guest has not let go of %s within %g s; it"
-          " keeps it until it answers or is reset, and so does the record: %s,"
-          " and try again" % (instance.name, name, _Limit(), self._keep))
+    name = "%s (%s)" % (device_id, self._ShowPlace(found))
+    try:
+      has_gone = monitor.unplug(lambda: self._Monitor(instance.name), device_id,
+                                limit)
+    except CommandError as err:
+      raise errors.HotplugError("Instance %s: %s cannot be removed: %s" %
+                                (instance.name, name, err))
+    if not has_gone:
+      raise errors.HotplugError(
+        "Instance %s: the guest has not let go of %s within %g s; it"
+        " keeps it until it answers or is reset, and so does the record: %s,"
+        " and try again" % (instance.name, name, limit, self._keep))
+    with self._Monitor(instance.name) as execute:
       kept = self._TakeBack(instance, execute, device_class, device_id)
     slot = self._Slot(found)
     if slot is not None:

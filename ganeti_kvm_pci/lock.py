@@ -11,9 +11,11 @@ import fcntl
 import os
 import time
 
+from . import clock
 from .errors import NodeError
 
-#: In seconds; an unplug that the guest ignores takes 5.
+#: In seconds; an unplug that the guest ignores takes 5, or up to 40 where the
+#: node daemon's environment says so (see L{hotplug}).
 _PATIENCE = 60
 
 _INTERVAL = 0.02
@@ -53,7 +55,11 @@ def held(path):
     raise NodeError("cannot open the lock %s: %s" % (path, err.strerror))
   try:
     _await(fd, path)
-    yield
+    try:
+      yield
+    finally:
+      # another thread may have forked meanwhile, whose child has it open too
+      fcntl.flock(fd, fcntl.LOCK_UN)
   finally:
     os.close(fd)
 
@@ -77,7 +83,7 @@ def _make(folder):
 
 
 def _await(fd, path):
-  deadline = time.time() + _PATIENCE
+  deadline = clock.monotonic() + _PATIENCE
   while True:
     try:
       fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -85,7 +91,7 @@ def _await(fd, path):
     except EnvironmentError as err:
       if err.errno not in (errno.EAGAIN, errno.EACCES):
         raise NodeError("cannot lock %s: %s" % (path, err.strerror))
-    if time.time() > deadline:
+    if clock.monotonic() > deadline:
       raise NodeError("another operation on the instance's devices has held"
                       " %s for %d s; see which process has it open" %
                       (path, _PATIENCE))

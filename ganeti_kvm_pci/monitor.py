@@ -9,6 +9,7 @@ is its own affair (see L{connection}).
 import time
 
 from . import address
+from . import clock
 from . import live
 from . import scsi
 from .errors import AddressError
@@ -17,7 +18,7 @@ from .errors import MonitorError
 from .machine import Part
 
 #: Between two looks, in seconds; a guest lets go within about 0.25.
-INTERVAL = 0.01
+INTERVAL = 0.1
 
 #: What tells what stands behind a NIC, and where any device is.
 _OF_NICS = frozenset(["netdev", "mac"])
@@ -62,9 +63,14 @@ def ids(execute):
     execute("qom-list", {"path": live.WITH_ID})))
 
 
-def unplug(execute, device_id, limit):
+def unplug(connect, device_id, limit):
   """Ask for a device's removal, and wait until it has gone.
 
+  Each look has a connection of its own: others use the monitor meanwhile, and
+  a look that these kept out is taken once more.
+
+  @type connect: function
+  @param connect: returns a context that gives C{execute}
   @type device_id: string
   @type limit: number
   @param limit: how long the guest may take, in seconds
@@ -73,24 +79,34 @@ def unplug(execute, device_id, limit):
   @raise MonitorError: if QEMU does not answer, or cannot remove it
 
   """
-  deadline = time.time() + limit
-  asked = 0
-  while device_id in ids(execute):
-    now = time.time()
+  deadline = clock.monotonic() + limit
+  asked = None
+  while True:
+    now = clock.monotonic()
+    try:
+      with connect() as execute:
+        if device_id not in ids(execute):
+          return True
+        if asked is None or _REPEAT < now - asked and now < deadline:
+          asked = now
+          _request_unplug(execute, device_id)
+    except CommandError:
+      raise
+    except MonitorError:
+      if asked is None or now > deadline:
+        raise
     if now > deadline:
       return False
-    if now - asked > _REPEAT:
-      asked = now
-      try:
-        execute("device_del", {"id": device_id})
-      except CommandError as err:
-        # asked before, perhaps by somebody else; or gone just now
-        if not ("in the process of unplug" in str(err) or
-                "not found" in str(err)):
-          raise
-    else:
-      time.sleep(INTERVAL)
-  return True
+    time.sleep(INTERVAL)
+
+
+def _request_unplug(execute, device_id):
+  try:
+    execute("device_del", {"id": device_id})
+  except CommandError as err:
+    # asked before, perhaps by somebody else; or gone just now
+    if not ("in the process of unplug" in str(err) or "not found" in str(err)):
+      raise
 
 
 def _get(execute, path, name):

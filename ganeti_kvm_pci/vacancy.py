@@ -11,6 +11,7 @@ than who saw the device leave: the times are kept beside the instance's lock.
 import json
 import time
 
+from . import clock
 from . import lock
 from .errors import NodeError
 
@@ -37,8 +38,8 @@ def _read(path):
   try:
     with open(path) as stream:
       times = json.load(stream)
-    now = time.time()
-    # a clock that was set back would make it wait for long
+    now = clock.monotonic()
+    # one that is yet to come was written before the node booted
     return dict((int(slot), float(when)) for slot, when in times.items()
                 if 0 <= now - when < REST)
   except (EnvironmentError, ValueError, TypeError, AttributeError):
@@ -54,7 +55,7 @@ def note(path, slots):
 
   """
   times = _read(path)
-  times.update(dict.fromkeys(slots, time.time()))
+  times.update(dict.fromkeys(slots, clock.monotonic()))
   try:
     with open(path, "w") as stream:
       json.dump(times, stream)
@@ -71,4 +72,4 @@ def wait(path, slot):
   """
   since = _read(path).get(slot)
   if since is not None:
-    time.sleep(min(REST, max(0, since + REST - time.time())))
+    time.sleep(min(REST, max(0, since + REST - clock.monotonic())))

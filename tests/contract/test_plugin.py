@@ -8,6 +8,9 @@ from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
 from ganeti_kvm_pci import backends
+from ganeti_kvm_pci import clock
+from ganeti_kvm_pci import hotplug
+from ganeti_kvm_pci import lock
 from ganeti_kvm_pci import monitor
 from ganeti_kvm_pci import record
 from ganeti_kvm_pci import vacancy
@@ -195,6 +198,17 @@ def test_a_guest_that_does_not_let_go_keeps_its_device(world, monkeypatch):
   assert "netdev_del" not in [call[0] for call in world.calls]
 
 
+@pytest.mark.parametrize("said, limit, logged", [
+  ("", 5, False), ("0.5", 0.5, False), ("40", 40, False), ("41", 40, True),
+  ("86400", 40, True), ("inf", 40, True), ("nan", 5, False), ("-1", 5, False),
+  ("soon", 5, False)])
+def test_no_guest_gets_longer_than_others_wait_for_it(
+    monkeypatch, caplog, said, limit, logged):
+  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", said)
+  assert hotplug._Limit() == limit < lock._PATIENCE - 10
+  assert ("KVM_PCI_HOTPLUG_LIMIT" in caplog.text) == logged
+
+
 @pytest.mark.skipif(harness.PLACES_IN_PCI, reason="2.16 and later")
 def test_a_device_of_an_older_series_goes_under_its_own_id(world):
   hyper, instance = start(world, kvm_pci_reservations=8)
@@ -241,10 +255,10 @@ def test_only_a_slot_that_was_just_freed_is_waited_for(world, monkeypatch):
   waits = []
 
   class Clock(object):
-    time = staticmethod(lambda: 100.0)
     sleep = waits.append
 
   monkeypatch.setattr(vacancy, "time", Clock)
+  monkeypatch.setattr(clock, "monotonic", lambda: 100.0)
   monkeypatch.setattr(vacancy, "REST", 1.0)
   hyper.HotDelDevice(instance, NIC, harness.nic(1), None, 1)
   hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)

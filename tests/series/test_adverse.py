@@ -36,7 +36,7 @@ def impatient(monkeypatch):
 def test_a_removal_is_asked_for_again_once_the_guest_is_up(
     node, which, guest, monkeypatch):
   # long enough for the guest to boot
-  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "60")
+  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "40")
   node.start(**world.boot(guest))
   if which == "stock":
     with pytest.raises(errors.HypervisorError) as caught:

@@ -186,7 +186,7 @@ def test_a_refused_disk_leaves_nothing_behind(node, which, monkeypatch):
     slot for slot, name in node.live().items() if name == "byhand")
 
 
-def test_a_removal_is_looked_for_every_10_ms_and_not_every_second(
+def test_a_removal_is_looked_for_ten_times_a_second_and_not_once(
     booted, which, monkeypatch):
   patience.lend(booted, monkeypatch)
   booted.hot_add(DISK, 8, 2)
@@ -204,7 +204,7 @@ def test_a_removal_is_looked_for_every_10_ms_and_not_every_second(
   monkeypatch.setattr(time, "sleep", sleep)
   booted.hot_del(DISK, 8, 2)
   assert id_of(DISK, 8) not in Behind(booted).devices
-  assert max(pauses) == {"stock": 1, "plugin": 0.01}[which]
+  assert max(pauses) == {"stock": 1, "plugin": 0.1}[which]
 
 
 @KINDS

@@ -13,7 +13,7 @@ class Clock(object):
     self.now = 1000.0
     self.slept = 0
 
-  def time(self):
+  def monotonic(self):
     return self.now
 
   def sleep(self, seconds):
@@ -25,6 +25,7 @@ class Clock(object):
 def clock(monkeypatch):
   made = Clock()
   monkeypatch.setattr(vacancy, "time", made)
+  monkeypatch.setattr(vacancy.clock, "monotonic", made.monotonic)
   return made
 
 

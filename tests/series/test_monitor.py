@@ -1,0 +1,106 @@
+"""QEMU's monitor is everybody's, also while a guest takes its time.
+
+"""
+
+import select
+import socket
+import time
+
+import pytest
+
+from ganeti.hypervisor import hv_kvm
+
+from ganeti_kvm_pci import connection
+from ganeti_kvm_pci import monitor
+
+from behind import Behind, record
+from talk import Socket
+from world import NIC
+import children
+
+pytestmark = pytest.mark.parametrize("which", ["plugin"], indirect=True)
+
+#: Seconds that the guest gets, and how many ask QEMU meanwhile.
+LIMIT = 10
+CLIENTS = 10
+
+
+def alive(child):
+  """Tell whether a child has not said yet what came of it."""
+  return not select.select([child[1]], [], [], 0)[0]
+
+
+def ask(path):
+  """Ask as Ganeti's client does, with its own words and patience."""
+  qmp = hv_kvm.QmpConnection(path)
+  qmp.connect()
+  try:
+    return (getattr(qmp, "execute_qmp", None) or qmp.Execute)("query-status")
+  finally:
+    connection.hang_up(qmp)
+
+
+def test_others_get_answers_while_an_unplug_waits(node, monkeypatch):
+  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", str(LIMIT))
+  # nobody is there to answer
+  node.start(paused=True)
+  path = node.hyper._InstanceQmpMonitor(node.instance.name)
+  waiting = children.start(lambda: node.hot_del(NIC, 1, 1))
+  answers = []
+  try:
+    time.sleep(0.5)
+    while alive(waiting) and len(answers) < CLIENTS:
+      assert ask(path)
+      if alive(waiting):
+        answers.append(time.time())
+    # two more at once beside it: one may be served, the other queues
+    while alive(waiting) and len(answers) == CLIENTS:
+      both = [Socket(path, LIMIT) for _ in range(2)]
+      for each in both:
+        assert "QMP" in each.line()
+        each.sock.close()
+      answers.append(time.time())
+  finally:
+    said = children.end(waiting)
+  assert "%g s" % LIMIT in said
+  assert len(answers) > CLIENTS
+  assert len(Behind(node).devices) == len(record(node)) == 4
+
+
+def test_a_look_that_others_keep_out_is_taken_again(node, monkeypatch):
+  """As many queue as QEMU lets; then the guest is reset, which unplugs."""
+  node.start(paused=True)
+  path = node.hyper._InstanceQmpMonitor(node.instance.name)
+  device_id = sorted(record(node))[0]
+  crowd = []
+  watch = node.watch()
+  looks = []
+
+  def connect():
+    looks.append(time.time())
+    if len(looks) == 2:
+      # who is served holds it, and the others queue
+      while True:
+        each = socket.socket(socket.AF_UNIX)
+        each.setblocking(False)
+        try:
+          each.connect(path)
+        except EnvironmentError:
+          break
+        crowd.append(each)
+      watch.execute("system_reset")
+      watch.execute("cont")
+    elif len(looks) == 3:
+      while crowd:
+        crowd.pop().close()
+    return connection.connect(path)
+
+  monkeypatch.setattr(connection, "_QUEUE_LIMIT", 0.2)
+  # Ganeti's own; the second name is that of 3.1 and later
+  for name in ("_SOCKET_TIMEOUT", "_QMP_TIMEOUT"):
+    if hasattr(hv_kvm.QmpConnection, name):
+      monkeypatch.setattr(hv_kvm.QmpConnection, name, 5)
+  assert monitor.unplug(connect, device_id, 60)
+  assert len(looks) >= 3
+  watch.sock.close()
+  assert device_id not in Behind(node).devices

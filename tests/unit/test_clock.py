@@ -1,0 +1,124 @@
+"""What waits, whatever is done to the system's clock meanwhile."""
+
+import contextlib
+import fcntl
+import os
+import time
+
+import pytest
+
+from ganeti_kvm_pci import backends
+from ganeti_kvm_pci import clock
+from ganeti_kvm_pci import lock
+from ganeti_kvm_pci import monitor
+from ganeti_kvm_pci import vacancy
+from ganeti_kvm_pci.errors import CommandError
+from ganeti_kvm_pci.errors import NodeError
+
+
+@pytest.fixture
+def set_back(monkeypatch):
+  """Set the clock back by an hour, again and again; no wait lasts for ever."""
+  told = []
+  pauses = []
+  sleep = time.sleep
+
+  def pause(seconds):
+    pauses.append(seconds)
+    assert len(pauses) < 2000, "it goes on waiting"
+    sleep(min(seconds, 0.005))
+
+  monkeypatch.setattr(time, "time",
+                      lambda: 1e9 - 3600 * (told.append(0) or len(told)))
+  monkeypatch.setattr(time, "sleep", pause)
+  return told
+
+
+def test_it_grows(monkeypatch):
+  for now in (clock.monotonic, clock._ticks):
+    before = now()
+    time.sleep(0.1)
+    assert 0.05 < now() - before
+
+
+def test_the_lock_is_not_waited_for_longer(set_back, tmpdir, monkeypatch):
+  monkeypatch.setattr(lock, "_PATIENCE", 0.2)
+  path = str(tmpdir.join("kvm-pci", "vm1.lock"))
+  with lock.held(path):
+    with pytest.raises(NodeError):
+      with lock.held(path):
+        pass
+
+
+def test_an_unplug_is_not_waited_for_longer(set_back):
+  asked = []
+
+  def execute(command, arguments):
+    asked.append(command)
+    return [{"name": "nic-1", "type": "child<virtio-net-pci>"}]
+
+  @contextlib.contextmanager
+  def connect():
+    yield execute
+
+  assert not monitor.unplug(connect, "nic-1", 0.2)
+  assert asked[:3] == ["qom-list", "device_del", "qom-list"]
+
+
+def test_a_backend_is_not_waited_for_longer(set_back, monkeypatch):
+  monkeypatch.setattr(backends, "_RELEASE_LIMIT", 0.2)
+
+  def execute(command, arguments):
+    if command == "query-named-block-nodes":
+      return [{"node-name": "disk-1"}]
+    if command == "blockdev-del":
+      raise CommandError(command, "Node disk-1 is in use")
+    return []
+
+  with pytest.raises(CommandError):
+    backends.take_back(execute, "disk", "disk-1")
+
+
+@pytest.mark.parametrize("step", [-3600, 3600])
+def test_a_slot_rests_all_the_same(tmpdir, monkeypatch, step):
+  tmpdir.mkdir("kvm-pci")
+  path = vacancy.path_for(str(tmpdir.join("conf", "vm1.runtime")))
+  monkeypatch.setattr(vacancy, "REST", 30)
+  slept = []
+  vacancy.note(path, [9])
+  now = time.time()
+  monkeypatch.setattr(time, "time", lambda: now + step)
+  monkeypatch.setattr(time, "sleep", slept.append)
+  vacancy.wait(path, 9)
+  assert len(slept) == 1 and 0 < slept[0] <= 30
+
+
+def test_a_lock_ends_though_a_child_has_it_open(tmpdir, monkeypatch):
+  """Another thread started it while the lock was held."""
+  monkeypatch.setattr(lock, "_PATIENCE", 1)
+  path = str(tmpdir.join("kvm-pci", "vm1.lock"))
+  mine, theirs = os.pipe()
+  with lock.held(path):
+    child = os.fork()
+    if child == 0:
+      os.close(theirs)
+      os.read(mine, 1) # until the parent closes its end
+      os._exit(0)
+  try:
+    with lock.held(path):
+      assert os.waitpid(child, os.WNOHANG) == (0, 0)
+  finally:
+    os.close(theirs)
+    os.close(mine)
+    os.waitpid(child, 0)
+
+
+def test_a_program_that_is_started_does_not_get_the_lock(tmpdir):
+  path = str(tmpdir.join("kvm-pci", "vm1.lock"))
+  with lock.held(path):
+    held = [fd for fd in (int(name) for name in os.listdir("/proc/self/fd"))
+            if os.path.exists("/proc/self/fd/%d" % fd) and
+            os.readlink("/proc/self/fd/%d" % fd) == path]
+    assert held
+    for fd in held:
+      assert fcntl.fcntl(fd, fcntl.F_GETFD) & fcntl.FD_CLOEXEC
