@@ -97,9 +97,10 @@ def _key(part):
   return (part.bus or "", part.address, "" if part.bus else part.driver)
 
 
-def _unlike(source, target):
+def _unlike(source, target, told):
   """List in what two parts at one place differ.
 
+  @param told: the fields that are known of both
   @rtype: list of strings
 
   """
@@ -107,26 +108,28 @@ def _unlike(source, target):
   for name, what in (("model", "PCI device"), ("driver", "driver"),
                      ("mac", "MAC address")):
     one, other = getattr(source, name), getattr(target, name)
-    if one != other:
+    if name in told and one != other:
       found.append("%s %s on the source, %s on the target" %
                    (what, one or "none", other or "none"))
   for name in ("id", "backend"):
     one, other = getattr(source, name), getattr(target, name)
-    if not is_same_id(one, other):
+    if name in told and not is_same_id(one, other):
       found.append("%s %s on the source, %s on the target" %
                    (name, one or "none", other or "none"))
   # a disk that has grown since is larger where it was opened last
-  if (target.size or 0) < (source.size or 0):
+  if "size" in told and (target.size or 0) < (source.size or 0):
     found.append("%s bytes on the source, %s on the target" %
                  (source.size, target.size or 0))
   return found
 
 
-def differences(source, target):
+def differences(source, target, told=Part._fields):
   """Compare the machine that a guest has with that which waits for it.
 
   @type source: list of L{Part}
   @type target: list of L{Part}
+  @type told: collection of strings
+  @param told: the fields that are known of both
   @rtype: list of strings
   @return: what differs, in words; empty if the guest can go there
 
@@ -141,46 +144,141 @@ def differences(source, target):
         show_place(one or other), show(one) if one else "nothing",
         show(other) if other else "nothing"))
       continue
-    unlike = _unlike(one, other)
+    unlike = _unlike(one, other, told)
     if unlike:
       found.append("%s, %s: %s" % (show_place(one), show(one),
                                    "; ".join(unlike)))
   return found
 
 
-def as_data(parts):
-  """Turn a machine into what JSON can carry."""
-  return [[list(value) if isinstance(value, tuple) else value
-           for value in part] for part in parts]
-
-
 def _is_int(value):
   return isinstance(value, _INTS) and not isinstance(value, bool)
 
 
-def _is_part(values):
-  if not (isinstance(values, list) and len(values) == len(Part._fields) and
-          isinstance(values[1], list) and values[1]):
-    return False
-  bus, driver = values[0], values[3]
-  if not (bus or driver) or (bus == address.BUS and len(values[1]) != 2):
-    return False
-  texts = values[:1] + values[2:-1]
-  return (all(text is None or is_text(text) for text in texts) and
-          all(_is_int(number) for number in values[1]) and
-          (values[-1] is None or _is_int(values[-1])))
+def _is_text_or_none(value):
+  return value is None or is_text(value)
 
 
-def from_data(data, source):
-  """Read what L{as_data} made.
+#: What stands in each field of a L{Part} that travels.
+_CHECKS = dict(
+  [(name, _is_text_or_none) for name in ("bus", "model", "driver", "id",
+                                         "backend", "mac")],
+  address=lambda value: (isinstance(value, list) and value and
+                         all(_is_int(number) for number in value)),
+  size=lambda value: value is None or _is_int(value))
 
-  @param source: named in errors
-  @rtype: list of L{Part}
-  @raise RecordError: if it is something else
+#: Without these, a device cannot be told from others.
+_REQUIRED = frozenset(["bus", "address", "driver"])
+
+#: Of the form below. A release that adds a field keeps it, since what it does
+#: not know it ignores, and what it is not told it does not compare; one that
+#: gives a field another meaning takes the next.
+VERSION = 1
+
+#: In this form, the source node tells what its guest has. The names are not
+#: those of the first form, a list of lists without a version, in which each
+#: new value made a migration a refusal: what reads that finds nothing here.
+_VERSION, _SOURCE, _DEVICES = "version", "source", "devices"
+
+#: The same of the first form, and the order of its values.
+_FIRST_SOURCE, _FIRST_DEVICES = "node", "machine"
+_FIRST_FIELDS = ["bus", "address", "model", "driver", "id", "backend", "mac",
+                 "size"]
+
+
+class Topology(object):
+  """What the source node tells of its guest's devices.
+
+  @ivar parts: list of L{Part}
+  @ivar told: frozenset of strings, the fields that are known of all
+  @ivar buses: collection of strings, the buses that all this is of; None for
+      everything
 
   """
-  if not isinstance(data, list) or not all(_is_part(v) for v in data):
-    raise RecordError(source, "what the source node tells of its machine makes"
-                      " no sense")
-  return [Part(*([values[0], tuple(values[1])] + values[2:]))
-          for values in data]
+  def __init__(self, parts, told, buses=None):
+    self.parts = parts
+    self.told = told
+    self.buses = buses
+
+  def differences(self, target):
+    """Compare with the target, as far as this tells.
+
+    @type target: list of L{Part}
+    @rtype: list of strings
+
+    """
+    here, there = [
+      [part for part in parts if self.buses is None or part.bus in self.buses]
+      for parts in (self.parts, target)]
+    return differences(here, there, self.told)
+
+
+def as_witness(parts, node):
+  """Turn a machine into what travels with its guest.
+
+  @type node: string
+  @param node: the source; who hands this on is another
+  @rtype: dict
+
+  """
+  return {_VERSION: VERSION, _SOURCE: node, _DEVICES: [
+    dict((name, list(value) if isinstance(value, tuple) else value)
+         for name, value in part._asdict().items() if name in _CHECKS)
+    for part in parts]}
+
+
+def _part(values):
+  """Read one device; None if it is something else.
+
+  @type values: dict
+
+  """
+  if not _REQUIRED.issubset(values) or not (values["bus"] or values["driver"]):
+    return None
+  if not all(check(values[name]) for name, check in _CHECKS.items()
+             if name in values):
+    return None
+  if values["bus"] == address.BUS and len(values["address"]) != 2:
+    return None
+  values = dict((name, values.get(name)) for name in Part._fields)
+  return Part(**dict(values, address=tuple(values["address"])))
+
+
+def from_witness(witness, node, source):
+  """Read what L{as_witness}, of this release or another, made.
+
+  @type witness: dict or None
+  @type node: string
+  @param node: the guest's; what another node has told is not true any more
+  @param source: named in errors
+  @rtype: L{Topology} or None
+  @return: None if it tells nothing, or nothing that can be read here
+  @raise RecordError: if it is of a version that is known, and malformed
+
+  """
+  witness = witness or {}
+  if witness.get(_SOURCE) == node:
+    version = witness.get(_VERSION)
+    if not _is_int(version) or not 1 <= version <= VERSION:
+      return None
+    devices, buses = witness.get(_DEVICES), None
+    if not (isinstance(devices, list) and
+            all(isinstance(values, dict) for values in devices)):
+      devices = [{}]
+  elif witness.get(_FIRST_SOURCE) == node:
+    # it named the devices of other buses as is done no longer
+    devices, buses = witness.get(_FIRST_DEVICES), frozenset([address.BUS])
+    if isinstance(devices, list) and all(
+        isinstance(values, list) and len(values) == len(_FIRST_FIELDS)
+        for values in devices):
+      devices = [dict(zip(_FIRST_FIELDS, values)) for values in devices]
+    else:
+      devices = [{}]
+  else:
+    return None
+  parts = [_part(values) for values in devices]
+  if None in parts:
+    raise RecordError(source, "what the source node tells of the guest's devices"
+                      " is malformed")
+  return Topology(parts, frozenset(Part._fields).intersection(
+    *[set(values) for values in devices]), buses)

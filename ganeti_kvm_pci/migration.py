@@ -102,8 +102,7 @@ class Migration(object):
       logging.info("Instance %s: recorded %s", instance.name,
                    ", ".join(compared.pinned))
       loaded = self._Loaded(instance)
-    loaded.witness = {"node": instance.primary_node,
-                      "machine": machine.as_data(parts)}
+    loaded.witness = machine.as_witness(parts, instance.primary_node)
     return loaded.dump(witness=True)
 
   def _Follow(self, instance, info):
@@ -229,12 +228,16 @@ class Migration(object):
       parts, compared = self._Replay(instance, execute,
                                      readconfig.fill(loaded))
     problems = compared.problems
-    witness = loaded.witness
-    # a stock node hands on what it got when the guest came to it
-    if witness and witness.get("node") == instance.primary_node:
-      problems = machine.differences(
-        machine.from_data(witness.get("machine"), loaded.source),
-        parts) or problems
+    told = machine.from_witness(loaded.witness, instance.primary_node,
+                                loaded.source)
+    if told:
+      problems = told.differences(parts) or problems
+    elif loaded.witness:
+      # by a later release; or unmodified Ganeti hands on what it got when the
+      # guest came to it
+      logging.info("Instance %s: node %s sent no list of the guest's devices"
+                   " that can be read here; compared with the runtime file"
+                   " alone", instance.name, instance.primary_node)
     self._Refuse(instance, "The machine that was started for it here is not the"
                  " one it has", problems)
 

@@ -163,8 +163,31 @@ def test_what_came_by_way_of_a_stock_node_is_no_longer_true(world, moving):
     accept(world, hypervisor_of(world), instance, json.dumps(loaded))
 
 
+def test_a_later_release_is_compared_with_by_the_runtime_file(world, moving,
+                                                              caplog):
+  _, instance, info = moving
+  loaded = json.loads(info)
+  told = loaded[4]["ganeti-kvm-pci"]
+  told.update(version=told["version"] + 1, devices={"in": "another way"})
+  caplog.set_level("INFO")
+  assert accept(world, hypervisor_of(world), instance, json.dumps(loaded))
+  assert "compared with the runtime file alone" in caplog.text
+  plain = world.boot
+
+  def boot(command):
+    plain(command)
+    world.bus[20] = "hand"
+
+  world.boot = boot
+  with pytest.raises(errors.HypervisorError) as caught:
+    accept(world, hypervisor_of(world), instance, json.dumps(loaded))
+  assert "slot 20: QEMU has" in text_of(caught)
+
+
 @pytest.mark.parametrize("told", [
-  3, {}, {"node": "node1"}, {"node": "node1", "machine": [["pci.0"]]},
+  3, {}, {"source": "node1", "version": 1},
+  {"source": "node1", "version": 1, "devices": [{"bus": "pci.0"}]},
+  {"node": "node1"}, {"node": "node1", "machine": [["pci.0"]]},
   {"node": "node1", "machine": [["pci.0", [8, 0], 3, None, None, None, None,
                                  None]]},
   {"node": "node1", "machine": [[None, [8], None, None, None, None, None,

@@ -257,6 +257,50 @@ def test_a_target_that_makes_more_is_refused_and_ended(pair, guest):
   arrives(pair, pair.accept())
 
 
+def retold(info, change):
+  """Change what the source tells of its guest's devices."""
+  loaded = json.loads(info)
+  ((name, told), ) = loaded[4].items()
+  loaded[4] = {name: change(told)}
+  return json.dumps(loaded)
+
+
+def later(told):
+  """Tell it as a later release might: one more value, the next version."""
+  if "version" not in told:
+    told["machine"] = [values + [None] for values in told["machine"]]
+    return told
+  for device in told["devices"]:
+    device["hotplugged"] = None
+  return dict(told, version=told["version"] + 1)
+
+
+def more(told):
+  """Tell it with one more value in the same version."""
+  if "version" in told:
+    return dict(later(told), version=told["version"])
+  return later(told)
+
+
+def first(told):
+  """Tell it as the first release did, of which the target knows pci.0."""
+  names = ["bus", "address", "model", "driver", "id", "backend", "mac", "size"]
+  return {"node": told["source"], "machine": [
+    [device[name] for name in names] for device in told["devices"]
+    if device["bus"] == "pci.0"] + [
+      [None, [0], None, "drive", "ide0-hd0", None, None, 4096]]}
+
+
+@between(BOTH)
+@pytest.mark.parametrize("change", [later, more, first])
+def test_another_release_on_the_source_is_no_reason_to_refuse(pair, guest,
+                                                              change):
+  pair.start(guest)
+  info = retold(pair.told(), change)
+  pair.target.hyper.AcceptInstance(pair.target.instance, info, HERE)
+  arrives(pair, info)
+
+
 @between(BOTH)
 def test_a_guest_that_has_gone_is_not_called_back(pair, guest):
   """The job died before it could finish, and somebody cleans up."""
