@@ -18,8 +18,8 @@ The way of the data, one module a step, each importing only from steps above:
   - L{machine}, L{replay}: the machine as the guest sees it; whether a record
     makes the same again
   - L{links}: where another node has the data of the disks
-  - L{monitor}, L{backends}: what QEMU is asked, and asked for, through a
-    function that reaches it
+  - L{monitor}, L{topology}, L{backends}: what QEMU is asked, and asked for,
+    through a function that reaches it
   - L{chart}, L{checkup}: the map of one instance, and what is wrong with it
 
 All of these are pure. What touches the world stands below them:

@@ -13,6 +13,8 @@ the uuid; disks that 2.9 put inside the command have none.
 import re
 
 from . import command as command_
+from . import record
+from .partition import DISK
 
 _LINK_RE = re.compile(r"^(/.*:)\d+$")
 
@@ -31,6 +33,18 @@ def inside(runtime):
     if match:
       found.append(int(match.group(1)))
   return sorted(found)
+
+
+def ids(runtime):
+  """Tell which disk a file is.
+
+  @type runtime: L{runtime.Runtime}
+  @rtype: dict
+  @return: link or URI to the id that Ganeti gives the disk
+
+  """
+  return dict((uri or link, record.new_id(DISK, disk["uuid"]))
+              for disk, link, uri in runtime.disks if uri or link)
 
 
 def unclaimed(runtime, uuids):

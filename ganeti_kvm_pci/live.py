@@ -19,6 +19,15 @@ from .errors import MonitorError
 WITH_ID = "/machine/peripheral"
 WITHOUT_ID = "/machine/peripheral-anon"
 
+#: Where it keeps those that no option names.
+UNATTACHED = "/machine/unattached"
+
+#: A virtio device is two objects, the inner one of this name has its buses.
+INNER = "virtio-backend"
+
+#: The type of a SCSI controller's bus.
+SCSI_BUS = "SCSI"
+
 #: One function on the live bus.
 #:   - slot, function: ints
 #:   - id: string, or None
@@ -34,13 +43,21 @@ Peripheral = collections.namedtuple("Peripheral", ["driver", "id", "place"])
 
 #: What a device reads and writes.
 #:   - name: string, that of the drive, or of the block node where it has none
-#:   - size: int, bytes
-#:   - owner: string, the path of the device that it belongs to, by L{WITH_ID}
-#:     or L{WITHOUT_ID}; None where the machine made that (-drive if=ide)
-Drive = collections.namedtuple("Drive", ["name", "size", "owner"])
+#:   - size: int, bytes; None if nothing is in it
+#:   - path: string, of the device that it belongs to, or of a part of that
+#:   - file: string, where the data are; None if nothing is in it
+#:   - removable: bool, whether it is a CD-ROM or floppy drive
+Drive = collections.namedtuple("Drive", ["name", "size", "path", "file",
+                                         "removable"])
 
-#: A device's path, in that of itself or of a part of it.
-_OWNER_RE = re.compile("(?:%s|%s)/[^/]+" % (WITH_ID, WITHOUT_ID))
+#: A device on a USB port.
+#:   - port: string, e.g. "1", or "2.1" behind a hub
+#:   - id: string or None
+UsbPort = collections.namedtuple("UsbPort", ["port", "id"])
+
+#: A line of C{info usb}, which nothing else tells (QEMU 5.2 to 11.1).
+_USB_RE = re.compile(r"^ *Device \d+\.\d+, Port ([0-9.]+),.*?"
+                     r"(?:, ID: (\S+))?$")
 
 #: Of PCI's classes (base class and subclass), the base class of NICs.
 _NETWORK = 0x02
@@ -99,6 +116,20 @@ def held(found):
   return names
 
 
+def age(path):
+  """Make a key that brings devices into the order of their creation.
+
+  @type path: string
+  @param path: name or path; the last part counts where it is QEMU's own
+
+  """
+  folder, _, name = path.rpartition("/")
+  number = name[len("device["):-1]
+  if name.startswith("device[") and number.isdigit():
+    return (folder, int(number), name)
+  return (folder, 0, name)
+
+
 def children(answer):
   """Read the answer of C{qom-list} for L{WITH_ID} or L{WITHOUT_ID}.
 
@@ -107,19 +138,12 @@ def children(answer):
   @raise MonitorError: if the answer has another shape
 
   """
-  def age(pair):
-    name = pair[0]
-    number = name[len("device["):-1]
-    if name.startswith("device[") and number.isdigit():
-      return (int(number), name)
-    return (0, name)
-
   with _reading("qom-list"):
     if not isinstance(answer, list):
       raise TypeError("not a list")
     return sorted([(item["name"], item["type"][len("child<"):-1])
                    for item in answer if item["type"].startswith("child<")],
-                  key=age)
+                  key=lambda pair: age(pair[0]))
 
 
 def place(bus, devfn):
@@ -165,31 +189,38 @@ def nics(answer):
                if device["class_info"]["class"] >> 8 == _NETWORK)
 
 
-def _owner(qdev):
-  """Read what C{query-block} tells of a drive's device: its id or its path.
-
-  """
-  if not qdev.startswith("/"):
-    return "%s/%s" % (WITH_ID, qdev)
-  match = _OWNER_RE.match(qdev)
-  return match.group() if match else None
-
-
 def drives(answer):
   """Read the answer of C{query-block}.
 
   @rtype: list of L{Drive}
-  @return: hard disks, in the order of their creation
+  @return: those that a device has, in the order of their creation
   @raise MonitorError: if the answer has another shape
 
   """
   found = []
   with _reading("query-block"):
     for drive in answer:
+      path = drive.get("qdev")
+      if not path: # no device has it
+        continue
+      if not path.startswith("/"):
+        path = "%s/%s" % (WITH_ID, path)
       inserted = drive.get("inserted")
-      # not what no device has, nor a CD-ROM, whose disc is the user's affair
-      if inserted and drive.get("qdev") and not drive["removable"]:
-        found.append(Drive(
-          drive["device"] or inserted["node-name"],
-          inserted["image"]["virtual-size"], _owner(drive["qdev"])))
+      found.append(Drive(
+        drive["device"] or (inserted and inserted["node-name"]) or None,
+        inserted and inserted["image"]["virtual-size"], path,
+        inserted and inserted.get("file"), drive["removable"]))
     return found
+
+
+def usb_ports(text):
+  """Read the answer of C{info usb}.
+
+  @rtype: list of L{UsbPort}
+  @return: for each bus, in the order in which they were plugged
+  @raise MonitorError: if the answer is no text
+
+  """
+  with _reading("info usb"):
+    matches = [_USB_RE.match(line.rstrip()) for line in text.splitlines()]
+    return [UsbPort(*match.groups()) for match in matches if match]

@@ -12,24 +12,28 @@ import collections
 import re
 
 from . import address
-from . import scsi
 from .errors import RecordError
 from .runtime import is_text
 
 #: One device.
-#:   - bus: string, the last part of QEMU's path, e.g. "pci.0"; None for what
-#:     is on no bus with addresses
-#:   - address: tuple of ints: (slot, function) on pci.0, (channel, scsi-id,
-#:     lun) behind a SCSI controller, else a number among those of its driver
+#:   - bus: string, "pci.0", or the id of a bridge; behind a controller, its bus
+#:     and address and the number of the bus there, e.g. "pci.0/1.1/0" for the
+#:     first IDE bus; None for what is on no bus with addresses
+#:   - address: tuple of ints: (slot, function) on PCI, (channel, scsi-id, lun)
+#:     on SCSI, (unit, ) on IDE or of a floppy drive, the ports on USB, (nr, ) of
+#:     a serial port of virtio; else a number among those of its driver
 #:   - model: string, PCI vendor and device in hex, "1af4:1001"; None elsewhere
-#:   - driver: string by the object model; None for what the machine makes
+#:   - driver: string by the object model; None for what the machine makes on PCI
 #:   - id: string or None
 #:   - backend: string or None, the name of its drive or netdev
 #:   - mac: string or None
 #:   - size: int, bytes of its drive; None where there is none
+#:   - builtin: bool, whether no option names it; the guest cannot tell
 #: The file of its drive is a node's own affair (a DRBD minor, a descriptor).
 Part = collections.namedtuple("Part", [
-  "bus", "address", "model", "driver", "id", "backend", "mac", "size"])
+  "bus", "address", "model", "driver", "id", "backend", "mac", "size",
+  "builtin"])
+Part.__new__.__defaults__ = (False, )
 
 #: A disk of Python 2 may be longer than its int.
 _INTS = (int, type(1 << 64))
@@ -48,7 +52,12 @@ def show_place(part):
     slot, function = part.address
     return "slot %d" % slot + (".%d" % function if function else "")
   if part.bus:
-    return "%s %s" % (part.bus, ":".join(str(n) for n in part.address))
+    numbers = ":".join(str(n) for n in part.address)
+    controller, _, number = part.bus.rpartition("/")
+    if not controller:
+      return "%s %s" % (part.bus, numbers)
+    return "%s on bus %s of the controller at %s" % (numbers, number,
+                                                     controller)
   return "%s number %d" % (part.driver, part.address[0])
 
 
@@ -68,8 +77,8 @@ def slot_of(part):
 
 
 def scsi_id_of(part):
-  """Return a part's id on Ganeti's SCSI bus, or None."""
-  return part.address[1] if part.bus == scsi.BUS else None
+  """Return a part's id on a SCSI bus, or None."""
+  return part.address[1] if part.bus and len(part.address) == 3 else None
 
 
 def is_ours(name):
@@ -94,7 +103,7 @@ def is_same_id(one, other):
 
 
 def _key(part):
-  return (part.bus or "", part.address, "" if part.bus else part.driver)
+  return (part.bus or "", part.address, "" if part.bus else part.driver or "")
 
 
 def _unlike(source, target, told):
@@ -113,6 +122,9 @@ def _unlike(source, target, told):
                    (what, one or "none", other or "none"))
   for name in ("id", "backend"):
     one, other = getattr(source, name), getattr(target, name)
+    # Ganeti up to 3.0 has the machine make IDE disks, which gives them no id
+    if name == "id" and source.bus != address.BUS and not (one and other):
+      continue
     if name in told and not is_same_id(one, other):
       found.append("%s %s on the source, %s on the target" %
                    (name, one or "none", other or "none"))
@@ -240,7 +252,7 @@ def _part(values):
     return None
   if values["bus"] == address.BUS and len(values["address"]) != 2:
     return None
-  values = dict((name, values.get(name)) for name in Part._fields)
+  values = dict((name, values.get(name)) for name in _CHECKS)
   return Part(**dict(values, address=tuple(values["address"])))
 
 

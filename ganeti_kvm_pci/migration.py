@@ -27,6 +27,7 @@ from . import readconfig
 from . import record
 from . import replay
 from . import runtime as runtime_
+from . import topology
 from .errors import CommandError
 from .errors import KvmPciError
 from .presence import Explained
@@ -44,7 +45,7 @@ class Migration(object):
     @rtype: tuple (list of L{machine.Part}, L{replay.Replay})
 
     """
-    parts = monitor.machine(execute)
+    parts = topology.machine(execute, links.ids(loaded))
     pid = self._InstancePidAlive(instance.name)[1]
     return (parts, replay.Replay(loaded, record.Record(loaded), parts,
                                  process.command(pid)))

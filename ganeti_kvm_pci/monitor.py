@@ -8,22 +8,13 @@ is its own affair (see L{connection}).
 
 import time
 
-from . import address
 from . import clock
 from . import live
 from . import scsi
-from .errors import AddressError
 from .errors import CommandError
-from .errors import MonitorError
-from .machine import Part
 
 #: Between two looks, in seconds; a guest lets go within about 0.25.
 INTERVAL = 0.1
-
-#: What tells what stands behind a NIC, and where any device is.
-_OF_NICS = frozenset(["netdev", "mac"])
-_OF_ALL = _OF_NICS | frozenset(["parent_bus", "addr", "channel", "scsi-id",
-                                "lun"])
 
 #: What C{query-migrate} says before, and after; None: there was nothing.
 _NOT_MOVING = frozenset([None, "none", "completed", "failed", "cancelled"])
@@ -119,6 +110,14 @@ def _get(execute, path, name):
     raise
 
 
+def _listed(execute):
+  """Give path, id (or None) and driver of what the object model lists."""
+  for folder in (live.WITH_ID, live.WITHOUT_ID):
+    for name, driver in live.children(execute("qom-list", {"path": folder})):
+      yield ("%s/%s" % (folder, name), name if folder == live.WITH_ID else None,
+             driver)
+
+
 def macs(execute):
   """Ask for the MAC addresses that NICs were given.
 
@@ -203,117 +202,3 @@ def has_left(execute):
 
   """
   return execute("query-status", None).get("status") == "postmigrate"
-
-
-def machine(execute):
-  """Ask for the machine as the guest sees it.
-
-  A question takes QEMU about as long as an answer that holds everything, so of
-  a device only that is asked which no list tells.
-
-  @rtype: list of L{machine.Part}
-  @return: what the machine makes by itself, then what has an id, then what has
-      none, in the order of its creation, then what the machine's own devices
-      read (C{-drive if=ide})
-  @raise MonitorError: if QEMU does not tell
-
-  """
-  answer = execute("query-pci", None)
-  models = live.models(answer)
-  drives = live.drives(execute("query-block", None))
-  plugged = _plugged(execute, answer, dict(
-    (drive.owner, drive) for drive in drives if drive.owner))
-  seen = set(part.address for part in plugged if part.bus == address.BUS)
-  own = [Part(address.BUS, (f.slot, f.function), models[f.slot, f.function],
-              None, f.id, None, None, None)
-         for f in live.functions(answer) if (f.slot, f.function) not in seen]
-  builtin = [drive for drive in drives if not drive.owner]
-  return own + plugged + [
-    Part(None, (number, ), None, "drive", drive.name, None, None, drive.size)
-    for number, drive in enumerate(builtin)]
-
-
-def _plugged(execute, answer, drives):
-  """Ask for what came from a C{-device} option or a C{device_add}.
-
-  @param answer: that of C{query-pci}
-  @type drives: dict
-  @param drives: name of the device (with its folder) to L{live.Drive}
-  @rtype: list of L{machine.Part}
-
-  """
-  found = []
-  known = {}
-  models = live.models(answer)
-  addressed = _addressed(answer)
-  for path, name, driver in _listed(execute):
-    place, wanted = addressed.get(path, (None, _OF_ALL))
-    told = _properties(execute, known, path, driver, wanted)
-    bus, place = (address.BUS, place) if place else _place(told)
-    if bus is None:
-      place = (len([part for part in found if part.bus is None and
-                    part.driver == driver]), )
-    drive = drives.get(path)
-    found.append(Part(
-      bus, place, models.get(place) if bus == address.BUS else None, driver,
-      name, drive.name if drive else told.get("netdev") or None,
-      told.get("mac"), drive and drive.size))
-  return found
-
-
-def _listed(execute):
-  """Give path, id (or None) and driver of what the object model lists."""
-  for folder in (live.WITH_ID, live.WITHOUT_ID):
-    for name, driver in live.children(execute("qom-list", {"path": folder})):
-      yield ("%s/%s" % (folder, name), name if folder == live.WITH_ID else None,
-             driver)
-
-
-def _addressed(answer):
-  """Tell which devices C{query-pci} names, and what it leaves to be asked.
-
-  @rtype: dict
-  @return: the device's path to its place and a frozenset of properties
-
-  """
-  nics = live.nics(answer)
-  found = {}
-  for function in live.functions(answer):
-    if function.id:
-      place = (function.slot, function.function)
-      found["%s/%s" % (live.WITH_ID, function.id)] = (
-        place, _OF_NICS if place in nics else frozenset())
-  return found
-
-
-def _properties(execute, known, path, driver, wanted):
-  """Ask for those properties of a device that tell something.
-
-  @type known: dict
-  @param known: driver to the names of all its properties; filled here
-  @type wanted: frozenset of strings
-
-  """
-  if not wanted:
-    return {}
-  if driver not in known:
-    known[driver] = set(item["name"]
-                        for item in execute("qom-list", {"path": path}))
-  return dict((name, execute("qom-get", {"path": path, "property": name}))
-              for name in sorted(wanted & known[driver]))
-
-
-def _place(told):
-  """Tell a device's bus and address; (None, None) if it has none.
-
-  """
-  bus = told.get("parent_bus") or ""
-  bus = bus.rpartition("/")[2]
-  try:
-    if "scsi-id" in told:
-      return (bus, (told["channel"], told["scsi-id"], told["lun"]))
-    if bus and "addr" in told:
-      return (bus, address.from_devfn(told["addr"]))
-  except AddressError as err:
-    raise MonitorError("QEMU's answer to qom-get makes no sense: %s" % err)
-  return (None, None)

@@ -182,7 +182,7 @@ class Replay(object):
               if option.id and not machine.is_ours(option.id)]
     known += [d.id for d in self._record.devices if d.id]
     for part in self._parts:
-      if part.driver and part.id and part.driver != "drive" and \
+      if part.driver and part.id and \
           not any(machine.is_same_id(name, part.id) for name in known):
         self._strange(part)
 
@@ -195,7 +195,7 @@ class Replay(object):
                 len(command_.virtio_drives(words)))
     more = len([word for word in words if word in _MAKERS])
     unnamed = [part for part in self._parts
-               if part.driver and not part.id and part.driver != "drive"]
+               if part.driver and not part.id and not part.builtin]
     if len(unnamed) < expected:
       self.problems.append(
         "its command makes %d devices without id, QEMU has %d: one was"
@@ -209,7 +209,8 @@ class Replay(object):
     peripherals = [Peripheral(
       part.driver, part.id,
       part.address if part.bus == address.BUS else None)
-                   for part in self._parts if part.driver]
+                   for part in self._parts
+                   if part.driver and not part.builtin]
     astray = self._astray(words, peripherals)
     words, pinned, left = pinning.pin(words, peripherals, sorted(astray),
                                       self._unnamed_nics)

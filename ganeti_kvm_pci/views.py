@@ -15,6 +15,7 @@ from . import readconfig
 from . import record
 from . import replay
 from . import runtime
+from . import topology
 from .console import ERRORS
 from .console import OK
 from .console import WARNINGS
@@ -191,7 +192,7 @@ def _check_live(result, execute, seen, loaded, repair):
 def _problems(execute, path, loaded):
   """Tell why a guest could not go elsewhere."""
   return replay.Replay(
-    loaded, record.Record(loaded), monitor.machine(execute),
+    loaded, record.Record(loaded), topology.machine(execute),
     process.command(files.pid_of(path))).problems
 
 

@@ -117,6 +117,8 @@ class FakeQmp(object):
       return [{"name": name, "type": "x"}
               for name in self.world.properties(arguments["path"])]
     if command == "qom-get":
+      if arguments["property"] == "type":
+        return "type-of-" + arguments["path"].rpartition("/")[2]
       properties = self.world.properties(arguments["path"])
       if arguments["property"] not in properties:
         raise errors.HypervisorError(

@@ -14,6 +14,7 @@ from ganeti_kvm_pci import live
 from ganeti_kvm_pci import monitor
 from ganeti_kvm_pci import pinning
 from ganeti_kvm_pci import refusal
+from ganeti_kvm_pci import topology
 from ganeti_kvm_pci.errors import MonitorError
 from ganeti_kvm_pci.partition import Partition
 
@@ -243,7 +244,7 @@ def test_the_machine_is_told_part_by_part(qemu):
       "-drive", null % (6, "nobody"), "-netdev", "hubport,hubid=0,id=n9",
       "-device", "virtio-net-pci,netdev=n9,mac=52:54:00:00:00:99"]))
   with connection.connect(path) as execute:
-    found = monitor.machine(execute)
+    found = topology.machine(execute)
   by_id = dict((part.id, part) for part in found if part.id)
   assert (by_id["d0"].bus, by_id["d0"].address, by_id["d0"].backend) == (
     "pci.0", (8, 0), "d0")
@@ -251,7 +252,8 @@ def test_the_machine_is_told_part_by_part(qemu):
   assert (by_id["n0"].backend, by_id["n0"].address) == ("n0", (24, 0))
   assert by_id["n0"].mac.startswith("52:54:00")
   assert (by_id["s0"].bus, by_id["s0"].address, by_id["s0"].backend,
-          by_id["s0"].size) == ("scsi.0", (0, 5, 0), "s0", 3 << 20)
+          by_id["s0"].size) == ("pci.0/%d.0/0" % by_id["scsi"].address[0],
+                                (0, 5, 0), "s0", 3 << 20)
   unnamed = dict((part.driver, part) for part in found
                  if part.driver and not part.id)
   assert unnamed["virtio-blk-pci"].backend == "anon"
@@ -259,10 +261,11 @@ def test_the_machine_is_told_part_by_part(qemu):
   assert unnamed["virtio-net-pci"].mac == "52:54:00:00:00:99"
   assert unnamed["virtio-net-pci"].backend == "n9"
   assert unnamed["virtio-rng-pci"].bus == "pci.0"
-  assert (unnamed["usb-tablet"].bus, unnamed["usb-tablet"].address) == (None,
-                                                                        (0, ))
-  assert [(part.id, part.size) for part in found
-          if part.driver == "drive"] == [("ide", 5 << 20)]
+  assert (unnamed["usb-tablet"].bus, unnamed["usb-tablet"].address) == (
+    "pci.0/1.2/0", (1, ))
+  assert [(part.bus, part.address, part.backend, part.size) for part in found
+          if part.driver == "ide-hd"] == [("pci.0/1.1/0", (0, ), "ide",
+                                           5 << 20)]
   assert "nobody" not in [part.id or part.backend for part in found]
   # the machine's own, by address and model alone
   assert [part.model for part in found if not part.driver][:2] == [
@@ -275,7 +278,7 @@ def test_an_extra_root_bus_does_not_hide_the_first(qemu):
   with connection.connect(path) as execute:
     assert execute("query-pci", None)[0]["bus"] == 4
     found = monitor.functions(execute)
-    parts = monitor.machine(execute)
+    parts = topology.machine(execute)
   assert [f.id for f in found if f.slot in (8, 9, 24, 25)] == [
     "d0", "d1", "n0", "n1"]
   assert [part.address for part in parts if part.id == "d0"] == [(8, 0)]

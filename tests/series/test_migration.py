@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from ganeti import constants
 from ganeti import errors
 
 from behind import tell
@@ -299,6 +300,75 @@ def test_another_release_on_the_source_is_no_reason_to_refuse(pair, guest,
   info = retold(pair.told(), change)
   pair.target.hyper.AcceptInstance(pair.target.instance, info, HERE)
   arrives(pair, info)
+
+
+def by_option(monkeypatch, node, place="bus=ide.0,unit=0"):
+  """Have a node start IDE disks by options, as Ganeti 3.1 does.
+
+  @param place: of the first disk
+
+  """
+  plain = node.hyper._RunKVMCmd
+
+  def run(name, kvm_cmd, tap_fds=None):
+    command = []
+    for word in kvm_cmd:
+      if ",if=ide" in str(word):
+        number = int(word.partition(",")[0][-1])
+        drive = "disk-" + world.disk(number).uuid.rsplit("-", 2)[0]
+        command += [
+          word.replace("if=ide", "if=none") + ",id=" + drive, "-device",
+          "ide-hd,drive=%s,%s" % (drive, "bus=ide.0,unit=1" if number
+                                  else place)]
+      else:
+        command.append(word)
+    # QEMU leaves out its own where an option makes an IDE disk
+    return plain(name, command + ["-device", "ide-cd,bus=ide.1,unit=0"],
+                 tap_fds)
+
+  monkeypatch.setattr(node.hyper, "_RunKVMCmd", run)
+
+
+IDE = pytest.mark.skipif(
+  (constants.VERSION_MAJOR, constants.VERSION_MINOR) > (3, 0),
+  reason="this Ganeti starts IDE disks by options itself")
+
+
+@IDE
+@between(BOTH)
+@pytest.mark.parametrize("which", ["source", "target"])
+def test_ide_disks_by_the_machine_or_by_options_are_the_same(pair, guest, which,
+                                                             monkeypatch):
+  by_option(monkeypatch, getattr(pair, which))
+  pair.start(guest, disk_type="ide")
+  arrives(pair, pair.accept())
+
+
+@IDE
+@between(BOTH)
+@pytest.mark.parametrize("which", ["source", "target"])
+def test_an_ide_disk_on_another_bus_is_refused(pair, guest, which, monkeypatch):
+  by_option(monkeypatch, getattr(pair, which), "bus=ide.1,unit=1")
+  pair.start(guest, disk_type="ide")
+  with pytest.raises(errors.HypervisorError) as caught:
+    pair.accept()
+  print(caught.value)
+  assert "0 on bus 0 of the controller at pci.0/1.1" in str(caught.value)
+  assert "1 on bus 1 of the controller at pci.0/1.1" in str(caught.value)
+  is_clean(pair.target)
+  is_alive(pair, pair.source)
+
+
+@between(BOTH, OUT, BACK)
+@pytest.mark.skipif((constants.VERSION_MAJOR, constants.VERSION_MINOR) < (2, 16),
+                    reason="this Ganeti has no disk_type scsi-hd")
+def test_disks_behind_two_controllers_of_one_name_move(pair, guest):
+  pair.target.image(7)
+  pair.start(guest, disk_type="scsi-hd", scsi_controller_type="virtio-scsi-pci",
+             kvm_extra="-device scsi-cd -device virtio-scsi-pci -drive if=none,"
+             "id=x,file=%s,format=raw -device scsi-hd,drive=x,bus=scsi.0,"
+             "scsi-id=5" % pair.source.image(7))
+  arrives(pair, pair.accept())
 
 
 @between(BOTH)
