@@ -138,24 +138,50 @@ def macs(execute):
   return found
 
 
+def _scsi_buses(execute, path):
+  """List the buses of a SCSI controller, by path.
+
+  """
+  found = []
+  for name, kind in live.children(execute("qom-list", {"path": path})):
+    if kind == live.SCSI_BUS:
+      found.append("%s/%s" % (path, name))
+    elif name == live.INNER:
+      found.extend(_scsi_buses(execute, "%s/%s" % (path, name)))
+  return found
+
+
 def scsi_ids(execute):
   """Ask which ids of Ganeti's SCSI bus are held, and by what.
+
+  A controller by C{kvm_extra} may have a bus of the same name. Where an option
+  or C{device_add} names it, QEMU takes that of the controller created last (5.2
+  to 11.1); those with an id are Ganeti's, which comes first.
 
   @rtype: dict
   @raise MonitorError: if QEMU does not tell
 
   """
-  found = {}
-  for folder in (live.WITH_ID, live.WITHOUT_ID):
-    for name, driver in live.children(execute("qom-list", {"path": folder})):
-      if not driver.startswith("scsi-"):
-        continue
-      path = "%s/%s" % (folder, name)
+  buses = set()
+  devices = []
+  for path, name, driver in _listed(execute):
+    if driver.startswith("scsi-"):
       bus = _get(execute, path, "parent_bus")
       number = _get(execute, path, "scsi-id")
-      if bus and bus.endswith("/" + scsi.BUS) and number is not None:
-        found[number] = name if folder == live.WITH_ID else driver
-  return found
+      if bus and number is not None:
+        devices.append((bus, number, name or driver))
+        buses.add(bus)
+    # the bus of what has another id is named after that
+    elif name in (None, scsi.CONTROLLER):
+      buses.update(_scsi_buses(execute, path))
+  named = [bus for bus in buses if bus.endswith("/" + scsi.BUS)]
+  if not named:
+    return {}
+  # those without id are the later ones
+  ours = max(named, key=lambda bus: (
+    bus.startswith(live.WITHOUT_ID + "/"),
+    live.age("/".join(bus.split("/")[:4]))))
+  return dict((number, name) for bus, number, name in devices if bus == ours)
 
 
 def peripherals(execute):

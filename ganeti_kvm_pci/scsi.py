@@ -12,8 +12,13 @@ from . import placement
 from .errors import BusFullError
 from .partition import DISK
 
-#: The bus that stock's controller (C{id=scsi}) makes.
+#: Ganeti's controller, and the bus that it makes. The first controller without
+#: id has a bus of the same name.
+CONTROLLER = "scsi"
 BUS = "scsi.0"
+
+#: Drivers that are SCSI controllers, beside those with "scsi" in their names.
+_CONTROLLERS = ("am53c974", "dc390", "lsi", "megasas", "mptsas")
 
 #: How many ids a controller has: measured on QEMU 5.2 to 11.1, megasas at
 #: least. Those of parameters that are not known here get what stock assumes.
@@ -50,20 +55,45 @@ def limit(hvparams):
   return _IDS.get(hvparams.get(_CONTROLLER), _IDS_OF_STOCK)
 
 
+def _is_controller(driver):
+  return driver.startswith(_CONTROLLERS) or \
+    "scsi" in driver and not driver.startswith("scsi-")
+
+
 def taken(command):
   """Tell which ids the command's own devices have.
+
+  Only those on the bus that QEMU takes for L{BUS} afterwards, when Ganeti's
+  disks come: that of the controller created last, if several buses have this
+  name. What names no bus goes to the last controller of those before it.
 
   @type command: list of strings
   @rtype: dict
   @return: id (int) to the name of the device
 
   """
+  # as long as no controller is seen, Ganeti's is meant
   found = {}
+  last = {BUS: found, None: found}
+  ours = None
+  has_unnamed = False
   for option in command_.devices(command):
+    if option.is_json and ours is None:
+      # created after Ganeti's disks
+      ours = last[BUS]
+    if _is_controller(option.driver):
+      if option.id:
+        name = "%s.0" % option.id
+      else:
+        # the next without id has another number, see qbus_init
+        name, has_unnamed = None if has_unnamed else BUS, True
+      last[name] = last[None] = {}
+      continue
     if not option.driver.startswith("scsi-"):
       continue
     keys = command_.keys_of(command[option.position])
-    if keys.get("bus") not in (None, BUS):
+    found = last.get(keys.get("bus"))
+    if found is None:
       continue
     number = keys.get("scsi-id")
     if number is None:
@@ -72,7 +102,7 @@ def taken(command):
       found.setdefault(int(number), option.id or option.driver)
     except (TypeError, ValueError):
       continue # QEMU will refuse it, and say so
-  return found
+  return last[BUS] if ours is None else ours
 
 
 def _full(hvparams, wanted, held):

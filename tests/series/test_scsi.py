@@ -142,3 +142,38 @@ def test_disks_beyond_the_ids_of_stock(node, which, number):
     return
   node.hot_add(DISK, 3, 3)
   assert agree(node).devices[id_of(DISK, 3)] == number + 1
+
+
+#: A CD-ROM drive on Ganeti's controller, one more controller, whose bus has the
+#: same name, and a disk on that.
+SECOND = ("-device scsi-cd -device virtio-scsi-pci -drive if=none,id=x,"
+          "file=%s,format=raw -device scsi-hd,drive=x,id=extra,bus=scsi.0,"
+          "scsi-id=5")
+#: The name of Ganeti's that is unique.
+FIRST_BUS = "/i440FX-pcihost/pci.0/scsi/virtio-bus/virtio-scsi-device/scsi.0"
+
+
+def bus_of(node, name):
+  return tell(node, "qom-get", path="/machine/peripheral/" + name,
+              property="parent_bus")
+
+
+def test_ids_of_two_controllers_are_not_mixed(node, which):
+  """Both buses are scsi.0: QEMU takes the later for that."""
+  node.start(nics=0, kvm_extra=SECOND % node.image(7), **VIRTIO)
+  assert scsi_ids(node) == [0, 1]
+  tell(node, "device_add", driver="scsi-cd", id="byhand", bus=FIRST_BUS,
+       scsi_id=2)
+  node.hot_add(DISK, 2, 2)
+  assert record(node)[id_of(DISK, 2)] == 2
+  for number in (3, 4, 5):
+    if number == 5 and which == "stock":
+      with pytest.raises(errors.HypervisorError):
+        node.hot_add(DISK, 5, 5)
+      return
+    node.hot_add(DISK, number, number)
+  assert [record(node)[id_of(DISK, n)] for n in (3, 4, 5)] == [3, 4, 6]
+  # all on one, with the other's disk
+  buses = set(bus_of(node, id_of(DISK, n)) for n in range(6))
+  assert buses == set([bus_of(node, "extra")])
+  assert buses != set([bus_of(node, "byhand")])

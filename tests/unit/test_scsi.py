@@ -51,3 +51,28 @@ def test_cold_boot_goes_around_what_the_command_has():
   assert scsi.cold_boot(LSI, command, 3) == [1, 3, 4]
   with pytest.raises(BusFullError):
     scsi.cold_boot(LSI, command, 7)
+
+
+def extra(*options):
+  command = ["kvm", "-device", "virtio-scsi-pci,id=scsi"]
+  for option in options:
+    command += ["-device", option]
+  return command
+
+
+@pytest.mark.parametrize("options, expected", [
+  (["scsi-cd", "scsi-hd,bus=scsi.0,scsi-id=5"], [0, 5]),
+  # of two buses with this name, Ganeti's disks come to the later
+  (["scsi-cd", "virtio-scsi-pci", "scsi-hd,bus=scsi.0,scsi-id=5"], [5]),
+  (["scsi-cd,bus=scsi.0", "lsi"], []),
+  # a third has another name, but is the one for what names none
+  (["megasas", "scsi-hd,scsi-id=3", "virtio-scsi-pci", "scsi-cd",
+    "scsi-cd,bus=scsi.1,scsi-id=4", "scsi-cd,bus=scsi.0"], [0, 3]),
+  (["virtio-scsi-pci,id=more", "scsi-cd", "scsi-hd,bus=more.0,scsi-id=2",
+    "scsi-hd,bus=scsi.0,scsi-id=7"], [7]),
+  # created after Ganeti's disks
+  (["scsi-hd,scsi-id=1", '{"driver":"virtio-scsi-pci"}',
+    '{"driver":"scsi-hd","bus":"scsi.0","scsi-id":6}'], [1]),
+  ])
+def test_ids_of_another_controller_are_free(options, expected):
+  assert sorted(scsi.taken(extra(*options))) == expected
