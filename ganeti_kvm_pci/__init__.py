@@ -31,8 +31,8 @@ All of these are pure. What touches the world stands below them:
     used again at once
   - L{process}: what a QEMU was given
   - L{kinds}, L{series}: how Ganeti's series differ, and which this one is
-  - L{presence}, L{hotplug}, L{migration}, L{hypervisor}: the subclass of
-    Ganeti's C{KVMHypervisor}
+  - L{presence}, L{hotplug}, L{migration}, L{arrival}, L{hypervisor}: the
+    subclass of Ganeti's C{KVMHypervisor}
   - L{files}, L{node}: the runtime files, and the Ganeti, of this node
   - L{hook}, L{activation}: how the subclass gets into that
   - L{console}, L{switch}, L{views}, L{forecast}, L{carrier}, L{cli}: the

@@ -12,13 +12,13 @@ from ganeti import constants
 from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
+from . import arrival
 from . import chipset
 from . import claims
 from . import command
 from . import connection
 from . import hotplug
 from . import layout
-from . import migration
 from . import monitor
 from . import normal
 from . import partition
@@ -37,7 +37,7 @@ from .presence import Explained
 _SERIES = series.version(constants)[1]
 
 
-class KVMHypervisor(migration.Migration, hotplug.Hotplug,
+class KVMHypervisor(arrival.Arrival, hotplug.Hotplug,
                     series.kind(hv_kvm.KVMHypervisor), hv_kvm.KVMHypervisor):
   """KVM hypervisor whose disks and NICs keep to pools of their own.
 

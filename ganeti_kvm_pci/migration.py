@@ -1,11 +1,11 @@
 """Guests that move: nothing is sent that the target could not take over.
 
 Two looks before QEMU is told to move anything. The source's: would its record
-make the machine that the guest has (L{replay})? And the target's, once its
-QEMU stands there: is that the same machine, part by part (L{machine})? What
-the target needs for it travels as one more entry of the record, which a
-stock target does not read. The disks travel under the names that the target
-gives them (L{links}).
+make the machine that the guest has (L{replay})? And the target's (L{arrival}),
+once its QEMU stands there: is that the same machine, part by part
+(L{machine})? What the target needs for it travels as one more entry of the
+record, which a stock target does not read. The disks travel under the names
+that the target gives them (L{links}).
 
 """
 
@@ -13,10 +13,8 @@ gives them (L{links}).
 # pylint: disable=no-member,invalid-name,protected-access
 
 import logging
-import os
 
 from ganeti import errors
-from ganeti import utils
 
 from . import chipset
 from . import links
@@ -36,7 +34,7 @@ _OTHER_MACHINE = "Its record would not make the same machine again"
 
 
 class Migration(object):
-  """The migration helpers of L{hypervisor.KVMHypervisor}."""
+  """The source's half, and what the target needs of it."""
 
   def _Replay(self, instance, execute, loaded):
     """Compare a record with the instance's QEMU on this node.
@@ -198,94 +196,3 @@ class Migration(object):
         self._SetReturnPath(instance, execute, False)
     except (KvmPciError, errors.HypervisorError) as err:
       logging.info("Instance %s: %s", instance.name, err)
-
-  def AcceptInstance(self, instance, info, target):
-    """Start what a guest is to move to, and make sure that it is the same.
-
-    """
-    info = self._Follow(instance, info)
-    # where it fails, something may run here that is not ours to end
-    result = super(Migration, self).AcceptInstance(instance, info, target)
-    try:
-      # from here on it may be that nobody comes to finish this
-      self._WriteRecord(instance, info)
-      with Explained(instance.name):
-        self._CompareArrival(instance, info)
-    except Exception:
-      self._GiveUp(instance, info)
-      raise
-    return result
-
-  def _CompareArrival(self, instance, info):
-    """Compare the machine that waits on this node with the guest's.
-
-    @raise errors.HypervisorError: if they differ
-
-    """
-    loaded = runtime_.parse(info, "record of the guest that moves")
-    if not chipset.applies(loaded.words, loaded.hvparams):
-      return
-    with self._Monitor(instance.name) as execute:
-      parts, compared = self._Replay(instance, execute,
-                                     readconfig.fill(loaded))
-    problems = compared.problems
-    told = machine.from_witness(loaded.witness, instance.primary_node,
-                                loaded.source)
-    if told:
-      problems = told.differences(parts) or problems
-    elif loaded.witness:
-      # by a later release; or unmodified Ganeti hands on what it got when the
-      # guest came to it
-      logging.info("Instance %s: node %s sent no list of the guest's devices"
-                   " that can be read here; compared with the runtime file"
-                   " alone", instance.name, instance.primary_node)
-    self._Refuse(instance, "The machine that was started for it here is not the"
-                 " one it has", problems)
-
-  def _WriteRecord(self, instance, info):
-    """Write down what came, without what was meant for this node alone.
-
-    """
-    with Explained(instance.name):
-      text = runtime_.parse(info, "record of the guest that moves").dump()
-    self._WriteKVMRuntime(instance.name, text)
-
-  def _Withdraw(self, instance, info, stop):
-    """Leave nothing of a guest that did not come.
-
-    @type info: string
-    @type stop: function
-    @param stop: ends its QEMU
-
-    """
-    # Ganeti's master does not end what has no record here
-    if not os.path.exists(self._InstanceKVMRuntime(instance.name)):
-      try:
-        self._WriteRecord(instance, info)
-      except errors.HypervisorError as err: # nothing was started from it
-        logging.warning("%s", err)
-    stop()
-    self.CleanupInstance(instance.name)
-    # since 2.12, and stock removes it nowhere
-    if hasattr(self, "_InstanceKvmdMonitor"):
-      utils.RemoveFile(self._InstanceKvmdMonitor(instance.name))
-
-  def _GiveUp(self, instance, info):
-    """End what waits for a guest that must not come."""
-    try:
-      self._Withdraw(instance, info,
-                     lambda: self.StopInstance(instance, force=True))
-    except (errors.GenericError, EnvironmentError) as err:
-      logging.error("Instance %s: cannot clean up: %s", instance.name, err)
-
-  def FinalizeMigrationDst(self, instance, info, success):
-    """Finish a migration on the target.
-
-    """
-    finalize = super(Migration, self).FinalizeMigrationDst
-    if success:
-      info = self._Followed(instance, info)[0].dump()
-      finalize(instance, info, success)
-    else:
-      self._Withdraw(instance, info,
-                     lambda: finalize(instance, info, success))

@@ -220,6 +220,16 @@ def is_leaving(execute):
   return execute("query-migrate", None).get("status") not in _NOT_MOVING
 
 
+def is_expecting(execute):
+  """Ask whether QEMU still waits for a guest from another node.
+
+  @rtype: bool
+  @raise MonitorError: if QEMU does not tell
+
+  """
+  return execute("query-status", None).get("status") == "inmigrate"
+
+
 def has_left(execute):
   """Ask whether the guest has gone to another node.
 

@@ -155,16 +155,53 @@ def is_clean(node):
   left = [name for kind in ("_CONF_DIR", "_CTRL_DIR", "_PIDS_DIR")
           for name in os.listdir(getattr(node.hyper, kind))
           if name.startswith(world.NAME)]
-  assert left == []
+  assert left == [] and waiting(node) == []
+
+
+def waiting(node):
+  """Return the runtime files of guests that are still to come."""
+  folder = os.path.join(node.folder, "kvm-pci")
+  return [name for name in os.listdir(folder) if name.endswith(".arriving")]
+
+
+def listed(node):
+  """Return what Ganeti's queries are told of the instances on a node."""
+  return [info[0] for info in node.hyper.GetAllInstancesInfo()]
 
 
 @between(BOTH, OUT, BACK, ("stock", "stock"))
 def test_it_moves(pair, guest):
   pair.start(guest)
   places = pair.source.places()
-  arrives(pair, pair.accept())
+  info = pair.accept()
+  path = pair.target.hyper._InstanceKVMRuntime(world.NAME)
+  # QEMU runs there, the instance does not
+  for _ in range(2):
+    assert listed(pair.target) == [] and not os.path.exists(path)
+    assert pair.target.hyper.ListInstances() == [world.NAME]
+  assert listed(pair.source) == [world.NAME]
+  arrives(pair, info)
+  assert listed(pair.target) == [world.NAME]
   assert pair.target.places() == places
   is_clean(pair.source)
+  if is_plugin(pair.target):
+    assert waiting(pair.target) == []
+
+
+@between(BOTH)
+def test_what_an_arrival_leaves_behind_is_harmless(pair, guest):
+  """Its node daemon was killed before it could clean up."""
+  pair.start(guest)
+  pair.accept()
+  os.kill(pair.target.pid(), signal.SIGKILL)
+  assert len(waiting(pair.target)) == 1
+  assert listed(pair.target) == []
+  deadline = time.time() + _PATIENCE
+  while pair.target.hyper.ListInstances():
+    assert time.time() < deadline
+    time.sleep(0.02)
+  assert waiting(pair.target) == []
+  arrives(pair, pair.accept())
 
 
 @between(BOTH, OUT)
@@ -384,5 +421,8 @@ def test_a_guest_that_has_gone_is_not_called_back(pair, guest):
   assert "kill %d" % pid in str(caught.value)
   # as it says; then Ganeti finds the guest on the other node alone
   pair.source.stop()
+  assert listed(pair.target) == []
+  assert pair.target.hyper.ListInstances() == [world.NAME]
+  assert listed(pair.target) == [world.NAME] and waiting(pair.target) == []
   is_alive(pair, pair.target)
   assert [len(places) for places in pair.target.places()] == [2, 2]

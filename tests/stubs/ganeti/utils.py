@@ -37,3 +37,8 @@ def RunCmd(cmd, noclose_fds=None): # pylint: disable=W0613
 def RemoveFile(path):
   if os.path.exists(path):
     os.unlink(path)
+
+
+def WriteFile(path, data):
+  with open(path, "w") as stream:
+    stream.write(data)

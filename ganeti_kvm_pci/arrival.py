@@ -1,0 +1,198 @@
+"""Guests that come from another node.
+
+Ganeti lists as running what has a runtime file. Until the guest is there, its
+runtime file waits in the plugin's own folder: if the source node dies before,
+Ganeti must not find the instance on this one.
+
+"""
+
+# A mixin: what it calls up to is stock's, and so are the names.
+# pylint: disable=no-member,invalid-name,protected-access
+
+import errno
+import logging
+import os
+
+from ganeti import errors
+from ganeti import utils
+
+from . import chipset
+from . import lock
+from . import machine
+from . import monitor
+from . import readconfig
+from . import runtime as runtime_
+from .errors import KvmPciError
+from .migration import Migration
+from .presence import Explained
+
+_SUFFIX = ".arriving"
+
+
+def _waiting_path(runtime_path):
+  """Name the file in which an instance's runtime waits.
+
+  @param runtime_path: its runtime file
+
+  """
+  path = lock.path_for(runtime_path)
+  return path[:path.rindex(".")] + _SUFFIX
+
+
+class Arrival(Migration):
+  """The migration helpers of L{hypervisor.KVMHypervisor}."""
+
+  def AcceptInstance(self, instance, info, target):
+    """Start what a guest is to move to, and make sure that it is the same.
+
+    """
+    info = self._Follow(instance, info)
+    # where it fails, something may run here that is not ours to end
+    result = super(Arrival, self).AcceptInstance(instance, info, target)
+    try:
+      # from here on it may be that nobody comes to finish this
+      self._SetAside(instance, info)
+      with Explained(instance.name):
+        self._CompareArrival(instance, info)
+    except Exception:
+      self._GiveUp(instance, info)
+      raise
+    return result
+
+  def _CompareArrival(self, instance, info):
+    """Compare the machine that waits on this node with the guest's.
+
+    @raise errors.HypervisorError: if they differ
+
+    """
+    loaded = runtime_.parse(info, "record of the guest that moves")
+    if not chipset.applies(loaded.words, loaded.hvparams):
+      return
+    with self._Monitor(instance.name) as execute:
+      parts, compared = self._Replay(instance, execute,
+                                     readconfig.fill(loaded))
+    problems = compared.problems
+    told = machine.from_witness(loaded.witness, instance.primary_node,
+                                loaded.source)
+    if told:
+      problems = told.differences(parts) or problems
+    elif loaded.witness:
+      # by a later release; or unmodified Ganeti hands on what it got when the
+      # guest came to it
+      logging.info("Instance %s: node %s sent no list of the guest's devices"
+                   " that can be read here; compared with the runtime file"
+                   " alone", instance.name, instance.primary_node)
+    self._Refuse(instance, "The machine that was started for it here is not the"
+                 " one it has", problems)
+
+  def _Waiting(self, instance_name):
+    return _waiting_path(self._InstanceKVMRuntime(instance_name))
+
+  def _SetAside(self, instance, info):
+    """Keep the runtime file of a guest that is still to come.
+
+    """
+    text = self._Plain(instance, info)
+    path = self._Waiting(instance.name)
+    with self._Alone(instance): # which makes the folder
+      try:
+        utils.WriteFile(path, data=text)
+      except EnvironmentError as err:
+        raise errors.HypervisorError("Instance %s: cannot write %s: %s" % (
+          instance.name, path, err.strerror))
+
+  @staticmethod
+  def _Plain(instance, info):
+    """Take from what came what is meant for this moment alone.
+
+    @rtype: string
+
+    """
+    with Explained(instance.name):
+      return runtime_.parse(info, "record of the guest that moves").dump()
+
+  def ListInstances(self, *args, **kwargs):
+    """List what runs here; a guest that is here gets its runtime file.
+
+    The job that was to finish its migration may have died. To clean up after
+    it, Ganeti asks both nodes for this list; it does not while all goes well.
+
+    """
+    running = super(Arrival, self).ListInstances(*args, **kwargs)
+    folder = os.path.dirname(self._Waiting("any"))
+    for entry in os.listdir(folder) if os.path.isdir(folder) else []:
+      if not entry.endswith(".runtime" + _SUFFIX):
+        continue
+      name = entry[:-len(".runtime" + _SUFFIX)]
+      try:
+        self._Arrive(name, running)
+      except (KvmPciError, errors.HypervisorError, EnvironmentError) as err:
+        logging.warning("Instance %s: cannot tell whether the guest has"
+                        " arrived here: %s", name, err)
+    return running
+
+  def _Arrive(self, name, running):
+    """Move a runtime file that waits where it belongs now.
+
+    @type name: string
+    @param name: the instance's
+    @type running: list of strings
+    @raise KvmPciError: if QEMU does not tell
+
+    """
+    path = self._Waiting(name)
+    final = self._InstanceKVMRuntime(name)
+    if name in running and not os.path.exists(final):
+      with self._Monitor(name) as execute:
+        if monitor.is_expecting(execute):
+          return
+      try:
+        os.link(path, final)
+        logging.warning("Instance %s: the guest has arrived, and nobody has"
+                        " finished its migration; runtime file written", name)
+      except EnvironmentError as err:
+        # somebody else was faster
+        if err.errno not in (errno.EEXIST, errno.ENOENT):
+          raise
+    utils.RemoveFile(path)
+
+  def _Withdraw(self, instance, info, stop):
+    """Leave nothing of a guest that did not come.
+
+    @type info: string
+    @type stop: function
+    @param stop: ends its QEMU
+
+    """
+    # Ganeti's master does not end what has no record here
+    if not os.path.exists(self._InstanceKVMRuntime(instance.name)):
+      try:
+        self._WriteKVMRuntime(instance.name, self._Plain(instance, info))
+      except errors.HypervisorError as err: # nothing was started from it
+        logging.warning("%s", err)
+    stop()
+    self.CleanupInstance(instance.name)
+    utils.RemoveFile(self._Waiting(instance.name))
+    # since 2.12, and stock removes it nowhere
+    if hasattr(self, "_InstanceKvmdMonitor"):
+      utils.RemoveFile(self._InstanceKvmdMonitor(instance.name))
+
+  def _GiveUp(self, instance, info):
+    """End what waits for a guest that must not come."""
+    try:
+      self._Withdraw(instance, info,
+                     lambda: self.StopInstance(instance, force=True))
+    except (errors.GenericError, EnvironmentError) as err:
+      logging.error("Instance %s: cannot clean up: %s", instance.name, err)
+
+  def FinalizeMigrationDst(self, instance, info, success):
+    """Finish a migration on the target.
+
+    """
+    finalize = super(Arrival, self).FinalizeMigrationDst
+    if not success:
+      self._Withdraw(instance, info,
+                     lambda: finalize(instance, info, success))
+      return
+    finalize(instance, self._Followed(instance, info)[0].dump(), success)
+    utils.RemoveFile(self._Waiting(instance.name))
