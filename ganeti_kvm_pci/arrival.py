@@ -4,6 +4,9 @@ Ganeti lists as running what has a runtime file. Until the guest is there, its
 runtime file waits in the plugin's own folder: if the source node dies before,
 Ganeti must not find the instance on this one.
 
+A guest may let go of a device while it is copied, long after it was asked to.
+So what it has is compared once more when it is there.
+
 """
 
 # A mixin: what it calls up to is stock's, and so are the names.
@@ -13,6 +16,7 @@ import errno
 import logging
 import os
 
+from ganeti import constants
 from ganeti import errors
 from ganeti import utils
 
@@ -22,8 +26,10 @@ from . import machine
 from . import monitor
 from . import readconfig
 from . import runtime as runtime_
+from . import topology
 from .errors import KvmPciError
 from .migration import Migration
+from .presence import CLASS
 from .presence import Explained
 
 _SUFFIX = ".arriving"
@@ -50,30 +56,32 @@ class Arrival(Migration):
     # where it fails, something may run here that is not ours to end
     result = super(Arrival, self).AcceptInstance(instance, info, target)
     try:
-      # from here on it may be that nobody comes to finish this
-      self._SetAside(instance, info)
       with Explained(instance.name):
-        self._CompareArrival(instance, info)
+        loaded = runtime_.parse(info, "record of the guest that moves")
+        told = machine.from_witness(loaded.witness, instance.primary_node,
+                                    loaded.source)
+        # from here on it may be that nobody comes to finish this
+        self._SetAside(instance, loaded.dump(witness=told is not None))
+        self._CompareArrival(instance, loaded, told)
     except Exception:
       self._GiveUp(instance, info)
       raise
     return result
 
-  def _CompareArrival(self, instance, info):
+  def _CompareArrival(self, instance, loaded, told):
     """Compare the machine that waits on this node with the guest's.
 
+    @type loaded: L{runtime.Runtime}
+    @type told: L{machine.Topology} or None
     @raise errors.HypervisorError: if they differ
 
     """
-    loaded = runtime_.parse(info, "record of the guest that moves")
     if not chipset.applies(loaded.words, loaded.hvparams):
       return
     with self._Monitor(instance.name) as execute:
       parts, compared = self._Replay(instance, execute,
                                      readconfig.fill(loaded))
     problems = compared.problems
-    told = machine.from_witness(loaded.witness, instance.primary_node,
-                                loaded.source)
     if told:
       problems = told.differences(parts) or problems
     elif loaded.witness:
@@ -88,11 +96,10 @@ class Arrival(Migration):
   def _Waiting(self, instance_name):
     return _waiting_path(self._InstanceKVMRuntime(instance_name))
 
-  def _SetAside(self, instance, info):
+  def _SetAside(self, instance, text):
     """Keep the runtime file of a guest that is still to come.
 
     """
-    text = self._Plain(instance, info)
     path = self._Waiting(instance.name)
     with self._Alone(instance): # which makes the folder
       try:
@@ -101,15 +108,18 @@ class Arrival(Migration):
         raise errors.HypervisorError("Instance %s: cannot write %s: %s" % (
           instance.name, path, err.strerror))
 
-  @staticmethod
-  def _Plain(instance, info):
-    """Take from what came what is meant for this moment alone.
+  def _SetBack(self, name):
+    """Read what L{_SetAside} kept.
 
-    @rtype: string
+    @type name: string
+    @param name: the instance's
+    @rtype: L{runtime.Runtime}
+    @raise EnvironmentError: if there is nothing
+    @raise RecordError: if it cannot be read
 
     """
-    with Explained(instance.name):
-      return runtime_.parse(info, "record of the guest that moves").dump()
+    return runtime_.parse(utils.ReadFile(self._Waiting(name)),
+                          "record of the guest that has moved")
 
   def ListInstances(self, *args, **kwargs):
     """List what runs here; a guest that is here gets its runtime file.
@@ -146,6 +156,8 @@ class Arrival(Migration):
       with self._Monitor(name) as execute:
         if monitor.is_expecting(execute):
           return
+      # what was meant for the comparison alone is left out
+      utils.WriteFile(path, data=self._SetBack(name).dump())
       try:
         os.link(path, final)
         logging.warning("Instance %s: the guest has arrived, and nobody has"
@@ -167,7 +179,9 @@ class Arrival(Migration):
     # Ganeti's master does not end what has no record here
     if not os.path.exists(self._InstanceKVMRuntime(instance.name)):
       try:
-        self._WriteKVMRuntime(instance.name, self._Plain(instance, info))
+        with Explained(instance.name):
+          text = runtime_.parse(info, "record of the guest that moves").dump()
+        self._WriteKVMRuntime(instance.name, text)
       except errors.HypervisorError as err: # nothing was started from it
         logging.warning("%s", err)
     stop()
@@ -195,4 +209,56 @@ class Arrival(Migration):
                      lambda: finalize(instance, info, success))
       return
     finalize(instance, self._Followed(instance, info)[0].dump(), success)
-    utils.RemoveFile(self._Waiting(instance.name))
+    # the guest runs here, whatever comes of the rest
+    try:
+      witness = self._SetBack(instance.name).witness
+      utils.RemoveFile(self._Waiting(instance.name))
+      if witness:
+        self._TakeOut(instance, machine.from_witness(
+          witness, machine.source_of(witness), instance.name))
+    except (errors.GenericError, KvmPciError, EnvironmentError) as err:
+      logging.error("Instance %s: cannot tell whether the guest let go of a"
+                    " device while it was copied: %s", instance.name, err)
+
+  def _TakeOut(self, instance, told):
+    """Remove what the guest had let go of before it was here.
+
+    @type told: L{machine.Topology}
+    @param told: what it had when the target was started
+    @raise KvmPciError: if QEMU does not tell
+
+    """
+    with self._Alone(instance):
+      with self._Monitor(instance.name) as execute:
+        parts = told.left_out(topology.machine(execute))
+      for part in parts:
+        text = ("Instance %s: the guest let go of %s at %s while it was copied"
+                " here" % (instance.name, machine.show(part),
+                           machine.show_place(part)))
+        try:
+          self._Remove(instance, part)
+        except errors.GenericError as err:
+          logging.error("%s, and it is still attached and in the runtime file:"
+                        " %s", text, err)
+        else:
+          logging.warning("%s; removed here as well", text)
+
+  def _Remove(self, instance, part):
+    """Hot-remove a disk or NIC.
+
+    @type part: L{machine.Part}
+    @raise errors.GenericError: if that fails, or it is neither
+
+    """
+    runtime = self._LoadKVMRuntime(instance)
+    for dev_type, entries in (
+        (constants.HOTPLUG_TARGET_DISK, [entry[0] for entry in runtime[3]]),
+        (constants.HOTPLUG_TARGET_NIC, runtime[1])):
+      for seq, device in enumerate(entries):
+        name = self._DeviceId(CLASS[dev_type], device)
+        if name and machine.is_same_id(name, part.id):
+          self.HotDelDevice(instance, dev_type, device, None, seq)
+          return
+    raise errors.HotplugError("it is neither a disk nor a NIC of Ganeti's;"
+                              " remove it from kvm_extra, shut the instance"
+                              " down and start it")

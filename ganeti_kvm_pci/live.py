@@ -59,6 +59,9 @@ UsbPort = collections.namedtuple("UsbPort", ["port", "id"])
 _USB_RE = re.compile(r"^ *Device \d+\.\d+, Port ([0-9.]+),.*?"
                      r"(?:, ID: (\S+))?$")
 
+#: The address of a region that has none; QEMU's integers have signs or not.
+_UNMAPPED = (-1, (1 << 64) - 1)
+
 #: Of PCI's classes (base class and subclass), the base class of NICs.
 _NETWORK = 0x02
 
@@ -174,6 +177,21 @@ def models(answer):
       ((device["slot"], device["function"]),
        "%04x:%04x" % (device["id"]["vendor"], device["id"]["device"]))
       for device in _on_first_bus(answer))
+
+
+def mapped(answer):
+  """Tell which functions the guest has given addresses.
+
+  @rtype: dict
+  @return: (slot, function) to bool, for those that take any
+  @raise MonitorError: if the answer has another shape
+
+  """
+  with _reading("query-pci"):
+    return dict(
+      ((device["slot"], device["function"]),
+       any(region["address"] not in _UNMAPPED for region in device["regions"]))
+      for device in _on_first_bus(answer) if device["regions"])
 
 
 def nics(answer):

@@ -20,20 +20,23 @@ from .runtime import is_text
 #:     and address and the number of the bus there, e.g. "pci.0/1.1/0" for the
 #:     first IDE bus; None for what is on no bus with addresses
 #:   - address: tuple of ints: (slot, function) on PCI, (channel, scsi-id, lun)
-#:     on SCSI, (unit, ) on IDE or of a floppy drive, the ports on USB, (nr, ) of
-#:     a serial port of virtio; else a number among those of its driver
+#:     on SCSI, (unit, ) on IDE or of a floppy drive, the ports on USB, (nr, )
+#:     of a serial port of virtio; else a number among those of its driver
 #:   - model: string, PCI vendor and device in hex, "1af4:1001"; None elsewhere
-#:   - driver: string by the object model; None for what the machine makes on PCI
+#:   - driver: string by the object model; None for what the machine makes on
+#:     PCI
 #:   - id: string or None
 #:   - backend: string or None, the name of its drive or netdev
 #:   - mac: string or None
 #:   - size: int, bytes of its drive; None where there is none
 #:   - builtin: bool, whether no option names it; the guest cannot tell
+#:   - mapped: bool, whether it has addresses by the guest's choice; None for
+#:     what takes none, or is not on PCI
 #: The file of its drive is a node's own affair (a DRBD minor, a descriptor).
 Part = collections.namedtuple("Part", [
   "bus", "address", "model", "driver", "id", "backend", "mac", "size",
-  "builtin"])
-Part.__new__.__defaults__ = (False, )
+  "builtin", "mapped"])
+Part.__new__.__defaults__ = (False, None)
 
 #: A disk of Python 2 may be longer than its int.
 _INTS = (int, type(1 << 64))
@@ -177,7 +180,8 @@ _CHECKS = dict(
                                          "backend", "mac")],
   address=lambda value: (isinstance(value, list) and value and
                          all(_is_int(number) for number in value)),
-  size=lambda value: value is None or _is_int(value))
+  size=lambda value: value is None or _is_int(value),
+  mapped=lambda value: value in (None, True, False))
 
 #: Without these, a device cannot be told from others.
 _REQUIRED = frozenset(["bus", "address", "driver"])
@@ -223,6 +227,28 @@ class Topology(object):
       [part for part in parts if self.buses is None or part.bus in self.buses]
       for parts in (self.parts, target)]
     return differences(here, there, self.told)
+
+  def left_out(self, target):
+    """Find devices that the guest let go of while it was copied.
+
+    The target was started with them, and the stream does not say that the
+    source has them no longer: they come up as after a reset, without
+    addresses, which the guest had given them. A guest that is being reset has
+    taken the addresses from all its devices.
+
+    @type target: list of L{Part}
+    @param target: when the guest has arrived
+    @rtype: list of L{Part}
+    @return: those of the target
+
+    """
+    had = set(part.address for part in self.parts
+              if part.bus == address.BUS and part.mapped)
+    there = [part for part in target
+             if part.bus == address.BUS and part.address in had]
+    if not any(part.mapped for part in there):
+      return []
+    return [part for part in there if part.mapped is False]
 
 
 def as_witness(parts, node):
@@ -294,3 +320,10 @@ def from_witness(witness, node, source):
                       " is malformed")
   return Topology(parts, frozenset(Part._fields).intersection(
     *[set(values) for values in devices]), buses)
+
+
+def source_of(witness):
+  """Tell which node made what L{from_witness} reads.
+
+  """
+  return witness.get(_SOURCE, witness.get(_FIRST_SOURCE))

@@ -60,6 +60,7 @@ class Topology(object):
     self._models = live.models(answer)
     self._functions = live.functions(answer)
     self._nics = live.nics(answer)
+    self._mapped = live.mapped(answer)
     self._drives = live.drives(execute("query-block", None))
     self._options = _listed(execute, live.WITH_ID) + \
       _listed(execute, live.WITHOUT_ID)
@@ -67,7 +68,8 @@ class Topology(object):
     self._known = {}
     # bus in the object model to its name here
     self._buses = {}
-    self._ports = None
+    self._usb = []
+    self._ports = {}
 
   def parts(self):
     """Tell all devices.
@@ -92,10 +94,12 @@ class Topology(object):
       found.append(self._part(found, device, place, told, drive))
     found.extend(self._builtin(found, owners))
     on_pci = set(part.address for part in found if part.bus == address.BUS)
-    return [Part(address.BUS, (f.slot, f.function),
-                 self._models[f.slot, f.function], None, f.id, None, None, None)
-            for f in self._functions
-            if (f.slot, f.function) not in on_pci] + found
+    found[:0] = [Part(address.BUS, (f.slot, f.function),
+                      self._models[f.slot, f.function], None, f.id, None, None,
+                      None)
+                 for f in self._functions if (f.slot, f.function) not in on_pci]
+    return [part._replace(mapped=self._mapped.get(part.address))
+            if part.bus == address.BUS else part for part in found]
 
   def _builtin(self, known, owners):
     """Tell what no option names: it has a drive, or is on USB.

@@ -102,7 +102,7 @@ class FakeQmp(object):
     if command == "query-pci":
       return [{"bus": 0, "devices": [
         {"slot": slot, "function": 0, "qdev_id": name,
-         "class_info": {"class": 255},
+         "class_info": {"class": 255}, "regions": [],
          "id": {"vendor": 0x1af4, "device": 0x1000}} for slot, name
         in sorted(self.world.bus.items())]}]
     if command == "qom-list":

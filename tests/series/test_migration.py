@@ -16,7 +16,8 @@ import pytest
 from ganeti import constants
 from ganeti import errors
 
-from behind import tell
+from behind import agree, tell
+from talk import Socket
 import world
 
 HERE = "127.0.0.1"
@@ -186,6 +187,48 @@ def test_it_moves(pair, guest):
   is_clean(pair.source)
   if is_plugin(pair.target):
     assert waiting(pair.target) == []
+
+
+def let_go(pair, slot):
+  """Have the guest let go of a device, without being asked."""
+  serial = Socket(pair.source.hyper._InstanceSerial(world.NAME), _PATIENCE)
+  serial.sock.sendall(b"echo 0 > /sys/bus/pci/slots/%d/power\n" % slot)
+  deadline = time.time() + _PATIENCE
+  while slot in pair.source.live():
+    assert time.time() < deadline, "the guest keeps it"
+    time.sleep(0.02)
+  serial.sock.close()
+
+
+@between(BOTH)
+@pytest.mark.parametrize("numbers", [[1], [3], [0, 2]])
+def test_what_the_guest_lets_go_of_while_it_is_copied_is_gone(pair, guest,
+                                                              numbers):
+  """QEMU's stream does not say that the source has it no longer."""
+  pair.start(guest)
+  disks, nics = pair.source.places()
+  slots = [(disks + nics)[number] for number in numbers]
+  info = pair.accept()
+  # that takes longer than the guest
+  pair.source.instance.hvparams.update(migration_bandwidth=1,
+                                       migration_downtime=1)
+  pair.source.hyper.MigrateInstance("cluster", pair.source.instance, HERE, True)
+  for slot in slots:
+    let_go(pair, slot)
+  assert tell(pair.source, "query-migrate")["status"] == "active"
+  tell(pair.source, "migrate-set-parameters", max_bandwidth=1 << 30,
+       downtime_limit=10000)
+  assert pair.wait() == "completed"
+  assert set(slots) <= set(pair.target.live())
+  pair.finalize(info, True)
+  assert pair.target.places() == tuple(
+    [slot for slot in places if slot not in slots] for places in (disks, nics))
+  assert not set(slots) & set(pair.target.live())
+  # the guest agrees
+  pair.target.wait_until_guest_sees(
+    *[len(places) for places in pair.target.places()])
+  # what stood behind is gone
+  agree(pair.target)
 
 
 @between(BOTH)

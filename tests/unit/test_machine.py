@@ -181,3 +181,25 @@ def test_what_makes_no_sense_is_one_clear_error(told):
   with pytest.raises(RecordError) as caught:
     machine.from_witness(told, "source", "vm1")
   assert str(caught.value).startswith("vm1: what the source node tells")
+
+
+def test_what_comes_up_without_addresses_was_left_out():
+  had = [part._replace(mapped=part.bus == "pci.0" or None) for part in ALL]
+  found = machine.from_witness(sent(had), "source", "test")
+  assert found.left_out(had) == []
+  assert found.differences([part._replace(mapped=None) for part in ALL]) == []
+  lost = DISK._replace(mapped=False)
+  there = [lost if part.address == DISK.address and part.bus == DISK.bus
+           else part for part in had]
+  assert found.left_out(there) == [lost]
+  # it is being reset
+  assert found.left_out([part._replace(mapped=False) for part in had]) == []
+  # nor had the source any
+  assert machine.from_witness(sent(there), "source", "test").left_out(
+    there) == []
+  # the source does not tell
+  told = sent(had)
+  for device in told["devices"]:
+    del device["mapped"]
+  assert machine.from_witness(told, "source", "test").left_out(there) == []
+  assert machine.from_witness(FIRST, "source", "test").left_out(there) == []

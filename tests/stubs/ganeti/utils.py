@@ -42,3 +42,8 @@ def RemoveFile(path):
 def WriteFile(path, data):
   with open(path, "w") as stream:
     stream.write(data)
+
+
+def ReadFile(path):
+  with open(path) as stream:
+    return stream.read()
