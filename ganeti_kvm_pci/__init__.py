@@ -15,8 +15,8 @@ The way of the data, one module a step, each importing only from steps above:
   - L{layout}: all devices of a record placed anew
   - L{live}, L{refusal}: what QEMU's answers and complaints mean
   - L{pinning}: QEMU's own devices beyond their range, put into the record
-  - L{machine}, L{replay}: the machine as the guest sees it; whether a record
-    makes the same again
+  - L{machine}, L{witness}, L{replay}: the machine as the guest sees it, here
+    and on another node; whether a record makes the same again
   - L{links}: where another node has the data of the disks
   - L{monitor}, L{topology}, L{backends}: what QEMU is asked, and asked for,
     through a function that reaches it

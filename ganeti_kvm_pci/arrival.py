@@ -4,8 +4,8 @@ Ganeti lists as running what has a runtime file. Until the guest is there, its
 runtime file waits in the plugin's own folder: if the source node dies before,
 Ganeti must not find the instance on this one.
 
-A guest may let go of a device while it is copied, long after it was asked to.
-So what it has is compared once more when it is there.
+A guest may eject a device while it is copied, long after it was asked to. So
+what it has is compared once more when it is there.
 
 """
 
@@ -27,6 +27,7 @@ from . import monitor
 from . import readconfig
 from . import runtime as runtime_
 from . import topology
+from . import witness as witness_
 from .errors import KvmPciError
 from .migration import Migration
 from .presence import CLASS
@@ -58,7 +59,7 @@ class Arrival(Migration):
     try:
       with Explained(instance.name):
         loaded = runtime_.parse(info, "record of the guest that moves")
-        told = machine.from_witness(loaded.witness, instance.primary_node,
+        told = witness_.read(loaded.witness, instance.primary_node,
                                     loaded.source)
         # from here on it may be that nobody comes to finish this
         self._SetAside(instance, loaded.dump(witness=told is not None))
@@ -72,7 +73,7 @@ class Arrival(Migration):
     """Compare the machine that waits on this node with the guest's.
 
     @type loaded: L{runtime.Runtime}
-    @type told: L{machine.Topology} or None
+    @type told: L{witness.Topology} or None
     @raise errors.HypervisorError: if they differ
 
     """
@@ -214,16 +215,16 @@ class Arrival(Migration):
       witness = self._SetBack(instance.name).witness
       utils.RemoveFile(self._Waiting(instance.name))
       if witness:
-        self._TakeOut(instance, machine.from_witness(
-          witness, machine.source_of(witness), instance.name))
+        self._TakeOut(instance, witness_.read(
+          witness, witness_.source_of(witness), instance.name))
     except (errors.GenericError, KvmPciError, EnvironmentError) as err:
-      logging.error("Instance %s: cannot tell whether the guest let go of a"
-                    " device while it was copied: %s", instance.name, err)
+      logging.error("Instance %s: cannot tell whether the guest ejected a"
+                    " device while it was migrated: %s", instance.name, err)
 
   def _TakeOut(self, instance, told):
-    """Remove what the guest had let go of before it was here.
+    """Remove what the guest ejected before it was here.
 
-    @type told: L{machine.Topology}
+    @type told: L{witness.Topology}
     @param told: what it had when the target was started
     @raise KvmPciError: if QEMU does not tell
 
@@ -232,8 +233,8 @@ class Arrival(Migration):
       with self._Monitor(instance.name) as execute:
         parts = told.left_out(topology.machine(execute))
       for part in parts:
-        text = ("Instance %s: the guest let go of %s at %s while it was copied"
-                " here" % (instance.name, machine.show(part),
+        text = ("Instance %s: the guest ejected %s at %s while it was"
+                " migrated" % (instance.name, machine.show(part),
                            machine.show_place(part)))
         try:
           self._Remove(instance, part)

@@ -18,7 +18,6 @@ from ganeti import errors
 
 from . import chipset
 from . import links
-from . import machine
 from . import monitor
 from . import process
 from . import readconfig
@@ -26,6 +25,7 @@ from . import record
 from . import replay
 from . import runtime as runtime_
 from . import topology
+from . import witness
 from .errors import CommandError
 from .errors import KvmPciError
 from .presence import Explained
@@ -101,7 +101,7 @@ class Migration(object):
       logging.info("Instance %s: recorded %s", instance.name,
                    ", ".join(compared.pinned))
       loaded = self._Loaded(instance)
-    loaded.witness = machine.as_witness(parts, instance.primary_node)
+    loaded.witness = witness.write(parts, instance.primary_node)
     return loaded.dump(witness=True)
 
   def _Follow(self, instance, info):

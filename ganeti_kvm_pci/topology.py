@@ -40,7 +40,7 @@ def _listed(execute, folder):
             execute("qom-list", {"path": folder}))]
 
 
-class Topology(object):
+class _Look(object):
   """One look at a QEMU.
 
   A question takes QEMU about as long as an answer that holds everything, so of
@@ -265,4 +265,4 @@ def machine(execute, disks=None):
   @raise MonitorError: if QEMU does not tell
 
   """
-  return Topology(execute, disks or {}).parts()
+  return _Look(execute, disks or {}).parts()
