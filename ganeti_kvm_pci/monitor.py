@@ -12,6 +12,7 @@ from . import clock
 from . import live
 from . import scsi
 from .errors import CommandError
+from .errors import MonitorError
 
 #: Between two looks, in seconds; a guest lets go within about 0.25.
 INTERVAL = 0.1

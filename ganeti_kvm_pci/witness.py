@@ -165,8 +165,8 @@ def read(witness, node, source):
     return None
   parts = [_part(values) for values in devices]
   if None in parts:
-    raise RecordError(source, "what the source node tells of the guest's devices"
-                      " is malformed")
+    raise RecordError(source, "what the source node tells of the guest's"
+                      " devices is malformed")
   told = frozenset(machine.Part._fields).intersection(
     *[set(values) for values in devices])
   return Topology(parts, told, buses)
