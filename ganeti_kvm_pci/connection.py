@@ -15,6 +15,7 @@ from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
 from . import clock
+from . import monitor
 from .errors import CommandError
 from .errors import MonitorError
 
@@ -109,20 +110,10 @@ def _greet(path):
                      " else uses the monitor" % (path, reason))
 
 
-@contextlib.contextmanager
-def connect(path):
-  """Connect to a QMP socket.
-
-  @type path: string
-  @return: a context that gives a function C{execute(command, arguments)},
-      which returns the command's result or raises L{MonitorError}
-  @raise MonitorError: if QEMU cannot be reached
+def _executor(path, run):
+  """Make the function C{execute} of a client's method.
 
   """
-  qmp = _greet(path)
-  # 3.1 has given it another name
-  run = getattr(qmp, "execute_qmp", None) or qmp.Execute
-
   def _Execute(command, arguments):
     try:
       answer = run(command, arguments)
@@ -136,7 +127,45 @@ def connect(path):
       raise MonitorError("QEMU's monitor %s does not answer %s: %s" %
                          (path, command, err))
 
+  return _Execute
+
+
+def typed(path):
+  """Make a client of Ganeti's, not connected, that adds devices as QEMU wants.
+
+  Ganeti 3.1.0~rc2 and before send truth values as text (C{mq} of a NIC with
+  several queues), which QEMU 9.2 and later refuse: see L{monitor.typed}.
+
+  @rtype: stock's C{QmpConnection}
+
+  """
+  qmp = hv_kvm.QmpConnection(path)
+  name = "execute_qmp" if hasattr(qmp, "execute_qmp") else "Execute"
+  run = getattr(qmp, name)
+
+  def _Run(command, arguments=None):
+    if command == "device_add":
+      arguments = monitor.typed(_executor(path, run), arguments)
+    return run(command, arguments)
+
+  setattr(qmp, name, _Run)
+  return qmp
+
+
+@contextlib.contextmanager
+def connect(path):
+  """Connect to a QMP socket.
+
+  @type path: string
+  @return: a context that gives a function C{execute(command, arguments)},
+      which returns the command's result or raises L{MonitorError}
+  @raise MonitorError: if QEMU cannot be reached
+
+  """
+  qmp = _greet(path)
+  # 3.1 has given it another name
+  run = getattr(qmp, "execute_qmp", None) or qmp.Execute
   try:
-    yield _Execute
+    yield _executor(path, run)
   finally:
     hang_up(qmp)

@@ -14,6 +14,7 @@ from ganeti import errors
 from ganeti import utils
 
 from . import chipset
+from . import connection
 from . import monitor
 from . import partition
 from . import placement
@@ -54,6 +55,9 @@ class Hotplug(Presence):
   # The uuid of the device that is in the record but not in QEMU yet, which
   # stock is about to add to both
   _announced = None
+
+  # Stock's client of the monitor, of the series that keep one
+  qmp = None
 
   # What to do while the guest keeps a device that it should let go
   _keep = "do not remove what is behind it"
@@ -112,11 +116,17 @@ class Hotplug(Presence):
 
     """
     self._announced = device.uuid
+    # stock takes the client that is there, and connects when it needs it
+    self._LeaveMonitor()
+    own = self.qmp
+    self.qmp = connection.typed(self._InstanceQmpMonitor(instance.name))
     try:
       return super(Hotplug, self).HotAddDevice(instance, dev_type, device,
                                                extra, seq)
     finally:
       self._announced = None
+      self._LeaveMonitor()
+      self.qmp = own
 
   def _ChoosePlace(self, instance, known, device_class, device, seq):
     """Choose where a device goes, unless it has a place.

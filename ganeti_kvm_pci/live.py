@@ -62,6 +62,10 @@ _USB_RE = re.compile(r"^ *Device \d+\.\d+, Port ([0-9.]+),.*?"
 #: The address of a region that has none; QEMU's integers have signs or not.
 _UNMAPPED = (-1, (1 << 64) - 1)
 
+#: What QEMU itself reads a truth value from, in text.
+_TRUTH = {"on": True, "yes": True, "true": True, "y": True,
+          "off": False, "no": False, "false": False, "n": False}
+
 #: Of PCI's classes (base class and subclass), the base class of NICs.
 _NETWORK = 0x02
 
@@ -162,6 +166,26 @@ def place(bus, devfn):
     return address.from_devfn(devfn)
   except AddressError:
     return None
+
+
+def typed(arguments, properties):
+  """Give truth values that are text their type.
+
+  Text that stands for numbers stays: that of an address has a meaning of its
+  own.
+
+  @type arguments: dict
+  @param arguments: those of C{device_add}
+  @param properties: the answer of C{device-list-properties} for its driver
+  @rtype: dict
+  @raise MonitorError: if the answer has another shape
+
+  """
+  with _reading("device-list-properties"):
+    booleans = set(item["name"] for item in properties
+                   if item["type"] == "bool")
+    return dict((name, _TRUTH.get(value, value) if name in booleans else value)
+                for name, value in arguments.items())
 
 
 def models(answer):

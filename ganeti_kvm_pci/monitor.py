@@ -119,6 +119,24 @@ def _listed(execute):
              driver)
 
 
+def typed(execute, arguments):
+  """Give the arguments of C{device_add} the types that the driver has.
+
+  QEMU 9.2 and later take no text for a truth value.
+
+  @type arguments: dict
+  @rtype: dict
+  @raise MonitorError: if QEMU does not answer
+
+  """
+  try:
+    properties = execute("device-list-properties",
+                         {"typename": arguments.get("driver")})
+  except CommandError:
+    return arguments # what is wrong with the driver, device_add will tell
+  return live.typed(arguments, properties)
+
+
 def macs(execute):
   """Ask for the MAC addresses that NICs were given.
 

@@ -93,3 +93,28 @@ def test_a_list_of_another_shape_is_one_clear_error(answer):
   ])
 def test_what_is_not_on_the_bus_has_no_place(bus, devfn):
   assert live.place(bus, devfn) is None
+
+
+PROPERTIES = [{"name": "mq", "type": "bool"}, {"name": "vectors",
+                                               "type": "uint32"},
+              {"name": "addr", "type": "int32"}, {"name": "mac", "type": "str"},
+              {"name": "write-cache", "type": "OnOffAuto"}]
+
+
+@pytest.mark.parametrize("name, value, expected", [
+  ("mq", "on", True), ("mq", "off", False), ("mq", True, True),
+  ("mq", False, False), ("mq", "perhaps", "perhaps"), ("vectors", 6, 6),
+  # as an int, it would be slot and function
+  ("addr", "0xc", "0xc"), ("addr", "12", "12"),
+  ("mac", "on", "on"), ("write-cache", "on", "on"), ("unknown", "on", "on")])
+def test_truth_is_no_text(name, value, expected):
+  given = {"driver": "virtio-net-pci", name: value}
+  found = live.typed(given, PROPERTIES)
+  assert found == {"driver": "virtio-net-pci", name: expected}
+  assert type(found[name]) is type(expected)
+
+
+@pytest.mark.parametrize("answer", [None, 3, [{}], [{"name": "mq"}]])
+def test_properties_of_another_shape_are_one_clear_error(answer):
+  with pytest.raises(MonitorError):
+    live.typed({"mq": "on"}, answer)
