@@ -12,6 +12,7 @@ The way of the data, one module a step, each importing only from steps above:
   - L{section}, L{claims}: a file with more of it; the slots that it names
   - L{runtime}, L{record}: the runtime file as data; the devices in it
   - L{normal}, L{older}: a record in the form of another series
+  - L{configuration}: a record in the order of Ganeti's configuration
   - L{layout}: all devices of a record placed anew
   - L{live}, L{refusal}: what QEMU's answers and complaints mean
   - L{pinning}: QEMU's own devices beyond their range, put into the record

@@ -2,6 +2,7 @@
 
 from . import chipset
 from . import command
+from . import configuration
 from . import files
 from . import layout
 from . import node
@@ -47,6 +48,10 @@ def _plan_one(path, opts, series):
       " the instance has a value of its own, see plan --reservations %d" %
       (recorded, cluster, cluster))
   normal.normalise(loaded, series)
+  for device_class in configuration.guess_order(loaded):
+    found["remarks"].append(
+      "the configuration's order, which decides, is not known here: %ss are"
+      " taken in the order of the slots that they have" % device_class)
   try:
     moves = layout.lay_out(loaded, series, cluster)
   except BusFullError as err:
@@ -60,13 +65,14 @@ def _plan_one(path, opts, series):
       len(drives))
   found["partition"] = str(Partition.of(loaded.hvparams))
   found["moves"] = [
-    {"class": m.device_class, "index": m.index, "id": m.id, "old": m.old,
-     "new": m.new} for m in moves]
+    dict([("class", m.device_class), ("index", m.index), ("id", m.id),
+          ("old", m.old), ("new", m.new)] +
+         ([] if m.unit == layout.SLOT else [("unit", m.unit)])) for m in moves]
   return found
 
 
-def _slot(number):
-  return "where QEMU chooses" if number is None else "slot %d" % number
+def _place(unit, number):
+  return "where QEMU chooses" if number is None else "%s %d" % (unit, number)
 
 
 def _as_text(found):
@@ -76,13 +82,14 @@ def _as_text(found):
     else "nothing moves")]
   lines.extend("  " + remark for remark in found["remarks"])
   for move in moves:
+    unit = move.get("unit", layout.SLOT)
     name = move["id"] or "-"
     if move["index"] is not None:
       name = "%s %d (%s)" % (move["class"], move["index"], name)
     elif move["class"] == DISK:
       name = "disk " + name
-    lines.append("  %s: %s -> %s" % (name, _slot(move["old"]),
-                                      _slot(move["new"])))
+    lines.append("  %s: %s -> %s" % (name, _place(unit, move["old"]),
+                                      _place(unit, move["new"])))
   return "\n".join(lines)
 
 

@@ -16,9 +16,11 @@ from . import arrival
 from . import chipset
 from . import claims
 from . import command
+from . import configuration
 from . import connection
 from . import hotplug
 from . import layout
+from . import links
 from . import monitor
 from . import normal
 from . import partition
@@ -99,33 +101,68 @@ class KVMHypervisor(arrival.Arrival, hotplug.Hotplug,
     return super(KVMHypervisor, self)._LoadKVMRuntime(
       instance, serialized_runtime=text)
 
-  @staticmethod
-  def _LayOut(instance, loaded):
+  def _LayOut(self, instance, loaded):
     """Place the devices of a record that is about to boot.
 
     """
     if not chipset.applies(loaded.words, loaded.hvparams):
       return
     readconfig.fill(loaded)
+    gaps = None
+    configured = configuration.of(instance)
+    if configured is None:
+      configuration.guess_order(loaded)
+    else:
+      gone, gaps = configuration.apply_to(loaded, configured)
+      if gone:
+        logging.warning("Instance %s: taken out of the runtime file, because"
+                        " Ganeti's configuration no longer has it: %s",
+                        instance.name, ", ".join(gone))
+      self._Relink(instance, loaded, configured)
     for move in layout.lay_out(
-        loaded, _SERIES, instance.hvparams.get("kvm_pci_reservations")):
-      logging.info("Instance %s: %s moves from slot %s to slot %s",
-                   instance.name, move.id or move.device_class, move.old,
-                   move.new)
+        loaded, _SERIES, instance.hvparams.get("kvm_pci_reservations"), gaps):
+      logging.info("Instance %s: %s moves from %s %s to %s %s",
+                   instance.name, move.id or move.device_class, move.unit,
+                   move.old, move.unit, move.new)
+
+  @staticmethod
+  def _Relink(instance, loaded, configured):
+    """Have each disk's link in a record lead to that disk's data.
+
+    Hotplug makes links by the indices of that moment (see L{links}); what one
+    of them is named in the record may lead to another disk by now.
+
+    @type configured: L{configuration.Configuration}
+    @raise errors.HypervisorError: if that cannot be; nothing has changed
+
+    """
+    inside = links.inside(loaded)
+    unclaimed = links.unclaimed(loaded, configured.disks)
+    if inside and inside != unclaimed[:len(inside)]:
+      raise errors.HypervisorError(
+        "Instance %s is not rebooted, and goes on: its command names disks %s,"
+        " and by Ganeti's configuration these would be disks %s now: shut the"
+        " instance down and start it" %
+        tuple([instance.name] + [", ".join(str(index) for index in indices) or
+                                 "none" for indices in (inside, unclaimed)]))
+    links.follow(loaded, configured.disks)
+    # which imports the hypervisors
+    from ganeti import backend
+    try:
+      # what a cold boot does
+      backend._GatherAndLinkBlockDevs(instance) # pylint: disable=W0212
+    except errors.GenericError as err:
+      raise errors.HypervisorError(
+        "Instance %s is not rebooted, and goes on: its disks' data cannot be"
+        " linked: %s" % (instance.name, err))
 
   def RebootInstance(self, instance):
     """Reboot an instance: QEMU starts anew, on the partition's layout.
 
     """
-    # Stock loads the record first, while the guest still runs; a bus that is
-    # too full shows before anything is stopped
-    try:
-      with self._Alone(instance):
-        self._Settle(instance)
-    except (errors.HypervisorError, KvmPciError) as err:
-      # a guest whose QEMU does not answer wants a reboot all the more
-      logging.warning("Instance %s: its record is taken as it is: %s",
-                      instance.name, err)
+    # Stock loads the runtime file first, while the guest still runs; a bus
+    # that is too full shows before anything is stopped. What QEMU has does not
+    # matter: this is a boot, and a device that the guest ejected is back
     self._rebooting = instance
     try:
       return super(KVMHypervisor, self).RebootInstance(instance)

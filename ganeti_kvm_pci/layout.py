@@ -3,7 +3,8 @@
 Not for one that runs: the slots of a running guest never change. A cold boot
 makes a new record out of the configuration; a soft reboot starts QEMU anew
 from the old one, and there the layout of whatever Ganeti wrote it gives way
-to the partition's. The order of disks and NICs is kept.
+to the partition's. Disks and NICs are placed in the order of the record, which
+L{configuration} has made that of a cold boot.
 
 """
 
@@ -16,6 +17,8 @@ from . import drives
 from . import normal
 from . import placement
 from . import record
+from . import scsi
+from .errors import BusFullError
 from .partition import DISK
 from .partition import NIC
 from .partition import QEMU
@@ -27,13 +30,18 @@ from .partition import Partition
 #:   - id: string or None, as the record has it until then
 #:   - old: int, or None where QEMU chose the slot
 #:   - new: int, or None where QEMU will choose it
+#:   - unit: what both are, SLOT or SCSI_ID
 Move = collections.namedtuple(
-  "Move", ["device_class", "index", "id", "old", "new"])
+  "Move", ["device_class", "index", "id", "old", "new", "unit"])
+
+SLOT = "slot"
+SCSI_ID = "scsi-id"
+Move.__new__.__defaults__ = (SLOT, )
 
 _RESERVATIONS = "kvm_pci_reservations"
 
 
-def lay_out(runtime, series, reservations=None):
+def lay_out(runtime, series, reservations=None, gaps=None):
   """Place all devices of a record anew.
 
   @type runtime: L{runtime.Runtime}
@@ -43,6 +51,10 @@ def lay_out(runtime, series, reservations=None):
   @type reservations: int or None
   @param reservations: the instance's C{kvm_pci_reservations} as configured,
       for a record of a series that did not have it
+  @type gaps: dict or None
+  @param gaps: result of L{configuration.apply_to}: the indices of what has no
+      entry in the record. The first of the disks among them are those in the
+      command; for the others, slots are kept free, if there are enough
   @rtype: list of L{Move}
   @return: the devices that get another slot
   @raise BusFullError: if they do not fit
@@ -53,25 +65,61 @@ def lay_out(runtime, series, reservations=None):
     runtime.hvparams.setdefault(_RESERVATIONS, reservations)
   carried, words, freed = _release(runtime)
   members, elsewhere = _members(runtime)
-  taken = claims.taken(words, runtime.configs)
-  slots = dict(zip((DISK, NIC), placement.cold_boot(
-    Partition.of(runtime.hvparams), len(carried) + len(members[DISK]),
-    len(members[NIC]), taken)))
+  inside, slots = _choose(runtime.hvparams,
+                          claims.taken(words, runtime.configs), members,
+                          len(carried), gaps or {})
   old = dict((o.position, o.place[0]) for o in freed)
   moves = [Move(QEMU, None, o.id or o.driver, o.place[0], None)
            for o in freed if not drives.is_disk(o)]
   moves += [Move(DISK, None, "in the command", old.get(position), slot)
-            for position, slot in zip(carried, slots[DISK])]
+            for position, slot in zip(carried, inside)]
   if carried or freed:
-    runtime.command[:] = drives.place(words, carried, slots[DISK])
-  del slots[DISK][:len(carried)]
+    runtime.command[:] = drives.place(words, carried, inside)
   for device_class, entries in sorted(members.items()):
     moves += [
       _move(runtime, device_class, index, entry, slot, series) for
       index, (entry, slot) in enumerate(zip(entries, slots[device_class]))]
-  for entry in elsewhere:
-    _drop(entry)
+  _drop(elsewhere)
+  moves += _renumber(runtime, words, (gaps or {}).get(DISK, []))
   return [move for move in moves if move.old != move.new]
+
+
+def _choose(hvparams, taken, members, carried, gaps):
+  """Choose the slots.
+
+  @type taken: dict
+  @param taken: see L{placement.cold_boot}
+  @type carried: int
+  @param carried: how many disks the command has
+  @type gaps: dict
+  @param gaps: see L{lay_out}
+  @rtype: tuple (list of ints, dict of lists of ints)
+  @return: slots of the disks in the command, and of the record's entries
+
+  """
+  part = Partition.of(hvparams)
+  gaps = dict((device_class, gaps.get(device_class, [])
+               if record.is_on_pci(device_class, hvparams) else [])
+              for device_class in (DISK, NIC))
+  if len(gaps[DISK]) < carried:
+    gaps[DISK] = list(range(carried))
+  # at the second attempt nothing is kept free
+  for kept in (gaps, {DISK: gaps[DISK][:carried], NIC: []}):
+    try:
+      slots = dict(zip((DISK, NIC), placement.cold_boot(
+        part, len(members[DISK]) + len(kept[DISK]),
+        len(members[NIC]) + len(kept[NIC]), taken)))
+      break
+    except BusFullError:
+      if len(kept[DISK]) == carried and not kept[NIC]:
+        raise
+  return ([slots[DISK][index] for index in kept[DISK][:carried]],
+          dict((device_class, _without(slots[device_class], kept[device_class]))
+               for device_class in (DISK, NIC)))
+
+
+def _without(values, indices):
+  return [value for index, value in enumerate(values) if index not in indices]
 
 
 def _members(runtime):
@@ -90,6 +138,33 @@ def _members(runtime):
       elsewhere += entries
       members[device_class] = []
   return (members, elsewhere)
+
+
+def _renumber(runtime, words, gaps):
+  """Choose the ids of the disks behind Ganeti's SCSI controller.
+
+  @type gaps: list of ints
+  @param gaps: indices for which ids are kept free, if there are enough
+  @rtype: list of L{Move}
+  @return: empty where the disks have none
+
+  """
+  if not scsi.has_ids(runtime.hvparams) or not all(
+      "scsi-id" in (entry[0].get("hvinfo") or {}) for entry in runtime.disks):
+    return []
+  count = len(runtime.disks)
+  try:
+    numbers = _without(
+      scsi.cold_boot(runtime.hvparams, words, count + len(gaps)), gaps)
+  except BusFullError:
+    numbers = scsi.cold_boot(runtime.hvparams, words, count)
+  moves = []
+  for index, number in enumerate(numbers):
+    hvinfo = runtime.disks[index][0]["hvinfo"]
+    moves.append(Move(DISK, index, hvinfo.get("id"), hvinfo["scsi-id"], number,
+                      SCSI_ID))
+    hvinfo["scsi-id"] = number
+  return moves
 
 
 def _release(runtime):
@@ -132,12 +207,13 @@ def _move(runtime, device_class, index, entry, slot, series):
   return Move(device_class, index, hvinfo.get("id"), old, slot)
 
 
-def _drop(entry):
-  """Take away a place on a bus that the device is not on.
+def _drop(entries):
+  """Take away places on a bus that the devices are not on.
 
   """
-  hvinfo = entry.get("hvinfo") or {}
-  if hvinfo.get("bus") == address.BUS:
-    del hvinfo["bus"]
-    del hvinfo["addr"]
-  entry.pop("pci", None)
+  for entry in entries:
+    hvinfo = entry.get("hvinfo") or {}
+    if hvinfo.get("bus") == address.BUS:
+      del hvinfo["bus"]
+      del hvinfo["addr"]
+    entry.pop("pci", None)

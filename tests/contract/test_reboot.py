@@ -1,0 +1,113 @@
+"""What a soft reboot makes of the runtime file, and of what QEMU has."""
+
+import json
+import sys
+import types
+
+import pytest
+
+import ganeti
+from ganeti import errors
+
+from ganeti_kvm_pci import record
+
+import harness
+from test_records import run_as_recorded
+
+
+@pytest.fixture
+def linked(monkeypatch):
+  """Provide the instances whose disks' links were made anew."""
+  found = []
+  backend = types.ModuleType("ganeti.backend")
+  backend._GatherAndLinkBlockDevs = found.append
+  monkeypatch.setitem(sys.modules, "ganeti.backend", backend)
+  monkeypatch.setattr(ganeti, "backend", backend, raising=False)
+  return found
+
+
+def started(world, disks=2, nics=2):
+  hyper = world.hypervisor()
+  instance = harness.instance_of(nics, kvm_pci_reservations=8)
+  instance.disks = [harness.disk(n).uuid for n in range(disks)]
+  hyper.StartInstance(instance, harness.block_devices(disks), False)
+  known = reread(hyper, instance)
+  run_as_recorded(world, known)
+  return (hyper, instance, known)
+
+
+def reread(hyper, instance):
+  return record.parse(hyper._ReadKVMRuntime(instance.name), "test")
+
+
+def ids(known):
+  return sorted(d.id for d in known.devices if d.index is not None)
+
+
+def leave(world, *slots):
+  """Have devices leave QEMU, as if the guest had ejected them."""
+  for slot in slots:
+    del world.bus[slot]
+
+
+def test_what_the_guest_ejected_is_back(world, linked):
+  hyper, instance, known = started(world)
+  leave(world, 9, 25)
+  hyper.RebootInstance(instance)
+  assert linked == [instance]
+  after = reread(hyper, instance)
+  assert ids(after) == ids(known)
+  assert (after.slots("disk"), after.slots("nic")) == ([8, 9], [24, 25])
+
+
+def test_what_the_configuration_no_longer_has_leaves(world, linked):
+  hyper, instance, _ = started(world)
+  instance.disks = instance.disks[1:]
+  instance.nics = instance.nics[:1]
+  hyper.RebootInstance(instance)
+  after = reread(hyper, instance)
+  assert (after.slots("disk"), after.slots("nic")) == ([8], [24])
+  loaded = json.loads(hyper._ReadKVMRuntime(instance.name))
+  assert [entry[0]["uuid"] for entry in loaded[3]] == instance.disks
+  assert [nic["uuid"] for nic in loaded[1]] == [instance.nics[0].uuid]
+
+
+def test_the_order_is_the_configurations(world, linked):
+  hyper, instance, _ = started(world, 3, 3)
+  instance.disks = [instance.disks[n] for n in (2, 0, 1)]
+  instance.nics = [instance.nics[n] for n in (1, 2, 0)]
+  hyper.RebootInstance(instance)
+  loaded = json.loads(hyper._ReadKVMRuntime(instance.name))
+  assert [entry[0]["uuid"] for entry in loaded[3]] == instance.disks
+  assert [nic["uuid"] for nic in loaded[1]] == [n.uuid for n in instance.nics]
+  after = reread(hyper, instance)
+  assert (after.slots("disk"), after.slots("nic")) == ([8, 9, 10],
+                                                       [24, 25, 26])
+
+
+def test_links_that_cannot_be_made_leave_the_guest_running(world, linked):
+  hyper, instance, _ = started(world)
+
+  def fail(_):
+    raise errors.GenericError("disk 1 is not set up")
+  ganeti.backend._GatherAndLinkBlockDevs = fail
+  before = hyper._ReadKVMRuntime(instance.name)
+  with pytest.raises(errors.HypervisorError) as caught:
+    hyper.RebootInstance(instance)
+  assert str(caught.value) == (
+    "Instance %s is not rebooted, and goes on: its disks' data cannot be"
+    " linked: disk 1 is not set up" % instance.name)
+  assert world.running and hyper._ReadKVMRuntime(instance.name) == before
+
+
+def test_without_the_configuration_slots_tell_the_order(world, linked):
+  hyper, instance, _ = started(world)
+  text = json.loads(hyper._ReadKVMRuntime(instance.name))
+  text[1].reverse()
+  with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
+    json.dump(text, stream)
+  del instance.disks
+  hyper.RebootInstance(instance)
+  loaded = json.loads(hyper._ReadKVMRuntime(instance.name))
+  assert [nic["uuid"] for nic in loaded[1]] == [n.uuid for n in instance.nics]
+  assert linked == []
