@@ -60,9 +60,6 @@ def obstacle(command, hvparams, is_trusted=True):
 
   """
   configs = readconfig.read(command) if is_trusted else {}
-  if any(option.id == address.BUS
-         for option in command_.devices(command, configs)):
-    return "its bus %s is a device of kvm_extra" % address.BUS
   name = machinetype.named(command, configs) or hvparams.get("machine_version")
   is_i440fx = machinetype.is_i440fx(name) if name else None
   if is_i440fx is None:
@@ -76,7 +73,12 @@ def obstacle(command, hvparams, is_trusted=True):
         name or "QEMU's default", err)
     name = name or listing.default
     is_i440fx = name is not None and listing.is_i440fx(name)
-  return None if is_i440fx else "its machine type (%s) is not i440fx" % name
+  if not is_i440fx:
+    return "its machine type (%s) is not i440fx" % name
+  if any(option.id == address.BUS
+         for option in command_.devices(command, configs)):
+    return "its bus %s is a device of kvm_extra" % address.BUS
+  return None
 
 
 def applies(command, hvparams):

@@ -207,6 +207,8 @@ NAMED = [
 
 @pytest.mark.parametrize("extra", NAMED)
 def test_a_slot_that_is_named_is_gone_around(node, which, tmpdir, told, extra):
+  if which == "stock" and "0xc" in extra:
+    pytest.skip("stock's first disk is there")
   config = tmpdir.join("usb.cfg")
   config.write(CONTROLLERS)
   extra = extra.replace("%s", str(config))
