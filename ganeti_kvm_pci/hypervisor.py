@@ -18,6 +18,7 @@ from . import claims
 from . import command
 from . import configuration
 from . import connection
+from . import ejected
 from . import hotplug
 from . import layout
 from . import links
@@ -39,7 +40,7 @@ from .presence import Explained
 _SERIES = series.version(constants)[1]
 
 
-class KVMHypervisor(arrival.Arrival, hotplug.Hotplug,
+class KVMHypervisor(ejected.Ejected, arrival.Arrival, hotplug.Hotplug,
                     series.kind(hv_kvm.KVMHypervisor), hv_kvm.KVMHypervisor):
   """KVM hypervisor whose disks and NICs keep to pools of their own.
 

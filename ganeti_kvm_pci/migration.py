@@ -17,6 +17,7 @@ import logging
 from ganeti import errors
 
 from . import chipset
+from . import ejected
 from . import links
 from . import monitor
 from . import process
@@ -92,6 +93,7 @@ class Migration(object):
     # in the form of this series: a target without the plugin reads less
     self._SaveKVMRuntime(instance, self._LoadKVMRuntime(instance))
     loaded = self._Loaded(instance)
+    left_out = ejected.leave_out(execute, loaded)
     parts, compared = self._Replay(instance, execute, loaded)
     self._Refuse(instance, _OTHER_MACHINE, compared.problems)
     if compared.pinned:
@@ -101,7 +103,10 @@ class Migration(object):
       logging.info("Instance %s: recorded %s", instance.name,
                    ", ".join(compared.pinned))
       loaded = self._Loaded(instance)
+      ejected.leave_out(execute, loaded)
     loaded.witness = witness.write(parts, instance.primary_node)
+    if left_out:
+      loaded.witness[ejected.FIELD] = left_out
     return loaded.dump(witness=True)
 
   def _Follow(self, instance, info):
@@ -162,6 +167,7 @@ class Migration(object):
       loaded = self._Loaded(instance)
       if chipset.applies(loaded.words, loaded.hvparams):
         with self._Monitor(instance.name) as execute:
+          ejected.leave_out(execute, loaded)
           self._Refuse(instance, _OTHER_MACHINE,
                        self._Replay(instance, execute, loaded)[1].problems)
           self._SetReturnPath(instance, execute, True)

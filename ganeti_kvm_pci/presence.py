@@ -19,6 +19,7 @@ from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
 from . import backends
+from . import configuration
 from . import chipset
 from . import lock
 from . import monitor
@@ -279,7 +280,8 @@ class Presence(object):
 
     Devices that QEMU lost since (the guest let go late, was reset, or the
     node daemon died half-way) leave the record, and what stood behind them
-    goes as well.
+    goes as well. What the guest ejected, and the configuration has, stays in
+    the record: at its next boot the guest has it again.
 
     @type keep: string or None
     @param keep: uuid of a device that is to stay in the record
@@ -308,19 +310,39 @@ class Presence(object):
     vacancy.note(self._Vacated(instance), [
       device.slot for device in lost if device.slot is not None])
     runtime = self._LoadKVMRuntime(instance)
+    known = self._Configured(instance, runtime)
     gone = []
     # from the end, so that the indexes before stay right
     for device in reversed(lost):
       entries = runtime[_INDEX[device.device_class]]
       entry = entries[device.index]
       uuid = (entry if device.device_class == partition.NIC else entry[0]).uuid
-      if uuid != keep:
+      if uuid in known[device.device_class]:
+        logging.info("Instance %s: the guest has ejected %s, which Ganeti's"
+                     " configuration has: it stays in the runtime file, and is"
+                     " back at the next boot", instance.name, device.id)
+      elif uuid != keep:
         del entries[device.index]
         gone.append(device.id)
     if gone:
       self._SaveKVMRuntime(instance, runtime)
       logging.warning("Instance %s: QEMU no longer has %s, taken out of the"
                       " record", instance.name, ", ".join(gone))
+
+  @staticmethod
+  def _Configured(instance, runtime):
+    """Tell what of a runtime Ganeti's configuration has.
+
+    @rtype: dict
+    @return: classes to lists of uuids; empty where that is not known
+
+    """
+    configured = configuration.of(instance)
+    if configured is None:
+      return {partition.DISK: [], partition.NIC: []}
+    return configuration.uuids(
+      configured, instance.name,
+      [nic.uuid for nic in runtime[_INDEX[partition.NIC]]])
 
   def _Vacated(self, instance):
     """Name the file of L{vacancy}.

@@ -112,3 +112,20 @@ def test_what_the_guest_ejected_is_back_after_a_soft_reboot(vm):
   eject(vm, 9, 25)
   vm.reboot("soft")
   assert by_guest(vm, [8, 9], [24, 25]) == before
+
+
+@pytest.mark.two_nodes
+def test_hotplug_and_migration_do_not_lose_what_the_guest_ejected(vm):
+  vm.add(disks=2, nics=2, hvparams={"kvm_pci_reservations": 8})
+  before = by_guest(vm, [8, 9], [24, 25])
+  eject(vm, 9, 25)
+  hotplugged(vm.modify("--net", "add"))
+  vm.migrate()
+  seen = vm.guest(until=lambda report: settled(report, [8], [24, 26]))
+  assert sorted(seen.disks.values()) == [8]
+  assert sorted(slot for slot, _ in seen.nics.values()) == [24, 26]
+  vm.migrate()
+  vm.reboot("soft")
+  sizes, macs = by_guest(vm, [8, 9], [24, 25, 26])
+  assert sizes == before[0]
+  assert {slot: macs[slot] for slot in before[1]} == before[1]

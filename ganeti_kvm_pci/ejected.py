@@ -1,0 +1,115 @@
+"""What a guest ejected by itself, while it moves.
+
+Its runtime file keeps the device, so that the next boot brings it back. A
+target must be started without it; it travels beside the record, and is put
+into the target's runtime file once the guest is there.
+
+"""
+
+# A mixin: what it calls up to is stock's, and so are the names.
+# pylint: disable=no-member,invalid-name
+
+import logging
+
+from ganeti import errors
+
+from . import configuration
+from . import links
+from . import monitor
+from . import record
+from . import runtime as runtime_
+from .errors import KvmPciError
+from .errors import RecordError
+from .partition import DISK
+from .partition import NIC
+
+#: The field of L{runtime.Runtime}'s witness: a list of [class, entry].
+FIELD = "ejected"
+
+
+def leave_out(execute, loaded):
+  """Take out of a record what QEMU does not have.
+
+  @type loaded: L{runtime.Runtime}
+  @param loaded: is changed
+  @rtype: list
+  @return: what L{FIELD} is for
+
+  """
+  lost = record.Record(loaded).lost(monitor.ids(execute),
+                                    monitor.held(execute))
+  lists = {DISK: loaded.disks, NIC: loaded.nics}
+  # from the end, so that the indexes before stay right
+  return [[device.device_class, lists[device.device_class].pop(device.index)]
+          for device in reversed(lost)]
+
+
+def bring_back(loaded, told, configured):
+  """Put back into a record what L{leave_out} took out.
+
+  @type loaded: L{runtime.Runtime}
+  @param loaded: is changed
+  @param told: what came from another node
+  @type configured: L{configuration.Configuration}
+  @param configured: what it does not have is not put back
+  @rtype: list of strings
+  @return: what was
+  @raise RecordError: if it is malformed, or has no room
+
+  """
+  lists = {DISK: loaded.disks, NIC: loaded.nics}
+  back = []
+  try:
+    uuids = configuration.uuids(
+      configured, loaded.instance,
+      [entry["uuid"] for device_class, entry in told if device_class == NIC])
+    for device_class, entry in told:
+      uuid = (entry[0] if device_class == DISK else entry)["uuid"]
+      if uuid in uuids[device_class] and uuid not in [
+          (known[0] if device_class == DISK else known).get("uuid")
+          for known in lists[device_class]]:
+        lists[device_class].append(entry)
+        back.append("%s %s" % (device_class, uuid))
+  except (TypeError, ValueError, KeyError, IndexError, AttributeError) as err:
+    raise RecordError(loaded.source, "what the guest ejected is malformed: %s" %
+                      err)
+  record.parse(loaded.dump(), loaded.source)
+  return back
+
+
+class Ejected(object):
+  """Mixed into L{hypervisor.KVMHypervisor}."""
+
+  def FinalizeMigrationDst(self, instance, info, success):
+    """Finish a migration on the target.
+
+    """
+    super(Ejected, self).FinalizeMigrationDst(instance, info, success)
+    if success:
+      try:
+        self._BringBack(instance, info)
+      except (errors.HypervisorError, KvmPciError) as err:
+        # the guest runs here, and a cold boot brings them back
+        logging.error("Instance %s: what the guest has ejected is not in its"
+                      " runtime file: %s", instance.name, err)
+
+  def _BringBack(self, instance, info):
+    """Write what the guest ejected before it moved into its runtime file.
+
+    @raise KvmPciError: if that cannot be
+
+    """
+    configured = configuration.of(instance)
+    witness = runtime_.parse(info, "record of the guest that moved").witness
+    told = (witness or {}).get(FIELD)
+    if not told or configured is None:
+      return
+    with self._Alone(instance):
+      loaded = runtime_.parse(self._ReadKVMRuntime(instance.name),
+                              "runtime file")
+      back = bring_back(loaded, told, configured)
+      if back:
+        links.follow(loaded, configured.disks)
+        self._WriteKVMRuntime(instance.name, loaded.dump())
+        logging.info("Instance %s: ejected by the guest, and back at its next"
+                     " boot: %s", instance.name, ", ".join(back))

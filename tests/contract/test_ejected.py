@@ -1,0 +1,103 @@
+"""What a guest ejected by itself stays in its runtime file."""
+
+import json
+import os
+
+from ganeti_kvm_pci import hypervisor
+
+import harness
+from test_migration import accept
+from test_plugin import start
+from test_reboot import ids
+from test_reboot import leave
+from test_reboot import reread
+
+
+def started(world):
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  instance.disks = [harness.disk(n).uuid for n in range(2)]
+  return (hyper, instance, reread(hyper, instance))
+
+
+def told(world, *slots):
+  """Have a guest eject, and its node tell what is to move."""
+  hyper, instance, known = started(world)
+  leave(world, *slots)
+  return (hyper, instance, known, hyper.MigrationInfo(instance))
+
+
+def test_hotplug_of_another_leaves_it_there(world):
+  hyper, instance, known = started(world)
+  leave(world, 9, 25)
+  hyper.HotAddDevice(instance, harness.NIC, harness.nic(5), None, 2)
+  after = reread(hyper, instance)
+  assert set(ids(known)) < set(ids(after))
+  # its slots are kept free as well
+  assert (after.slots("disk"), after.slots("nic")) == ([8, 9], [24, 25, 26])
+  assert 25 not in world.bus
+
+
+def test_what_the_configuration_no_longer_has_leaves_at_once(world):
+  hyper, instance, _ = started(world)
+  instance.disks.pop()
+  leave(world, 9, 25)
+  hyper.HotAddDevice(instance, harness.NIC, harness.nic(5), None, 2)
+  after = reread(hyper, instance)
+  assert (after.slots("disk"), after.slots("nic")) == ([8], [24, 25, 26])
+
+
+def test_it_can_be_removed(world):
+  hyper, instance, _ = started(world)
+  leave(world, 9, 25)
+  hyper.HotDelDevice(instance, harness.NIC, harness.nic(1), None, 1)
+  hyper.HotDelDevice(instance, harness.DISK, harness.disk(1), None, 1)
+  after = reread(hyper, instance)
+  assert (after.slots("disk"), after.slots("nic")) == ([8], [24])
+
+
+def test_a_target_starts_without_it_and_has_it_at_the_next_boot(world):
+  hyper, instance, known, info = told(world, 9, 25)
+  assert ids(reread(hyper, instance)) == ids(known)
+  moving = json.loads(info)
+  assert (len(moving[1]), len(moving[3])) == (1, 1)
+  os.unlink(hyper._InstanceKVMRuntime(instance.name))
+  target = accept(world, hypervisor.KVMHypervisor, instance, info)[0]
+  assert sorted(slot for slot in world.bus if slot > 7) == [8, 24]
+  target.FinalizeMigrationDst(instance, info, True)
+  after = reread(target, instance)
+  assert ids(after) == ids(known)
+  assert (after.slots("disk"), after.slots("nic")) == ([8, 9], [24, 25])
+  # and so it goes on
+  again = target.MigrationInfo(instance)
+  assert json.loads(again) == moving
+
+
+def test_the_source_lets_it_go_without(world):
+  hyper, instance, _, _ = told(world, 9)
+  hyper.MigrateInstance("cluster", instance, "192.0.2.1", True)
+
+
+def test_what_was_removed_meanwhile_is_not_brought_back(world):
+  hyper, instance, _, info = told(world, 9, 25)
+  instance.disks.pop()
+  target = accept(world, hypervisor.KVMHypervisor, instance, info)[0]
+  target.FinalizeMigrationDst(instance, info, True)
+  after = reread(target, instance)
+  assert (after.slots("disk"), after.slots("nic")) == ([8], [24, 25])
+
+
+def test_what_makes_no_sense_is_logged_and_nothing_is_written(world, caplog):
+  hyper, instance, _, info = told(world, 9)
+  target = accept(world, hypervisor.KVMHypervisor, instance, info)[0]
+  for wrong in (5, [5], ["disk"], [["disk", {}]], [["disk", []]],
+                [["x", {"uuid": "y"}]], [["disk", [{"uuid": instance.disks[1],
+                                                    "pci": 99}, "", None]]]):
+    loaded = json.loads(info)
+    loaded[4]["ganeti-kvm-pci"]["ejected"] = wrong
+    caplog.clear()
+    target.FinalizeMigrationDst(instance, json.dumps(loaded), True)
+    assert ids(reread(target, instance)) == ids(
+      reread(hyper, instance)) and len(reread(
+        target, instance).slots("disk")) == 1, wrong
+    assert "what the guest has ejected is not in its runtime file" in \
+      caplog.text, wrong
