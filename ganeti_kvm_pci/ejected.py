@@ -6,19 +6,9 @@ into the target's runtime file once the guest is there.
 
 """
 
-# A mixin: what it calls up to is stock's, and so are the names.
-# pylint: disable=no-member,invalid-name
-
-import logging
-
-from ganeti import errors
-
 from . import configuration
-from . import links
 from . import monitor
 from . import record
-from . import runtime as runtime_
-from .errors import KvmPciError
 from .errors import RecordError
 from .partition import DISK
 from .partition import NIC
@@ -75,41 +65,3 @@ def bring_back(loaded, told, configured):
                       err)
   record.parse(loaded.dump(), loaded.source)
   return back
-
-
-class Ejected(object):
-  """Mixed into L{hypervisor.KVMHypervisor}."""
-
-  def FinalizeMigrationDst(self, instance, info, success):
-    """Finish a migration on the target.
-
-    """
-    super(Ejected, self).FinalizeMigrationDst(instance, info, success)
-    if success:
-      try:
-        self._BringBack(instance, info)
-      except (errors.HypervisorError, KvmPciError) as err:
-        # the guest runs here, and a cold boot brings them back
-        logging.error("Instance %s: what the guest has ejected is not in its"
-                      " runtime file: %s", instance.name, err)
-
-  def _BringBack(self, instance, info):
-    """Write what the guest ejected before it moved into its runtime file.
-
-    @raise KvmPciError: if that cannot be
-
-    """
-    configured = configuration.of(instance)
-    witness = runtime_.parse(info, "record of the guest that moved").witness
-    told = (witness or {}).get(FIELD)
-    if not told or configured is None:
-      return
-    with self._Alone(instance):
-      loaded = runtime_.parse(self._ReadKVMRuntime(instance.name),
-                              "runtime file")
-      back = bring_back(loaded, told, configured)
-      if back:
-        links.follow(loaded, configured.disks)
-        self._WriteKVMRuntime(instance.name, loaded.dump())
-        logging.info("Instance %s: ejected by the guest, and back at its next"
-                     " boot: %s", instance.name, ", ".join(back))

@@ -40,7 +40,7 @@ from .presence import Explained
 _SERIES = series.version(constants)[1]
 
 
-class KVMHypervisor(ejected.Ejected, arrival.Arrival, hotplug.Hotplug,
+class KVMHypervisor(arrival.Arrival, hotplug.Hotplug,
                     series.kind(hv_kvm.KVMHypervisor), hv_kvm.KVMHypervisor):
   """KVM hypervisor whose disks and NICs keep to pools of their own.
 
@@ -169,6 +169,40 @@ class KVMHypervisor(ejected.Ejected, arrival.Arrival, hotplug.Hotplug,
       return super(KVMHypervisor, self).RebootInstance(instance)
     finally:
       self._rebooting = None
+
+  def FinalizeMigrationDst(self, instance, info, success):
+    """Finish a migration on the target.
+
+    """
+    super(KVMHypervisor, self).FinalizeMigrationDst(instance, info, success)
+    if success:
+      try:
+        self._BringBack(instance, info)
+      except (errors.HypervisorError, KvmPciError) as err:
+        # the guest runs here, and a cold boot brings them back
+        logging.error("Instance %s: what the guest has ejected is not in its"
+                      " runtime file: %s", instance.name, err)
+
+  def _BringBack(self, instance, info):
+    """Write what the guest ejected before it moved into its runtime file.
+
+    @raise KvmPciError: if that cannot be
+
+    """
+    configured = configuration.of(instance)
+    witness = runtime_.parse(info, "record of the guest that moved").witness
+    told = (witness or {}).get(ejected.FIELD)
+    if not told or configured is None:
+      return
+    with self._Alone(instance):
+      loaded = runtime_.parse(self._ReadKVMRuntime(instance.name),
+                              "runtime file")
+      back = ejected.bring_back(loaded, told, configured)
+      if back:
+        links.follow(loaded, configured.disks)
+        self._WriteKVMRuntime(instance.name, loaded.dump())
+        logging.info("Instance %s: ejected by the guest, and back at its next"
+                     " boot: %s", instance.name, ", ".join(back))
 
   def _GenerateKVMRuntime(self, instance, block_devices, startup_paused,
                           kvmhelp):

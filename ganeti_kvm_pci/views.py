@@ -7,6 +7,7 @@ from . import backends
 from . import chart
 from . import checkup
 from . import chipset
+from . import ejected
 from . import files
 from . import lock
 from . import monitor
@@ -190,7 +191,13 @@ def _check_live(result, execute, seen, loaded, repair):
 
 
 def _problems(execute, path, loaded):
-  """Tell why a guest could not go elsewhere."""
+  """Tell why a guest could not go elsewhere.
+
+  @type loaded: L{runtime.Runtime}
+  @param loaded: is changed: what QEMU does not have is left out, as it would be
+
+  """
+  ejected.leave_out(execute, loaded)
   return replay.Replay(
     loaded, record.Record(loaded), topology.machine(execute),
     process.command(files.pid_of(path))).problems
