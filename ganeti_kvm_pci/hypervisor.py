@@ -139,7 +139,7 @@ class KVMHypervisor(arrival.Arrival, hotplug.Hotplug,
     """
     inside = links.inside(loaded)
     unclaimed = links.unclaimed(loaded, configured.disks)
-    if inside and inside != unclaimed[:len(inside)]:
+    if inside and inside != unclaimed:
       raise errors.HypervisorError(
         "Instance %s is not rebooted, and goes on: its command names disks %s,"
         " and by Ganeti's configuration these would be disks %s now: shut the"

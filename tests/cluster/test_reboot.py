@@ -97,6 +97,25 @@ def test_what_was_added_without_hotplug_has_its_slot_kept_free(vm):
   assert by_configuration(vm) == ([8], [24, 25])
 
 
+def test_scsi_ids_are_placed_by_both_alike(vm):
+  vm.add(disks=2, hvparams={"kvm_pci_reservations": 8, "disk_type": "scsi-hd",
+                            "scsi_controller_type": "virtio-scsi-pci"})
+  vm.guest(until=lambda report: len(report.disks) == 2)
+  hotplugged(vm.modify("--disk", "0:remove"))
+  device = "disk-" + vm.config()["disks"][0][:18]
+
+  def number():
+    return vm.qmp("qom-get", path="/machine/peripheral/" + device,
+                  property="scsi-id")
+  assert number() == 1
+  assert "disk 0 (%s): scsi-id 1 -> scsi-id 0" % device in planned(vm)
+  for boot in (lambda: vm.reboot("soft"), lambda: (vm.stop(), vm.start())):
+    boot()
+    assert number() == 0
+    assert planned(vm) == "%s: nothing moves\n" % vm.name
+  vm.guest(until=lambda report: len(report.disks) == 1)
+
+
 def eject(vm, *slots):
   """Have the guest switch slots off, and wait until QEMU says so."""
   vm.guest("; ".join("echo 0 > /sys/bus/pci/slots/%d/power" % slot

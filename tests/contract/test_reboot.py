@@ -12,7 +12,9 @@ from ganeti import errors
 from ganeti_kvm_pci import record
 
 import harness
+from test_records import instance_of
 from test_records import run_as_recorded
+from test_records import text_of
 
 
 @pytest.fixture
@@ -111,3 +113,22 @@ def test_without_the_configuration_slots_tell_the_order(world, linked):
   loaded = json.loads(hyper._ReadKVMRuntime(instance.name))
   assert [nic["uuid"] for nic in loaded[1]] == [n.uuid for n in instance.nics]
   assert linked == []
+
+
+@pytest.mark.parametrize("added", [0, 2])
+def test_disks_in_the_command_must_have_their_indices(world, linked, added):
+  hyper = world.hypervisor()
+  text = text_of("v2.9.6-plain")
+  known = record.parse(text, "test")
+  instance = instance_of(known, kvm_pci_reservations=8)
+  with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
+    stream.write(text)
+  run_as_recorded(world, known)
+  instance.nics = []
+  instance.disks = [harness.disk(n).uuid for n in range(2)]
+  instance.disks.insert(added, harness.disk(5).uuid)
+  with pytest.raises(errors.HypervisorError) as caught:
+    hyper.RebootInstance(instance)
+  assert "its command names disks 0, 1, and by Ganeti's configuration these" in\
+    str(caught.value)
+  assert world.running and linked == []
