@@ -46,7 +46,10 @@ def findings(record, functions=None, peripherals=()):
     owner = part.owner(entry.slot)
     severity = INFO
     if entry.remark:
-      severity, text = WARNING, entry.remark
+      # whether one of QEMU's own would go elsewhere, the migration check tells;
+      # what has an id, and is not in the record, somebody may have added
+      own = entry.source == chart.LIVE and not entry.id
+      severity, text = INFO if own else WARNING, entry.remark
     elif entry.device_class not in (QEMU, owner):
       text = "not in the %s pool (%s); the next cold boot decides anew" % (
         {DISK: "disks'", NIC: "NICs'"}[entry.device_class], part)

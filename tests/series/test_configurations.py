@@ -39,6 +39,27 @@ _ATTEMPTS = 80
 Verdict = collections.namedtuple("Verdict", ["failed", "said", "why"])
 
 
+#: What was found once, made small.
+_FOUND = {
+  "QEMU's own beyond its range, of no -device": {
+    "disks": 0, "nics": 0, "running": False, "extra": [], "hvparams": {
+      "cdrom_image_path": "@/image1", "kvm_pci_reservations": 6,
+      "cdrom_disk_type": "paravirtual", "soundhw": "ac97,es1370"}},
+  "a backend whose id looks like Ganeti's": {
+    "disks": 1, "nics": 1, "running": False, "hvparams": {}, "extra": [
+      "-blockdev driver=raw,node-name=hotdisk-0badcafe-pci-9,file.driver=file,"
+      "file.filename=@/own1 -device virtio-blk-pci"
+      ",drive=hotdisk-0badcafe-pci-9",
+      "-drive file=@/own2,format=raw,if=virtio,id=disk-3",
+      "-netdev user,id=nic-mgmt -device e1000,netdev=nic-mgmt"]},
+  "addresses elsewhere than in -device": {
+    "disks": 2, "nics": 6, "running": True, "hvparams": {}, "extra": [
+      "-device virtio-rng-pci,bus=/i440FX-pcihost/pci.0,addr=0x18",
+      "-device virtio-rng-pci,id=rng0,addr=19 -set device.rng0.addr=0x5",
+      "-readconfig @/ich9.cfg"]},
+  }
+
+
 def _run(which, configuration, moves=True):
   parameters = dict(configuration["hvparams"])
   if configuration["extra"]:
@@ -140,3 +161,11 @@ def test_what_stock_does_with_a_configuration_the_plugin_does(which, capsys):
     ", ".join("%s %d" % item for item in sorted(counts.items()))))
   if failures:
     pytest.fail("\n".join(failures), pytrace=False)
+
+
+@pytest.mark.parametrize("which", ["plugin"], indirect=True)
+@pytest.mark.parametrize("name", sorted(_FOUND))
+def test_what_was_found_is_well(which, name):
+  verdict = judge(which, _FOUND[name])
+  assert verdict.said in (roundtrip.DONE, "only the plugin starts"), verdict
+  assert not verdict.why, verdict
