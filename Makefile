@@ -73,7 +73,7 @@ test-hotplug: needs
 	  tests/series/test_multiqueue.py \
 	  tests/series/test_killed.py tests/series/test_random.py \
 	  tests/series/test_migration.py
-	DEVICES_EVERY=12 $(MAKE) --no-print-directory test-devices
+	$(MAKE) --no-print-directory test-devices DEVICES_EVERY=12
 	$(MAKE) --no-print-directory test-configurations CONFIGURATIONS=30
 
 # what lies in patches/ is what the package makes, and fits Debian's sources
@@ -95,20 +95,26 @@ test-torn: needs
 test-series: needs
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/series
 
-# each type of PCI device that QEMU has, alone in kvm_extra: started, checked,
-# migrated there and back; with another release's QEMU:
-# tools/test-suite SUITE make test-devices
+# with the Ganeti that is here, or that of another Debian release:
+# make test-devices SUITE=trixie
+tree_there = $(if $(SUITE),$$(dirname $$(realpath /usr/sbin/ganeti-noded)),$(GANETI_TREE))
+beside_stock = $(if $(SUITE),tools/test-suite $(SUITE)) sh -c '$(1) \
+  GANETI_TREE=$(tree_there) $(PYTEST) --show-capture=no $(2)'
+
+# each type of PCI device that QEMU has, or each DEVICES_EVERYth, alone in
+# kvm_extra: started, checked, migrated there and back
+DEVICES_EVERY = 1
 test-devices: needs
-	GANETI_TREE=$(GANETI_TREE) $(PYTEST) --show-capture=no \
-	  tests/series/test_devices.py
+	$(call beside_stock,DEVICES_EVERY=$(DEVICES_EVERY),\
+	  tests/series/test_devices.py)
 
 # random configurations: what stock starts and migrates, the plugin does
 CONFIGURATIONS = 1000
 CONFIGURATIONS_SEED = 2014
 test-configurations: needs
-	GANETI_TREE=$(GANETI_TREE) CONFIGURATIONS=$(CONFIGURATIONS) \
-	  CONFIGURATIONS_SEED=$(CONFIGURATIONS_SEED) \
-	  $(PYTEST) --show-capture=no tests/series/test_configurations.py
+	$(call beside_stock,CONFIGURATIONS=$(CONFIGURATIONS) \
+	  CONFIGURATIONS_SEED=$(CONFIGURATIONS_SEED),\
+	  tests/series/test_configurations.py)
 
 # the tests that need a real Ganeti, on that of another Debian release:
 # make test-suite SUITE=trixie
