@@ -42,9 +42,10 @@ Verdict = collections.namedtuple("Verdict", ["failed", "said", "why"])
 #: What was found once, made small.
 _FOUND = {
   "QEMU's own beyond its range, of no -device": {
-    "disks": 0, "nics": 0, "running": False, "extra": [], "hvparams": {
+    "disks": 0, "nics": 0, "running": False, "hvparams": {
       "cdrom_image_path": "@/image1", "kvm_pci_reservations": 6,
-      "cdrom_disk_type": "paravirtual", "soundhw": "ac97,es1370"}},
+      "cdrom_disk_type": "paravirtual"}, "extra": [
+        "-device AC97", "-device ES1370"]},
   "a backend whose id looks like Ganeti's": {
     "disks": 1, "nics": 1, "running": False, "hvparams": {}, "extra": [
       "-blockdev driver=raw,node-name=hotdisk-0badcafe-pci-9,file.driver=file,"
