@@ -5,6 +5,7 @@ The way of the data, one module a step, each importing only from steps above:
   - L{errors}, L{clock}, L{address}: what can go wrong; seconds that only grow;
     the forms of a PCI address
   - L{partition}: which of the 32 slots of pci.0 are whose
+  - L{ids}: the ids under which QEMU has disks and NICs
   - L{placement}: which free slot a device gets
   - L{option}, L{command}, L{machinetype}, L{drives}, L{scsi}: QEMU's command
     line as data; the machine type in it, disks in it and behind a SCSI

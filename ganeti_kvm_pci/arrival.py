@@ -21,6 +21,7 @@ from ganeti import errors
 from ganeti import utils
 
 from . import chipset
+from . import ids
 from . import lock
 from . import machine
 from . import monitor
@@ -257,7 +258,7 @@ class Arrival(Migration):
         (constants.HOTPLUG_TARGET_NIC, runtime[1])):
       for seq, device in enumerate(entries):
         name = self._DeviceId(CLASS[dev_type], device)
-        if name and machine.is_same_id(name, part.id):
+        if name and ids.is_same(name, part.id):
           self.HotDelDevice(instance, dev_type, device, None, seq)
           return
     raise errors.HotplugError("it is neither a disk nor a NIC of Ganeti's;"

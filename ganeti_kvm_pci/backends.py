@@ -1,10 +1,15 @@
-"""What stands behind a device in QEMU: block nodes, drives, netdevs.
+"""Backends: the block nodes, drives and netdevs of devices in QEMU.
 
 Ganeti makes them under the device's id before the device, and they may go
 only when the device has gone: taken away earlier, a guest that has not let go
 yet has a NIC without carrier or a disk that fails (measured on QEMU 5.2 to
 11.1). Here they are looked for, so that what half an operation left behind is
 found as well.
+
+Only what bears an id of Ganeti's in full (see L{ids}), is not named in the
+recorded command (where C{kvm_extra} stands, but no disk nor NIC of Ganeti's),
+and is used by nothing in QEMU, is removed. The last is asked right before:
+C{drive_del} takes a drive from under a device that uses it.
 
 """
 
@@ -13,8 +18,10 @@ import re
 import time
 
 from . import clock
+from . import ids
 from . import monitor
 from .errors import CommandError
+from .live import _reading as reading
 from .partition import DISK
 from .partition import NIC
 
@@ -24,60 +31,168 @@ _RELEASE_LIMIT = 1
 #: Queues of a NIC whose descriptors may have been passed (Ganeti: 1 to 8).
 _QUEUES = 8
 
-#: Ganeti's names for what can be plugged, of all series.
-_OURS = {DISK: re.compile("^(hot)?disk-"), NIC: re.compile("^(hot)?nic-")}
-
-#: A netdev in the words of C{info network}; that of a NIC comes after it.
-_NETDEV_RE = re.compile(r"^(?: \\ )?(\S+): index=\d+,type=(?!nic,)",
+#: A netdev in the words of C{info network}; what a NIC or a hub uses comes
+#: indented, after its user.
+_NETDEV_RE = re.compile(r"^( \\ .*?)?(\S+): index=\d+,type=(?!nic,)",
                         re.MULTILINE)
 
-#: A set of descriptors as a disk's file.
+#: A set of descriptors as a file, and as an option makes it.
 _FDSET_RE = re.compile(r"/dev/fdset/(\d+)")
+_ADD_FD_RE = re.compile(r"\bset=(\d+)")
+
+#: What QEMU is asked for to find who uses a block node (3.0 and later).
+_GRAPH = "x-debug-query-block-graph"
 
 
-def orphans(execute, recorded):
-  """List what bears a name of Ganeti's and stands behind nothing.
+class _Blocks(object):
+  """The block layer of a QEMU, at one moment.
 
-  Stock leaves it where C{device_add} was refused, and where the node daemon
-  died; a device of that name cannot be added before it has gone.
+  @ivar nodes: set of strings, names of block nodes
+  @ivar drives: set of strings, names of drives
+  @ivar used: set of strings, those of both that something uses
+  @ivar is_sure: bool, whether QEMU tells of drives who uses them (2.10 and
+      later)
+
+  """
+  def __init__(self, execute):
+    drives = execute("query-block", None)
+    nodes = execute("query-named-block-nodes", None)
+    self.used = set()
+    with reading("query-block"):
+      self.drives = set(drive.get("device") for drive in drives)
+      self.is_sure = any("qdev" in drive for drive in drives)
+      for drive in drives:
+        if drive.get("qdev"):
+          self.used.update([drive.get("device"),
+                            (drive.get("inserted") or {}).get("node-name")])
+    with reading("query-named-block-nodes"):
+      self.nodes = set(node.get("node-name") for node in nodes)
+
+  def unused(self):
+    """List what can be Ganeti's, and is unused as far as is known.
+
+    @rtype: set of strings
+
+    """
+    return set(name for name in (self.nodes | self.drives) - self.used
+               if ids.class_of(name) == DISK)
+
+  def look_for_users(self, execute):
+    """Look for users beside devices: jobs, exports, other nodes.
+
+    """
+    try:
+      graph = execute(_GRAPH, None)
+    except CommandError:
+      return # a node in use is refused by blockdev-del
+    self.is_sure = True
+    parents = {}
+    with reading(_GRAPH):
+      nodes = dict((node["id"], node) for node in graph["nodes"])
+      for edge in graph["edges"]:
+        parents.setdefault(edge["child"], []).append(nodes[edge["parent"]])
+      self.used.update(nodes[child]["name"] for child in parents)
+      for users in parents.values():
+        # the drive itself is one user of its node; any other uses the drive
+        if len(users) > 1:
+          self.used.update(user["name"] for user in users
+                           if user["type"] == "block-backend")
+
+
+def _netdevs(execute):
+  """Tell which netdevs there are.
+
+  @rtype: dict
+  @return: name to whether something uses it
+
+  """
+  answer = execute("human-monitor-command", {"command-line": "info network"})
+  with reading("info network"):
+    found = {}
+    for user, name in _NETDEV_RE.findall(answer): # each of its queues
+      found[name] = found.get(name, False) or bool(user)
+    return found
+
+
+def orphans(execute, recorded, command):
+  """List the backends that are Ganeti's and that nothing uses.
+
+  Stock leaves them where C{device_add} was refused, and where the node daemon
+  died; a device of that name cannot be added before they have gone.
 
   @param execute: see L{monitor}
   @type recorded: collection of strings
   @param recorded: ids that the record has; IDE disks and ISA NICs have a
       drive, or netdev, of that name, and no device
+  @type command: list of strings
+  @param command: the recorded command
   @rtype: list of (device class, id) pairs
   @raise MonitorError: if QEMU does not tell
 
   """
-  names = {
-    DISK: set(node.get("node-name") for node in
-              execute("query-named-block-nodes", None)) |
-          set(drive.get("device") for drive in execute("query-block", None)),
-    NIC: set(_NETDEV_RE.findall(execute(
-      "human-monitor-command", {"command-line": "info network"}))),
-    }
-  known = monitor.ids(execute).union(recorded)
-  return [(device_class, name) for device_class in (DISK, NIC)
-          for name in sorted(names[device_class] - known - set([None]))
-          if _OURS[device_class].match(name)]
+  blocks = _Blocks(execute)
+  known = monitor.ids(execute).union(recorded, ids.named_in(command))
+  names = set(name for name, is_used in _netdevs(execute).items()
+              if not is_used and ids.class_of(name) == NIC)
+  if blocks.unused() - known:
+    blocks.look_for_users(execute)
+    names |= blocks.unused()
+    if not blocks.is_sure:
+      names -= blocks.drives
+  return sorted((ids.class_of(name), name) for name in names - known)
 
 
-def take_back(execute, device_class, device_id):
-  """Remove what stands behind a device that QEMU does not have.
+def take_back(execute, device_class, device_id, command):
+  """Remove the backend of a device that QEMU does not have.
 
   @param execute: see L{monitor}
   @param device_class: L{partition.DISK} or L{partition.NIC}
   @type device_id: string
+  @type command: list of strings
+  @param command: the recorded command
   @rtype: list of strings
   @return: what was removed, for the log
-  @raise MonitorError: if QEMU does not answer, or does not let go of it
+  @raise CommandError: if something uses it
+  @raise MonitorError: if QEMU does not answer
 
   """
-  if device_class == DISK:
-    return _take_back_disk(execute, device_id) + close_sets(execute)
-  if _try(execute, "netdev_del", {"id": device_id}):
-    return ["netdev %s" % device_id]
-  return []
+  if ids.class_of(device_id) != device_class or \
+      device_id in ids.named_in(command):
+    return []
+  remove = _remove_disk if device_class == DISK else _remove_netdev
+  deadline = clock.monotonic() + _RELEASE_LIMIT
+  while True:
+    try:
+      removed = remove(execute, device_id)
+      break
+    except CommandError as err:
+      # the device that has just gone may hold it for a moment
+      if "in use" not in str(err) or clock.monotonic() > deadline:
+        raise
+    time.sleep(monitor.INTERVAL)
+  return removed + (close_sets(execute, command) if device_class == DISK
+                    else [])
+
+
+def sweep(execute, recorded, command):
+  """Remove all orphaned backends, and what was passed for them.
+
+  @param execute: see L{monitor}
+  @param recorded: see L{orphans}
+  @param command: see L{orphans}
+  @rtype: tuple (list of strings, list of strings)
+  @return: what was removed, and what is in use by now, both for an
+      administrator
+  @raise MonitorError: if QEMU does not answer
+
+  """
+  removed, kept = [], []
+  for device_class, name in orphans(execute, recorded, command):
+    try:
+      removed += take_back(execute, device_class, name, command)
+    except CommandError as err:
+      kept.append("%s: %s" % (name, err))
+  return (removed + close_sets(execute, command), kept)
 
 
 def close_descriptors(execute, device_id):
@@ -90,31 +205,42 @@ def close_descriptors(execute, device_id):
   @raise MonitorError: if QEMU does not answer
 
   """
+  if ids.class_of(device_id) != NIC:
+    return []
   names = ["%s%s-%d" % (device_id, kind, queue)
            for kind in ("", "-vhost") for queue in range(_QUEUES)]
   return ["descriptor %s" % name for name in names
           if _try(execute, "closefd", {"fdname": name})]
 
 
-def close_sets(execute):
+def close_sets(execute, command):
   """Close the sets of descriptors that no disk reads from.
 
   QEMU does so by itself when the last client has hung up, but not while there
   is another (Ganeti's kvmd is one); while the guest is paused it only notes
   what it will close then (7.2). As long as it is open, a volume cannot be
-  removed.
+  removed. Sets that the command names, or that somebody has labelled, are not
+  Ganeti's.
 
+  @type command: list of strings
+  @param command: the recorded command
   @rtype: list of strings
   @return: what was closed, for the log
   @raise MonitorError: if QEMU does not answer
 
   """
-  sets = [item["fdset-id"] for item in execute("query-fdsets", None)
-          if item["fds"]]
+  answer = execute("query-fdsets", None)
+  with reading("query-fdsets"):
+    sets = [int(item["fdset-id"]) for item in answer
+            if item["fds"] and not any(fd.get("opaque") for fd in item["fds"])]
   if not sets:
     return []
-  used = set(int(number) for number in _FDSET_RE.findall(json.dumps(
-    [execute("query-named-block-nodes", None), execute("query-block", None)])))
+  texts = [json.dumps([execute("query-named-block-nodes", None),
+                       execute("query-block", None)])] + list(command)
+  used = set(int(number) for text in texts
+             for number in _FDSET_RE.findall(text))
+  used.update(int(number) for text in command
+              for number in _ADD_FD_RE.findall(text))
   return ["descriptors /dev/fdset/%d" % number for number in sets
           if number not in used and
           _try(execute, "remove-fd", {"fdset-id": number})]
@@ -129,26 +255,30 @@ def _try(execute, command, arguments):
   return True
 
 
-def _take_back_disk(execute, device_id):
-  nodes = execute("query-named-block-nodes", None)
-  drives = execute("query-block", None)
-  if device_id in [node.get("node-name") for node in nodes]:
-    _insist(execute, "blockdev-del", {"node-name": device_id})
+def _remove_disk(execute, device_id):
+  """Remove a block node or a drive, if there is one."""
+  blocks = _Blocks(execute)
+  if device_id not in blocks.nodes | blocks.drives:
+    return []
+  blocks.look_for_users(execute)
+  if device_id in blocks.used:
+    raise CommandError("query-block", "%s is in use" % device_id)
+  if device_id in blocks.nodes:
+    execute("blockdev-del", {"node-name": device_id})
     return ["block node %s" % device_id]
-  if device_id in [drive.get("device") for drive in drives]:
-    execute("human-monitor-command",
-            {"command-line": "drive_del %s" % device_id})
-    return ["drive %s" % device_id]
-  return []
+  said = execute("human-monitor-command",
+                 {"command-line": "drive_del %s" % device_id})
+  if said:
+    raise CommandError("drive_del", said)
+  return ["drive %s" % device_id]
 
 
-def _insist(execute, command, arguments):
-  """Repeat a command while QEMU says that something is still in use."""
-  deadline = clock.monotonic() + _RELEASE_LIMIT
-  while True:
-    try:
-      return execute(command, arguments)
-    except CommandError as err:
-      if "in use" not in str(err) or clock.monotonic() > deadline:
-        raise
-    time.sleep(monitor.INTERVAL)
+def _remove_netdev(execute, device_id):
+  """Remove a netdev, if there is one."""
+  netdevs = _netdevs(execute)
+  if netdevs.get(device_id):
+    raise CommandError("info network", "%s is in use" % device_id)
+  if device_id not in netdevs:
+    return []
+  execute("netdev_del", {"id": device_id})
+  return ["netdev %s" % device_id]

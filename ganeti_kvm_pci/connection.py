@@ -122,7 +122,7 @@ def _executor(path, run):
       return data["return"] if isinstance(data, dict) else answer
     except _FAILURES as err:
       # the words are the same from 2.10 to master
-      if "error executing" in str(err):
+      if "error executing" in str(err) or "does not support the" in str(err):
         raise CommandError(command, str(err))
       raise MonitorError("QEMU's monitor %s does not answer %s: %s" %
                          (path, command, err))

@@ -89,14 +89,14 @@ class Hotplug(Presence):
       try:
         with self._Monitor(instance.name) as execute:
           # what another attempt may have left behind
-          self._TakeBack(instance, execute, device_class, device_id)
+          self._TakeBack(instance, execute, known, device_class, device_id)
         slot = self._Slot(device)
         if slot is not None:
           vacancy.wait(self._Vacated(instance), slot)
         return self._Plug(instance, dev_type, device, extra, seq)
       except Exception as err: # pylint: disable=broad-except
         # whatever it was: what counts is what QEMU has now
-        if self._HasComeInSpite(instance, device_class, device_id):
+        if self._HasComeInSpite(instance, known, device_class, device_id):
           logging.warning("Instance %s: %s was added in spite of: %s",
                           instance.name, device_id, err)
           return None
@@ -176,13 +176,15 @@ class Hotplug(Presence):
         raise errors.HotplugError(
           "Instance %s: %s %s is not on a bus that devices can leave" %
           (instance.name, device_class, device.uuid))
-      self._Unplug(instance, device_class, found, device_id)
+      self._Unplug(instance, known, device_class, found, device_id)
       if device_class == partition.NIC:
         utils.RemoveFile(self._InstanceNICFile(instance.name, seq))
       return self._GetPlace(found)
 
-  def _Unplug(self, instance, device_class, found, device_id):
-    """Have a device leave QEMU, then the record.
+  def _Unplug(self, instance, known, device_class, found, device_id):
+    """Have a device leave QEMU, then the record, then its backend.
+
+    @type known: L{record.Record}
 
     @param found: stock's object, of the record
     @raise errors.HotplugError: if it does not leave
@@ -204,16 +206,11 @@ class Hotplug(Presence):
         " keeps it until it answers or is reset, and so does the record: %s,"
         " and try again" % (instance.name, name, limit, self._keep))
     with self._Monitor(instance.name) as execute:
-      kept = self._TakeBack(instance, execute, device_class, device_id)
+      self._TakeBack(instance, execute, known, device_class, device_id)
     slot = self._Slot(found)
     if slot is not None:
       vacancy.note(self._Vacated(instance), [slot])
     self._Forget(instance, device_class, found)
-    if kept:
-      raise errors.HotplugError(
-        "Instance %s: %s has gone, but QEMU does not let go of what stood"
-        " behind it: %s; ganeti-kvm-pci check --repair removes it once that is"
-        " over" % (instance.name, name, kept))
 
   def HotModDevice(self, instance, dev_type, device, _, seq):
     """Hot-modify a NIC: remove it, and add it again on its slot.

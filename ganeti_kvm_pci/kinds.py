@@ -24,6 +24,7 @@ import shlex
 
 from . import address
 from . import backends
+from . import ids
 from . import chipset
 from . import partition
 from . import record
@@ -65,7 +66,7 @@ class HvinfoKind(_Kind):
   def _SetPlace(device_class, device, hvparams, slot):
     device.hvinfo = {
       "driver": record.driver(device_class, hvparams),
-      "id": record.new_id(device_class, device.uuid),
+      "id": ids.new_id(device_class, device.uuid),
       "bus": address.BUS,
       "addr": address.unparse(slot),
       }
@@ -74,7 +75,7 @@ class HvinfoKind(_Kind):
   def _SetScsiPlace(device, hvparams, number):
     device.hvinfo = {
       "driver": hvparams["disk_type"],
-      "id": record.new_id(partition.DISK, device.uuid),
+      "id": ids.new_id(partition.DISK, device.uuid),
       "bus": scsi.BUS,
       "channel": 0,
       "scsi-id": number,
@@ -114,7 +115,7 @@ class HvinfoKind(_Kind):
 
   @staticmethod
   def _RenewId(device_class, device):
-    device.hvinfo["id"] = record.new_id(device_class, device.uuid)
+    device.hvinfo["id"] = ids.new_id(device_class, device.uuid)
 
   @staticmethod
   def _Words(kvm_extra):
@@ -213,7 +214,7 @@ class PciKind(_Kind):
   def _DeviceId(device_class, device):
     if device.pci is None:
       return None
-    return record.old_id(device_class, device.uuid, device.pci)
+    return ids.old_id(device_class, device.uuid, device.pci)
 
   @staticmethod
   def _RenewId(device_class, device):
@@ -261,6 +262,6 @@ class HmpKind(PciKind):
 
     """
     # in these series, the type is "hotdisk" or "hotnic"
-    self._VerifyDevice(instance_name, record.old_id(
+    self._VerifyDevice(instance_name, ids.old_id(
       dev_type.lower().replace("hot", "", 1), device.uuid, device.pci),
                        should_exist, self._said)

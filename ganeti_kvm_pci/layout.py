@@ -14,6 +14,7 @@ from . import address
 from . import claims
 from . import command as command_
 from . import drives
+from . import ids
 from . import normal
 from . import placement
 from . import record
@@ -190,8 +191,8 @@ def _move(runtime, device_class, index, entry, slot, series):
   """
   if not normal.has_hvinfo(series):
     old, entry["pci"] = entry.get("pci"), slot
-    name = None if old is None else record.old_id(device_class,
-                                                     entry.get("uuid"), old)
+    name = None if old is None else ids.old_id(device_class,
+                                                  entry.get("uuid"), old)
     return Move(device_class, index, name, old, slot)
   hvinfo = entry.get("hvinfo") or {}
   old = None
@@ -200,7 +201,7 @@ def _move(runtime, device_class, index, entry, slot, series):
   entry["hvinfo"] = {
     "driver": hvinfo.get("driver") or record.driver(device_class,
                                                     runtime.hvparams),
-    "id": record.new_id(device_class, entry["uuid"]),
+    "id": ids.new_id(device_class, entry["uuid"]),
     "bus": address.BUS,
     "addr": address.unparse(slot),
     }

@@ -13,7 +13,7 @@ the uuid; disks that 2.9 put inside the command have none.
 import re
 
 from . import command as command_
-from . import record
+from .ids import new_id
 from .partition import DISK
 
 _LINK_RE = re.compile(r"^(/.*:)\d+$")
@@ -43,7 +43,7 @@ def ids(runtime):
   @return: link or URI to the id that Ganeti gives the disk
 
   """
-  return dict((uri or link, record.new_id(DISK, disk["uuid"]))
+  return dict((uri or link, new_id(DISK, disk["uuid"]))
               for disk, link, uri in runtime.disks if uri or link)
 
 

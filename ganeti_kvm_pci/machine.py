@@ -9,9 +9,9 @@ moves.
 """
 
 import collections
-import re
 
 from . import address
+from . import ids
 
 #: One device.
 #:   - bus: string, "pci.0", or the id of a bridge; behind a controller, its bus
@@ -35,9 +35,6 @@ Part = collections.namedtuple("Part", [
   "bus", "address", "model", "driver", "id", "backend", "mac", "size",
   "builtin", "mapped"])
 Part.__new__.__defaults__ = (False, None)
-
-#: Ganeti's ids, of all series: what follows is the uuid's beginning.
-_OURS_RE = re.compile("^(?:hot)?(disk|nic)-([0-9a-f]{8})-")
 
 
 def show_place(part):
@@ -79,27 +76,6 @@ def scsi_id_of(part):
   return part.address[1] if part.bus and len(part.address) == 3 else None
 
 
-def is_ours(name):
-  """Tell whether an id is one of those that Ganeti makes.
-
-  @type name: string
-
-  """
-  return bool(_OURS_RE.match(name))
-
-
-def is_same_id(one, other):
-  """Tell whether two ids are those of one device.
-
-  Ganeti 2.15 and 2.16 make ids in different ways from the same uuid.
-
-  """
-  if one == other:
-    return True
-  found = [_OURS_RE.match(name or "") for name in (one, other)]
-  return all(found) and found[0].groups() == found[1].groups()
-
-
 def _key(part):
   return (part.bus or "", part.address, "" if part.bus else part.driver or "")
 
@@ -123,7 +99,7 @@ def _unlike(source, target, told):
     # Ganeti up to 3.0 has the machine make IDE disks, which gives them no id
     if name == "id" and source.bus != address.BUS and not (one and other):
       continue
-    if name in told and not is_same_id(one, other):
+    if name in told and not ids.is_same(one, other):
       found.append("%s %s on the source, %s on the target" %
                    (name, one or "none", other or "none"))
   # a disk that has grown since is larger where it was opened last

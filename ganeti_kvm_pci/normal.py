@@ -11,6 +11,7 @@ QEMU knows, the order of the command.
 import uuid
 
 from . import address
+from . import ids
 from . import record
 from . import runtime as runtime_
 from .errors import RecordError
@@ -110,7 +111,7 @@ def _add_hvinfo(runtime, device_class, name, entry):
   slot = entry.pop("pci", None)
   if slot is not None:
     hvinfo["driver"] = record.driver(device_class, runtime.hvparams)
-    hvinfo["id"] = record.old_id(device_class, entry.get("uuid"), slot)
+    hvinfo["id"] = ids.old_id(device_class, entry.get("uuid"), slot)
     # up to 2.15, disks of all types have a slot, which but virtio's not use
     if record.is_on_pci(device_class, runtime.hvparams):
       hvinfo["bus"] = address.BUS

@@ -6,6 +6,7 @@ and what the older series does not know, and would fail on, is left out.
 """
 
 from . import address
+from . import ids
 from . import normal
 from . import record
 from .errors import RecordError
@@ -89,7 +90,7 @@ def _other_id(device_class, name, entry, slot):
   known = entry["hvinfo"].get("id")
   if slot is None or known is None:
     return []
-  computed = record.old_id(device_class, entry.get("uuid"), slot)
+  computed = ids.old_id(device_class, entry.get("uuid"), slot)
   if known == computed:
     return []
   return ["%s: QEMU has it as %s, Ganeti before 2.16 will look for %s: it"

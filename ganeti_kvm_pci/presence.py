@@ -25,11 +25,11 @@ from . import lock
 from . import monitor
 from . import normal
 from . import partition
-from . import record
 from . import scsi
 from . import vacancy
 from .errors import CommandError
 from .errors import KvmPciError
+from .ids import is_of
 
 #: Stock's words for the classes of devices.
 CLASS = {
@@ -194,7 +194,7 @@ class Presence(object):
     """
     for names in (monitor.held(execute), monitor.scsi_ids(execute)):
       for place, name in sorted(names.items()):
-        if record.is_id_of(name, device_class, device.uuid):
+        if is_of(name, device_class, device.uuid):
           return (name, place)
     return (None, None)
 
@@ -236,33 +236,34 @@ class Presence(object):
     ids = monitor.ids(execute)
     if recorded in ids:
       return recorded
-    return ([name for name in sorted(ids) if record.is_id_of(
+    return ([name for name in sorted(ids) if is_of(
       name, device_class, device.uuid)] or [recorded])[0]
 
   @staticmethod
-  def _TakeBack(instance, execute, device_class, device_id):
-    """Remove what stands behind a device that is not there.
+  def _TakeBack(instance, execute, known, device_class, device_id):
+    """Remove the backend of a device that is not there.
 
-    @return: what QEMU says against it, or None
+    @type known: L{record.Record}
 
     """
     if device_id in monitor.ids(execute):
-      return None
+      return
     try:
-      removed = backends.take_back(execute, device_class, device_id)
+      removed = backends.take_back(execute, device_class, device_id,
+                                   known.command)
     except CommandError as err:
       # somebody else uses it: no reason to leave the rest undone
-      logging.warning("Instance %s: what stood behind %s stays: %s",
+      logging.warning("Instance %s: the backend of %s stays: %s",
                       instance.name, device_id, err)
-      return str(err)
+      return
     if removed:
       logging.info("Instance %s: removed %s", instance.name,
                    ", ".join(removed))
-    return None
 
-  def _HasComeInSpite(self, instance, device_class, device_id):
+  def _HasComeInSpite(self, instance, known, device_class, device_id):
     """Look at QEMU after an error; what is of no use goes.
 
+    @type known: L{record.Record}
     @rtype: bool
     @return: whether it has the device
 
@@ -270,7 +271,7 @@ class Presence(object):
     with self._Monitor(instance.name) as execute:
       there = device_id in monitor.ids(execute)
       if not there:
-        self._TakeBack(instance, execute, device_class, device_id)
+        self._TakeBack(instance, execute, known, device_class, device_id)
       if device_class == partition.NIC:
         self._CloseDescriptors(instance, execute, device_id)
     return there
@@ -279,9 +280,9 @@ class Presence(object):
     """Make the record say what QEMU has.
 
     Devices that QEMU lost since (the guest let go late, was reset, or the
-    node daemon died half-way) leave the record, and what stood behind them
-    goes as well. What the guest ejected, and the configuration has, stays in
-    the record: at its next boot the guest has it again.
+    node daemon died half-way) leave the record, and orphaned backends leave
+    QEMU. What the guest ejected, and the configuration has, stays in the
+    record: at its next boot the guest has it again.
 
     @type keep: string or None
     @param keep: uuid of a device that is to stay in the record
@@ -302,11 +303,27 @@ class Presence(object):
     """
     lost = known.lost(monitor.ids(execute), monitor.held(execute))
     for device in lost:
-      self._TakeBack(instance, execute, device.device_class, device.id)
       if device.device_class == partition.NIC:
         self._CloseDescriptors(instance, execute, device.id)
-    if not lost:
-      return
+    if lost:
+      self._ForgetLost(instance, lost, keep)
+    # what a node daemon that died had no time to remove
+    removed, in_use = backends.sweep(
+      execute, [device.id for device in known.devices if device not in lost],
+      known.command)
+    if removed:
+      logging.info("Instance %s: removed %s", instance.name, ", ".join(removed))
+    for text in in_use:
+      logging.warning("Instance %s: orphaned backend stays: %s", instance.name,
+                      text)
+
+  def _ForgetLost(self, instance, lost, keep):
+    """Take devices out of the record that QEMU no longer has.
+
+    @type lost: list of L{record.Device}
+    @param keep: see L{_Settle}
+
+    """
     vacancy.note(self._Vacated(instance), [
       device.slot for device in lost if device.slot is not None])
     runtime = self._LoadKVMRuntime(instance)

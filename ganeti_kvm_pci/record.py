@@ -13,6 +13,7 @@ from . import runtime as runtime_
 from . import scsi
 from .errors import RecordError
 from .errors import ReservationsError
+from .ids import old_id
 from .partition import DISK
 from .partition import NIC
 from .partition import QEMU
@@ -74,39 +75,6 @@ def _device(device_class, index, entry, hvparams):
       slot = None
   return Device(slot, device_class, index, device_id,
                 driver(device_class, hvparams))
-
-
-def old_id(device_class, uuid, slot):
-  """Name a device as Ganeti 2.10 to 2.15 does, by uuid and slot.
-
-  @type uuid: string or None
-  @rtype: string
-
-  """
-  return "hot%s-%s-pci-%d" % (device_class, (uuid or "").split("-")[0], slot)
-
-
-def new_id(device_class, uuid):
-  """Name a device as Ganeti 2.16 and later do, by all but the uuid's end.
-
-  @type uuid: string
-  @rtype: string
-
-  """
-  return "%s-%s" % (device_class, uuid.rsplit("-", 2)[0])
-
-
-def is_id_of(name, device_class, uuid):
-  """Tell whether an id is a device's, in the manner of any series.
-
-  @type name: string
-  @param device_class: L{DISK} or L{NIC}
-  @type uuid: string
-  @rtype: bool
-
-  """
-  return name == new_id(device_class, uuid) or \
-    name.startswith(old_id(device_class, uuid, 0)[:-1])
 
 
 class Record(object):

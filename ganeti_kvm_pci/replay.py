@@ -11,6 +11,7 @@ import collections
 
 from . import address
 from . import command as command_
+from . import ids
 from . import machine
 from . import pinning
 from .live import Function
@@ -81,7 +82,7 @@ class Replay(object):
     if device.id in self._by_id:
       return self._by_id[device.id]
     return ([part for name, part in sorted(self._by_id.items())
-             if machine.is_same_id(name, device.id)] or [None])[0]
+             if ids.is_same(name, device.id)] or [None])[0]
 
   def _at(self, slot):
     """Name what QEMU has on a slot."""
@@ -179,11 +180,11 @@ class Replay(object):
              if option in self._given]
     known += [option.id for option in self._options if option.id]
     known += [option.id for option in command_.devices(self._given)
-              if option.id and not machine.is_ours(option.id)]
+              if option.id and not ids.is_ours(option.id)]
     known += [d.id for d in self._record.devices if d.id]
     for part in self._parts:
       if part.driver and part.id and \
-          not any(machine.is_same_id(name, part.id) for name in known):
+          not any(ids.is_same(name, part.id) for name in known):
         self._strange(part)
 
   def _check_unnamed(self):

@@ -10,11 +10,11 @@ what each reads from. How a device came to be, by an option or by the machine
 import collections
 
 from . import address
+from . import ids
 from . import live
 from .errors import AddressError
 from .errors import MonitorError
 from .machine import Part
-from .machine import is_ours
 
 #: What tells what stands behind a NIC, and where any device is.
 _OF_NICS = frozenset(["netdev", "mac"])
@@ -134,7 +134,7 @@ class _Look(object):
     backend, size = told.get("netdev") or None, None
     if drive and not drive.removable:
       backend, size = drive.name, drive.size
-      if not is_ours(backend):
+      if not ids.is_ours(backend):
         backend = self._disks.get(drive.file, backend)
     return Part(bus, where,
                 self._models.get(where) if bus == address.BUS else None,

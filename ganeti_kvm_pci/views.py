@@ -184,10 +184,11 @@ def _check_live(result, execute, seen, loaded, repair):
   result.findings.extend(checkup.Finding(
     checkup.WARNING, None, None, "a migration would be refused: %s" % problem)
                          for problem in _problems(execute, seen.path, loaded))
-  for _, name in _orphans(execute, known):
+  for _, name in backends.orphans(execute, [d.id for d in known.devices],
+                                  known.command):
     result.findings.append(checkup.Finding(
-      checkup.WARNING, None, name, "%s: QEMU has what stands behind it, and no"
-      " such device; check --repair removes that" % name))
+      checkup.WARNING, None, name, "%s: orphaned backend: QEMU has no such"
+      " device, and nothing uses it; check --repair removes it" % name))
 
 
 def _problems(execute, path, loaded):
@@ -201,10 +202,6 @@ def _problems(execute, path, loaded):
   return replay.Replay(
     loaded, record.Record(loaded), topology.machine(execute),
     process.command(files.pid_of(path))).problems
-
-
-def _orphans(execute, known):
-  return backends.orphans(execute, [d.id for d in known.devices])
 
 
 def _repair(result, execute, seen, loaded, live):
@@ -226,17 +223,17 @@ def _repair(result, execute, seen, loaded, live):
       result.repaired.extend(
         "%s, passed for a NIC that is not there: closed" % closed
         for closed in backends.close_descriptors(execute, device.id))
-  for device_class, name in _orphans(execute, known):
-    result.repaired.extend("%s, which stood behind nothing: removed" % removed
-                           for removed in backends.take_back(
-                             execute, device_class, name))
-  result.repaired.extend("%s, which no disk reads from: closed" % closed
-                         for closed in backends.close_sets(execute))
   if changes:
     result.backup = files.replace(seen, text)
     files.sync(set(os.path.dirname(os.path.abspath(path))
                    for path in (seen.path, result.backup)))
     result.repaired.extend(changes)
+  removed, in_use = backends.sweep(execute, [d.id for d in known.devices],
+                                   known.command)
+  result.repaired.extend("%s, which nothing uses: removed" % what
+                         for what in removed)
+  for what in in_use:
+    result.add(checkup.WARNING, "not removed: %s" % what)
   return known
 
 

@@ -129,6 +129,12 @@ class FakeQmp(object):
       self.world.unplug(arguments["id"])
     if command in ("query-block", "query-named-block-nodes"):
       return []
+    if command == "human-monitor-command":
+      return "".join("%s%s: index=0,type=tap,fd=20\r\n" % (
+        " \\ " if name in self.world.bus.values() else "", name)
+                     for name in self.world.netdevs)
+    if command == "netdev_del":
+      self.world.netdevs.remove(arguments["id"])
     return {}
 
   def HotAddDisk(self, disk, *args, **_):
@@ -201,6 +207,7 @@ class World(object):
   def __init__(self, folder, monkeypatch):
     self.bus = {0: "", 1: "", 2: "", 3: ""}
     self.elsewhere = []
+    self.netdevs = []
     self.unnamed = []
     self.scsi = {}
     self.drivers = {}

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ganeti_kvm_pci import ids
 from ganeti_kvm_pci import machine
 from ganeti_kvm_pci.machine import Part
 
@@ -69,12 +70,12 @@ def test_exchanged_disks_are_seen():
 def test_ids_of_another_series_are_the_same_devices():
   old = "hotdisk-000000d0-pci-8"
   assert machine.differences([DISK._replace(id=old, backend=old)], [DISK]) == []
-  assert machine.is_same_id("nic-000000a0-1111-2222", "hotnic-000000a0-pci-9")
-  assert not machine.is_same_id("nic-000000a0-1111-2222",
-                                "hotdisk-000000a0-pci-9")
-  assert not machine.is_same_id("rng0", "rng1")
-  assert not machine.is_same_id(None, "rng1")
-  assert not machine.is_same_id(None, "hotdisk-000000a0-pci-9")
+  assert ids.is_same("nic-000000a0-1111-2222", "hotnic-000000a0-pci-9")
+  assert not ids.is_same("nic-000000a0-1111-2222",
+                         "hotdisk-000000a0-pci-9")
+  assert not ids.is_same("rng0", "rng1")
+  assert not ids.is_same(None, "rng1")
+  assert not ids.is_same(None, "hotdisk-000000a0-pci-9")
 
 
 def test_a_disk_that_has_grown_is_the_same():

@@ -189,7 +189,8 @@ def qemu(monkeypatch):
       if command == "query-named-block-nodes":
         return [{"node-name": name} for name in self.nodes] + [{}]
       if command == "query-block":
-        return [{"device": name} for name in self.drives]
+        return [{"device": name} for name in self.drives] + [
+          {"device": "ide0", "qdev": "/machine/unattached/device[5]"}]
       if command == "query-fdsets":
         return [{"fdset-id": number, "fds": [{"fd": 20 + number}]}
                 for number in self.sets]
@@ -203,6 +204,8 @@ def qemu(monkeypatch):
                          for name in self.netdevs)
         self.did.append(line)
         return ""
+      if command == "x-debug-query-block-graph":
+        return {"nodes": [], "edges": []}
       if self.in_use:
         raise CommandError(command, "Node is in use")
       if command == "closefd" and arguments["fdname"] not in self.passed:
@@ -400,8 +403,8 @@ def test_what_stands_behind_nothing_is_named_and_removed(here, capsys, qemu):
     "drive_del hotdisk-00000002-pci-7",
     ("netdev_del", "hotnic-00000004-pci-9"),
     ("netdev_del", "nic-00000003-0000-4000")]
-  assert found[0]["repaired"][0] == \
-    "block node disk-00000001-0000-4000, which stood behind nothing: removed"
+  assert "block node disk-00000001-0000-4000, which nothing uses: removed" \
+    in found[0]["repaired"]
   assert len(json.loads(path.read())[3]) == 1
 
 
@@ -422,7 +425,7 @@ def test_descriptors_that_no_disk_reads_from_are_closed(here, capsys, qemu):
   status, found = run_json(capsys, "check", "--repair")
   assert status == 0 and qemu.did == [("remove-fd", 0), ("remove-fd", 12)]
   assert found[0]["repaired"][0] == \
-    "descriptors /dev/fdset/0, which no disk reads from: closed"
+    "descriptors /dev/fdset/0, which nothing uses: removed"
 
 
 def test_descriptors_of_a_nic_that_never_came_are_closed(here, capsys, qemu):
@@ -436,14 +439,27 @@ def test_descriptors_of_a_nic_that_never_came_are_closed(here, capsys, qemu):
     " passed for a NIC that is not there: closed"
 
 
-def test_what_cannot_be_removed_keeps_the_record_as_it_is(here, capsys, qemu):
+def test_what_is_in_use_is_a_warning_and_the_record_right(here, capsys, qemu):
   path = here.add("v3.0.2-plain")
   qemu.lacks = [12]
   qemu.nodes = ["disk-0000d150-0000-4000"]
   qemu.in_use = True
-  status, _, err = run(capsys, "check", "--repair")
-  assert status == 2 and err.count("\n") == 1 and "in use" in err
-  assert os.stat(str(path)).st_mtime == 1000
+  status, out, err = run(capsys, "check", "--repair")
+  assert (status, err) == (1, "")
+  assert "warning: not removed: disk-0000d150-0000-4000: " in out
+  assert len(json.loads(path.read())[3]) == 1
+
+
+def test_what_is_the_users_own_is_neither_named_nor_removed(here, capsys, qemu):
+  data = json.loads(genuine.text_of("v3.0.2-plain"))
+  data[0] += ["-drive", "if=none,id=disk-00000001-0000-4000,file=x",
+              "-netdev", "user,id=hotnic-00000004-pci-9"]
+  here.write(json.dumps(data))
+  qemu.drives = ["disk-00000001-0000-4000", "disk-extra"]
+  qemu.netdevs = ["hotnic-00000004-pci-9", "nic-mgmt"]
+  assert run(capsys, "check", "--live")[0] == 0
+  assert run(capsys, "check", "--repair")[0] == 0
+  assert qemu.did == []
 
 
 def test_drives_of_disks_that_are_no_devices_are_left(here, capsys, qemu):
