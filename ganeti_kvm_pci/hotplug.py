@@ -23,6 +23,7 @@ from . import refusal
 from . import scsi
 from . import vacancy
 from .errors import CommandError
+from .errors import MonitorError
 from .presence import CLASS
 from .presence import Presence
 
@@ -205,12 +206,16 @@ class Hotplug(Presence):
         "Instance %s: the guest has not let go of %s within %g s; it"
         " keeps it until it answers or is reset, and so does the record: %s,"
         " and try again" % (instance.name, name, limit, self._keep))
-    with self._Monitor(instance.name) as execute:
-      self._TakeBack(instance, execute, known, device_class, device_id)
+    # whatever else may fail, it has gone
+    self._Forget(instance, device_class, found)
     slot = self._Slot(found)
     if slot is not None:
       vacancy.note(self._Vacated(instance), [slot])
-    self._Forget(instance, device_class, found)
+    try:
+      with self._Monitor(instance.name) as execute:
+        self._TakeBack(instance, execute, known, device_class, device_id)
+    except MonitorError as err:
+      self._WarnOfBackend(instance, device_id, err)
 
   def HotModDevice(self, instance, dev_type, device, _, seq):
     """Hot-modify a NIC: remove it, and add it again on its slot.

@@ -82,6 +82,10 @@ def unplug(connect, device_id, limit):
         if asked is None or _REPEAT < now - asked and now < deadline:
           asked = now
           _request_unplug(execute, device_id)
+          # no guest is asked for a SCSI disk; and QEMU may not answer again
+          # before it has closed that
+          if device_id not in ids(execute):
+            return True
     except CommandError:
       raise
     except MonitorError:

@@ -27,8 +27,8 @@ from . import normal
 from . import partition
 from . import scsi
 from . import vacancy
-from .errors import CommandError
 from .errors import KvmPciError
+from .errors import MonitorError
 from .ids import is_of
 
 #: Stock's words for the classes of devices.
@@ -240,8 +240,16 @@ class Presence(object):
       name, device_class, device.uuid)] or [recorded])[0]
 
   @staticmethod
-  def _TakeBack(instance, execute, known, device_class, device_id):
+  def _WarnOfBackend(instance, device_id, reason):
+    logging.warning("Instance %s: the backend of %s was not closed: %s;"
+                    " ganeti-kvm-pci check --live tells whether it is still"
+                    " there", instance.name, device_id, reason)
+
+  def _TakeBack(self, instance, execute, known, device_class, device_id):
     """Remove the backend of a device that is not there.
+
+    That it fails is no reason to leave the rest undone; but the connection may
+    have lost its step.
 
     @type known: L{record.Record}
 
@@ -251,10 +259,8 @@ class Presence(object):
     try:
       removed = backends.take_back(execute, device_class, device_id,
                                    known.command)
-    except CommandError as err:
-      # somebody else uses it: no reason to leave the rest undone
-      logging.warning("Instance %s: the backend of %s stays: %s",
-                      instance.name, device_id, err)
+    except MonitorError as err:
+      self._WarnOfBackend(instance, device_id, err)
       return
     if removed:
       logging.info("Instance %s: removed %s", instance.name,
@@ -270,10 +276,10 @@ class Presence(object):
     """
     with self._Monitor(instance.name) as execute:
       there = device_id in monitor.ids(execute)
-      if not there:
-        self._TakeBack(instance, execute, known, device_class, device_id)
       if device_class == partition.NIC:
         self._CloseDescriptors(instance, execute, device_id)
+      if not there:
+        self._TakeBack(instance, execute, known, device_class, device_id)
     return there
 
   def _Settle(self, instance, keep=None):

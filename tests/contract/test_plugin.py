@@ -15,6 +15,7 @@ from ganeti_kvm_pci import lock
 from ganeti_kvm_pci import monitor
 from ganeti_kvm_pci import vacancy
 from ganeti_kvm_pci.errors import CommandError
+from ganeti_kvm_pci.errors import MonitorError
 from ganeti_kvm_pci.partition import Partition
 
 import harness
@@ -419,12 +420,31 @@ def test_a_backend_that_is_in_use_does_not_keep_the_record(
 
   monkeypatch.setattr(backends, "take_back", take_back)
   hyper.HotDelDevice(instance, DISK, harness.disk(1), EXTRA, 1)
-  assert "%s stays: Node" % harness.device_id("disk", 1, 9) in caplog.text
+  assert "%s was not closed: Node" % harness.device_id("disk", 1, 9) in caplog.text
   assert world.slots(hyper, instance)[0] == [8]
   # nor does it keep others from being added
   world.unplug(harness.device_id("disk", 0, 8))
   hyper.HotAddDevice(instance, NIC, harness.nic(2), None, 2)
   assert world.slots(hyper, instance) == ([], [24, 25, 26])
+
+
+def test_a_removal_is_done_once_the_device_has_gone(world, monkeypatch,
+                                                    caplog):
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  recorded = []
+
+  def take_back(*_):
+    recorded.append(world.slots(hyper, instance)[0])
+    raise MonitorError("QEMU's monitor does not answer drive_del")
+
+  monkeypatch.setattr(backends, "take_back", take_back)
+  hyper.HotDelDevice(instance, DISK, harness.disk(1), EXTRA, 1)
+  # before its backend is closed
+  assert recorded == [[8]]
+  for part in ("vm1.example.com", harness.device_id("disk", 1, 9),
+               "does not answer drive_del", "check --live"):
+    assert part in caplog.text
+  assert world.slots(hyper, instance)[0] == [8]
 
 
 def test_nothing_is_added_unseen(world):

@@ -5,6 +5,7 @@
 import os
 import signal
 import socket
+import subprocess
 import time
 
 import pytest
@@ -17,6 +18,7 @@ from behind import Behind, agree, record
 from test_faults import id_of, text_of
 from world import DISK, NIC
 import children
+import talk
 import world
 
 pytestmark = pytest.mark.skipif(
@@ -200,3 +202,91 @@ def test_a_guest_whose_qemu_died_is_an_error_at_once(node, which):
     if which == "plugin":
       assert world.NAME in text and "does not run on this node" in text
   assert record(node) == before
+
+
+class Export(object):
+  """A disk whose data are another QEMU's, by NBD; it can hang."""
+
+  def __init__(self, node):
+    qmp = os.path.join(node.folder, "nbd.qmp")
+    nbd = os.path.join(node.folder, "nbd.sock")
+    self.uri = "nbd+unix:///disk?socket=%s" % nbd
+    self._process = subprocess.Popen([
+      world.QEMU, "-machine", "none", "-nodefaults", "-display", "none",
+      "-drive", "if=none,id=disk,format=raw,file=%s" % node.image(7),
+      "-qmp", "unix:%s,server,nowait" % qmp])
+    peer = None
+    while peer is None:
+      assert self._process.poll() is None
+      try:
+        peer = talk.Socket(qmp)
+      except EnvironmentError: # it does not listen yet
+        time.sleep(0.01)
+    assert "QMP" in peer.line()
+    peer.execute("qmp_capabilities")
+    peer.execute("nbd-server-start",
+                 addr={"type": "unix", "data": {"path": nbd}})
+    peer.execute("nbd-server-add", device="disk", writable=True)
+    peer.sock.close()
+
+  def hang(self):
+    self._process.send_signal(signal.SIGSTOP)
+
+  def go_on(self):
+    self._process.send_signal(signal.SIGCONT)
+
+  def close(self):
+    self._process.kill()
+    self._process.wait()
+
+
+@pytest.fixture
+def export(node):
+  made = Export(node)
+  try:
+    yield made
+  finally:
+    made.close()
+
+
+def impatient_after_the_removal(monkeypatch):
+  """Make Ganeti's QMP client wait less once a device was asked for.
+
+  Whatever QEMU is asked then, it may be closing the disk already.
+
+  """
+  plain = hv_kvm.QmpConnection.Execute
+  asked = []
+
+  def execute(self, command, arguments=None):
+    if command == "device_del":
+      asked.append(arguments)
+    elif asked and "block" in command or "drive_del" in str(arguments):
+      self.sock.settimeout(ANSWER)
+    return plain(self, command, arguments)
+
+  monkeypatch.setattr(hv_kvm.QmpConnection, "Execute", execute)
+
+
+@pytest.mark.parametrize("which", ["plugin"], indirect=True)
+def test_a_removal_is_done_though_its_disk_does_not_close(
+    node, export, monkeypatch, caplog):
+  # no guest is asked there
+  node.start(nics=0, paused=True, disk_type="scsi-hd",
+             scsi_controller_type="virtio-scsi-pci")
+  node.hyper.HotAddDevice(node.instance, DISK, world.disk(7),
+                          (export.uri, None), 2)
+  before = agree(node).devices
+  impatient_after_the_removal(monkeypatch)
+  export.hang()
+  try:
+    node.hot_del(DISK, 7, 2)
+    # QEMU still hangs
+    without = record(node)
+  finally:
+    export.go_on()
+  assert id_of(DISK, 7) in before and id_of(DISK, 7) not in without
+  for word in (world.NAME, id_of(DISK, 7), "was not closed"):
+    assert word in caplog.text
+  wait_until_it_listens(node)
+  assert agree(node).devices == without
