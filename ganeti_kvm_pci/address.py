@@ -28,7 +28,7 @@ BUS = "pci.0"
 _HOST_BRIDGE = "i440FX-pcihost"
 
 _ADDR_RE = re.compile(r"^(?:0[xX])?([0-9a-fA-F]+)"
-                      r"(?:\.(?:0[xX])?([0-9a-fA-F]+))?$")
+                      r"(?:\.(?:0[xX])?([0-9a-fA-F]+))?\Z")
 
 
 def check_slot(slot):
@@ -44,6 +44,21 @@ def check_slot(slot):
   if not 0 <= slot < SLOTS:
     raise AddressError(slot, "slots go from 0 to %d" % (SLOTS - 1))
   return slot
+
+
+def check_function(function):
+  """Return a function of a slot that really is one.
+
+  @type function: int
+  @rtype: int
+  @raise AddressError: for anything but an int from 0 to 7
+
+  """
+  if isinstance(function, bool) or not isinstance(function, int):
+    raise AddressError(function, "a function is a number")
+  if not 0 <= function < FUNCTIONS:
+    raise AddressError(function, "functions go from 0 to %d" % (FUNCTIONS - 1))
+  return function
 
 
 def parse(text):
@@ -94,7 +109,7 @@ def unparse(slot, function=0):
 
   """
   check_slot(slot)
-  if function:
+  if check_function(function):
     return "0x%x.0x%x" % (slot, function)
   return "0x%x" % slot
 

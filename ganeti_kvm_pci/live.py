@@ -103,7 +103,8 @@ def functions(answer):
     for device in devices:
       info = device["class_info"]
       found.append(Function(
-        slot=address.check_slot(device["slot"]), function=device["function"],
+        slot=address.check_slot(device["slot"]),
+        function=address.check_function(device["function"]),
         id=device.get("qdev_id") or None,
         description=info.get("desc") or "class 0x%04x" % info["class"]))
     return sorted(found, key=lambda f: (f.slot, f.function))

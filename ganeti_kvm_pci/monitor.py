@@ -191,7 +191,7 @@ def scsi_ids(execute):
     if driver.startswith("scsi-"):
       bus = _get(execute, path, "parent_bus")
       number = _get(execute, path, "scsi-id")
-      if bus and number is not None:
+      if bus and isinstance(number, int):
         devices.append((bus, number, name or driver))
         buses.add(bus)
     # the bus of what has another id is named after that

@@ -25,6 +25,7 @@ from . import lock
 from . import monitor
 from . import normal
 from . import partition
+from . import runtime as runtime_
 from . import scsi
 from . import vacancy
 from .errors import KvmPciError
@@ -76,6 +77,14 @@ class Presence(object):
     """Put a device into the record.
 
     """
+    # what cannot be read again must not get into the record
+    with Explained(instance.name):
+      name = "%s to be added" % CLASS[dev_type]
+      runtime_.check_names("record", name, device.ToDict())
+      if CLASS[dev_type] == partition.DISK:
+        # up to 2.10.2 the link alone
+        runtime_.check_extra("record", name, extra if isinstance(
+          extra, (list, tuple)) else [extra])
     runtime = self._LoadKVMRuntime(instance)
     runtime[_INDEX[CLASS[dev_type]]].append(
       hv_kvm._RUNTIME_ENTRY[dev_type](device, extra))
@@ -193,8 +202,10 @@ class Presence(object):
 
     """
     for names in (monitor.held(execute), monitor.scsi_ids(execute)):
-      for place, name in sorted(names.items()):
-        if is_of(name, device_class, device.uuid):
+      for place, name in names.items():
+        # both go into options: a QEMU that a guest has taken over may say
+        # anything
+        if is_of(name, device_class, device.uuid) and isinstance(place, int):
           return (name, place)
     return (None, None)
 

@@ -14,10 +14,15 @@ C{channel, scsi-id, lun} behind a SCSI controller) or C{pci} (2.10 to 2.15: an
 int). All that is read here is checked, so that nobody else has to; what was
 read is written back as it was, to the last value.
 
+Ganeti pastes these values into options of a QEMU that root starts, each
+C{hvinfo} as it stands. So none may hold what would end one value and begin
+another: a file in which one does is refused as a whole.
+
 """
 
 import collections
 import json
+import re
 import sys
 
 from . import address
@@ -43,6 +48,22 @@ _HVINFO_KEYS = frozenset([
 #: Parameters that are looked at here; all are texts. What else stands among
 #: the parameters is Ganeti's affair, and many a site has its own.
 _TEXT_PARAMETERS = ("disk_type", "kvm_extra", "machine_version", "nic_type")
+
+#: Those of a few words each that go into the options of disks and NICs.
+_WORD_PARAMETERS = ("disk_aio", "disk_cache", "disk_discard", "disk_type",
+                    "nic_type", "scsi_controller_type")
+
+#: What QEMU takes for an id, a driver or a bus, and what a uuid consists of.
+_WORD_RE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
+
+_MAC_RE = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}\Z")
+
+#: Any other value in an option.
+_VALUE_RE = re.compile(r"[^,\x00-\x1f\x7f]*\Z")
+
+#: A URI comes from the configuration alone, where a storage provider may have
+#: meant its commas; but it is a line of the human monitor as well.
+_LINE_RE = re.compile(r"[^\x00-\x1f\x7f]*\Z")
 
 #: What JSON makes of a text, on any Python.
 _TEXT = (type(""), type(b"".decode("ascii")))
@@ -112,9 +133,7 @@ class Runtime(object):
       self._check_device("disk %d" % index, entry[0], _DISK_KEYS)
       if not entry[0].get("uuid"):
         raise RecordError(source, "disk %d: no uuid" % index)
-      for word in entry[1:]:
-        if not (word is None or is_text(word)):
-          raise RecordError(source, "disk %d: link or uri is no text" % index)
+      check_extra(source, "disk %d" % index, entry[1:])
 
   def _error(self, reason):
     return RecordError(self.source, "not a runtime file: %s" % reason)
@@ -130,6 +149,10 @@ class Runtime(object):
     for name in _TEXT_PARAMETERS:
       if not is_text(self.hvparams.get(name, "")):
         raise self._error("the parameter %s is no text" % name)
+    for name in _WORD_PARAMETERS:
+      value = self.hvparams.get(name)
+      if value and is_text(value) and not _WORD_RE.match(value):
+        raise self._error("the parameter %s is no word: %r" % (name, value))
 
   def _check_device(self, name, entry, known):
     """Check one NIC or disk."""
@@ -137,9 +160,7 @@ class Runtime(object):
       raise RecordError(self.source, "%s: a dict expected" % name)
     for key in sorted(set(entry) - known):
       self.unknown.append("%s of %s" % (key, name))
-    for key in ("uuid", "mac"):
-      if not (entry.get(key) is None or is_text(entry[key])):
-        raise RecordError(self.source, "%s: %s is no text" % (name, key))
+    check_names(self.source, name, entry)
     hvinfo = entry.get("hvinfo")
     try:
       if entry.get("pci") is not None:
@@ -157,11 +178,16 @@ class Runtime(object):
     for key, value in hvinfo.items():
       if key not in _HVINFO_KEYS:
         self.unknown.append("%s in hvinfo of %s" % (key, name))
+        if not (_WORD_RE.match(key) and _is_value(value)):
+          raise RecordError(self.source, "%s: %r: %r in hvinfo is no option"
+                            % (name, key, value))
       elif key in ("channel", "lun", "scsi-id"):
         if isinstance(value, bool) or not isinstance(value, int):
           raise RecordError(self.source, "%s: %s is no number" % (name, key))
-      elif key != "addr" and not is_text(value):
-        raise RecordError(self.source, "%s: %s is no text" % (name, key))
+      elif key == "addr":
+        address.parse(value)
+      else:
+        _check_text(self.source, name, key, value, _WORD_RE)
     if hvinfo.get("bus") == address.BUS:
       address.parse(hvinfo.get("addr"))
 
@@ -212,6 +238,50 @@ class Runtime(object):
       return json.dumps(loaded) + "\n"
     except RuntimeError: # what was just short enough of that to be read
       raise self._error("it is nested too deeply")
+
+
+def _is_value(value):
+  """Tell whether Ganeti can make one value of an option of it."""
+  if is_text(value):
+    return bool(_VALUE_RE.match(value))
+  return not isinstance(value, (list, dict))
+
+
+def _check_text(source, name, key, value, pattern):
+  if not is_text(value):
+    raise RecordError(source, "%s: %s is no text" % (name, key))
+  if not pattern.match(value):
+    raise RecordError(source, "%s: %r is no %s: characters in it that Ganeti"
+                      " does not write" % (name, value, key))
+
+
+def check_names(source, name, entry):
+  """Check what of a disk or NIC goes into options under its own name.
+
+  @param source: named in errors
+  @param name: the device's, for errors
+  @type entry: dict
+  @raise RecordError: if it may be more than one value
+
+  """
+  for key, pattern in (("uuid", _WORD_RE), ("mac", _MAC_RE)):
+    if entry.get(key) is not None:
+      _check_text(source, name, key, entry[key], pattern)
+
+
+def check_extra(source, name, extra):
+  """Check what names the data of a disk.
+
+  @param source: named in errors
+  @param name: the device's, for errors
+  @param extra: its link and perhaps its URI; each may be None
+  @raise RecordError: if it may be more than one value
+
+  """
+  for key, word, pattern in zip(("link", "uri"), extra,
+                                (_VALUE_RE, _LINE_RE)):
+    if word is not None:
+      _check_text(source, name, key, word, pattern)
 
 
 def is_text(value):

@@ -447,6 +447,37 @@ def test_a_removal_is_done_once_the_device_has_gone(world, monkeypatch,
   assert world.slots(hyper, instance)[0] == [8]
 
 
+@pytest.mark.parametrize("more", [",romfile=/etc/shadow", "\n", "0"])
+def test_an_id_that_says_more_is_nobodys(world, more):
+  """A QEMU that a guest has taken over may answer anything."""
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  disk = harness.disk(5)
+  world.bus[11] = ids.old_id("disk", disk.uuid, 11) + more
+  with pytest.raises(errors.HotplugError) as caught:
+    hyper.HotDelDevice(instance, DISK, disk, EXTRA, 2)
+  assert "neither the record nor QEMU has" in str(caught.value)
+  hyper.HotAddDevice(instance, DISK, disk, EXTRA, 2)
+  assert world.slots(hyper, instance)[0] == [8, 9, 10]
+  text = hyper._ReadKVMRuntime(instance.name)
+  assert "romfile" not in text and "pci-11" not in text
+  (entry, ) = [d for d, _ in json.loads(text)[3] if "00d5" in d["uuid"]] \
+    if EXTRA == "/dev/null" else \
+    [d for d, _, _ in json.loads(text)[3] if "00d5" in d["uuid"]]
+  assert (entry.get("hvinfo") or {}).get("id", "") in (
+    "", ids.new_id("disk", disk.uuid))
+
+
+def test_what_could_not_be_read_again_is_not_recorded(world):
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  before = hyper._ReadKVMRuntime(instance.name)
+  nic = harness.nic(2)
+  nic.mac = "aa:00:00:00:00:02,romfile=/etc/shadow"
+  with pytest.raises(errors.HotplugError) as caught:
+    hyper.HotAddDevice(instance, NIC, nic, None, 2)
+  assert "is no mac" in str(caught.value)
+  assert hyper._ReadKVMRuntime(instance.name) == before
+
+
 def test_nothing_is_added_unseen(world):
   hyper, instance = start(world)
   before = hyper._ReadKVMRuntime(instance.name)

@@ -4,9 +4,11 @@ import copy
 import glob
 import io
 import os
+import re
 
 from ganeti_kvm_pci import chart
 from ganeti_kvm_pci import checkup
+from ganeti_kvm_pci import ids
 from ganeti_kvm_pci import layout
 from ganeti_kvm_pci import normal
 from ganeti_kvm_pci import older
@@ -14,6 +16,8 @@ from ganeti_kvm_pci import record
 from ganeti_kvm_pci import runtime
 from ganeti_kvm_pci.errors import KvmPciError
 from ganeti_kvm_pci.live import Function
+from ganeti_kvm_pci.partition import DISK
+from ganeti_kvm_pci.partition import NIC
 
 DATA = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
   __file__))), "data")
@@ -75,6 +79,33 @@ def _is_sane(command):
              for word, argument in zip(command, command[1:] + ["-"]))
 
 
+#: What ends an option's value, or a line of the human monitor.
+_ENDS_RE = re.compile(r"[,\x00-\x1f\x7f]")
+
+
+def _check_options(loaded):
+  """Make sure that no value of a record is more than one in an option.
+
+  Ganeti pastes them together as they stand.
+
+  """
+  for device_class, entries in ((DISK, [e[0] for e in loaded.disks]),
+                                (NIC, loaded.nics)):
+    for entry in entries:
+      values = [entry.get("uuid"), entry.get("mac")]
+      for pair in (entry.get("hvinfo") or {}).items():
+        values.extend(pair)
+      if entry.get("pci") is not None:
+        values.append(ids.old_id(device_class, entry.get("uuid"),
+                                 entry["pci"]))
+      for value in values:
+        assert not _ENDS_RE.search(u"%s" % (value, )), value
+  for entry in loaded.disks:
+    assert not _ENDS_RE.search(entry[1] or ""), entry[1]
+  for name in ("disk_type", "nic_type", "disk_cache"):
+    assert not _ENDS_RE.search(u"%s" % loaded.hvparams.get(name)), name
+
+
 def _exercise_series(text, series):
   loaded = runtime.parse(text, "f")
   # a word that is no option, but looks like one, may hide QEMU's devices
@@ -85,10 +116,12 @@ def _exercise_series(text, series):
     return
   assert slots(record.Record(loaded))[:len(before)] == before
   assert normal.normalise(loaded, series) == []
+  _check_options(loaded)
   normalised = loaded.dump()
   assert runtime.parse(normalised, "f").dump() == normalised
   if _guarded(layout.lay_out, loaded, series, 12) is None:
     return
+  _check_options(loaded)
   placed = loaded.dump()
   known = _guarded(record.parse, placed, "f")
   assert known
@@ -108,6 +141,7 @@ def exercise(text):
   if not known:
     return False
   loaded = runtime.parse(text, "f")
+  _check_options(loaded)
   dumped = loaded.dump()
   assert runtime.parse(dumped, "f").dump() == dumped
   for functions in (None, _LIVE):
@@ -136,13 +170,15 @@ VALUES = [
   "virtio-blk-pci,id=inherited-disk-0,drive=inherited-disk-0,addr=0x9",
   '{"driver":"x","addr":5}', "{", "-drive", "file=/x,if=virtio",
   "file=/x,if=virtio,media=cdrom", "-device 'x,addr=0xd'",
+  "hotdisk-000000d5-pci-9,romfile=/etc/shadow", "pci.0,addr=0x9", "0xc\n",
+  "virtio-blk-pci,romfile=/x", u"disk-\u2028", "a,,b", "scsi-hd\n",
   "-device q35,id=pci.0", [], {}, [None], {"addr": "0xa", "bus": "pci.0"},
   {"pci": 5}, [{"uuid": "x"}, "", None], [{"uuid": "x", "pci": 3}, "", None],
   ]
 
 #: Keys that mean something here.
 KEYS = [
-  "addr", "bus", "disk_discard", "disk_type", "driver", "hvinfo", "id",
+  "addr", "bus", "disk_cache", "disk_discard", "disk_type", "driver", "hvinfo", "id",
   "kvm_extra", "kvm_pci_reservations", "mac", "machine_version", "nic_type",
   "pci", "uuid", "x"]
 

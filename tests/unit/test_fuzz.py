@@ -50,6 +50,24 @@ def test_nor_of_any_json(data):
   genuine.exercise(json.dumps(data))
 
 
+#: Where a value stands that goes into an option.
+PASTED = [("id", 3), ("driver", 3), ("bus", 3), ("addr", 3), ("id", 1),
+          ("driver", 1), ("bus", 1), ("addr", 1), ("uuid", 3), ("uuid", 1),
+          ("mac", 1), ("romfile", 3)]
+
+
+@given(st.sampled_from(PASTED), st.text() | st.builds(
+  u"{}{}{}".format, st.text(max_size=3),
+  st.sampled_from([u",", u"\n", u",,", u"\0", u"\x7f"]), st.text(max_size=9)))
+def test_no_value_is_more_than_one_in_an_option(place, value):
+  key, index = place
+  data = json.loads(genuine.text_of("v3.0.2-plain"))
+  entry = data[index][0][0] if index == 3 else data[index][0]
+  (entry if key in ("uuid", "mac") else entry["hvinfo"])[key] = value
+  accepted = genuine.exercise(json.dumps(data))
+  assert not (accepted and set(value).intersection(u",\n\0\x7f\r\t"))
+
+
 def test_what_is_exercised_is_worth_it():
   assert all(genuine.exercise(genuine.text_of(name))
              for name in genuine.NAMES[::9])

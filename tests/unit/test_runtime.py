@@ -112,7 +112,7 @@ BAD = {
   "mac": (changed(lambda d: d[1][1].update(mac=[])), "nic 1: mac is no text"),
   "two of a disk": (changed(lambda d: d[3][1].pop()), "disk 1: [dict, link"),
   "link": (changed(lambda d: d[3][1].__setitem__(1, 5)),
-           "disk 1: link or uri is no text"),
+           "disk 1: link is no text"),
   "slot -1": (changed(pci(-1)), "nic 1: invalid PCI address -1"),
   "slot 32": (changed(pci(32)), "nic 1: invalid PCI address 32"),
   "slot true": (changed(pci(True)), "nic 1: invalid PCI address True"),
@@ -130,6 +130,35 @@ BAD = {
   "bus": (changed(hvinfo(bus=["pci.0"])), "disk 0: bus is no text"),
   "lun": (changed(hvinfo(lun="0")), "disk 0: lun is no number"),
   "scsi-id": (changed(hvinfo(scsi_id=True)), "disk 0: scsi-id is no number"),
+  "addr with an end of line": (changed(hvinfo(addr="0xc\n")),
+                               "disk 0: invalid PCI address"),
+  "addr on another bus": (changed(hvinfo(bus="pcie.0", addr="0x1,x=y")),
+                          "disk 0: invalid PCI address"),
+  "id of two": (changed(hvinfo(
+    id="hotdisk-000000d5-pci-9,romfile=/etc/shadow")),
+                "disk 0: 'hotdisk-000000d5-pci-9,romfile=/etc/shadow' is no"
+                " id"),
+  "driver of two": (changed(hvinfo(driver="virtio-blk-pci,romfile=/x")),
+                    "is no driver"),
+  "bus of two": (changed(hvinfo(bus="pci.0,romfile=/x")), "is no bus"),
+  "id of a dict": (changed(hvinfo(id='{"driver":"x"}')), "is no id"),
+  "id of a tab": (changed(hvinfo(id="disk-1\t")), "is no id"),
+  "unknown key of two": (changed(hvinfo(x="on,romfile=/x")), "is no option"),
+  "unknown key": (changed(lambda d: d[1][0]["hvinfo"].update({"a,b": "on"})),
+                  "is no option"),
+  "unknown list": (changed(hvinfo(x=["on", "off"])), "is no option"),
+  "uuid of two": (changed(lambda d: d[3][0][0].update(uuid="a,b")),
+                  "disk 0: 'a,b' is no uuid"),
+  "mac of two": (changed(lambda d: d[1][0].update(
+    mac="aa:00:00:00:00:00,romfile=/x")), "is no mac"),
+  "link of two": (changed(lambda d: d[3][0].__setitem__(1, "/x,if=ide")),
+                  "is no link"),
+  "uri of two lines": (changed(lambda d: d[3][0].__setitem__(2, "rbd:x\nq")),
+                       "is no uri"),
+  "disk type of two": (changed(lambda d: d[2].update(
+    disk_type="scsi-hd,romfile=/x")), "the parameter disk_type is no word"),
+  "cache of two": (changed(lambda d: d[2].update(disk_cache="none,file=/x")),
+                   "the parameter disk_cache is no word"),
   "two on one slot": (changed(hvinfo(addr="0xd")),
                       "slot 13 is given to two devices"),
   }
@@ -147,11 +176,21 @@ def test_what_makes_no_sense_is_one_clear_error(case):
 
 def test_an_error_is_one_line_whatever_it_quotes():
   data = json.loads(PLAIN)
+  data[0] += ["-device", u"a\nb\u00e9\ud800,addr=0xc"]
   for entry in data[3]:
-    entry[0]["hvinfo"].update(id=u"a\nb\u00e9\ud800", addr="0xc")
-  with pytest.raises(RecordError) as caught:
-    record.parse(json.dumps(data), "f")
-  assert "\n" not in str(caught.value) and "a\\nb" in str(caught.value)
+    entry[0]["hvinfo"].update(addr="0xc")
+  for change in ({}, {"id": u"a\nb\u00e9\ud800"}):
+    data[3][0][0]["hvinfo"].update(change)
+    with pytest.raises(RecordError) as caught:
+      record.parse(json.dumps(data), "f")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_uri_may_have_commas():
+  """A storage provider's own, from the configuration."""
+  uri = "rbd:pool/image:conf=/etc/ceph.conf,cache=none"
+  text = changed(lambda d: d[3][0].__setitem__(2, uri))
+  assert runtime.parse(text, "f").disks[0][2] == uri
 
 
 @pytest.mark.parametrize("change, unknown", [
