@@ -25,8 +25,8 @@ _LETTERS = {DISK: "D", NIC: "N", QEMU: "Q"}
 def _live_only(partition, function, drivers):
   remark = ""
   if partition.owner(function.slot) != QEMU:
-    remark = ("not in the record, beyond QEMU's range: whether a migration would"
-              " place it elsewhere is checked before each")
+    remark = ("not in the record, beyond QEMU's range: whether a migration"
+              " would place it elsewhere is checked before each")
   driver = drivers.get((function.slot, function.function))
   return Entry(function.slot, QEMU, None, function.id,
                driver or function.description, LIVE, remark)
