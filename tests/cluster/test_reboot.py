@@ -98,8 +98,9 @@ def test_what_was_added_without_hotplug_has_its_slot_kept_free(vm):
 
 
 def test_scsi_ids_are_placed_by_both_alike(vm):
-  vm.add(disks=2, hvparams={"kvm_pci_reservations": 8, "disk_type": "scsi-hd",
-                            "scsi_controller_type": "virtio-scsi-pci"})
+  vm.add(disks=2, nics=1, hvparams={
+    "kvm_pci_reservations": 8, "disk_type": "scsi-hd",
+    "scsi_controller_type": "virtio-scsi-pci"})
   vm.guest(until=lambda report: len(report.disks) == 2)
   hotplugged(vm.modify("--disk", "0:remove"))
   device = "disk-" + vm.config()["disks"][0][:18]
