@@ -21,6 +21,7 @@ from ganeti import errors
 from ganeti import utils
 
 from . import chipset
+from . import configuration
 from . import ids
 from . import lock
 from . import machine
@@ -61,7 +62,7 @@ class Arrival(Migration):
       with Explained(instance.name):
         loaded = runtime_.parse(info, "record of the guest that moves")
         told = witness_.read(loaded.witness, instance.primary_node,
-                                    loaded.source)
+                             loaded.source)
         # from here on it may be that nobody comes to finish this
         self._SetAside(instance, loaded.dump(witness=told is not None))
         self._CompareArrival(instance, loaded, told)
@@ -225,6 +226,9 @@ class Arrival(Migration):
   def _TakeOut(self, instance, told):
     """Remove what the guest ejected before it was here.
 
+    That a device has no addresses is no proof: a guest may have disabled it.
+    Only what Ganeti's configuration no longer has is asked for once more.
+
     @type told: L{witness.Topology}
     @param told: what it had when the target was started
     @raise KvmPciError: if QEMU does not tell
@@ -234,33 +238,42 @@ class Arrival(Migration):
       with self._Monitor(instance.name) as execute:
         parts = told.left_out(topology.machine(execute))
       for part in parts:
-        text = ("Instance %s: the guest ejected %s at %s while it was"
-                " migrated" % (instance.name, machine.show(part),
-                           machine.show_place(part)))
+        text = ("Instance %s: the guest ejected or disabled %s at %s while it"
+                " was migrated" % (instance.name, machine.show(part),
+                                   machine.show_place(part)))
+        removal = self._Removal(instance, part)
+        if removal is None:
+          logging.warning("%s: it stays attached, and works after the next"
+                          " boot", text)
+          continue
         try:
-          self._Remove(instance, part)
+          self.HotDelDevice(instance, *removal)
         except errors.GenericError as err:
           logging.error("%s, and it is still attached and in the runtime file:"
                         " %s", text, err)
         else:
-          logging.warning("%s; removed here as well", text)
+          logging.warning("%s; Ganeti's configuration no longer has it, removed"
+                          " here as well", text)
 
-  def _Remove(self, instance, part):
-    """Hot-remove a disk or NIC.
+  def _Removal(self, instance, part):
+    """Tell how to hot-remove a disk or NIC that is no longer configured.
 
     @type part: L{machine.Part}
-    @raise errors.GenericError: if that fails, or it is neither
+    @rtype: tuple or None
+    @return: the other arguments of L{HotDelDevice}; None if it is neither, or
+        Ganeti's configuration has it or does not tell
 
     """
+    if configuration.of(instance) is None:
+      return None
     runtime = self._LoadKVMRuntime(instance)
+    known = self._Configured(instance, runtime)
     for dev_type, entries in (
         (constants.HOTPLUG_TARGET_DISK, [entry[0] for entry in runtime[3]]),
         (constants.HOTPLUG_TARGET_NIC, runtime[1])):
       for seq, device in enumerate(entries):
         name = self._DeviceId(CLASS[dev_type], device)
-        if name and ids.is_same(name, part.id):
-          self.HotDelDevice(instance, dev_type, device, None, seq)
-          return
-    raise errors.HotplugError("it is neither a disk nor a NIC of Ganeti's;"
-                              " remove it from kvm_extra, shut the instance"
-                              " down and start it")
+        if (name and ids.is_same(name, part.id) and
+            device.uuid not in known[CLASS[dev_type]]):
+          return (dev_type, device, None, seq)
+    return None

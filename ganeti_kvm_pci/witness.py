@@ -78,12 +78,13 @@ class Topology(object):
     return machine.differences(here, there, self.told)
 
   def left_out(self, target):
-    """Find devices that the guest let go of while it was copied.
+    """Find devices that the guest may have ejected while it was copied.
 
     The target was started with them, and the stream does not say that the
     source has them no longer: they come up as after a reset, without
-    addresses, which the guest had given them. A guest that is being reset has
-    taken the addresses from all its devices.
+    addresses, which the guest had given them. One that the guest has disabled
+    looks the same. A guest that is being reset has taken the addresses from all
+    its devices.
 
     @type target: list of L{machine.Part}
     @param target: when the guest has arrived

@@ -200,14 +200,20 @@ def let_go(pair, slot):
   serial.sock.close()
 
 
-@between(BOTH)
-@pytest.mark.parametrize("numbers", [[1], [3], [0, 2]])
-def test_what_the_guest_lets_go_of_while_it_is_copied_is_gone(pair, guest,
-                                                              numbers):
-  """QEMU's stream does not say that the source has it no longer."""
-  pair.start(guest)
-  disks, nics = pair.source.places()
-  slots = [(disks + nics)[number] for number in numbers]
+def configure(node, numbers):
+  """Have Ganeti's configuration have some of the disks and NICs.
+
+  @param numbers: in the order of the runtime file, the disks first
+
+  """
+  node.instance.disks = [world.disk(number).uuid for number in numbers
+                         if number < 2]
+  node.instance.nics = [world.nic(number - 2) for number in numbers
+                        if number >= 2]
+
+
+def ejected_on_the_way(pair, slots):
+  """Move a guest that ejects devices while it is copied."""
   info = pair.accept()
   # that takes longer than the guest
   pair.source.instance.hvparams.update(migration_bandwidth=1,
@@ -221,6 +227,23 @@ def test_what_the_guest_lets_go_of_while_it_is_copied_is_gone(pair, guest,
   assert pair.wait() == "completed"
   assert set(slots) <= set(pair.target.live())
   pair.finalize(info, True)
+
+
+@between(BOTH)
+@pytest.mark.parametrize("numbers", [[3], [2, 3]])
+def test_what_the_guest_lets_go_of_while_it_is_copied_is_gone(pair, guest,
+                                                              numbers):
+  """QEMU's stream does not say that the source has it no longer.
+
+  These are NICs: with a disk that is no longer configured no guest moves.
+
+  """
+  pair.start(guest)
+  disks, nics = pair.source.places()
+  slots = [(disks + nics)[number] for number in numbers]
+  configure(pair.target, [number for number in range(4)
+                          if number not in numbers])
+  ejected_on_the_way(pair, slots)
   assert pair.target.places() == tuple(
     [slot for slot in places if slot not in slots] for places in (disks, nics))
   assert not set(slots) & set(pair.target.live())
@@ -229,6 +252,20 @@ def test_what_the_guest_lets_go_of_while_it_is_copied_is_gone(pair, guest,
     *[len(places) for places in pair.target.places()])
   # what stood behind is gone
   agree(pair.target)
+
+
+@between(BOTH)
+def test_what_is_configured_is_not_taken_from_a_guest(pair, guest, caplog):
+  """A guest that has disabled a device looks as if it had ejected it."""
+  caplog.set_level("WARNING")
+  pair.start(guest)
+  places = pair.source.places()
+  configure(pair.target, range(4))
+  ejected_on_the_way(pair, [places[0][1]])
+  assert pair.target.places() == places
+  assert set(sum(places, [])) <= set(pair.target.live())
+  assert "ejected or disabled" in caplog.text
+  assert "it stays attached" in caplog.text
 
 
 @between(BOTH)

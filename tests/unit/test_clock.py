@@ -15,6 +15,8 @@ from ganeti_kvm_pci import vacancy
 from ganeti_kvm_pci.errors import CommandError
 from ganeti_kvm_pci.errors import NodeError
 
+DISK = "disk-01234567-89ab-cdef"
+
 
 @pytest.fixture
 def set_back(monkeypatch):
@@ -70,13 +72,15 @@ def test_a_backend_is_not_waited_for_longer(set_back, monkeypatch):
 
   def execute(command, arguments):
     if command == "query-named-block-nodes":
-      return [{"node-name": "disk-1"}]
+      return [{"node-name": DISK}]
+    if command == "x-debug-query-block-graph":
+      return {"nodes": [], "edges": []}
     if command == "blockdev-del":
-      raise CommandError(command, "Node disk-1 is in use")
+      raise CommandError(command, "Node %s is in use" % DISK)
     return []
 
   with pytest.raises(CommandError):
-    backends.take_back(execute, "disk", "disk-1")
+    backends.take_back(execute, "disk", DISK, [])
 
 
 @pytest.mark.parametrize("step", [-3600, 3600])

@@ -7,6 +7,7 @@ import pytest
 
 import genuine
 from ganeti_kvm_pci import configuration
+from ganeti_kvm_pci import ids
 from ganeti_kvm_pci import layout
 from ganeti_kvm_pci import normal
 from ganeti_kvm_pci import record
@@ -49,7 +50,7 @@ def slotted(disks, nics, **hvparams):
         device = entry[0] if kind == "disk" else entry
         device["uuid"] = UUID % number
         device["hvinfo"].update(addr="0x%x" % slot,
-                                id=record.new_id(kind, UUID % number))
+                                id=ids.new_id(kind, UUID % number))
         if kind == "nic":
           device["mac"] = MAC % number
         entries.append(entry)
