@@ -37,6 +37,8 @@ All of these are pure. What touches the world stands below them:
   - L{presence}, L{hotplug}, L{migration}, L{arrival}, L{hypervisor}: the
     subclass of Ganeti's C{KVMHypervisor}
   - L{files}, L{node}: the runtime files, and the Ganeti, of this node
+  - L{startup}, L{intent}: what Python runs at its start; whether the plugin
+    should be on
   - L{hook}, L{activation}: how the subclass gets into that
   - L{console}, L{switch}, L{views}, L{forecast}, L{carrier}, L{cli}: the
     command

@@ -1,134 +1,98 @@
 """Enable, disable, and tell whether the plugin is on.
 
-What enables it is one C{.pth} file, which Python executes at its start (see
-L{hook}). It names the folder that the package is in, so that the package may
-lie anywhere on the node.
+What enables it is a file that Python reads at its start (see L{startup} and
+L{hook}), in the site folder of the daemons' Python. Another Python, such as the
+next release's, reads another folder: so the intent is kept apart (L{intent}).
 
 """
 
 import os
 import subprocess
-import tempfile
 import time
 
 from . import clock
+from . import intent
 from . import node
 from . import series
+from . import startup
 from .errors import GanetiError
 from .errors import NodeError
-
-_PTH = "ganeti-kvm-pci.pth"
-
-#: Every Python process of the node runs this when it starts. So it imports
-#: nothing; L{hook} is loaded when C{ganeti.hypervisor} is about to be, from a
-#: folder that is not left on the path. Where the package has gone, stock it is;
-#: where it is damaged as well, but not in silence.
-_SENTINEL = """\
-class GanetiKvmPci(object):
-  def _Wake(self):
-    sys.path.insert(0, %(folder)r)
-    try:
-      from ganeti_kvm_pci import hook
-      return hook.Finder(self)
-    except ImportError:
-      return None
-    except Exception:
-      if sys.stderr:
-        sys.stderr.write("ganeti-kvm-pci stays off: %%s\\n" %%
-                         sys.exc_info()[1])
-      return None
-    finally:
-      sys.path.remove(%(folder)r)
-  def find_spec(self, name, path=None, target=None):
-    if name == "ganeti.hypervisor":
-      finder = self._Wake()
-      return finder and finder.find_spec(name, path, target)
-  def find_module(self, name, path=None):
-    if name == "ganeti.hypervisor":
-      return self._Wake()
-sys.meta_path.insert(0, GanetiKvmPci())
-"""
 
 #: How long the node daemon may take to come up again, in seconds.
 _RESTART_LIMIT = 20
 
 
-def pth_path():
-  """Return the path of the C{.pth} file.
+class Hook(object):
+  """What hooks the daemons' Python.
 
-  @raise NodeError: if the daemons' Python cannot be asked
-
-  """
-  return os.path.join(node.site_dir(), _PTH)
-
-
-def pth_line():
-  """Return what the C{.pth} file has to say.
-
-  @rtype: string
-  @return: one line; Python executes lines of such files that begin with
-      C{import}
+  @ivar folder: its site folder
+  @ivar contents: see L{startup.contents}
+  @ivar path: of the file that Python looks for
 
   """
-  source = _SENTINEL % {"folder": node.package_parent()}
-  return "import sys; exec(%r, {'sys': sys})\n" % source
+  def __init__(self):
+    """Ask the daemons' Python.
 
+    @raise NodeError: if it does not answer
 
-def _read(path):
+    """
+    self.folder = node.site_dir()
+    self.contents = startup.contents(node.python_version(),
+                                     node.package_parent())
+    self.path = os.path.join(self.folder, self.contents[-1][0])
+
+  def is_ours(self):
+    """Tell whether what is there leads to this copy of the package."""
+    return all(startup.read(os.path.join(self.folder, name)) == text
+               for name, text in self.contents)
+
+def _hooks(hook):
+  """List the hook's files, for whatever Python of this node.
+
+  @type hook: L{Hook} or None
+  @rtype: list of strings
+
+  """
+  places = [hook.path] if hook else []
   try:
-    with open(path) as stream:
-      return stream.read()
-  except EnvironmentError:
-    return None
+    places.extend(intent.noted() or [])
+  except ImportError: # no Ganeti
+    pass
+  return startup.find(places)
 
 
-def enable():
-  """Write the C{.pth} file.
+def enable(hook):
+  """Note that the plugin shall be on, and hook the daemons' Python.
 
-  @rtype: tuple (string, bool)
-  @return: its path, and whether anything had to be changed
+  @type hook: L{Hook}
+  @rtype: bool
+  @return: whether the hook had to be changed
   @raise NodeError: if it cannot be written
 
   """
-  path = pth_path()
-  if _read(path) == pth_line():
-    return (path, False)
-  folder = os.path.dirname(path)
-  try:
-    if not os.path.isdir(folder):
-      os.makedirs(folder)
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix="." + _PTH)
-    try:
-      with os.fdopen(handle, "w") as stream:
-        stream.write(pth_line())
-        stream.flush()
-        os.fchmod(stream.fileno(), 0o644)
-        os.fsync(stream.fileno())
-      os.rename(temporary, path)
-    except BaseException:
-      os.unlink(temporary)
-      raise
-  except EnvironmentError as err:
-    raise NodeError("cannot write %s: %s" % (path, err.strerror))
-  return (path, True)
+  intent.note(hook.path)
+  return startup.put(hook.folder, hook.contents)
 
 
 def disable():
-  """Remove the C{.pth} file.
+  """Remove the hook, for every Python, and the note.
 
-  @rtype: tuple (string, bool)
-  @return: its path, and whether it was there
-  @raise NodeError: if it cannot be removed
+  @rtype: list of strings
+  @return: what was removed
+  @raise NodeError: if something cannot be removed
 
   """
-  path = pth_path()
-  if not os.path.lexists(path):
-    return (path, False)
   try:
-    os.unlink(path)
-  except EnvironmentError as err:
-    raise NodeError("cannot remove %s: %s" % (path, err.strerror))
-  return (path, True)
+    hook = Hook()
+  except NodeError: # its Python has gone; what it had may still lie there
+    hook = None
+  found = _hooks(hook)
+  startup.remove(found)
+  try:
+    intent.forget()
+  except ImportError: # no Ganeti
+    pass
+  return found
 
 
 class Status(object):
@@ -138,8 +102,10 @@ class Status(object):
   @ivar series: string, e.g. "3.0"
   @ivar unfit: string, why the plugin does not act on this Ganeti, or None
   @ivar python: string, the daemons' Python
-  @ivar pth: string, path of the C{.pth} file
+  @ivar hook: L{Hook}
   @ivar hooked: bool, whether it is there
+  @ivar others: list of strings, hooks of other Pythons, which do nothing
+  @ivar reasons: see L{intent.reasons}
   @ivar elsewhere: bool, whether it is there but for a package elsewhere
   @ivar pid: int, the node daemon's process, or None if it does not run
   @ivar loaded: bool, whether that process has the plugin
@@ -168,12 +134,36 @@ class Status(object):
     except GanetiError as err:
       self.unfit = str(err)
     self.python = node.daemon_python()
-    self.pth = pth_path()
-    line = _read(self.pth)
-    self.hooked = line is not None
-    self.elsewhere = self.hooked and line != pth_line()
+    self.hook = Hook()
+    self.hooked = os.path.exists(self.hook.path)
+    self.elsewhere = self.hooked and not self.hook.is_ours()
+    self.others = [path for path in _hooks(self.hook) if os.path.realpath(
+      os.path.dirname(path)) != os.path.realpath(self.hook.folder)]
+    self.reasons = intent.reasons()
     self.pid = node_daemon_pid()
     self.loaded, self.stale = _marks(self.pid)
+
+  def missing(self):
+    """Tell why the plugin is off where it should be on.
+
+    @rtype: string or None
+    @return: the reason, and the remedy; None where all is as it should be
+
+    """
+    if not self.reasons:
+      return None
+    remedy = "run ganeti-kvm-pci enable --restart"
+    if self.unfit:
+      reason, remedy = self.unfit, "install a version of it that does"
+    elif not self.hooked:
+      reason = "%s, the Python of Ganeti's daemons, has no hook (%s)" % (
+        self.python, self.hook.path)
+    elif self.pid is not None and not self.loaded:
+      reason = "the node daemon (pid %d) runs without it" % self.pid
+    else:
+      return None
+    return ("the plugin should be on here, because %s, and is off: %s; %s" %
+            (" and ".join(self.reasons), reason, remedy))
 
   def consistent(self):
     """Tell whether what runs is what is installed."""
@@ -195,8 +185,13 @@ class Status(object):
                                                   fits),
              "Python       %s" % self.python,
              "hook         %s %s%s" %
-             ("in place:" if self.hooked else "absent:", self.pth,
+             ("in place:" if self.hooked else "absent:", self.hook.path,
               " (for another copy of the package)" if self.elsewhere else "")]
+    found.extend("hook         of another Python, without effect: %s (disable"
+                 " removes it)" % path for path in self.others)
+    found.append("wanted       %s" % (" and ".join(self.reasons) or "no: it was"
+                                      " not enabled here, and the cluster has"
+                                      " no tag %s" % intent.TAG))
     if self.pid is None:
       daemon = "not running"
     else:
@@ -231,7 +226,7 @@ def _marks(pid):
   """
   if pid is None:
     return (False, False)
-  text = _read("/proc/%d/maps" % pid)
+  text = startup.read("/proc/%d/maps" % pid)
   if text is None:
     raise NodeError("cannot look into the node daemon (pid %d): run this as"
                     " root" % pid)

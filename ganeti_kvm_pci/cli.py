@@ -122,10 +122,11 @@ def main(argv=None):
     return ERRORS
   try:
     try:
-      if _needs_ganeti(opts):
+      # check tells of the node, too, where there is a Ganeti
+      if _needs_ganeti(opts) or opts.command == "check":
         node.become_daemon_python(argv)
     except NodeError:
-      if opts.insists:
+      if opts.insists and _needs_ganeti(opts):
         raise
     status = opts.function(opts)
     sys.stdout.flush()

@@ -29,6 +29,7 @@ _MAIN = ("import sys; sys.path[0] = %r; from ganeti_kvm_pci.cli import main;"
 _SITE = ("import sys; sys.path.pop(0); import site, sysconfig;"
          " print((getattr(site, 'getsitepackages',"
          " lambda: [sysconfig.get_paths()['purelib']])())[0])")
+_VERSION = "import sys; print('%d %d' % sys.version_info[:2])"
 
 
 def daemon_script():
@@ -139,19 +140,35 @@ def become_daemon_python(argv):
                     (python, err))
 
 
+def _ask_python(code, what):
+  """Have the daemons' Python print something."""
+  try:
+    output = subprocess.check_output([daemon_python(), "-E", "-c", code])
+  except (EnvironmentError, subprocess.CalledProcessError) as err:
+    raise NodeError("cannot ask the daemons' Python for its %s: %s" %
+                    (what, err))
+  return output.decode("utf-8").strip()
+
+
 def site_dir():
-  """Find where the daemons' Python looks for C{.pth} files.
+  """Find where the daemons' Python looks for files to read at its start.
 
   @rtype: string
   @raise NodeError: if it does not tell
 
   """
-  try:
-    output = subprocess.check_output([daemon_python(), "-E", "-c", _SITE])
-  except (EnvironmentError, subprocess.CalledProcessError) as err:
-    raise NodeError("cannot ask the daemons' Python for its site folder: %s" %
-                    err)
-  return output.decode("utf-8").strip()
+  return _ask_python(_SITE, "site folder")
+
+
+def python_version():
+  """Tell the version of the daemons' Python.
+
+  @rtype: tuple of two ints
+  @raise NodeError: if it does not tell
+
+  """
+  return tuple(int(number) for number in
+               _ask_python(_VERSION, "version").split())
 
 
 def series():

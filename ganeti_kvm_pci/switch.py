@@ -2,13 +2,16 @@
 
 from . import activation
 from . import files
+from . import intent
 from . import node
 from . import record
+from .console import ERRORS
 from .console import OK
 from .console import WARNINGS
 from .console import complain
 from .console import say
 from .errors import KvmPciError
+from .errors import NodeError
 from .partition import QEMU
 
 
@@ -32,8 +35,9 @@ def enable(opts):
     complain("warning: %s can be written by others than root; Ganeti's"
              " daemons will run what is in it" % node.package_parent())
     status = WARNINGS
-  path, changed = activation.enable()
-  say("%s %s" % ("written:" if changed else "already in place:", path))
+  changed = activation.enable(before.hook)
+  say("%s %s" % ("written:" if changed else "already in place:",
+                 before.hook.path))
   if before.unfit:
     complain("the plugin will leave this Ganeti alone: %s" % before.unfit)
     return WARNINGS
@@ -63,25 +67,58 @@ def _overflowed():
 
 def disable(opts):
   """Take it out again."""
-  path, changed = activation.disable()
-  say("%s %s" % ("removed:" if changed else "not there:", path))
+  removed = activation.disable()
+  for path in removed:
+    say("removed: %s" % path)
+  if not removed:
+    say("no hook was there, for any Python")
   try:
-    loaded = activation.Status().loaded
+    after = activation.Status()
   except KvmPciError as err:
     complain("the node daemon was not looked at: %s" % err)
     return WARNINGS
-  if loaded:
+  if after.loaded:
     _restart(opts, False)
-  overflowed = _overflowed() if changed else []
+  if after.reasons:
+    complain("this node will be reported, because %s; take it away with"
+             " gnt-cluster remove-tags %s" % (" and ".join(after.reasons),
+                                              intent.TAG))
+  overflowed = _overflowed() if removed else []
   if overflowed:
     complain("QEMU's own devices stand beyond their range in %s: stock does"
              " not look for them when it hotplugs there, and may fail until"
              " the next cold boot" % ", ".join(overflowed))
-  return WARNINGS if overflowed else OK
+  return WARNINGS if overflowed or after.reasons else OK
+
+
+def judge(found):
+  """Complain of what makes the plugin be off on this node.
+
+  @type found: L{activation.Status}
+  @return: exit status
+
+  """
+  missing = found.missing()
+  if not missing:
+    return OK
+  complain(missing)
+  return ERRORS
+
+
+def judge_node():
+  """The same for a command that is about something else.
+
+  @return: exit status; fine where nothing can be told, for want of a Ganeti
+
+  """
+  try:
+    return judge(activation.Status())
+  except NodeError:
+    return OK
 
 
 def show_status(_):
   """Tell which Ganeti this is and whether the plugin is on."""
   found = activation.Status()
   say("\n".join(found.lines()))
-  return OK if found.consistent() else WARNINGS
+  return max(judge(found), OK if found.consistent() else WARNINGS)

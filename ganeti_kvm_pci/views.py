@@ -16,6 +16,7 @@ from . import readconfig
 from . import record
 from . import replay
 from . import runtime
+from . import switch
 from . import topology
 from .console import ERRORS
 from .console import OK
@@ -254,4 +255,4 @@ def check(opts):
       result.show()
   if opts.json:
     say_json([result.as_data() for result in results])
-  return max([OK] + [result.status() for result in results])
+  return max([switch.judge_node()] + [result.status() for result in results])

@@ -29,7 +29,8 @@ def test_status_tells_what_is_installed_and_what_runs(plugin):
   enabled = cluster.project_command("node1", ["enable"])
   assert "must be restarted" in enabled.output
   status = plugin("status", "node1", check=False)["node1"]
-  assert status.returncode == 1
+  assert status.returncode == 2
+  assert "runs without it" in status.output
   assert "hook         in place" in status.output
   assert "without the plugin; restart it" in status.output
   result = plugin("enable", "node1")["node1"].output
@@ -40,6 +41,27 @@ def test_status_tells_what_is_installed_and_what_runs(plugin):
   # nothing is restarted where nothing has to change
   assert "restarted" not in plugin("enable", "node1")["node1"].output
   assert "restarted, without" in plugin("disable", "node1")["node1"].output
+
+
+def test_the_clusters_tag_reaches_a_node_that_is_added_later(plugin):
+  plugin("disable")
+  cluster.gnt("cluster", "add-tags", "ganeti-kvm-pci")
+  try:
+    for node in ("node1", "node2"):
+      status = plugin("status", node, check=False)[node]
+      assert status.returncode == 2 and "enable --restart" in status.output
+    cluster.gnt("node", "remove", "node2.gnt.test")
+    assert plugin("status", "node2")["node2"].returncode == 0
+    cluster.gnt("node", "add", "--no-ssh-key-check", "node2.gnt.test")
+    status = plugin("status", "node2", check=False)["node2"]
+    assert status.returncode == 2
+    assert "the cluster has the tag ganeti-kvm-pci" in status.output
+    plugin("enable", "node2")
+    assert plugin("status", "node2")["node2"].returncode == 0
+  finally:
+    cluster.gnt("cluster", "remove-tags", "ganeti-kvm-pci")
+  plugin("disable")
+  assert plugin("status", "node2")["node2"].returncode == 0
 
 
 def test_on_an_unknown_ganeti_the_daemon_starts_as_stock(plugin):

@@ -10,7 +10,9 @@ import pytest
 from ganeti_kvm_pci import activation
 from ganeti_kvm_pci import cli
 from ganeti_kvm_pci import files
+from ganeti_kvm_pci import intent
 from ganeti_kvm_pci import node
+from ganeti_kvm_pci import startup
 from ganeti_kvm_pci.errors import NodeError
 from ganeti_kvm_pci.errors import RecordError
 
@@ -142,6 +144,9 @@ def daemon(tmpdir, monkeypatch):
   script.write("#!%s\n" % sys.executable)
   monkeypatch.setattr(node, "_DAEMON_DIRS", [str(script.dirpath())])
   monkeypatch.setattr(node, "site_dir", lambda: str(tmpdir.join("site")))
+  monkeypatch.setattr(intent, "note_path", lambda: str(tmpdir.join("note")))
+  # this machine's own hooks are none of the tests' business
+  monkeypatch.setattr(startup, "_prefixes", lambda: [])
   return script
 
 
@@ -162,21 +167,30 @@ def test_no_ganeti_is_one_clear_error(monkeypatch, capsys):
   assert "is Ganeti installed" in capsys.readouterr()[1]
 
 
+def enable():
+  """Enable, and return the hook's path."""
+  hook = activation.Hook()
+  activation.enable(hook)
+  return hook.path
+
+
 def test_enabling_twice_and_disabling_twice_does_no_harm(daemon):
-  path, changed = activation.enable()
-  assert changed and os.stat(path).st_mode & 0o777 == 0o644
+  hook = activation.Hook()
+  path = hook.path
+  assert activation.enable(hook)
+  assert os.stat(path).st_mode & 0o777 == 0o644
   text = open(path).read()
-  assert activation.enable() == (path, False)
+  assert not activation.enable(hook)
   assert open(path).read() == text
   assert os.listdir(os.path.dirname(path)) == [os.path.basename(path)]
-  assert activation.disable() == (path, True)
-  assert activation.disable() == (path, False)
+  assert activation.disable() == [path]
+  assert activation.disable() == []
 
 
 def test_what_cannot_be_written_is_one_clear_error(daemon, tmpdir):
   tmpdir.join("site").write("a file where the folder should be")
   with pytest.raises(NodeError) as caught:
-    activation.enable()
+    enable()
   assert "cannot write" in str(caught.value)
 
 
@@ -195,16 +209,16 @@ def class_with(line):
 
 
 def test_the_line_hooks_and_leaves_no_trace_on_the_path(daemon):
-  assert class_with(open(activation.enable()[0]).read()) == [
+  assert class_with(open(enable()).read()) == [
     "True", "ganeti_kvm_pci.hypervisor"]
 
 
 def test_the_line_is_quiet_when_the_package_is_gone(daemon, monkeypatch):
   monkeypatch.setattr(node, "package_parent", lambda: "/nonexistent")
-  assert class_with(open(activation.enable()[0]).read()) == [
+  assert class_with(open(enable()).read()) == [
     "True", "ganeti.hypervisor.hv_kvm"]
 
 
 def test_the_file_is_one_line(daemon):
-  lines = open(activation.enable()[0]).read().splitlines()
+  lines = open(enable()).read().splitlines()
   assert len(lines) == 1 and lines[0].startswith("import ")

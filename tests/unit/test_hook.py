@@ -6,13 +6,13 @@ import sys
 
 import pytest
 
-from ganeti_kvm_pci import activation
+from ganeti_kvm_pci import startup
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 STUB = os.path.join(ROOT, "tests", "stubs")
 
-INSTALL = activation.pth_line()
+INSTALL = startup.pth_line(ROOT)
 SHOW = ("import ganeti.hypervisor as h\n"
         "print(h.GetHypervisorClass('kvm').__module__)\n")
 
@@ -85,12 +85,11 @@ def test_an_unknown_ganeti_stays_stock_and_one_line_says_why(damage, reason):
 
 
 @pytest.mark.parametrize("damage", ["def f(:", "1 / 0", "\0", "import oops"])
-def test_a_damaged_package_does_not_stop_a_daemon(tmpdir, monkeypatch, damage):
+def test_a_damaged_package_does_not_stop_a_daemon(tmpdir, damage):
   package = tmpdir.mkdir("ganeti_kvm_pci")
   package.join("__init__.py").write("")
   package.join("hook.py").write(damage)
-  monkeypatch.setattr(activation.node, "package_parent", lambda: str(tmpdir))
-  line = activation.pth_line()
+  line = startup.pth_line(str(tmpdir))
   environment = dict(os.environ, PYTHONPATH=STUB, PYTHONDONTWRITEBYTECODE="1")
   process = subprocess.Popen([sys.executable, "-c", line + SHOW], cwd="/",
                              env=environment, stdout=subprocess.PIPE,

@@ -11,3 +11,7 @@ class HypervisorError(GenericError):
 
 class HotplugError(HypervisorError):
   pass
+
+
+class ConfigurationError(GenericError):
+  pass

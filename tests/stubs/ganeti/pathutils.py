@@ -1,4 +1,11 @@
 """Paths."""
 
-RUN_DIR = "/var/run/ganeti"
+import os
+
+# as a virtual cluster's node has it
+_ROOT = os.environ.get("STUB_ROOT", "")
+
+RUN_DIR = _ROOT + "/var/run/ganeti"
+DATA_DIR = _ROOT + "/var/lib/ganeti"
 DAEMON_UTIL = "/usr/lib/ganeti/daemon-util"
+CLUSTER_CONF_FILE = DATA_DIR + "/config.data"

@@ -3,9 +3,11 @@
 import os
 import subprocess
 
+from ganeti import pathutils
+
 
 def DaemonPidFileName(name):
-  return "/var/run/ganeti/%s.pid" % name
+  return "%s/%s.pid" % (pathutils.RUN_DIR, name)
 
 
 def ReadPidFile(path):

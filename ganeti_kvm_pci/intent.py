@@ -1,0 +1,84 @@
+"""Whether the plugin should be on here: what was asked for, and by whom.
+
+On a node, C{enable} leaves a note beside Ganeti's configuration, which outlives
+the Python that the hook was made for. For the nodes of a cluster, those added
+later too, a tag of the cluster says it: Ganeti hands it out to each of them.
+
+"""
+
+import os
+
+from . import startup
+
+#: The cluster's tag.
+TAG = "ganeti-kvm-pci"
+
+_NOTE = "ganeti-kvm-pci.enabled"
+
+
+def note_path():
+  """Return the path of the note; Ganeti must be importable."""
+  from ganeti import pathutils
+  return os.path.join(pathutils.DATA_DIR, _NOTE)
+
+
+def note(path):
+  """Note that the plugin shall be on at this node.
+
+  @param path: of the hook
+  @raise NodeError: if that cannot be written
+
+  """
+  known = noted() or []
+  if path not in known:
+    startup.write(note_path(), "".join(line + "\n" for line in known + [path]))
+
+
+def noted():
+  """Tell which hooks were written on this node.
+
+  @rtype: list of strings, or None
+  @return: their paths, now there or not; None without a note
+
+  """
+  text = startup.read(note_path())
+  return None if text is None else text.split("\n")[:-1]
+
+
+def forget():
+  """Take the note away.
+
+  @raise NodeError: if that fails
+
+  """
+  startup.remove([path for path in [note_path()] if os.path.lexists(path)])
+
+
+def is_tagged():
+  """Tell whether the cluster's tag asks for the plugin.
+
+  @rtype: bool
+  @return: False also where this is no node of a cluster
+
+  """
+  from ganeti import errors
+  from ganeti import ssconf
+  try:
+    return TAG in ssconf.SimpleStore().GetClusterTags()
+  except errors.GenericError:
+    return False
+
+
+def reasons():
+  """Tell why the plugin should be on at this node.
+
+  @rtype: list of strings
+  @return: empty where nobody asked for it
+
+  """
+  found = []
+  if noted() is not None:
+    found.append("it was enabled on this node (%s)" % note_path())
+  if is_tagged():
+    found.append("the cluster has the tag %s" % TAG)
+  return found

@@ -1,0 +1,204 @@
+"""What Python runs at its start: the files of the hook.
+
+Up to Python 3.14 that is an C{import} line of a C{.pth} file. Python 3.15 has
+C{.start} files (PEP 829), which name a function; 3.18 ignores import lines.
+Whatever it is, it names the folder that the package is in, so that the package
+may lie anywhere on the node.
+
+"""
+
+import glob
+import os
+import tempfile
+
+from .errors import NodeError
+
+#: The first Python that has C{.start} files.
+_WITH_START = (3, 15)
+
+_PTH = "ganeti-kvm-pci.pth"
+_START = "ganeti-kvm-pci.start"
+_MODULE = "ganeti_kvm_pci_start"
+
+#: All that may lie in a site folder.
+_NAMES = [_START, _PTH, _MODULE + ".py"]
+
+#: Every Python process of the node runs this when it starts. So it imports
+#: nothing; L{hook} is loaded when C{ganeti.hypervisor} is about to be, from a
+#: folder that is not left on the path. Where the package has gone, stock it is;
+#: where it is damaged as well, but not in silence.
+_SENTINEL = """\
+class GanetiKvmPci(object):
+  def _Wake(self):
+    sys.path.insert(0, %(folder)r)
+    try:
+      from ganeti_kvm_pci import hook
+      return hook.Finder(self)
+    except ImportError:
+      return None
+    except Exception:
+      if sys.stderr:
+        sys.stderr.write("ganeti-kvm-pci stays off: %%s\\n" %%
+                         sys.exc_info()[1])
+      return None
+    finally:
+      sys.path.remove(%(folder)r)
+  def find_spec(self, name, path=None, target=None):
+    if name == "ganeti.hypervisor":
+      finder = self._Wake()
+      return finder and finder.find_spec(name, path, target)
+  def find_module(self, name, path=None):
+    if name == "ganeti.hypervisor":
+      return self._Wake()
+"""
+
+_INSERT = "sys.meta_path.insert(0, GanetiKvmPci())\n"
+
+#: In a virtual environment Python 3.15 calls it twice.
+_FUNCTION = """\
+def start():
+  if not any(type(f).__name__ == "GanetiKvmPci" for f in sys.meta_path):
+    """ + _INSERT
+
+
+def pth_line(folder):
+  """Return what the C{.pth} file has to say.
+
+  @param folder: the one that the package is in
+  @rtype: string
+  @return: one line; Python executes lines of such files that begin with
+      C{import}
+
+  """
+  source = _SENTINEL % {"folder": folder} + _INSERT
+  return "import sys; exec(%r, {'sys': sys})\n" % source
+
+
+def contents(version, folder):
+  """Tell what has to lie in a Python's site folder.
+
+  @type version: tuple of ints
+  @param version: that of the Python, e.g. (3, 11)
+  @param folder: the one that the package is in
+  @rtype: list of tuples (name, text)
+  @return: in the order in which they are to be written; the last one is what
+      Python looks for
+
+  """
+  if version < _WITH_START:
+    return [(_PTH, pth_line(folder))]
+  return [
+    (_MODULE + ".py",
+     "import sys\n" + _SENTINEL % {"folder": folder} + _FUNCTION),
+    (_START, "%s:start\n" % _MODULE)]
+
+
+def _prefixes():
+  """List where Pythons are installed."""
+  folders = os.environ.get("PATH", "").split(os.pathsep)
+  found = ["/usr", "/usr/local"]
+  for path in [path for folder in folders if folder
+               for path in sorted(glob.glob(os.path.join(folder, "python*")))]:
+    prefix = os.path.dirname(os.path.dirname(os.path.realpath(path)))
+    if prefix not in found:
+      found.append(prefix)
+  return found
+
+
+def find(places=()):
+  """Find the hook's files, for whatever Python of this node.
+
+  @param places: paths to look at besides; of another name, they are no hook's
+  @rtype: list of strings
+  @return: paths
+
+  """
+  folders = [os.path.dirname(path) for path in places
+             if os.path.basename(path) in _NAMES]
+  for prefix in _prefixes():
+    folders.extend(sorted(glob.glob(
+      os.path.join(prefix, "lib*", "python*", "*-packages"))))
+  found = {} # lib64 may be another name of lib
+  for folder in folders:
+    for path in [os.path.join(folder, name) for name in _NAMES]:
+      if os.path.lexists(path):
+        found.setdefault(os.path.join(os.path.realpath(folder),
+                                      os.path.basename(path)), path)
+  return sorted(found.values())
+
+
+def read(path):
+  """Return what is in a file, or None where it cannot be read."""
+  try:
+    with open(path) as stream:
+      return stream.read()
+  except EnvironmentError:
+    return None
+
+
+def write(path, text):
+  """Write a file as a whole or not at all, readable by everybody.
+
+  @raise NodeError: if it cannot be written
+
+  """
+  folder, name = os.path.split(path)
+  try:
+    if not os.path.isdir(folder):
+      os.makedirs(folder)
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix="." + name)
+    try:
+      with os.fdopen(handle, "w") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fchmod(stream.fileno(), 0o644)
+        os.fsync(stream.fileno())
+      os.rename(temporary, path)
+    except BaseException:
+      os.unlink(temporary)
+      raise
+  except EnvironmentError as err:
+    raise NodeError("cannot write %s: %s" % (path, err.strerror))
+
+
+def put(folder, wanted):
+  """Write what a Python needs into its site folder.
+
+  What another version of it needed there is removed.
+
+  @param folder: the site folder
+  @param wanted: see L{contents}
+  @rtype: bool
+  @return: whether anything had to be changed
+  @raise NodeError: if something cannot be written
+
+  """
+  changed = False
+  for name, text in wanted:
+    path = os.path.join(folder, name)
+    if read(path) != text:
+      write(path, text)
+      changed = True
+  surplus = set(_NAMES) - set(name for name, _ in wanted)
+  return remove([os.path.join(folder, name) for name in sorted(surplus)
+                 if os.path.lexists(os.path.join(folder, name))]) or changed
+
+
+def remove(paths):
+  """Remove files, all that can be.
+
+  @rtype: bool
+  @return: whether there were any
+  @raise NodeError: if one cannot be removed
+
+  """
+  failed = None
+  for path in paths:
+    try:
+      os.unlink(path)
+    except EnvironmentError as err:
+      failed = failed or NodeError("cannot remove %s: %s" %
+                                   (path, err.strerror))
+  if failed:
+    raise failed
+  return bool(paths)

@@ -1,0 +1,111 @@
+"""The plugin should be on at a node and is not: said, with the remedy."""
+
+import os
+
+import pytest
+
+import host
+from ganeti_kvm_pci import intent
+
+
+@pytest.fixture
+def node(tmpdir):
+  return host.Host(tmpdir)
+
+
+def test_a_new_python_is_noticed(node):
+  enabled = node.run("enable")
+  assert (enabled.status, enabled.err) == (0, "")
+  for command in ("status", "check"):
+    assert node.run(command).status == 0
+  node.python("3.13")
+  for command in ("status", "check"):
+    done = node.run(command)
+    assert done.status == 2
+    assert len(done.err.splitlines()) == 1
+    assert "enabled on this node" in done.err
+    assert "has no hook (%s" % node.site in done.err
+    assert "run ganeti-kvm-pci enable --restart" in done.err
+  # the old one does nothing, and is named
+  assert "python3.11/dist-packages/ganeti-kvm-pci" in node.run("status").out
+  assert node.run("enable").status == 0
+  assert node.run("status").status == 0
+
+
+def test_a_node_added_later_is_noticed_by_the_clusters_tag(node):
+  node.ssconf("cluster_tags", "other", intent.TAG)
+  for command in ("status", "check"):
+    done = node.run(command)
+    assert done.status == 2
+    assert "the cluster has the tag ganeti-kvm-pci" in done.err
+    assert "enable --restart" in done.err
+  node.run("enable")
+  assert node.run("status").status == 0
+  node.ssconf("cluster_tags", "other")
+  assert node.run("disable").status == 0
+  assert node.run("status").status == 0
+
+
+def test_nothing_is_missed_where_nobody_asked_for_it(node):
+  for command in ("status", "check"):
+    done = node.run(command)
+    assert (done.status, done.err) == (0, "")
+  node.ssconf("cluster_tags", "ganeti-kvm-pci-not")
+  assert node.run("status").status == 0
+
+
+def test_a_node_daemon_without_the_plugin_is_noticed(node):
+  node.run("enable")
+  # a process that runs and has not loaded it
+  node.folder.ensure("root", "var", "run", "ganeti", "ganeti-noded.pid").write(
+    str(os.getpid()))
+  done = node.run("status")
+  assert done.status == 2
+  assert "the node daemon (pid %d) runs without it" % os.getpid() in done.err
+
+
+def test_the_note_lies_beside_ganetis_configuration(node):
+  node.run("enable")
+  assert node.data.join("ganeti-kvm-pci.enabled").check()
+  node.run("disable")
+  assert node.data.listdir() == []
+
+
+def test_disable_removes_the_hooks_of_all_pythons(node):
+  for version in ("2.7", "3.9", "3.11"):
+    node.python(version)
+    assert node.run("enable").status == 0
+  # beyond what is looked through, but noted
+  node.site = node.folder.join("opt", "odd", "site")
+  assert node.run("enable").status == 0
+  kept = node.folder.ensure("prefix", "lib", "python3.9", "dist-packages",
+                            "other.pth")
+  # of a Python that was never enabled from here
+  node.folder.ensure("prefix", "lib64", "python3.6", "site-packages",
+                     "ganeti-kvm-pci.pth")
+  node.python("3.13")
+  done = node.run("disable")
+  assert done.status == 0
+  assert done.out.count("removed: ") == 5
+  assert node.hooks() == [] and kept.check()
+  assert node.folder.join("opt", "odd", "site").listdir() == []
+  again = node.run("disable")
+  assert (again.status, again.err) == (0, "")
+  assert "no hook was there" in again.out
+
+
+def test_disable_says_that_the_clusters_tag_still_asks_for_it(node):
+  node.ssconf("cluster_tags", intent.TAG)
+  node.run("enable")
+  done = node.run("disable")
+  assert done.status == 1
+  assert "gnt-cluster remove-tags ganeti-kvm-pci" in done.err
+
+
+def test_what_cannot_be_noted_is_one_clear_error_and_nothing_is_enabled(node):
+  node.data.remove()
+  node.data.write("a file where the folder should be")
+  done = node.run("enable")
+  assert done.status == 2
+  assert len(done.err.splitlines()) == 1 and "cannot write" in done.err
+  assert node.hooks() == []

@@ -1,0 +1,84 @@
+"""What Python runs at its start, and what each version of it takes."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+import host
+from ganeti_kvm_pci import startup
+
+SHOW = ("import ganeti.hypervisor as h, sys\n"
+        "print(h.GetHypervisorClass('kvm').__module__)\n"
+        "print(sum(type(f).__name__ == 'GanetiKvmPci' for f in sys.meta_path))")
+
+
+def run(code):
+  environment = dict(os.environ, PYTHONPATH=host.STUB,
+                     PYTHONDONTWRITEBYTECODE="1")
+  return subprocess.check_output([sys.executable, "-c", code], cwd="/",
+                                 env=environment).decode().split()
+
+
+def put(folder, version):
+  return startup.put(str(folder), startup.contents(version, host.ROOT))
+
+
+@pytest.mark.parametrize("version, names", [
+  ((2, 7), [".pth"]), ((3, 6), [".pth"]), ((3, 11), [".pth"]),
+  ((3, 14), [".pth"]),
+  ((3, 15), [".py", ".start"]), ((3, 17), [".py", ".start"]),
+  ((3, 18), [".py", ".start"]), ((3, 20), [".py", ".start"]),
+  ((4, 0), [".py", ".start"])])
+def test_each_python_gets_what_it_reads(version, names):
+  found = startup.contents(version, "/a/folder")
+  assert [os.path.splitext(name)[1] for name, _ in found] == names
+
+
+def test_this_python_is_hooked(tmpdir):
+  put(tmpdir, sys.version_info[:2])
+  assert run("import site; site.addsitedir(%r)\n%s" % (str(tmpdir), SHOW)) == [
+    "ganeti_kvm_pci.hypervisor", "1"]
+
+
+def test_a_start_file_names_what_can_be_called_twice(tmpdir):
+  """As Python 3.15 does, without being one."""
+  put(tmpdir, (3, 15))
+  line, = tmpdir.join("ganeti-kvm-pci.start").read().splitlines()
+  module, function = re.match(r"([a-z_]+):([a-z_]+)$", line).groups()
+  assert run("import sys; sys.path.append(%r); import %s as m; m.%s(); m.%s()\n"
+             "%s" % (str(tmpdir), module, function, function, SHOW)) == [
+               "ganeti_kvm_pci.hypervisor", "1"]
+
+
+def test_a_start_module_imports_nothing_for_other_programs(tmpdir):
+  put(tmpdir, (3, 15))
+  assert run("import sys; sys.path.append(%r); before = set(sys.modules)\n"
+             "import ganeti_kvm_pci_start as m; m.start(); import json\n"
+             "print([n for n in set(sys.modules) - before if 'ganeti' in n])" %
+             str(tmpdir)) == ["['ganeti_kvm_pci_start']"]
+
+
+def test_what_another_version_of_it_needed_is_removed(tmpdir):
+  other = tmpdir.join("other.pth")
+  other.write("")
+  for version in ((3, 14), (3, 15), (3, 14)):
+    assert put(tmpdir, version)
+    assert not put(tmpdir, version)
+    assert set(path.basename for path in tmpdir.listdir()) == set(
+      ["other.pth"] + [n for n, _ in startup.contents(version, "")])
+
+
+def test_a_link_to_a_folder_is_not_a_second_one(tmpdir, monkeypatch):
+  monkeypatch.setattr(startup, "_prefixes", lambda: [str(tmpdir)])
+  site = tmpdir.ensure("lib", "python3.9", "site-packages", dir=True)
+  tmpdir.join("lib64").mksymlinkto(tmpdir.join("lib"))
+  put(site, (3, 9))
+  assert len(startup.find()) == 1
+
+
+def test_what_is_of_another_name_is_no_hook(tmpdir, monkeypatch):
+  monkeypatch.setattr(startup, "_prefixes", lambda: [])
+  assert startup.find(places=[str(tmpdir.ensure("passwd"))]) == []
