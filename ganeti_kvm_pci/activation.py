@@ -13,6 +13,7 @@ import time
 from . import clock
 from . import intent
 from . import node
+from . import ownership
 from . import series
 from . import startup
 from .errors import GanetiError
@@ -45,6 +46,16 @@ class Hook(object):
     """Tell whether what is there leads to this copy of the package."""
     return all(startup.read(os.path.join(self.folder, name)) == text
                for name, text in self.contents)
+
+  def writable(self):
+    """Look for what of it and the package others than root can write.
+
+    @rtype: list of L{ownership.Fault}
+
+    """
+    return ownership.faults(os.path.dirname(os.path.abspath(__file__)),
+                            self.path)
+
 
 def _hooks(hook):
   """List the hook's files, for whatever Python of this node.

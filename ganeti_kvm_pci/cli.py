@@ -57,8 +57,12 @@ def _parser():
     return command
 
   # what was enabled can be disabled when Ganeti is broken or gone
+  enable = add("enable", switch.enable, "put the plugin into this node's"
+               " Ganeti")
+  enable.add_argument("--force", action="store_true", help="even where others"
+                      " than root can write the code")
   for command in (
-      add("enable", switch.enable, "put the plugin into this node's Ganeti"),
+      enable,
       add("disable", switch.disable, "take it out again", insists=False)):
     command.add_argument("--restart", action="store_true",
                          help="restart the node daemon as well")

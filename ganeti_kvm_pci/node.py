@@ -76,23 +76,6 @@ def package_parent():
   return os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
-def is_rootly(folder):
-  """Tell whether nobody but root can write to a folder and all above it.
-
-  @rtype: bool
-
-  """
-  while True:
-    status = os.stat(folder)
-    # others may add to a sticky folder, but not replace what is in it
-    if status.st_uid != 0 or (status.st_mode & 0o022 and
-                              not status.st_mode & 0o1000):
-      return False
-    if folder == os.path.dirname(folder):
-      return True
-    folder = os.path.dirname(folder)
-
-
 def make_ganeti_importable():
   """Let C{import ganeti} find what the node daemon would.
 

@@ -3,7 +3,7 @@
 from . import activation
 from . import files
 from . import intent
-from . import node
+from . import ownership
 from . import record
 from .console import ERRORS
 from .console import OK
@@ -31,10 +31,12 @@ def enable(opts):
   """Put the plugin into this node's Ganeti."""
   before = activation.Status()
   status = OK
-  if not node.is_rootly(node.package_parent()):
-    complain("warning: %s can be written by others than root; Ganeti's"
-             " daemons will run what is in it" % node.package_parent())
-    status = WARNINGS
+  for line in ownership.describe(before.hook.writable()):
+    complain(line)
+    status = WARNINGS if opts.force else ERRORS
+  if status == ERRORS:
+    complain("not enabled; --force does it nevertheless")
+    return status
   changed = activation.enable(before.hook)
   say("%s %s" % ("written:" if changed else "already in place:",
                  before.hook.path))
@@ -92,17 +94,17 @@ def disable(opts):
 
 
 def judge(found):
-  """Complain of what makes the plugin be off on this node.
+  """Complain of what makes the plugin be off, or unsafe, on this node.
 
   @type found: L{activation.Status}
   @return: exit status
 
   """
+  lines = ownership.describe(found.hook.writable() if found.hooked else [])
   missing = found.missing()
-  if not missing:
-    return OK
-  complain(missing)
-  return ERRORS
+  for line in lines + [missing] * bool(missing):
+    complain(line)
+  return ERRORS if missing else WARNINGS if lines else OK
 
 
 def judge_node():
