@@ -40,6 +40,7 @@ All of these are pure. What touches the world stands below them:
   - L{startup}, L{intent}: what Python runs at its start; whether the plugin
     should be on
   - L{ownership}: who can write what the daemons run
+  - L{reservations}: what will not start where the plugin is not
   - L{hook}, L{activation}: how the subclass gets into that
   - L{console}, L{switch}, L{views}, L{forecast}, L{carrier}, L{cli}: the
     command

@@ -5,6 +5,7 @@ that packages and source installations of any series are served alike.
 
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -186,4 +187,34 @@ def cluster_reservations():
     return int(found["kvm_pci_reservations"])
   except Exception: # pylint: disable=broad-except
     # whatever the reason: it is a courtesy, and says so where it matters
+    return None
+
+
+def default_reservations():
+  """Tell Ganeti's own C{kvm_pci_reservations}.
+
+  @rtype: int or None
+  @return: None where it has no such parameter
+
+  """
+  from ganeti import constants
+  return constants.HVC_DEFAULTS[constants.HT_KVM].get("kvm_pci_reservations")
+
+
+def instance_reservations():
+  """Tell which instances have a C{kvm_pci_reservations} of their own.
+
+  @rtype: dict or None
+  @return: name of an instance to int; None where the configuration is not at
+      hand: it is on master candidates only
+
+  """
+  from ganeti import pathutils
+  try:
+    with open(pathutils.CLUSTER_CONF_FILE) as stream:
+      instances = json.load(stream)["instances"].values()
+    return dict((i["name"], int(i["hvparams"]["kvm_pci_reservations"]))
+                for i in instances if i["hypervisor"] == "kvm" and
+                "kvm_pci_reservations" in i["hvparams"])
+  except (EnvironmentError, ValueError, KeyError, TypeError, AttributeError):
     return None

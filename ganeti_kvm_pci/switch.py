@@ -5,6 +5,7 @@ from . import files
 from . import intent
 from . import ownership
 from . import record
+from . import reservations
 from .console import ERRORS
 from .console import OK
 from .console import WARNINGS
@@ -45,6 +46,10 @@ def enable(opts):
     return WARNINGS
   if changed or not before.loaded or before.stale:
     _restart(opts, True)
+  low = reservations.Reservations().low()
+  if low:
+    say("kvm_pci_reservations is below Ganeti's default for %s: enable all"
+        " other nodes too, or instances may not start there" % ", ".join(low))
   return status
 
 
@@ -67,8 +72,37 @@ def _overflowed():
   return found
 
 
+def _warn_of_reservations(ask):
+  """Complain of what does not start while this node is without the plugin.
+
+  @param ask: see L{reservations.obstacles}
+  @return: exit status
+
+  """
+  known = reservations.Reservations()
+  lines = reservations.obstacles(known, ask)
+  low = known.low()
+  if low:
+    lines.append("kvm_pci_reservations is below Ganeti's default for %s: on a"
+                 " node without the plugin, an instance does not start if QEMU"
+                 " has more devices of its own; have the plugin on all nodes,"
+                 " or run gnt-cluster modify -H kvm:kvm_pci_reservations=%d (or"
+                 " gnt-instance modify, for those named) before it is off" %
+                 (", ".join(low), known.default))
+  for line in lines:
+    complain(line)
+  return WARNINGS if lines else OK
+
+
 def disable(opts):
   """Take it out again."""
+  try:
+    status = _warn_of_reservations(True)
+  except (ImportError, SyntaxError): # no Ganeti starts anything
+    status = OK
+  except KvmPciError as err:
+    complain("what will not start was not looked for: %s" % err)
+    status = WARNINGS
   removed = activation.disable()
   for path in removed:
     say("removed: %s" % path)
@@ -90,11 +124,13 @@ def disable(opts):
     complain("QEMU's own devices stand beyond their range in %s: stock does"
              " not look for them when it hotplugs there, and may fail until"
              " the next cold boot" % ", ".join(overflowed))
-  return WARNINGS if overflowed or after.reasons else OK
+  return WARNINGS if overflowed or after.reasons else status
 
 
 def judge(found):
   """Complain of what makes the plugin be off, or unsafe, on this node.
+
+  And of what that keeps from starting.
 
   @type found: L{activation.Status}
   @return: exit status
@@ -104,7 +140,10 @@ def judge(found):
   missing = found.missing()
   for line in lines + [missing] * bool(missing):
     complain(line)
-  return ERRORS if missing else WARNINGS if lines else OK
+  status = ERRORS if missing else WARNINGS if lines else OK
+  if not found.hooked or found.pid is not None and not found.loaded:
+    status = max(status, _warn_of_reservations(False))
+  return status
 
 
 def judge_node():

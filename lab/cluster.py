@@ -26,13 +26,18 @@ def plugin(action, *nodes, check=True):
 
   @param action: C{enable}, C{disable} or C{status}
   @param nodes: names; none for all
-  @param check: whether to raise L{LabError} if the exit status is not 0
+  @param check: whether to raise L{LabError} if the exit status is not 0; to
+      warn of what will not start then, as C{disable} does, is no failure
   @return: dictionary of a node's name to its L{Result}
 
   """
   args = [action] if action == "status" else [action, "--restart"]
-  return {node: project_command(node, args, check)
-          for node in nodes or NODES}
+  results = {}
+  for node in nodes or NODES:
+    results[node] = project_command(node, args, check and action != "disable")
+    if check and results[node].returncode > 1:
+      raise LabError("%s on %s: %s" % (action, node, results[node].output))
+  return results
 
 
 def pci_map(instance, live=False):

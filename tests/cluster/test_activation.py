@@ -134,6 +134,50 @@ def test_disabling_names_the_guests_that_stock_will_not_hotplug(vm, plugin):
   plugin("enable", "node1")
   assert "hotplug:done" in vm.modify("--net", "add").output
   vm.guest(until=lambda r: 26 in r.pci)
+  # nor would it start; what is said of that is true, and so is the remedy
+  result = plugin("disable", "node1")["node1"]
+  said = re.search(r"^ganeti-kvm-pci: %s does not start on a node without the"
+                   r" plugin: QEMU has \d+ devices of its own, and"
+                   r" kvm_pci_reservations is 8; gnt-(instance modify -H \S+ %s)$"
+                   % (vm.name, vm.name), result.output, re.M)
+  vm.stop()
+  assert vm.start(check=False).returncode != 0
+  cluster.gnt(*said.group(1).split())
+  vm.start()
+  vm.guest()
+
+
+def test_the_way_there_and_back_keeps_every_instance_up(vm, plugin):
+  """All nodes, then 8; 12, then disable."""
+  plugin("disable")
+  vm.add(disks=2, nics=2, hvparams={
+    "kvm_extra": " ".join(["-device virtio-rng-pci"] * 6)})
+  vm.guest(timeout=600)
+  try:
+    plugin("enable")
+    cluster.gnt("cluster", "modify", "-H", "kvm:kvm_pci_reservations=8")
+    vm.reboot()
+    vm.guest(timeout=600)
+    assert slots(vm)[1] == [24, 25]
+    status = plugin("status", "node1")["node1"]
+    assert "below" not in status.output
+    # what disable would say is said before anything has happened
+    result = plugin("disable", "node2")["node2"]
+    assert result.returncode == 1
+    assert "below Ganeti's default for the cluster (8)" in result.output
+    status = plugin("status", "node2", check=False)["node2"]
+    assert status.returncode == 1 and "the cluster (8)" in status.output
+  finally:
+    cluster.gnt("cluster", "modify", "-H", "kvm:kvm_pci_reservations=12")
+  vm.reboot()
+  vm.guest(timeout=600)
+  result = plugin("disable", "node1")["node1"]
+  assert result.returncode == 0, result.output
+  vm.migrate()
+  vm.guest(timeout=600)
+  vm.stop()
+  vm.start()
+  vm.guest(timeout=600)
 
 
 def test_a_mixed_cluster_migrates_both_ways(vm, plugin):

@@ -1,0 +1,139 @@
+"""What will not start on a node without the plugin.
+
+There, too, disks and NICs begin at C{kvm_pci_reservations}, but nothing goes
+around what QEMU has beyond: an instance with more devices of QEMU's own than
+that does not start. With the plugin it does, so that nobody notices before.
+
+"""
+
+import os
+
+from . import address
+from . import chipset
+from . import files
+from . import monitor
+from . import node
+from . import record
+from .errors import KvmPciError
+from .partition import DISK
+from .partition import NIC
+from .partition import QEMU
+
+
+class Reservations(object):
+  """C{kvm_pci_reservations}, as far as this node knows it.
+
+  @ivar default: int, Ganeti's; None where it has no such parameter
+  @ivar cluster: int, what holds for instances without a value of their own
+  @ivar own: dict, name of an instance to its own value; None on a node that
+      does not have the configuration
+
+  """
+  def __init__(self):
+    """Look; Ganeti must be importable."""
+    self.default = node.default_reservations()
+    self.cluster = node.cluster_reservations()
+    if self.cluster is None:
+      self.cluster = self.default
+    self.own = node.instance_reservations()
+
+  def low(self):
+    """Name what has fewer than Ganeti's default.
+
+    @rtype: list of strings
+
+    """
+    if self.default is None:
+      return []
+    found = [("the cluster", self.cluster)] + sorted((self.own or {}).items())
+    return ["%s (%d)" % pair for pair in found if pair[1] < self.default]
+
+  def at_next_start(self, known):
+    """Tell the value with which an instance starts next.
+
+    @type known: L{record.Record}
+    @param known: its runtime file
+    @rtype: int
+
+    """
+    if self.own is not None:
+      return self.own.get(known.instance, self.cluster)
+    recorded = known.hvparams.get("kvm_pci_reservations")
+    # Ganeti's default it had from the cluster, which may have changed since
+    return self.cluster if recorded in (None, self.default) else recorded
+
+
+def obstacle(known, own, value, default):
+  """Tell why an instance does not start on a node without the plugin.
+
+  @type known: L{record.Record}
+  @param own: how many slots devices of QEMU's own hold
+  @param value: the C{kvm_pci_reservations} with which it starts
+  @param default: Ganeti's
+  @rtype: string or None
+  @return: with the remedy; None if it does start
+
+  """
+  devices = len(known.slots(DISK)) + len(known.slots(NIC))
+  if not devices or own <= value <= address.SLOTS - devices:
+    return None
+  if own > value:
+    reason = "QEMU has %d devices of its own" % own
+  else:
+    reason = "it has %d disks and NICs" % devices
+  remedy = "it has more devices than the bus has slots for"
+  if own + devices <= address.SLOTS:
+    enough = max(own, min(default, address.SLOTS - devices))
+    remedy = "gnt-instance modify -H kvm_pci_reservations=%d %s" % (
+      enough, known.instance)
+  return ("%s does not start on a node without the plugin: %s, and"
+          " kvm_pci_reservations is %d; %s" %
+          (known.instance, reason, value, remedy))
+
+
+def _own_devices(known, ask):
+  """Tell how many slots of an instance devices of QEMU's own hold.
+
+  @param ask: see L{obstacles}
+  @rtype: int
+  @return: where QEMU does not tell, at least so many, by the runtime file
+
+  """
+  if ask:
+    # Ganeti's client
+    from . import connection
+    recorded = set(known.slots(DISK) + known.slots(NIC))
+    try:
+      with connection.connect(os.path.join(
+          files.control_dir("ctrl"), known.instance + ".qmp")) as execute:
+        return len(set(monitor.held(execute)) - recorded)
+    except KvmPciError: # the runtime file tells most of it
+      pass
+  reserved = known.partition.reservations
+  beyond = set(d.slot for d in known.devices
+               if d.device_class == QEMU and d.slot >= reserved)
+  return reserved + len(beyond) if beyond else 0
+
+
+def obstacles(reservations, ask):
+  """List why instances of this node would not start without the plugin.
+
+  @type reservations: L{Reservations}
+  @type ask: bool
+  @param ask: whether to ask each QEMU, and not its runtime file alone
+  @rtype: list of strings
+
+  """
+  found = []
+  if reservations.default is None:
+    return found
+  for path in files.all_runtimes():
+    try:
+      known = record.parse(files.read(path).text, path)
+    except KvmPciError: # check names it
+      continue
+    if files.runs(path) and chipset.applies(known.command, known.hvparams):
+      found.append(obstacle(known, _own_devices(known, ask),
+                            reservations.at_next_start(known),
+                            reservations.default))
+  return [text for text in found if text]

@@ -1,0 +1,147 @@
+"""What will not start on a node without the plugin, said before it happens."""
+
+import json
+
+import pytest
+
+import conftest
+import genuine
+import host
+from ganeti_kvm_pci import record
+from ganeti_kvm_pci import reservations
+
+
+def runtime_of(instance, reserved, overflowing=0, disks=2):
+  """Make a runtime file, with devices of QEMU's own beyond their range."""
+  data = json.loads(genuine.text_of("v3.0.2-plain"))
+  data[0][data[0].index("-name") + 1] = instance
+  data[2]["kvm_pci_reservations"] = reserved
+  first = data[3][0]
+  data[3] = []
+  for index in range(disks):
+    entry = json.loads(json.dumps(first))
+    entry[0]["hvinfo"].update(id="disk-%d" % index,
+                              addr=hex(reserved + overflowing + index))
+    data[3].append(entry)
+  for index, nic in enumerate(data[1]):
+    nic["hvinfo"]["addr"] = hex(30 + index)
+  for index in range(overflowing):
+    data[0] += ["-device", "virtio-rng-pci,bus=pci.0,addr=%s" %
+                hex(reserved + index)]
+  return json.dumps(data)
+
+
+@pytest.mark.parametrize("own, value, disks, text", [
+  (8, 8, 2, None),
+  (9, 8, 2, "QEMU has 9 devices of its own, and kvm_pci_reservations is 8;"
+            " gnt-instance modify -H kvm_pci_reservations=12 vm1.ex"),
+  (13, 12, 2, "kvm_pci_reservations=13 vm1.ex"),
+  (9, 8, 20, "kvm_pci_reservations=10 vm1.ex"),
+  (9, 9, 20, None),
+  (5, 12, 20, "it has 22 disks and NICs, and kvm_pci_reservations is 12;"
+              " gnt-instance modify -H kvm_pci_reservations=10 vm1.ex"),
+  (12, 12, 20, "more devices than the bus has slots for"),
+  (12, 8, 20, "more devices than the bus has slots for"),
+  ])
+def test_what_stands_in_the_way(own, value, disks, text):
+  known = record.parse(runtime_of("vm1.ex", 8, disks=disks), "vm1.ex")
+  said = reservations.obstacle(known, own, value, 12)
+  if text is None:
+    assert said is None
+  else:
+    assert said.startswith("vm1.ex does not start on a node without")
+    assert text in said
+
+
+def test_without_disks_and_nics_nothing_stands_in_the_way():
+  data = json.loads(runtime_of("vm1.ex", 8, disks=0))
+  data[1] = []
+  known = record.parse(json.dumps(data), "vm1.ex")
+  assert reservations.obstacle(known, 20, 8, 12) is None
+
+
+@pytest.fixture
+def node(tmpdir):
+  made = host.Host(tmpdir)
+  made.guests = []
+  yield made
+  for process in made.guests:
+    process.stdin.close()
+    process.wait()
+
+
+def start(node, instance, text):
+  """Have an instance run, whose monitor nobody answers at."""
+  kvm = node.folder.join("root", "var", "run", "ganeti", "kvm-hypervisor")
+  kvm.ensure("conf", instance + ".runtime").write(text)
+  node.guests.append(conftest.start_guest(instance))
+  kvm.ensure("pid", instance).write(str(node.guests[-1].pid))
+
+
+def configure(node, cluster, **own):
+  """Have the node's configuration say what is reserved."""
+  node.ssconf("hvparams_kvm", "kvm_path=/usr/bin/kvm",
+              "kvm_pci_reservations=%d" % cluster)
+  node.data.join("config.data").write(json.dumps({"instances": dict(
+    (str(number), {
+      "name": name.replace("_", "."), "hypervisor": "kvm",
+      "hvparams": {} if value is None else {"kvm_pci_reservations": value}})
+    for number, (name, value) in enumerate(own.items()))}))
+
+
+def test_disable_says_what_will_not_start(node):
+  configure(node, 8, vm1_ex=None, vm2_ex=9, vm3_ex=None)
+  start(node, "vm1.ex", runtime_of("vm1.ex", 8, 1))
+  start(node, "vm2.ex", runtime_of("vm2.ex", 8, 1))
+  start(node, "vm3.ex", runtime_of("vm3.ex", 8))
+  node.run("enable")
+  assert node.run("status").status == 0
+  done = node.run("disable")
+  assert done.status == 1
+  lines = done.err.splitlines()
+  assert "vm1.ex does not start on a node without the plugin: QEMU has 9" in (
+    lines[0])
+  assert "for the cluster (8), vm2.ex (9): on a node without" in lines[1]
+  assert "gnt-cluster modify -H kvm:kvm_pci_reservations=12" in lines[1]
+  assert not any("vm3.ex" in line for line in lines)
+  # and what is off goes on saying it
+  for command in ("status", "check"):
+    done = node.run(command)
+    assert done.status == 1 and "vm1.ex does not start" in done.err
+
+
+def test_a_node_that_was_never_enabled_says_it_too(node):
+  node.ssconf("hvparams_kvm", "kvm_pci_reservations=8")
+  done = node.run("status")
+  assert done.status == 1 and "for the cluster (8)" in done.err
+  assert "enable all other nodes" in node.run("enable").out
+  assert (node.run("status").status, node.run("status").err) == (0, "")
+
+
+def test_twelve_first_then_disable(node):
+  configure(node, 12, vm1_ex=None)
+  start(node, "vm1.ex", runtime_of("vm1.ex", 8, 1))
+  node.run("enable")
+  done = node.run("disable")
+  assert "does not start" not in done.err and "below" not in done.err
+
+
+def test_without_the_configuration_the_runtime_files_tell(node):
+  node.ssconf("hvparams_kvm", "kvm_pci_reservations=12")
+  start(node, "vm1.ex", runtime_of("vm1.ex", 8, 1))
+  node.run("enable")
+  assert "vm1.ex does not start" in node.run("disable").err
+
+
+def test_what_cannot_be_read_is_no_traceback(node):
+  node.data.join("config.data").write("[]")
+  node.data.join("ssconf_hvparams_kvm").write("kvm_pci_reservations=x\n")
+  node.run("enable")
+  assert node.run("disable").status == 0
+
+
+def test_where_ganeti_has_no_such_parameter_there_is_nothing_to_say(
+    node, monkeypatch):
+  monkeypatch.setenv("GANETI_STUB", "pciqmp")
+  configure(node, 8, vm1_ex=8)
+  assert (node.run("status").status, node.run("status").err) == (0, "")
