@@ -183,7 +183,9 @@ def cluster_reservations():
   """
   try:
     from ganeti import ssconf
-    found = ssconf.SimpleStore().GetHvparamsForHypervisor("kvm")
+    # its own reading fails where any value has a "=", such as kernel_args
+    with open(ssconf.SimpleStore().KeyToFilename("hvparams_kvm")) as stream:
+      found = dict(line.strip().split("=", 1) for line in stream)
     return int(found["kvm_pci_reservations"])
   except Exception: # pylint: disable=broad-except
     # whatever the reason: it is a courtesy, and says so where it matters

@@ -80,7 +80,7 @@ def start(node, instance, text):
 
 def configure(node, cluster, **own):
   """Have the node's configuration say what is reserved."""
-  node.ssconf("hvparams_kvm", "kvm_path=/usr/bin/kvm",
+  node.ssconf("hvparams_kvm", "kernel_args=ro console=ttyS0",
               "kvm_pci_reservations=%d" % cluster)
   node.data.join("config.data").write(json.dumps({"instances": dict(
     (str(number), {
