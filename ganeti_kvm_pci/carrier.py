@@ -12,6 +12,7 @@ from . import series
 from .console import ERRORS
 from .console import OK
 from .console import WARNINGS
+from .console import chosen
 from .console import complain
 from .console import say
 from .console import say_json
@@ -91,7 +92,7 @@ def _convert_one(result, path, running, convert, opts):
 def _carry(opts, convert):
   results = []
   folders = set()
-  for name in opts.names or files.all_runtimes():
+  for name in chosen(opts):
     try:
       path = files.named(name)
     except KvmPciError as err:

@@ -12,6 +12,7 @@ import sys
 
 from . import __version__
 from . import carrier
+from . import files
 from . import forecast
 from . import node
 from . import switch
@@ -36,22 +37,22 @@ def _parser():
   parser.add_argument("--version", action="version", version=__version__)
   commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
-  def add(name, function, text, ganeti=True, insists=True):
+  def add(name, function, text, ganeti=True):
     """Add a command.
 
-    @param ganeti: whether it needs a Ganeti (True, False); or "live" where
-        only --live and --repair do, "unless to" where --to replaces it
-    @param insists: whether it fails where there is none
+    @param ganeti: whether it fails where there is no Ganeti (True, False); or
+        "unless files" where what it is asked for may be files alone
 
     """
     command = commands.add_parser(name, help=text, description=text)
-    command.set_defaults(function=function, ganeti=ganeti, insists=insists)
+    command.set_defaults(function=function, ganeti=ganeti)
     return command
 
-  def add_for_instances(*args, **kwargs):
-    command = add(*args, **kwargs)
+  def add_for_instances(*args):
+    command = add(*args, ganeti="unless files")
     command.add_argument("names", nargs="*", metavar="INSTANCE|RUNTIME-FILE",
-                         help="by default, all of this node")
+                         help="by default, all of this node; a file has a / or"
+                         " the ending .runtime")
     command.add_argument("--json", action="store_true",
                          help="print a list of objects")
     return command
@@ -63,33 +64,32 @@ def _parser():
                       " than root can write the code")
   for command in (
       enable,
-      add("disable", switch.disable, "take it out again", insists=False)):
+      add("disable", switch.disable, "take it out again", ganeti=False)):
     command.add_argument("--restart", action="store_true",
                          help="restart the node daemon as well")
   add("status", switch.show_status,
       "tell which Ganeti this is and whether the plugin is on")
   for command in (
       add_for_instances("map", views.show_map,
-                        "draw who sits on which slot of pci.0", "live"),
+                        "draw who sits on which slot of pci.0"),
       add_for_instances("check", views.check, "look for devices that stand"
-                        " where they should not", "live")):
+                        " where they should not")):
     command.add_argument("--live", action="store_true",
                          help="ask the running QEMU, too")
   command.add_argument("--repair", action="store_true", help="make the record"
                        " say what QEMU has, as far as that is known")
   command = add_for_instances(
-    "plan", forecast.plan, "show what would move at the next cold boot",
-    insists=False)
+    "plan", forecast.plan, "show what would move at the next cold boot")
   command.add_argument("--reservations", type=_slots, metavar="N",
                        help="plan for this kvm_pci_reservations")
   for command, whose in (
       (add_for_instances(
         "upgrade", carrier.upgrade, "bring the runtime files of running guests"
-        " into the form of this node's Ganeti; no device moves", "unless to"),
+        " into the form of this node's Ganeti; no device moves"),
        "this node's"),
       (add_for_instances(
         "downgrade", carrier.downgrade, "bring the runtime files of running"
-        " guests into the form that an older Ganeti reads", "unless to"),
+        " guests into the form that an older Ganeti reads"),
        "the one before this node's")):
     command.add_argument("--to", metavar="SERIES", help="the series, e.g. 2.15;"
                          " by default, %s" % whose)
@@ -101,12 +101,12 @@ def _parser():
 
 
 def _needs_ganeti(opts):
-  if opts.ganeti == "live":
-    return opts.live or getattr(opts, "repair", False)
-  if opts.ganeti == "unless to":
-    # what these write depends on it: not to be guessed
-    return not opts.to
-  return opts.ganeti
+  if opts.ganeti != "unless files":
+    return opts.ganeti
+  # what a carried file is to be depends on it: not to be guessed
+  return (getattr(opts, "live", False) or getattr(opts, "repair", False) or
+          not getattr(opts, "to", True) or not opts.names or
+          not all(files.is_path(name) for name in opts.names))
 
 
 def main(argv=None):
@@ -126,11 +126,10 @@ def main(argv=None):
     return ERRORS
   try:
     try:
-      # check tells of the node, too, where there is a Ganeti
-      if _needs_ganeti(opts) or opts.command == "check":
-        node.become_daemon_python(argv)
+      # it alone knows where its files are
+      node.become_daemon_python(argv)
     except NodeError:
-      if opts.insists and _needs_ganeti(opts):
+      if _needs_ganeti(opts):
         raise
     status = opts.function(opts)
     sys.stdout.flush()

@@ -3,7 +3,11 @@
 from __future__ import print_function
 
 import json
+import os
 import sys
+
+from . import files
+from .errors import NodeError
 
 OK = 0
 WARNINGS = 1
@@ -21,6 +25,23 @@ def say(text):
 def say_json(data):
   """Print data for a program."""
   say(json.dumps(data, indent=2, sort_keys=True))
+
+
+def chosen(opts):
+  """List what a command is asked for: all of the node's, if nothing is named.
+
+  @rtype: list of strings
+  @raise NodeError: if what the node has cannot be listed, or Ganeti has not
+      even made a folder for it
+
+  """
+  found = opts.names or files.all_runtimes()
+  if not found and not os.path.isdir(files.control_dir("conf")):
+    raise NodeError("there is no folder %s: no KVM instance was started on this"
+                    " node since it booted" % files.control_dir("conf"))
+  if not found and not opts.json:
+    say("no instances: no runtime files in %s" % files.control_dir("conf"))
+  return found
 
 
 def complain(message):

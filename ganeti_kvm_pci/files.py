@@ -20,7 +20,7 @@ from .errors import RecordError
 
 _SUFFIX = ".runtime"
 
-#: Where they lie unless Ganeti was configured otherwise.
+#: Where they would lie if the Ganeti that is not here were an ordinary one.
 RUN_DIR = "/var/run/ganeti"
 
 #: Not empty once there turned out to be none: to look for it again takes
@@ -45,9 +45,11 @@ def control_dir(kind):
   run_dir = RUN_DIR
   if not _WITHOUT_GANETI:
     try:
+      # with a node's prefix in a virtual cluster
       from ganeti import pathutils
       run_dir = pathutils.RUN_DIR
-    except ImportError:
+    except Exception: # pylint: disable=broad-except
+      # whatever another Python's Ganeti raises
       _WITHOUT_GANETI.append(True)
   return os.path.join(run_dir, "kvm-hypervisor", kind)
 
@@ -93,6 +95,15 @@ def find_runtime(name):
                   " this node?" % (name, folder))
 
 
+def is_path(name):
+  """Tell whether a user means a file, and not an instance.
+
+  What lies in the current folder does not decide that.
+
+  """
+  return os.sep in name or name.endswith(_SUFFIX)
+
+
 def named(name):
   """Find the file that a user means.
 
@@ -101,9 +112,7 @@ def named(name):
   @raise NodeError: if it is neither
 
   """
-  if os.sep in name or name.endswith(_SUFFIX) or os.path.isfile(name):
-    return name
-  return find_runtime(name)
+  return name if is_path(name) else find_runtime(name)
 
 
 def _instance_of(path):
@@ -112,10 +121,28 @@ def _instance_of(path):
   @rtype: string or None
 
   """
-  folder, name = os.path.split(os.path.abspath(path))
+  try:
+    folder, name = os.path.split(os.path.realpath(path))
+  except EnvironmentError: # the current folder was removed
+    return None
   if name.endswith(_SUFFIX) and _are_same(folder, control_dir("conf")):
     return name[:-len(_SUFFIX)]
   return None
+
+
+def own_instance(path):
+  """Tell which instance of this node a runtime file is of.
+
+  @rtype: string
+  @raise NodeError: if it is of none: a copy, or a file of another node
+
+  """
+  instance = _instance_of(path)
+  if instance is None:
+    raise NodeError("%s is not a runtime file of this node (they are in %s), so"
+                    " there is no guest to ask; name the instance, or leave out"
+                    " --live and --repair" % (path, control_dir("conf")))
+  return instance
 
 
 def runs(path):
@@ -145,9 +172,7 @@ def pid_of(path):
   @raise NodeError: if it has ended, or is of no instance of this node
 
   """
-  instance = _instance_of(path)
-  if instance is None:
-    raise NodeError("%s is not a runtime file of this node" % path)
+  instance = own_instance(path)
   try:
     return int(_content(os.path.join(control_dir("pid"), instance)))
   except (EnvironmentError, ValueError) as err:
@@ -207,7 +232,10 @@ def alone(path):
 
   """
   running = runs(path)
-  with lock.held(lock.path_for(path)) if running else lock.nothing():
+  # whatever way led to the file, the lock is the node daemon's
+  own = os.path.join(control_dir("conf"), os.path.basename(
+    os.path.realpath(path)))
+  with lock.held(lock.path_for(own)) if running else lock.nothing():
     yield running
 
 

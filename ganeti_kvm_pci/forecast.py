@@ -13,6 +13,7 @@ from . import runtime
 from .console import ERRORS
 from .console import OK
 from .console import WARNINGS
+from .console import chosen
 from .console import complain
 from .console import say
 from .console import say_json
@@ -98,7 +99,7 @@ def plan(opts):
   data = []
   status = OK
   series = node.series()
-  for name in opts.names or files.all_runtimes():
+  for name in chosen(opts):
     try:
       found = _plan_one(files.named(name), opts, series)
       if found["error"]:

@@ -107,7 +107,8 @@ def become_daemon_python(argv):
   try:
     import ganeti.hypervisor.hv_kvm # pylint: disable=unused-import
     return
-  except ImportError as err:
+  except Exception as err: # pylint: disable=broad-except
+    # another Python's Ganeti may be no syntax to this one
     reason = err
   if os.environ.get(REEXEC):
     raise NodeError("Ganeti does not import under %s: %s" % (python, reason))
@@ -166,7 +167,8 @@ def series():
   """
   try:
     from ganeti import constants
-  except ImportError:
+  except Exception: # pylint: disable=broad-except
+    # see become_daemon_python
     return _ANY_SERIES
   release, found = series_.version(constants)
   if found not in series_.KNOWN:

@@ -21,10 +21,12 @@ from . import topology
 from .console import ERRORS
 from .console import OK
 from .console import WARNINGS
+from .console import chosen
 from .console import complain
 from .console import say
 from .console import say_json
 from .errors import KvmPciError
+from .errors import RecordError
 from .partition import NIC
 
 _STATUS = {checkup.INFO: OK, checkup.WARNING: WARNINGS,
@@ -64,6 +66,21 @@ def _parse(text, path):
   return loaded if files.runs(path) is None else readconfig.fill(loaded)
 
 
+def _insist_own(known, path):
+  """Make sure that it is the guest of a file that would be asked.
+
+  @type known: L{record.Record}
+  @param known: what is in the file
+  @raise NodeError: if the file is not one of this node's
+  @raise RecordError: if it is of another instance by its command
+
+  """
+  instance = files.own_instance(path)
+  if known.instance != instance:
+    raise RecordError(path, "its command is that of instance %s" %
+                      known.instance)
+
+
 def _obstacle(known, path):
   """Tell why an instance is left to unmodified Ganeti, or None.
 
@@ -90,11 +107,14 @@ def show_map(opts):
   """Draw who sits on which slot of pci.0."""
   data = []
   status = OK
-  for name in opts.names or files.all_runtimes():
+  for name in chosen(opts):
     try:
       path = files.named(name)
       known = record.Record(_parse(files.read(path).text, path))
-      live = _live(known, path) if opts.live else ()
+      live = ()
+      if opts.live:
+        _insist_own(known, path)
+        live = _live(known, path)
       found = chart.entries(known, *live)
     except KvmPciError as err:
       complain(err)
@@ -152,6 +172,8 @@ def _check_one(result, path, opts):
   loaded = _parse(seen.text, path)
   known = record.Record(loaded)
   result.instance = known.instance
+  if opts.live or opts.repair:
+    _insist_own(known, path)
   if files.runs(path) is False:
     result.add(checkup.INFO, "not running: its next start writes the file anew")
     return
@@ -241,7 +263,7 @@ def _repair(result, execute, seen, loaded, live):
 def check(opts):
   """Look for devices that stand where they should not."""
   results = []
-  for name in opts.names or files.all_runtimes():
+  for name in chosen(opts):
     result = _Check(name)
     try:
       path = files.named(name)

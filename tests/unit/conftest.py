@@ -104,3 +104,18 @@ def no_ganeti(monkeypatch):
   def refuse(*_):
     raise NodeError("no Ganeti in this test")
   monkeypatch.setattr(node, "become_daemon_python", refuse)
+
+
+_BECOME = node.become_daemon_python
+
+
+@pytest.fixture(autouse=True)
+def same_python(monkeypatch):
+  """Keep the tests in the Python that they run in."""
+  monkeypatch.setattr(node, "become_daemon_python", lambda argv: None)
+
+
+@pytest.fixture
+def any_python(monkeypatch, same_python):
+  """Look for the Ganeti of the node after all."""
+  monkeypatch.setattr(node, "become_daemon_python", _BECOME)

@@ -318,7 +318,9 @@ def test_without_a_ganeti_the_series_must_be_named(here, capsys, no_ganeti):
     status, out, err = run(capsys, command)
     assert (status, out) == (2, "") and "no Ganeti in this test" in err
   assert os.stat(str(path)).st_mtime == 1000
-  assert run(capsys, "upgrade", "--to", "3.1")[0] == 0
+  assert run(capsys, "upgrade", "--to", "3.1")[0] == 2
+  assert os.stat(str(path)).st_mtime == 1000
+  assert run(capsys, "upgrade", "--to", "3.1", str(path))[0] == 0
   assert path.read() == normalised(OLD, (3, 1))
 
 

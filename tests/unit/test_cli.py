@@ -56,9 +56,30 @@ def test_instances_are_found_by_name(conf, capsys):
 
 def test_a_node_that_never_had_an_instance_has_no_maps(monkeypatch, capsys):
   monkeypatch.setattr(files, "control_dir", lambda kind: "/nonexistent")
-  assert cli.main(["map"]) == 0
-  assert cli.main(["map", "--json"]) == 0
-  assert capsys.readouterr() == ("[]\n", "")
+  assert cli.main(["map"]) == 2
+  out, err = capsys.readouterr()
+  assert out == "" and "there is no folder /nonexistent" in err
+
+
+def test_a_node_without_instances_says_so(conf, capsys):
+  for command in ("map", "check", "plan", "upgrade"):
+    assert cli.main([command]) == 0
+    assert capsys.readouterr() == (
+      "no instances: no runtime files in %s\n" % conf, "")
+
+
+def test_what_lies_in_the_current_folder_hides_no_instance(conf, tmpdir,
+                                                           capsys):
+  conf.join("vm1.runtime").write(open(PLAIN).read())
+  with tmpdir.mkdir("elsewhere").as_cwd():
+    open("vm1", "w").close()
+    open("vm2", "w").close()
+    open("vm3.runtime", "w").write(open(PLAIN).read())
+    assert cli.main(["map", "vm1"]) == 0
+    assert cli.main(["map", "vm3.runtime"]) == 0
+    assert cli.main(["map", "./vm3.runtime"]) == 0
+    assert cli.main(["map", "vm2"]) == 2
+  assert "no runtime file of an instance vm2" in capsys.readouterr()[1]
 
 
 def test_one_bad_file_does_not_hide_the_others(conf, capsys):
@@ -160,11 +181,23 @@ def test_the_daemons_python_is_read_from_its_script(daemon):
       node.daemon_python()
 
 
-def test_no_ganeti_is_one_clear_error(monkeypatch, capsys):
+def test_no_ganeti_is_one_clear_error(monkeypatch, capsys, any_python):
   monkeypatch.setattr(node, "_DAEMON_DIRS", ["/nonexistent"])
   monkeypatch.setenv("PATH", "/nonexistent")
   assert cli.main(["status"]) == 2
   assert "is Ganeti installed" in capsys.readouterr()[1]
+  # nobody else knows where its files are
+  for arguments in (["map"], ["check"], ["plan"], ["upgrade", "--to", "3.0"],
+                    ["map", "vm1"], ["plan", PLAIN, "vm1"], ["upgrade", PLAIN],
+                    ["map", "--live", PLAIN]):
+    assert cli.main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and "is Ganeti installed" in err
+  # but a file is a file
+  for arguments in (["map", PLAIN], ["check", PLAIN], ["plan", PLAIN],
+                    ["upgrade", "--dry-run", "--to", "3.0", PLAIN]):
+    assert cli.main(arguments) == 0
+    assert capsys.readouterr()[1] == ""
 
 
 def enable():

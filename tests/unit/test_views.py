@@ -8,6 +8,7 @@ import pytest
 
 import genuine
 from ganeti_kvm_pci import cli
+from ganeti_kvm_pci import lock
 from ganeti_kvm_pci import node
 from ganeti_kvm_pci import record
 from ganeti_kvm_pci import views
@@ -230,11 +231,52 @@ def test_all_is_well(here, capsys, qemu):
 
 
 def test_without_live_no_ganeti_is_needed(here, capsys, no_ganeti):
-  here.add("v3.0.2-plain")
-  assert run(capsys, "check")[0] == 0
-  status, out, err = run(capsys, "check", "--live")
+  path = str(here.add("v3.0.2-plain"))
+  assert run(capsys, "check", path)[0] == 0
+  status, out, err = run(capsys, "check", path, "--live")
   assert (status, out) == (2, "") and "no Ganeti in this test" in err
-  assert run(capsys, "check", "--repair")[0] == 2
+  assert run(capsys, "check", path, "--repair")[0] == 2
+
+
+@pytest.mark.parametrize("command", [
+  ["check", "--repair"], ["check", "--live"], ["map", "--live"]])
+def test_only_files_of_this_node_lead_to_a_guest(here, tmpdir, capsys, qemu,
+                                                 command):
+  path = here.add("v3.0.2-plain")
+  text = path.read()
+  copy = tmpdir.join("plain.ex.runtime")
+  copy.write(text)
+  # as a file of this node, but by its command another's
+  other = here.write(text, "other.ex")
+  link = tmpdir.join("link.runtime")
+  link.mksymlinkto(copy)
+  inside = here.conf.join("inside.ex.runtime")
+  inside.mksymlinkto(copy)
+  qemu.error = MonitorError("asked")
+  for name, reason in (
+      (copy, "is not a runtime file of this node"),
+      (link, "a symbolic link"),
+      (inside, "a symbolic link"),
+      (other, "is that of instance plain.ex")):
+    status, out, err = run(capsys, *(command + [str(name)]))
+    assert (status, out) == (2, "")
+    assert err.count("\n") == 1 and reason in err and str(name) in err
+  # by whatever way, this is the file itself
+  tmpdir.join("way").mksymlinkto(here.conf)
+  with tmpdir.as_cwd():
+    for name in (str(path), "plain.ex", "way/plain.ex.runtime"):
+      assert "asked" in run(capsys, *(command + [name]))[2]
+
+
+def test_another_way_to_a_file_leads_to_the_same_lock(here, tmpdir, capsys,
+                                                      qemu, monkeypatch):
+  path = here.add("v3.0.2-plain")
+  tmpdir.join("way").mksymlinkto(here.conf)
+  monkeypatch.setattr(lock, "_PATIENCE", 0.05)
+  with lock.held(lock.path_for(str(path))):
+    status, _, err = run(capsys, "check", "--repair",
+                         str(tmpdir.join("way", "plain.ex.runtime")))
+  assert status == 2 and "another operation" in err
 
 
 def test_information_leaves_the_status_at_0(here, capsys, qemu):
