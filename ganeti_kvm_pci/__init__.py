@@ -15,7 +15,8 @@ The way of the data, one module a step, each importing only from steps above:
   - L{normal}, L{older}: a record in the form of another series
   - L{configuration}: a record in the order of Ganeti's configuration
   - L{layout}: all devices of a record placed anew
-  - L{live}, L{refusal}: what QEMU's answers and complaints mean
+  - L{replies}, L{live}, L{refusal}: what QEMU's answers must look like; what
+    they and its complaints mean
   - L{pinning}: QEMU's own devices beyond their range, put into the record
   - L{machine}, L{witness}, L{replay}: the machine as the guest sees it, here
     and on another node; whether a record makes the same again

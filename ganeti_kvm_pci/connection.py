@@ -11,18 +11,14 @@ import errno
 import socket
 import time
 
-from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
 from . import clock
 from . import monitor
+from . import replies
 from .errors import CommandError
 from .errors import MonitorError
-
-#: What Ganeti's client raises. 3.1 lets errors of the socket through; when QEMU
-#: hangs up, 3.0 takes its own None for an answer.
-_FAILURES = (errors.GenericError, EnvironmentError, TypeError, KeyError,
-             ValueError)
+from .errors import show
 
 #: What is said of a connection that is not in step: that by L{_greet}, those
 #: by Ganeti's client of an answer, or half of one, where another is due.
@@ -49,7 +45,10 @@ def hang_up(qmp):
   @param qmp: stock's C{QmpConnection}
 
   """
-  qmp.close()
+  try:
+    qmp.close()
+  except EnvironmentError: # QEMU was faster
+    pass
   sock = getattr(qmp, "sock", None)
   if isinstance(sock, socket.socket):
     sock.close()
@@ -92,8 +91,9 @@ def _greet(path):
       if getattr(qmp, "supported_commands", None) != frozenset():
         return qmp
       reason = _NO_COMMANDS
-    except _FAILURES as err:
-      reason = str(err)
+    except Exception as err: # pylint: disable=broad-except
+      # 3.1 lets errors of the socket through, and of a greeting that is none
+      reason = show(err)
       full = _is_full(err)
     hang_up(qmp)
     if full:
@@ -120,14 +120,17 @@ def _executor(path, run):
       # up to 2.11 the whole message, later what it returns
       data = getattr(answer, "data", None)
       return data["return"] if isinstance(data, dict) else answer
-    except _FAILURES as err:
-      # the words are the same from 2.10 to master
-      if "error executing" in str(err) or "does not support the" in str(err):
-        raise CommandError(command, str(err))
+    except Exception as err: # pylint: disable=broad-except
+      # when QEMU hangs up, 3.0 takes its own None for an answer; others stumble
+      # over an answer that is no dict. The words of a refusal are the same from
+      # 2.10 to master
+      said = show(err)
+      if "error executing" in said or "does not support the" in said:
+        raise CommandError(command, said)
       raise MonitorError("QEMU's monitor %s does not answer %s: %s" %
-                         (path, command, err))
+                         (path, command, said))
 
-  return _Execute
+  return replies.checking(_Execute)
 
 
 def typed(path):

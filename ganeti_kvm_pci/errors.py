@@ -20,6 +20,19 @@ as attributes, for callers that decide by them.
 """
 
 
+def show(err):
+  """Say what an error says, whatever it says.
+
+  @type err: Exception
+  @rtype: string
+
+  """
+  try:
+    return str(err)
+  except UnicodeError: # Python 2, where str() takes no other letters
+    return (u"%s" % err).encode("ascii", "backslashreplace")
+
+
 class KvmPciError(Exception):
   """Root of the package's errors."""
 

@@ -271,8 +271,9 @@ class KVMHypervisor(arrival.Arrival, hotplug.Hotplug,
     if ours and not incoming:
       try:
         self._RecordStrays(instance)
-      except (KvmPciError, errors.HypervisorError) as err:
-        # The guest runs, and it will be looked at again before it moves
+      except Exception as err: # pylint: disable=broad-except
+        # Whatever it was: the guest runs, and it will be looked at again
+        # before it moves
         logging.error("Instance %s: cannot tell where QEMU placed its own"
                       " devices: %s", instance.name, err)
     return result

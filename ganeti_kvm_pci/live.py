@@ -11,6 +11,7 @@ import contextlib
 import re
 
 from . import address
+from . import replies
 from .errors import AddressError
 from .errors import MonitorError
 
@@ -76,7 +77,7 @@ def _reading(command):
   try:
     yield
   except (AddressError, AttributeError, KeyError, IndexError, TypeError) as err:
-    raise MonitorError("QEMU's answer to %s makes no sense: %s" %
+    raise MonitorError("unexpected reply to QMP command %s: %s" %
                        (command, err))
 
 
@@ -97,9 +98,10 @@ def functions(answer):
   """
   with _reading("query-pci"):
     found = []
-    devices = _on_first_bus(answer)
+    devices = _on_first_bus(replies.check("query-pci", None, answer))
     if not devices: # not even a host bridge
-      raise MonitorError("QEMU's answer to query-pci names nothing on pci.0")
+      raise MonitorError("unexpected reply to QMP command query-pci: nothing"
+                         " on pci.0")
     for device in devices:
       info = device["class_info"]
       found.append(Function(
@@ -147,10 +149,9 @@ def children(answer):
 
   """
   with _reading("qom-list"):
-    if not isinstance(answer, list):
-      raise TypeError("not a list")
     return sorted([(item["name"], item["type"][len("child<"):-1])
-                   for item in answer if item["type"].startswith("child<")],
+                   for item in replies.check("qom-list", None, answer)
+                   if item["type"].startswith("child<")],
                   key=lambda pair: age(pair[0]))
 
 
@@ -201,7 +202,7 @@ def models(answer):
     return dict(
       ((device["slot"], device["function"]),
        "%04x:%04x" % (device["id"]["vendor"], device["id"]["device"]))
-      for device in _on_first_bus(answer))
+      for device in _on_first_bus(replies.check("query-pci", None, answer)))
 
 
 def mapped(answer):
@@ -216,7 +217,8 @@ def mapped(answer):
     return dict(
       ((device["slot"], device["function"]),
        any(region["address"] not in _UNMAPPED for region in device["regions"]))
-      for device in _on_first_bus(answer) if device["regions"])
+      for device in _on_first_bus(replies.check("query-pci", None, answer))
+      if device["regions"])
 
 
 def nics(answer):
@@ -228,7 +230,8 @@ def nics(answer):
   """
   with _reading("query-pci"):
     return set((device["slot"], device["function"])
-               for device in _on_first_bus(answer)
+               for device in _on_first_bus(
+                 replies.check("query-pci", None, answer))
                if device["class_info"]["class"] >> 8 == _NETWORK)
 
 
@@ -242,7 +245,7 @@ def drives(answer):
   """
   found = []
   with _reading("query-block"):
-    for drive in answer:
+    for drive in replies.check("query-block", None, answer):
       path = drive.get("qdev")
       if not path: # no device has it
         continue

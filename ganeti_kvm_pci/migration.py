@@ -95,6 +95,11 @@ class Migration(object):
     loaded = self._Loaded(instance)
     left_out = ejected.leave_out(execute, loaded)
     parts, compared = self._Replay(instance, execute, loaded)
+    if compared.problems:
+      # a device may have left after the record was settled
+      self._SettleBy(execute, instance, self._Record(instance))
+      loaded = self._Loaded(instance)
+      parts, compared = self._Replay(instance, execute, loaded)
     self._Refuse(instance, _OTHER_MACHINE, compared.problems)
     if compared.pinned:
       runtime = self._LoadKVMRuntime(instance)

@@ -23,6 +23,9 @@ _NOT_MOVING = frozenset([None, "none", "completed", "failed", "cancelled"])
 #: A request is lost on a guest that is still booting; it is made again.
 _REPEAT = 1
 
+#: How often devices that come or leave meanwhile are looked at anew.
+_LOOKS = 20
+
 
 def functions(execute):
   """Ask what sits on pci.0.
@@ -105,12 +108,21 @@ def _request_unplug(execute, device_id):
       raise
 
 
+def _is_not_found(err):
+  """Tell whether it is what QEMU says of a device that has gone.
+
+  @type err: CommandError
+
+  """
+  return "not found" in str(err)
+
+
 def _get(execute, path, name):
   """Ask for a property; None if the device has gone meanwhile."""
   try:
     return execute("qom-get", {"path": path, "property": name})
   except CommandError as err:
-    if "not found" in str(err):
+    if _is_not_found(err):
       return None
     raise
 
@@ -174,6 +186,42 @@ def _scsi_buses(execute, path):
   return found
 
 
+def unchanging(execute, look):
+  """Look at all devices while none comes or leaves.
+
+  It takes more than one question; a device that left between two of them is in
+  the answer to the first only. So the whole is looked at anew.
+
+  @type look: function
+  @param look: asks, and returns what was found
+  @return: what C{look} returned
+  @raise MonitorError: if QEMU does not tell, or its devices change all the time
+
+  """
+  before = _inventory(execute)
+  for _ in range(_LOOKS):
+    found, refused = None, None
+    try:
+      found = look()
+    except CommandError as err:
+      refused = err
+    after = _inventory(execute)
+    if after == before:
+      if refused:
+        raise refused
+      return found
+    before = after
+  raise MonitorError("devices come or leave all the time, the last time there"
+                     " were %s; try again" %
+                     (", ".join(sorted(before[0])) or "none"))
+
+
+def _inventory(execute):
+  """Ask which devices there are, to be compared with what there are later."""
+  return (ids(execute), live.children(execute(
+    "qom-list", {"path": live.WITHOUT_ID})), functions(execute))
+
+
 def scsi_ids(execute):
   """Ask which ids of Ganeti's SCSI bus are held, and by what.
 
@@ -214,6 +262,10 @@ def peripherals(execute):
   @raise MonitorError: if QEMU does not tell
 
   """
+  return unchanging(execute, lambda: _peripherals(execute))
+
+
+def _peripherals(execute):
   found = []
   for folder in (live.WITH_ID, live.WITHOUT_ID):
     for name, driver in live.children(execute("qom-list", {"path": folder})):

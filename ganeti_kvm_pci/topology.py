@@ -12,6 +12,7 @@ import collections
 from . import address
 from . import ids
 from . import live
+from . import monitor
 from .errors import AddressError
 from .errors import MonitorError
 from .machine import Part
@@ -265,4 +266,5 @@ def machine(execute, disks=None):
   @raise MonitorError: if QEMU does not tell
 
   """
-  return _Look(execute, disks or {}).parts()
+  return monitor.unchanging(
+    execute, lambda: _Look(execute, disks or {}).parts())

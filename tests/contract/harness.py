@@ -127,7 +127,7 @@ class FakeQmp(object):
       return properties[arguments["property"]]
     if command == "device_del":
       self.world.unplug(arguments["id"])
-    if command in ("query-block", "query-named-block-nodes"):
+    if command in ("query-block", "query-named-block-nodes", "query-fdsets"):
       return []
     if command == "human-monitor-command":
       return "".join("%s%s: index=0,type=tap,fd=20\r\n" % (

@@ -56,6 +56,36 @@ def test_stock_reads_the_first_four_entries(world, moving):
     [8, 9], [24, 25])
 
 
+def test_a_disk_that_leaves_at_any_moment_refuses_no_migration(
+    world, moving, monkeypatch):
+  hyper, instance, _ = moving
+  text = hyper._ReadKVMRuntime(instance.name)
+  slot, name = 9, world.bus[9]
+  genuine = harness.FakeQmp.run
+  found = []
+  for moment in range(200):
+    asked = []
+
+    def run(self, command, arguments=None):
+      asked.append(command)
+      if len(asked) > moment:
+        world.unplug(name)
+      if command == "qom-list" and arguments["path"].endswith("/" + name) and \
+          name not in world.bus.values():
+        raise errors.HypervisorError(
+          "kvm: error executing the qom-list command: Device '%s' not found"
+          " (DeviceNotFound):" % arguments["path"])
+      return genuine(self, command, arguments)
+    monkeypatch.setattr(harness.FakeQmp, harness.EXECUTE, run)
+    hyper._WriteKVMRuntime(instance.name, text)
+    world.bus[slot] = name
+    found.append(len(json.loads(hyper.MigrationInfo(instance))[3]))
+    if moment > len(asked):
+      break
+  assert moment < 199 and set(found) == set([1, 2])
+  assert found[0] == 1 and found[-1] == 2
+
+
 def test_the_same_machine_is_accepted_and_nothing_of_it_stays(world, moving):
   _, instance, info = moving
   hyper = accept(world, hypervisor_of(world), instance, info)[0]

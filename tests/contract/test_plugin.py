@@ -532,6 +532,38 @@ def test_a_guest_runs_though_the_monitor_does_not_tell(world):
   assert len(world.commands()) == 1
 
 
+@pytest.mark.parametrize("change", [
+  {"function": "1"}, {"function": None}, {"slot": "10"}, {"slot": 32},
+  {"qdev_id": 7}, {"qdev_id": ["x"]}, {"class_info": []}, {"class_info": None},
+  {"class_info": {"class": None, "desc": {}}}, None])
+def test_a_guest_runs_whatever_its_qemu_replies(world, monkeypatch, change):
+  genuine = harness.FakeQmp.run
+
+  def run(self, command, arguments=None):
+    answer = genuine(self, command, arguments)
+    if command == "query-pci":
+      for device in answer[0]["devices"]:
+        device.update(change or {})
+        if change is None:
+          device.clear()
+    return answer
+  monkeypatch.setattr(harness.FakeQmp, harness.EXECUTE, run)
+  world.bus.update({7: "", 10: ""})
+  world.unnamed = [("virtio-rng-pci", 7), ("virtio-rng-pci", 10)]
+  if not harness.PLACES_IN_PCI: # there, the balloon has an id
+    world.unnamed.insert(0, ("virtio-balloon-pci", 3))
+  hyper = world.hypervisor()
+  instance = harness.instance_of(
+    2, kvm_pci_reservations=8,
+    kvm_extra="-device virtio-rng-pci -device virtio-rng-pci")
+  hyper.StartInstance(instance, harness.block_devices(1), False)
+  assert len(world.commands()) == 1
+  # what comes later is refused in one line, and by no error but Ganeti's
+  with pytest.raises(errors.HypervisorError) as caught:
+    hyper.MigrationInfo(instance)
+  assert "unexpected reply to QMP command query-pci" in str(caught.value)
+
+
 def test_the_target_of_a_migration_is_not_touched(world):
   hyper = world.hypervisor()
   instance = harness.instance_of()

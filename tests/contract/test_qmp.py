@@ -33,6 +33,10 @@ ANSWERS = {
   }
 
 
+#: What is sent as it is, by command.
+RAW = {}
+
+
 def commands(peer):
   """Yield what a client wants; like QEMU, without need of a line's end."""
   text = ""
@@ -71,7 +75,9 @@ def serve(listener, sessions, stale):
       for name in commands(peer):
         say({"event": "NIC_RX_FILTER_CHANGED", "data": {},
              "timestamp": {"seconds": 1, "microseconds": 1}})
-        if name == "qom-get":
+        if name in RAW:
+          peer.sendall(RAW[name] + b"\r\n")
+        elif name == "qom-get":
           say({"error": {"class": "GenericError", "desc": "no such thing"}})
         else:
           say({"return": ANSWERS.get(name, {})})
@@ -103,6 +109,21 @@ def test_the_next_client_is_served(qmp):
   for _ in range(2):
     with connection.connect(qmp) as execute:
       assert len(monitor.functions(execute)) == 1
+
+
+@pytest.mark.parametrize("raw", [
+  b"[]", b"3", b"null", b'"x"', b"{", b"\xff\xfe", b"[" * 100000,
+  b'{"error": "x"}', b'{"error": {}}', b'{"error": {"class": 3, "desc": 4}}',
+  u'{"error": {"class": "x", "desc": "\u00e9"}}'.encode("utf-8"),
+  b'{"return": null}', b'{"return": [{"bus": "0"}]}', b'{"return": 1e999}'])
+def test_whatever_is_sent_is_a_monitor_error(qmp, monkeypatch, raw):
+  monkeypatch.setitem(RAW, "query-pci", raw)
+  # what is no JSON is waited for until the client's patience ends
+  monkeypatch.setattr(hv_kvm.QmpConnection, "_SOCKET_TIMEOUT", 1)
+  with connection.connect(qmp) as execute:
+    with pytest.raises(MonitorError) as caught:
+      monitor.functions(execute)
+  assert "query-pci" in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_an_error_is_a_monitor_error(qmp):
