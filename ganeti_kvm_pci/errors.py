@@ -20,6 +20,10 @@ as attributes, for callers that decide by them.
 """
 
 
+#: Python 2's, of an error in other letters.
+_UNICODE = type(b"".decode("ascii"))
+
+
 def show(err):
   """Say what an error says, whatever it says.
 
@@ -30,7 +34,7 @@ def show(err):
   try:
     return str(err)
   except UnicodeError: # Python 2, where str() takes no other letters
-    return (u"%s" % err).encode("ascii", "backslashreplace")
+    return _UNICODE(err).encode("ascii", "backslashreplace")
 
 
 class KvmPciError(Exception):

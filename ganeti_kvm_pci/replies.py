@@ -7,10 +7,12 @@ here is there and of that kind, in every reply. What is not named is not read.
 
 import re
 
+from .address import FUNCTIONS
+from .address import SLOTS
 from .errors import MonitorError
 
 #: Python 2's json gives unicode, and long for what is beyond an int.
-_TEXTS = (str, type(u""))
+_TEXTS = (str, type(b"".decode("ascii")))
 _INTS = (int, type(1 << 64))
 
 
@@ -42,10 +44,10 @@ _TEXT = _Kind("a text", lambda value: isinstance(value, _TEXTS))
 _BOOL = _Kind("true or false", lambda value: isinstance(value, bool))
 _INT = _Kind("a number", _is_int)
 _SIZE = _Kind("a size", lambda value: _is_int(value) and value >= 0)
-_SLOT = _Kind("a slot from 0 to 31", lambda value: _is_int(value) and 0 <= value < 32)
-_FUNCTION = _Kind("a function from 0 to 7", lambda value: _is_int(value) and
-                  0 <= value < 8)
-
+_SLOT = _Kind("a slot from 0 to 31",
+              lambda value: _is_int(value) and 0 <= value < SLOTS)
+_FUNCTION = _Kind("a function from 0 to 7",
+                  lambda value: _is_int(value) and 0 <= value < FUNCTIONS)
 _PORT = _Kind("a USB port",
               lambda value: isinstance(value, _TEXTS) and
               bool(re.match(r"([0-9]+(\.[0-9]+)*)?$", value)))
