@@ -24,6 +24,7 @@ The way of the data, one module a step, each importing only from steps above:
   - L{monitor}, L{topology}, L{backends}: what QEMU is asked, and asked for,
     through a function that reaches it
   - L{ejected}: what a guest that moves ejected by itself
+  - L{report}: what the commands tell a program
   - L{chart}, L{checkup}: the map of one instance, and what is wrong with it
 
 All of these are pure. What touches the world stands below them:

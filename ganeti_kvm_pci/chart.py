@@ -2,6 +2,7 @@
 
 import collections
 
+from . import report
 from .partition import DISK
 from .partition import NIC
 from .partition import QEMU
@@ -71,22 +72,21 @@ def entries(record, functions=None, peripherals=()):
 
 
 def as_data(record, found):
-  """Return the map as C{map --json} prints it.
+  """Return what the map puts into an entry, see L{report.entry}.
 
   @rtype: dict
 
   """
-  def pair(pool):
-    return list(pool) if pool else None
-
-  partition = record.partition
+  elsewhere = [device for device in record.devices if device.slot is None]
   return {
-    "instance": record.instance,
-    "partition": {"qemu": pair(partition.qemu), "disks": pair(partition.disks),
-                  "nics": pair(partition.nics)},
+    "instance": record.instance, "partition": report.partition(
+      record.partition),
     "devices": [{"slot": e.slot, "class": e.device_class, "index": e.index,
-                 "id": e.id, "driver": e.driver, "source": e.source}
-                for e in found],
+                 "id": e.id, "driver": e.driver, "source": e.source,
+                 "remark": e.remark or None}
+                for e in list(found) + [
+                  Entry(None, d.device_class, d.index, d.id, d.driver, RECORD,
+                        None) for d in elsewhere]],
     }
 
 

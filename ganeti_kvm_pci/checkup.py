@@ -13,10 +13,9 @@ from .record import describe
 #: How bad it is. INFO is no fault: old layouts are legal as long as they live.
 INFO = "info"
 WARNING = "warning"
-ERROR = "error"
 
 #: One thing to say.
-#:   - severity: INFO, WARNING or ERROR
+#:   - severity: INFO or WARNING
 #:   - slot: int or None
 #:   - device: string or None
 #:   - text: string

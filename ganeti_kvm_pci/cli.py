@@ -6,8 +6,6 @@ was asked for wrongly.
 """
 
 import argparse
-import errno
-import os
 import sys
 
 from . import __version__
@@ -15,12 +13,18 @@ from . import carrier
 from . import files
 from . import forecast
 from . import node
+from . import report
 from . import switch
 from . import views
 from .console import ERRORS
+from .console import collecting
 from .console import complain
+from .console import flush
+from .console import say_json
 from .errors import KvmPciError
 from .errors import NodeError
+from .errors import OutputError
+from .errors import show
 
 
 def _slots(text):
@@ -46,6 +50,8 @@ def _parser():
     """
     command = commands.add_parser(name, help=text, description=text)
     command.set_defaults(function=function, ganeti=ganeti)
+    command.add_argument("--json", action="store_true",
+                         help="print one object, for programs")
     return command
 
   def add_for_instances(*args):
@@ -53,8 +59,6 @@ def _parser():
     command.add_argument("names", nargs="*", metavar="INSTANCE|RUNTIME-FILE",
                          help="by default, all of this node; a file has a / or"
                          " the ending .runtime")
-    command.add_argument("--json", action="store_true",
-                         help="print a list of objects")
     return command
 
   # what was enabled can be disabled when Ganeti is broken or gone
@@ -124,6 +128,28 @@ def main(argv=None):
   if not opts.command:
     _parser().print_usage(sys.stderr)
     return ERRORS
+  opts.report = report.Report(opts.command, getattr(opts, "dry_run", False))
+  try:
+    if opts.json:
+      with collecting(opts.report):
+        status = _run(opts, argv)
+      say_json(opts.report.document(status))
+    else:
+      status = _run(opts, argv)
+    flush()
+    return status
+  except OutputError as err:
+    if not err.is_unwanted:
+      complain(err)
+    return ERRORS
+
+
+def _run(opts, argv):
+  """Run the command's function.
+
+  @return: exit status; the error that ended it is in the report
+
+  """
   try:
     try:
       # it alone knows where its files are
@@ -131,15 +157,11 @@ def main(argv=None):
     except NodeError:
       if _needs_ganeti(opts):
         raise
-    status = opts.function(opts)
-    sys.stdout.flush()
-    return status
-  except KvmPciError as err:
-    complain(err)
-    return ERRORS
-  except EnvironmentError as err:
-    if err.errno != errno.EPIPE:
-      complain("cannot write the output: %s" % err.strerror)
-    # Python would flush the rest at its end, and complain again
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return opts.function(opts)
+  except OutputError:
+    raise
+  except (KvmPciError, EnvironmentError) as err:
+    opts.report.error = show(err)
+    if not opts.json:
+      complain(opts.report.error)
     return ERRORS

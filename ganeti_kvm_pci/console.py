@@ -2,29 +2,98 @@
 
 from __future__ import print_function
 
+import contextlib
+import errno
 import json
 import os
 import sys
 
 from . import files
+from . import report as report_
+from .errors import KvmPciError
 from .errors import NodeError
+from .errors import OutputError
 
 OK = 0
 WARNINGS = 1
 ERRORS = 2
 
+#: Where lines go while a program is to get them, with all else, at the end.
+_COLLECTING = []
 
-def say(text):
-  """Print a line, whatever it holds and wherever it goes."""
-  stream = getattr(sys.stdout, "buffer", sys.stdout)
+
+@contextlib.contextmanager
+def collecting(report):
+  """Keep what is said and complained of for a program.
+
+  @type report: L{report.Report}
+  @return: a context
+
+  """
+  _COLLECTING.append(report)
+  try:
+    yield
+  finally:
+    _COLLECTING.remove(report)
+
+
+def _line(stream, text):
+  stream = getattr(stream, "buffer", stream)
   if not isinstance(text, bytes): # what Python 2 calls a string is
     text = text.encode("utf-8", "replace")
   stream.write(text + b"\n")
 
 
+def say(text):
+  """Print a line, whatever it holds and wherever it goes.
+
+  @raise OutputError: if it cannot be written
+
+  """
+  if _COLLECTING:
+    _COLLECTING[-1].said.extend(text.rstrip("\n").split("\n"))
+    return
+  try:
+    _line(sys.stdout, text)
+  except EnvironmentError as err:
+    raise _output_error(err)
+
+
+def flush():
+  """Bring what was said to where it goes.
+
+  @raise OutputError: if it cannot be written
+
+  """
+  try:
+    sys.stdout.flush()
+  except EnvironmentError as err:
+    raise _output_error(err)
+
+
+def _output_error(err):
+  # Python would flush the rest at its end, and complain again
+  os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+  return OutputError(err.strerror, err.errno == errno.EPIPE)
+
+
 def say_json(data):
   """Print data for a program."""
   say(json.dumps(data, indent=2, sort_keys=True))
+
+
+def complain(message):
+  """Print a line for a person who has to do something."""
+  message = "%s" % message
+  if _COLLECTING:
+    _COLLECTING[-1].warnings.append(message)
+    return
+  try:
+    sys.stderr.flush()
+    _line(sys.stderr, "ganeti-kvm-pci: " + message)
+    sys.stderr.flush()
+  except EnvironmentError: # nobody reads it; the exit status says the same
+    pass
 
 
 def chosen(opts):
@@ -39,11 +108,52 @@ def chosen(opts):
   if not found and not os.path.isdir(files.control_dir("conf")):
     raise NodeError("there is no folder %s: no KVM instance was started on this"
                     " node since it booted" % files.control_dir("conf"))
-  if not found and not opts.json:
+  if not found:
     say("no instances: no runtime files in %s" % files.control_dir("conf"))
   return found
 
 
-def complain(message):
-  """Print a line for a person who has to do something."""
-  print("ganeti-kvm-pci: %s" % message, file=sys.stderr)
+def fail(entry, err):
+  """Note in an entry why it is not, or not wholly, what it should be."""
+  entry["error"] = str(err)
+  entry["status"] = ERRORS
+
+
+def each(opts, look):
+  """Look at each instance that a command is asked for.
+
+  @type look: function
+  @param look: C{look(entry, path)} puts what it finds into an entry, see
+      L{report.entry}, and returns the text of it for a person, or None
+  @return: exit status
+
+  """
+  for name in chosen(opts):
+    entry = report_.entry(opts.command, {})
+    text = None
+    try:
+      if not files.is_path(name):
+        entry["instance"] = name
+      path = entry["file"] = files.named(name)
+      entry["instance"] = files.instance_of(path)
+      text = look(entry, path)
+    except KvmPciError as err:
+      fail(entry, err)
+    opts.report.entries.append(entry)
+    if opts.json:
+      continue
+    if entry["error"]:
+      complain(about(entry, entry["error"]))
+    if text:
+      say(text)
+  return opts.report.status()
+
+
+def about(entry, text):
+  """Say what a text is about, unless it begins with that.
+
+  @rtype: string
+
+  """
+  name = entry["instance"] or entry["file"]
+  return text if text.startswith(name) else "%s: %s" % (name, text)

@@ -12,6 +12,7 @@ Every error that leaves the package on purpose is one of these::
    |    +-- CommandError  QEMU refused a command
    +-- GanetiError        this Ganeti is none that the plugin knows
    +-- NodeError          something is missing or not writable on this node
+   +-- OutputError        what the command says cannot be written
 
 C{str()} of each is one line for an administrator: it names the culprit and,
 where there is one, the way out. The parts it is made of stay with the error
@@ -137,3 +138,14 @@ class GanetiError(KvmPciError):
 
 class NodeError(KvmPciError):
   """Something is missing or not writable on this node."""
+
+
+class OutputError(KvmPciError):
+  """What the command says cannot be written.
+
+  @ivar is_unwanted: bool, whether the reader has left
+
+  """
+  def __init__(self, reason, is_unwanted):
+    KvmPciError.__init__(self, "cannot write the output: %s" % reason)
+    self.is_unwanted = is_unwanted

@@ -115,7 +115,7 @@ def named(name):
   return name if is_path(name) else find_runtime(name)
 
 
-def _instance_of(path):
+def instance_of(path):
   """Tell which instance of this node a runtime file is of.
 
   @rtype: string or None
@@ -137,7 +137,7 @@ def own_instance(path):
   @raise NodeError: if it is of none: a copy, or a file of another node
 
   """
-  instance = _instance_of(path)
+  instance = instance_of(path)
   if instance is None:
     raise NodeError("%s is not a runtime file of this node (they are in %s), so"
                     " there is no guest to ask; name the instance, or leave out"
@@ -152,7 +152,7 @@ def runs(path):
   @return: None for a file that is not one of this node's instances
 
   """
-  instance = _instance_of(path)
+  instance = instance_of(path)
   if instance is None:
     return None
   try:
@@ -321,7 +321,7 @@ def replace(seen, text, backup_dir=None):
   folder, name = os.path.split(os.path.abspath(seen.path))
   # Ganeti takes every file in its folder for an instance's
   backup_dir = backup_dir or (
-    folder if _instance_of(seen.path) is None else control_dir(lock.FOLDER))
+    folder if instance_of(seen.path) is None else control_dir(lock.FOLDER))
   leftovers = []
   try:
     if not os.path.isdir(backup_dir):

@@ -9,36 +9,33 @@ from . import node
 from . import normal
 from . import readconfig
 from . import record
+from . import report
 from . import runtime
-from .console import ERRORS
-from .console import OK
 from .console import WARNINGS
-from .console import chosen
-from .console import complain
-from .console import say
-from .console import say_json
+from .console import each
 from .errors import BusFullError
-from .errors import KvmPciError
 from .partition import DISK
 from .partition import Partition
 
 
-def _plan_one(path, opts, series):
+def _plan_one(found, path, opts, series):
   """Find out what a cold boot would move.
 
-  @rtype: dict, as C{plan --json} prints it
+  @type found: dict
+  @param found: see L{report.entry}
+  @rtype: string or None
+  @return: the text of it
 
   """
   loaded = runtime.parse(files.read(path).text, path)
-  found = {"instance": record.Record(loaded).instance, "moves": [],
-           "remarks": [], "error": None, "partition": None}
+  found["instance"] = record.Record(loaded).instance
   is_of_this_node = files.runs(path) is not None
   if is_of_this_node:
     readconfig.fill(loaded)
   obstacle = chipset.obstacle(loaded.words, loaded.hvparams, is_of_this_node)
   if obstacle:
     found["remarks"].append("left to unmodified Ganeti: %s" % obstacle)
-    return found
+    return _as_text(found, None)
   cluster = node.cluster_reservations()
   recorded = loaded.hvparams.get("kvm_pci_reservations")
   if opts.reservations is not None:
@@ -57,33 +54,34 @@ def _plan_one(path, opts, series):
     moves = layout.lay_out(loaded, series, cluster)
   except BusFullError as err:
     found["error"] = "would not start: %s" % err
-    return found
+    found["status"] = WARNINGS
+    return None
   drives = command.virtio_drives(loaded.words)
   if drives and moves:
     found["remarks"].append(
       "%d -drive if=virtio without an address (CD-ROMs, kvm_extra) will stand"
       " where QEMU chooses, which may be before disk 0: see boot_order" %
       len(drives))
-  found["partition"] = str(Partition.of(loaded.hvparams))
+  part = Partition.of(loaded.hvparams)
+  found["partition"] = report.partition(part)
   found["moves"] = [
-    dict([("class", m.device_class), ("index", m.index), ("id", m.id),
-          ("old", m.old), ("new", m.new)] +
-         ([] if m.unit == layout.SLOT else [("unit", m.unit)])) for m in moves]
-  return found
+    {"class": m.device_class, "index": m.index, "id": m.id, "unit": m.unit,
+     "old": m.old, "new": m.new} for m in moves]
+  return _as_text(found, part)
 
 
 def _place(unit, number):
   return "where QEMU chooses" if number is None else "%s %d" % (unit, number)
 
 
-def _as_text(found):
+def _as_text(found, part):
   moves = found["moves"]
   lines = ["%s: %s" % (found["instance"], "%d device%s will move (%s)" % (
-    len(moves), "" if len(moves) == 1 else "s", found["partition"]) if moves
+    len(moves), "" if len(moves) == 1 else "s", part) if moves
     else "nothing moves")]
   lines.extend("  " + remark for remark in found["remarks"])
   for move in moves:
-    unit = move.get("unit", layout.SLOT)
+    unit = move["unit"]
     name = move["id"] or "-"
     if move["index"] is not None:
       name = "%s %d (%s)" % (move["class"], move["index"], name)
@@ -96,24 +94,5 @@ def _as_text(found):
 
 def plan(opts):
   """Tell what would move at the next cold boot."""
-  data = []
-  status = OK
   series = node.series()
-  for name in chosen(opts):
-    try:
-      found = _plan_one(files.named(name), opts, series)
-      if found["error"]:
-        status = max(status, WARNINGS)
-    except KvmPciError as err:
-      found = {"instance": name, "error": str(err)}
-      status = ERRORS
-    data.append(found)
-    if opts.json:
-      continue
-    if found["error"]:
-      complain("%s: %s" % (found["instance"], found["error"]))
-    else:
-      say(_as_text(found))
-  if opts.json:
-    say_json(data)
-  return status
+  return each(opts, lambda found, path: _plan_one(found, path, opts, series))

@@ -18,19 +18,15 @@ from . import replay
 from . import runtime
 from . import switch
 from . import topology
-from .console import ERRORS
 from .console import OK
 from .console import WARNINGS
-from .console import chosen
-from .console import complain
-from .console import say
-from .console import say_json
+from .console import each
+from .console import fail
 from .errors import KvmPciError
 from .errors import RecordError
 from .partition import NIC
 
-_STATUS = {checkup.INFO: OK, checkup.WARNING: WARNINGS,
-           checkup.ERROR: ERRORS}
+_STATUS = {checkup.INFO: OK, checkup.WARNING: WARNINGS}
 
 
 @contextlib.contextmanager
@@ -105,33 +101,20 @@ def _live(known, path):
 
 def show_map(opts):
   """Draw who sits on which slot of pci.0."""
-  data = []
-  status = OK
-  for name in chosen(opts):
-    try:
-      path = files.named(name)
-      known = record.Record(_parse(files.read(path).text, path))
-      live = ()
-      if opts.live:
-        _insist_own(known, path)
-        live = _live(known, path)
-      found = chart.entries(known, *live)
-    except KvmPciError as err:
-      complain(err)
-      data.append({"instance": name, "error": str(err)})
-      status = ERRORS
-      continue
-    if opts.json:
-      data.append(chart.as_data(known, found))
-    else:
-      say(chart.as_text(known, found, bool(live)) + "\n")
-  if opts.json:
-    say_json(data)
-  return status
+  def look(entry, path):
+    known = record.Record(_parse(files.read(path).text, path))
+    live = ()
+    if opts.live:
+      _insist_own(known, path)
+      live = _live(known, path)
+    found = chart.entries(known, *live)
+    entry.update(chart.as_data(known, found))
+    return chart.as_text(known, found, bool(live)) + "\n"
+  return each(opts, look)
 
 
 class _Check(object):
-  """What was found at one instance; C{vars()} is what C{--json} prints."""
+  """What was found at one instance."""
 
   def __init__(self, name):
     self.instance = name
@@ -142,24 +125,25 @@ class _Check(object):
   def add(self, severity, text):
     self.findings.append(checkup.Finding(severity, None, None, text))
 
-  def status(self):
-    return max([OK] + [_STATUS[f.severity] for f in self.findings])
-
   def as_data(self):
-    return dict(vars(self), findings=[f._asdict() for f in self.findings])
+    """Return what of an entry it makes, see L{report.entry}."""
+    return {
+      "instance": self.instance, "repaired": self.repaired,
+      "backup": self.backup, "changed": bool(self.repaired),
+      "findings": [dict(f._asdict()) for f in self.findings],
+      "status": max([OK] + [_STATUS[f.severity] for f in self.findings])}
 
-  def show(self):
-    for change in self.repaired:
-      say("%s: repaired: %s" % (self.instance, change))
-    if self.backup:
-      say("%s: before: %s" % (self.instance, self.backup))
-    for finding in self.findings:
-      if finding.severity == checkup.ERROR:
-        complain(finding.text)
-      else:
-        say("%s: %s: %s" % (self.instance, finding.severity, finding.text))
-    if not self.findings:
-      say("%s: all is well" % self.instance)
+
+def _as_text(entry):
+  lines = ["repaired: %s" % change for change in entry["repaired"]]
+  if entry["backup"]:
+    lines.append("before: %s" % entry["backup"])
+  lines.extend("%s: %s" % (finding["severity"], finding["text"])
+               for finding in entry["findings"])
+  if not entry["findings"] and not entry["error"]:
+    lines.append("all is well")
+  return "\n".join("%s: %s" % (entry["instance"] or entry["file"], line)
+                   for line in lines)
 
 
 def _check_one(result, path, opts):
@@ -262,19 +246,16 @@ def _repair(result, execute, seen, loaded, live):
 
 def check(opts):
   """Look for devices that stand where they should not."""
-  results = []
-  for name in chosen(opts):
-    result = _Check(name)
+  def look(entry, path):
+    result = _Check(entry["instance"])
     try:
-      path = files.named(name)
       with (files.alone(path) if opts.live or opts.repair
             else lock.nothing()):
         _check_one(result, path, opts)
+      entry.update(result.as_data())
     except KvmPciError as err:
-      result.add(checkup.ERROR, str(err))
-    results.append(result)
-    if not opts.json:
-      result.show()
-  if opts.json:
-    say_json([result.as_data() for result in results])
-  return max([switch.judge_node()] + [result.status() for result in results])
+      # what was repaired until then is
+      entry.update(result.as_data())
+      fail(entry, err)
+    return _as_text(entry)
+  return max(each(opts, look), switch.judge_node())

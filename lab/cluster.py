@@ -45,12 +45,12 @@ def pci_map(instance, live=False):
 
   @param instance: L{Instance}
   @param live: whether it shall ask QEMU, too
-  @return: what C{map --json} prints, read
+  @return: the entries of C{map --json}, read
 
   """
   args = ["map", "--json"] + (["--live"] if live else []) + [instance.name]
   result = project_command(instance.node(), args, True)
-  return json.loads(result.output)
+  return json.loads(result.output)["instances"]
 
 
 def project_command(node, args, check=True):

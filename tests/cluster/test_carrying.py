@@ -33,7 +33,7 @@ def test_what_stock_started_goes_on_until_it_boots(vm, plugin):
   vm.add(disks=2, nics=2)
   before = agree(vm, [12, 13], [14, 15])
   plugin("enable")
-  plan = json.loads(command(vm, "plan", "--json").output)[0]
+  plan = json.loads(command(vm, "plan", "--json").output)["instances"][0]
   assert [(m["class"], m["index"], m["old"], m["new"])
           for m in plan["moves"]] == [("nic", 0, 14, 24), ("nic", 1, 15, 25)]
   documents.check("README.md", "ganeti-kvm-pci plan vm1",

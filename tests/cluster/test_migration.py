@@ -40,7 +40,7 @@ def predicted(vm):
   """Return what C{check --live} says that a migration would be refused for."""
   found = cluster.project_command(vm.node(), ["check", "--live", "--json",
                                               vm.name], check=False)
-  (entry, ) = json.loads(found.output)
+  (entry, ) = json.loads(found.output)["instances"]
   return [f["text"] for f in entry["findings"]
           if f["text"].startswith("a migration would be refused")]
 

@@ -8,6 +8,7 @@ import stat
 import pytest
 
 import genuine
+import schema
 from ganeti_kvm_pci import cli
 from ganeti_kvm_pci import files
 from ganeti_kvm_pci import lock
@@ -27,7 +28,9 @@ def run(capsys, *arguments):
 def run_json(capsys, *arguments):
   status, out, err = run(capsys, *(arguments + ("--json", )))
   assert err == ""
-  return (status, json.loads(out))
+  document = schema.read(out)
+  assert document["status"] == status
+  return (status, document["instances"])
 
 
 def inodes(here):
@@ -74,7 +77,7 @@ def test_a_second_time_nothing_is_changed(here, capsys):
   before = inodes(here)
   status, found = run_json(capsys, "upgrade")
   assert status == 0 and len(found) == len(genuine.NAMES[::11])
-  assert not any(f["written"] or f["changes"] or f["backup"] for f in found)
+  assert not any(f["changed"] or f["changes"] or f["backup"] for f in found)
   assert inodes(here) == before
 
 
@@ -88,18 +91,17 @@ def test_every_genuine_file_is_upgraded(here, capsys, monkeypatch, series):
   status, found = run_json(capsys, "upgrade", *[str(path) for path in paths])
   assert status == 0 and len(found) == 90
   for name, path, result in zip(genuine.NAMES, paths, found):
-    assert path.read() == (normalised(name, series) if result["written"]
+    assert path.read() == (normalised(name, series) if result["changed"]
                            else genuine.text_of(name))
-    assert (result["backup"] is not None) == result["written"]
+    assert (result["backup"] is not None) == result["changed"]
 
 
 def test_json_says_the_same(here, capsys):
   path = here.add(OLD)
   status, found = run_json(capsys, "upgrade")
   assert status == 0
-  assert sorted(found[0]) == ["backup", "changes", "error", "file", "instance",
-                              "remark", "warnings", "written"]
-  assert found[0]["file"] == str(path) and found[0]["written"] is True
+  assert found[0]["status"] == 0 and found[0]["remarks"] == []
+  assert found[0]["file"] == str(path) and found[0]["changed"] is True
   assert found[0]["instance"] == "plain.ex" and found[0]["error"] is None
   assert found[0]["backup"] == str(here.backup())
   assert "-balloon to -device" in found[0]["changes"]
@@ -265,7 +267,9 @@ def test_a_folder_that_cannot_be_synced_is_reported(here, capsys, monkeypatch):
   assert out.startswith("plain.ex: written\n")
   here.add("v2.10.2-rng")
   status = cli.main(["upgrade", "--json"])
-  assert status == 2 and len(json.loads(capsys.readouterr()[0])) == 2
+  document = schema.read(capsys.readouterr()[0])
+  assert status == 2 and len(document["instances"]) == 2
+  assert "cannot be brought to the disk" in document["error"]
 
 
 def test_an_older_ganeti_does_not_get_newer_places(here, capsys):

@@ -57,7 +57,10 @@ def test_the_data_is_as_documented():
                                "nics": [24, 31]}
   assert data["devices"][3] == {
     "slot": 12, "class": "disk", "index": 0, "driver": "virtio-blk-pci",
-    "id": "disk-0000d150-0000-4000", "source": "both"}
+    "id": "disk-0000d150-0000-4000", "source": "both",
+    "remark": None}
+  assert [d["remark"] for d in data["devices"] if d["remark"]] == [
+    e.remark for e in chart.entries(plain(), LIVE, PERIPHERALS) if e.remark]
 
 
 def test_the_drawing():

@@ -7,6 +7,7 @@ import os
 import pytest
 
 import genuine
+import schema
 from ganeti_kvm_pci import cli
 from ganeti_kvm_pci import lock
 from ganeti_kvm_pci import node
@@ -27,7 +28,9 @@ def run(capsys, *arguments):
 def run_json(capsys, *arguments):
   status, out, err = run(capsys, *(arguments + ("--json", )))
   assert err == ""
-  return (status, json.loads(out))
+  document = schema.read(out)
+  assert document["status"] == status
+  return (status, document["instances"])
 
 
 def test_the_plan_of_an_old_layout(here, capsys):
@@ -73,12 +76,14 @@ def test_the_plan_changes_nothing(here, capsys):
 
 
 def test_the_plan_as_json(here, capsys):
-  here.add("v3.0.2-plain")
+  path = here.add("v3.0.2-plain")
   status, found = run_json(capsys, "plan")
   assert status == 0
   assert found == [{
     "instance": "plain.ex", "remarks": [], "error": None,
-    "partition": "QEMU 0-11, disks 12-23, NICs 24-31", "moves": [
+    "file": str(path), "status": 0, "changed": False,
+    "partition": {"qemu": [0, 11], "disks": [12, 23], "nics": [24, 31]},
+    "moves": [
       {"class": "nic", "index": 0, "id": "nic-000041c0-0000-4000", "old": 14,
        "new": 24},
       {"class": "nic", "index": 1, "id": "nic-000041c1-0000-4000", "old": 15,
@@ -90,7 +95,7 @@ def test_a_plan_for_other_reservations(here, capsys):
   found = run_json(capsys, "plan", "--reservations", "8")[1]
   assert [(m["old"], m["new"]) for m in found[0]["moves"]] == [
     (12, 8), (13, 9), (14, 24), (15, 25)]
-  assert found[0]["partition"].startswith("QEMU 0-7")
+  assert found[0]["partition"]["qemu"] == [0, 7]
 
 
 @pytest.mark.parametrize("number", ["-1", "33", "x", "1.5", ""])
@@ -107,9 +112,9 @@ def test_the_clusters_reservations_are_minded(here, capsys, monkeypatch):
   monkeypatch.setattr(node, "cluster_reservations", lambda: 16)
   plain, rng = run_json(capsys, "plan")[1]
   # what was started with another number may have one of its own
-  assert plain["partition"].startswith("QEMU 0-11")
+  assert plain["partition"]["qemu"] == [0, 11]
   assert "see plan --reservations 16" in plain["remarks"][0]
-  assert rng["partition"].startswith("QEMU 0-15") and rng["remarks"] == []
+  assert rng["partition"]["qemu"] == [0, 15] and rng["remarks"] == []
   assert "  started with kvm_pci_reservations 12, the cluster has 16" in \
     run(capsys, "plan", "plain")[1]
   assert run_json(capsys, "plan", "plain", "--reservations", "16")[1][0][
@@ -316,8 +321,9 @@ def test_check_as_json(here, capsys, qemu):
   status, found = run_json(capsys, "check", "--live")
   assert status == 2 and len(found) == 2
   broken, plain = found
-  assert broken["findings"][0]["severity"] == "error"
-  assert broken["findings"][0]["slot"] is None
+  assert (broken["instance"], broken["findings"]) == ("broken.ex", [])
+  assert "a list of command" in broken["error"] and broken["status"] == 2
+  assert sorted(broken) == sorted(plain) and plain["error"] is None
   assert (plain["instance"], plain["repaired"]) == ("plain.ex", [])
   assert [(f["severity"], f["slot"]) for f in plain["findings"]] == [
     ("warning", 12), ("info", 14), ("info", 15)]

@@ -1,0 +1,92 @@
+"""What the commands tell a program: one document, of one shape for all.
+
+C{doc/output.rst} describes it, C{doc/output-schema.json} too, for programs.
+Who adds a key keeps the version; who takes one away, or changes what it means,
+raises it.
+
+"""
+
+VERSION = 1
+
+#: What each entry has, whatever the command, and whatever became of it.
+_COMMON = {"instance": None, "file": None, "status": 0, "changed": False,
+           "remarks": [], "error": None}
+
+#: What it has beside, by command.
+_OWN = {
+  "map": {"partition": None, "devices": []},
+  "check": {"findings": [], "repaired": [], "backup": None},
+  "plan": {"partition": None, "moves": []},
+  "upgrade": {"changes": [], "warnings": [], "backup": None},
+  }
+_OWN["downgrade"] = _OWN["upgrade"]
+
+
+def entry(command, found):
+  """Complete what was found at one instance.
+
+  @type command: string
+  @type found: dict
+  @param found: what differs from the entry of an instance of which nothing
+      is to be told
+  @rtype: dict
+
+  """
+  made = dict((key, list(value) if isinstance(value, list) else value)
+              for part in (_COMMON, _OWN[command])
+              for key, value in part.items())
+  made.update(found)
+  return made
+
+
+def partition(part):
+  """Tell whose slots are whose.
+
+  @type part: L{partition.Partition}
+  @rtype: dict
+
+  """
+  return dict((name, list(pool) if pool else None) for name, pool in (
+    ("qemu", part.qemu), ("disks", part.disks), ("nics", part.nics)))
+
+
+class Report(object):
+  """What one run of a command tells.
+
+  @ivar entries: list of dicts, see L{entry}
+  @ivar changed: bool, whether something was changed on the node; with
+      C{--dry-run}, whether it would be
+  @ivar node: dict or None, how the plugin stands on the node
+  @ivar said: list of strings, what a person is told beside
+  @ivar warnings: list of strings, what a person has to do something about
+  @ivar error: string or None, why nothing, or not all, was done
+
+  """
+  def __init__(self, command, dry_run=False):
+    self.command = command
+    self.dry_run = dry_run
+    self.entries = []
+    self.changed = False
+    self.node = None
+    self.said = []
+    self.warnings = []
+    self.error = None
+
+  def status(self):
+    """Return the exit status that the entries call for."""
+    return max([0] + [found["status"] for found in self.entries])
+
+  def document(self, status):
+    """Return what is printed.
+
+    @param status: exit status of the command
+    @rtype: dict
+
+    """
+    return {
+      "version": VERSION, "command": self.command, "status": status,
+      "dry_run": self.dry_run,
+      "changed": self.changed or any(e["changed"] for e in self.entries),
+      "error": self.error, "messages": self.said, "warnings": self.warnings,
+      "node": self.node, "instances": self.entries,
+      }

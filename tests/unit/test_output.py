@@ -1,0 +1,249 @@
+"""What goes to programs, and which errors go to whom."""
+
+import copy
+import errno
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+import genuine
+import schema
+from ganeti_kvm_pci import cli
+from ganeti_kvm_pci import console
+from ganeti_kvm_pci import files
+from ganeti_kvm_pci import node
+from ganeti_kvm_pci import report
+from ganeti_kvm_pci import views
+from ganeti_kvm_pci.errors import MonitorError
+from ganeti_kvm_pci.errors import NodeError
+
+OLD = "v2.12.6-plain"
+
+
+def run(capsys, *arguments):
+  """Run a command with --json; return what it printed, held to the schema."""
+  status = cli.main(list(arguments) + ["--json"])
+  out, err = capsys.readouterr()
+  assert err == ""
+  document = schema.read(out)
+  assert document["status"] == status
+  assert document["command"] == arguments[0]
+  return document
+
+
+COMMANDS = [["map"], ["check"], ["plan"], ["upgrade", "--dry-run"],
+            ["downgrade", "--dry-run"]]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_good_and_bad_entries_have_the_same_keys(here, capsys, command):
+  here.write("{", "bad.ex")
+  here.add("v3.0.2-plain")
+  document = run(capsys, *command)
+  bad, good = document["instances"]
+  assert (bad["instance"], bad["status"]) == ("bad.ex", 2)
+  assert "JSON expected" in bad["error"]
+  assert (good["instance"], good["error"]) == ("plain.ex", None)
+  assert sorted(bad) == sorted(good)
+  assert document["status"] == 2 and document["error"] is None
+  (gone, ) = run(capsys, *(command + ["nobody"]))["instances"]
+  assert (gone["instance"], gone["file"]) == ("nobody", None)
+  assert sorted(gone) == sorted(good) and "no runtime file" in gone["error"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_genuine_file_is_told_of_by_the_schema(here, capsys, command):
+  for name in genuine.NAMES[::4]:
+    here.write(genuine.text_of(name), name, runs=False)
+  assert len(run(capsys, *command)["instances"]) == len(genuine.NAMES[::4])
+
+
+@pytest.mark.parametrize("command", COMMANDS + [["status"]])
+def test_what_ends_a_command_is_in_the_document(here, capsys, monkeypatch,
+                                                command):
+  def fail(*_):
+    raise NodeError("no Ganeti in this test")
+  monkeypatch.setattr(node, "become_daemon_python", fail)
+  document = run(capsys, *command)
+  assert document["error"] == "no Ganeti in this test"
+  assert (document["status"], document["instances"]) == (2, [])
+  assert document["changed"] is False
+
+
+def test_nothing_is_no_error(here, capsys):
+  for command in COMMANDS:
+    document = run(capsys, *command)
+    assert (document["status"], document["instances"]) == (0, [])
+    assert document["messages"][0].startswith("no instances: ")
+
+
+def test_what_was_changed_is_told(here, capsys):
+  here.add(OLD)
+  document = run(capsys, "upgrade", "--dry-run")
+  assert document["changed"] and document["dry_run"]
+  assert document["instances"][0]["backup"] is None
+  document = run(capsys, "upgrade")
+  assert document["changed"] and not document["dry_run"]
+  assert document["instances"][0]["backup"]
+  document = run(capsys, "upgrade")
+  assert not document["changed"] and document["status"] == 0
+
+
+def test_the_map_has_what_the_text_has(here, capsys, monkeypatch):
+  data = json.loads(genuine.text_of("v3.0.2-plain"))
+  here.write(json.dumps(data))
+  monkeypatch.setattr(views, "_live", lambda *_: ([], []))
+  (entry, ) = run(capsys, "map", "--live")["instances"]
+  assert [d["remark"] for d in entry["devices"]] == [
+    "QEMU does not have it: added without hotplug, or lost"] * 4
+  assert cli.main(["map", "--live"]) == 0
+  text = capsys.readouterr()[0]
+  assert all(d["remark"] in text for d in entry["devices"])
+  # what has no slot is in both as well
+  data[2]["disk_type"] = "ide"
+  here.write(json.dumps(data))
+  (entry, ) = run(capsys, "map")["instances"]
+  assert [d["class"] for d in entry["devices"] if d["slot"] is None] == [
+    "disk", "disk"]
+  assert cli.main(["map"]) == 0
+  assert "without a slot: disk 0 (" in capsys.readouterr()[0]
+
+
+@pytest.mark.parametrize("command", [["map", "--live"], ["check", "--live"],
+                                     ["check", "--repair"]])
+def test_each_error_names_its_instance(here, capsys, monkeypatch, command):
+  def fail(*_):
+    raise MonitorError("no answer")
+  monkeypatch.setattr(views, "_monitor", fail)
+  here.add("v3.0.2-plain")
+  here.add("v3.0.2-rng")
+  assert cli.main(command) == 2
+  out, err = capsys.readouterr()
+  assert (out, err.splitlines()) == ("", [
+    "ganeti-kvm-pci: plain.ex: no answer", "ganeti-kvm-pci: rng.ex: no answer"])
+
+
+@pytest.mark.parametrize("command", [["map"], ["check"], ["plan"], ["upgrade"],
+                                     ["downgrade"]])
+def test_each_file_is_named_once(here, tmpdir, capsys, command):
+  bad = tmpdir.join("elsewhere.runtime")
+  bad.write("{")
+  assert cli.main(command + [str(bad)]) == 2
+  out, err = capsys.readouterr()
+  assert out == "" and err.count(str(bad)) == 1
+  assert err.startswith("ganeti-kvm-pci: %s: " % bad)
+
+
+@pytest.mark.parametrize("command", [["map"], ["check"], ["plan"], ["upgrade"]])
+def test_only_the_output_is_called_so(here, capsys, monkeypatch, command):
+  here.add("v3.0.2-plain")
+
+  def fail(path):
+    raise OSError(errno.EIO, "Input/output error", path)
+  monkeypatch.setattr(files, "read", fail)
+  assert cli.main(command) == 2
+  out, err = capsys.readouterr()
+  assert out == "" and err.count("\n") == 1
+  assert "cannot write the output" not in err
+  assert "Input/output error" in err and "plain.ex.runtime" in err
+  assert "Input/output error" in run(capsys, *command)["error"]
+
+
+def command(arguments, **streams):
+  return subprocess.Popen(
+    [sys.executable, "-B", "-c", "import sys; sys.path.insert(0, %r); from"
+     " ganeti_kvm_pci import cli, node; node.become_daemon_python ="
+     " lambda argv: None; sys.exit(cli.main())" % schema.TOP] + arguments,
+    **streams)
+
+
+PLAIN = os.path.join(schema.TOP, "tests", "data", "v3.0.2-plain.runtime")
+
+
+@pytest.mark.parametrize("arguments", [["map", PLAIN], ["map", "--json", PLAIN],
+                                       ["map"] + [PLAIN] * 100])
+def test_output_that_cannot_be_written_is_one_clear_error(arguments):
+  with open("/dev/full", "w") as full:
+    process = command(arguments, stdout=full, stderr=subprocess.PIPE)
+    err = process.communicate()[1].decode()
+  assert process.returncode == 2
+  assert err == ("ganeti-kvm-pci: cannot write the output: No space left on"
+                 " device\n")
+
+
+def test_nor_do_errors_that_nobody_can_read_change_the_status():
+  with open("/dev/full", "w") as full:
+    process = command(["map", "/nonexistent.runtime", PLAIN], stderr=full,
+                      stdout=subprocess.PIPE)
+    out = process.communicate()[0].decode()
+  assert process.returncode == 2 and out.startswith("plain.ex")
+
+
+def test_errors_in_other_letters_go_to_a_plain_terminal(tmpdir):
+  name = str(tmpdir.join(u"d\u00efsk.runtime")) if str is not bytes else \
+    str(tmpdir) + "/d\xc3\xafsk.runtime"
+  process = command(["map", name], stderr=subprocess.PIPE,
+                    stdout=subprocess.PIPE, env=dict(os.environ, LC_ALL="C"))
+  err = process.communicate()[1]
+  assert process.returncode == 2 and b"no such file" in err
+  assert b"Traceback" not in err
+
+
+def test_a_folder_that_was_removed_is_no_traceback(tmpdir):
+  folder = tmpdir.mkdir("gone")
+  process = command(["check", "x.runtime"], stderr=subprocess.PIPE,
+                    stdout=subprocess.PIPE, cwd=str(folder), preexec_fn=(
+                      lambda: os.rmdir(str(folder))))
+  err = process.communicate()[1]
+  assert process.returncode == 2 and b"no such file" in err
+  assert b"Traceback" not in err
+
+
+def test_the_schema_refuses_what_it_should(here, capsys):
+  here.add("v3.0.2-plain")
+  document = run(capsys, "map")
+  for key in document:
+    other = dict(document)
+    del other[key]
+    assert schema.problems(other)
+  assert schema.problems(dict(document, surplus=1))
+  assert schema.problems(dict(document, version=True))
+  for change in ({"error": 3}, {"devices": None}, {"surplus": 1},
+                 {"partition": {"qemu": [0]}}, {"status": 3}):
+    other = copy.deepcopy(document)
+    other["instances"][0].update(change)
+    assert schema.problems(other)
+  other = copy.deepcopy(document)
+  other["instances"][0]["devices"][0]["slot"] = 32
+  assert schema.problems(other)
+
+
+def names(definition):
+  """List all keys that a part of the schema names."""
+  found = set(definition.get("properties", ()))
+  for value in definition.values():
+    for inner in value if isinstance(value, list) else [value]:
+      if isinstance(inner, dict):
+        found |= names(inner)
+  return found
+
+
+def test_the_page_explains_each_key_and_the_version():
+  with open(os.path.join(schema.TOP, "doc", "output.rst")) as stream:
+    page = stream.read()
+  for name in names(schema.SCHEMA) - set(["properties"]):
+    assert "``%s``" % name in page, name
+  assert "version %d" % report.VERSION in page
+  assert schema.SCHEMA["properties"]["version"]["enum"] == [report.VERSION]
+
+
+def test_what_is_collected_is_not_printed(capsys):
+  made = report.Report("map")
+  with console.collecting(made):
+    console.say("a\nb\n")
+    console.complain(NodeError("c"))
+  assert capsys.readouterr() == ("", "")
+  assert (made.said, made.warnings) == (["a", "b"], ["c"])
