@@ -17,6 +17,7 @@ from . import ownership
 from . import series
 from . import startup
 from .errors import GanetiError
+from .errors import KvmPciError
 from .errors import NodeError
 
 #: How long the node daemon may take to come up again, in seconds.
@@ -101,7 +102,10 @@ def disable():
   startup.remove(found)
   try:
     intent.forget()
-  except ImportError: # no Ganeti
+  except KvmPciError:
+    raise
+  except Exception: # pylint: disable=broad-except
+    # no Ganeti, or none that imports
     pass
   return found
 
@@ -134,7 +138,8 @@ class Status(object):
     try:
       from ganeti import constants
       from ganeti.hypervisor import hv_kvm
-    except ImportError as err:
+    except Exception as err: # pylint: disable=broad-except
+      # another Python's may be no syntax to this one
       raise NodeError("Ganeti does not import: %s" % err)
     self.unfit = None
     self.release = self.series = "?"
@@ -182,6 +187,21 @@ class Status(object):
       return not (self.hooked and self.unfit)
     return (self.loaded == self.hooked and not self.stale and
             not (self.hooked and self.unfit))
+
+  def as_data(self):
+    """Say it to a program: C{node} of C{--json}.
+
+    @rtype: dict
+
+    """
+    return {
+      "ganeti": self.release, "unfit": self.unfit, "python": self.python,
+      "hook": self.hook.path, "hooked": self.hooked,
+      "elsewhere": self.elsewhere, "other_hooks": self.others,
+      "wanted": self.reasons, "missing": self.missing(), "pid": self.pid,
+      "loaded": self.loaded, "stale": self.stale,
+      "consistent": self.consistent(),
+      }
 
   def lines(self):
     """Say it to an administrator.

@@ -12,7 +12,6 @@ from .console import WARNINGS
 from .console import complain
 from .console import say
 from .errors import KvmPciError
-from .errors import NodeError
 from .partition import QEMU
 
 
@@ -21,6 +20,7 @@ def _restart(opts, expect_loaded):
     say("the node daemon is not running")
   elif opts.restart:
     activation.restart(expect_loaded)
+    opts.report.changed = True
     say("node daemon restarted, %s the plugin" %
         ("with" if expect_loaded else "without"))
   else:
@@ -28,9 +28,19 @@ def _restart(opts, expect_loaded):
         " (--restart does it)")
 
 
+def _tell(opts, found):
+  """Note for a program how the plugin stands on this node.
+
+  @type found: L{activation.Status}
+
+  """
+  opts.report.node = found.as_data()
+
+
 def enable(opts):
   """Put the plugin into this node's Ganeti."""
   before = activation.Status()
+  _tell(opts, before)
   status = OK
   for line in ownership.describe(before.hook.writable()):
     complain(line)
@@ -39,13 +49,16 @@ def enable(opts):
     complain("not enabled; --force does it nevertheless")
     return status
   changed = activation.enable(before.hook)
+  opts.report.changed = changed
   say("%s %s" % ("written:" if changed else "already in place:",
                  before.hook.path))
   if before.unfit:
+    _tell(opts, activation.Status())
     complain("the plugin will leave this Ganeti alone: %s" % before.unfit)
     return WARNINGS
   if changed or not before.loaded or before.stale:
     _restart(opts, True)
+    _tell(opts, activation.Status())
   low = reservations.Reservations().low()
   if low:
     say("kvm_pci_reservations is below Ganeti's default for %s: enable all"
@@ -98,12 +111,14 @@ def disable(opts):
   """Take it out again."""
   try:
     status = _warn_of_reservations(True)
-  except (ImportError, SyntaxError): # no Ganeti starts anything
-    status = OK
   except KvmPciError as err:
     complain("what will not start was not looked for: %s" % err)
     status = WARNINGS
+  except Exception: # pylint: disable=broad-except
+    # no Ganeti that imports, and none that starts anything
+    status = OK
   removed = activation.disable()
+  opts.report.changed = bool(removed)
   for path in removed:
     say("removed: %s" % path)
   if not removed:
@@ -115,6 +130,8 @@ def disable(opts):
     return WARNINGS
   if after.loaded:
     _restart(opts, False)
+    after = activation.Status()
+  _tell(opts, after)
   if after.reasons:
     complain("this node will be reported, because %s; take it away with"
              " gnt-cluster remove-tags %s" % (" and ".join(after.reasons),
@@ -154,12 +171,14 @@ def judge_node():
   """
   try:
     return judge(activation.Status())
-  except NodeError:
+  except Exception: # pylint: disable=broad-except
+    # whatever Ganeti lacks, or raises: status is for that
     return OK
 
 
-def show_status(_):
+def show_status(opts):
   """Tell which Ganeti this is and whether the plugin is on."""
   found = activation.Status()
+  _tell(opts, found)
   say("\n".join(found.lines()))
   return max(judge(found), OK if found.consistent() else WARNINGS)

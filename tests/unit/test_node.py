@@ -16,6 +16,8 @@ import os
 if bool(os.getenv("GANETI_ROOTDIR")) != bool(os.getenv("GANETI_HOSTNAME")):
   raise RuntimeError("Both root directory and hostname must be specified")
 RUN_DIR = os.getenv("GANETI_ROOTDIR", "") + %r
+DATA_DIR = RUN_DIR
+CLUSTER_CONF_FILE = RUN_DIR + "/config.data"
 """
 
 

@@ -11,11 +11,13 @@ import pytest
 
 import genuine
 import schema
+from ganeti_kvm_pci import activation
 from ganeti_kvm_pci import cli
 from ganeti_kvm_pci import console
 from ganeti_kvm_pci import files
 from ganeti_kvm_pci import node
 from ganeti_kvm_pci import report
+from ganeti_kvm_pci import switch
 from ganeti_kvm_pci import views
 from ganeti_kvm_pci.errors import MonitorError
 from ganeti_kvm_pci.errors import NodeError
@@ -247,3 +249,71 @@ def test_what_is_collected_is_not_printed(capsys):
     console.complain(NodeError("c"))
   assert capsys.readouterr() == ("", "")
   assert (made.said, made.warnings) == (["a", "b"], ["c"])
+
+
+class FakeHook(object):
+  """Where a hook would be."""
+  path = "/site/ganeti-kvm-pci.pth"
+
+  def writable(self):
+    return []
+
+
+@pytest.fixture
+def plugin(monkeypatch):
+  """Provide a node whose plugin is a dict of what is so."""
+  state = {"hooked": False, "loaded": False}
+
+  class Status(activation.Status):
+    """As if it had looked."""
+    def __init__(self): # pylint: disable=super-init-not-called
+      self.release, self.series, self.unfit = "3.0.2", "3.0", None
+      self.python, self.hook = "/usr/bin/python3", FakeHook()
+      self.elsewhere, self.others, self.reasons = False, [], []
+      self.pid, self.stale = 7, False
+      self.hooked, self.loaded = state["hooked"], state["loaded"]
+
+  def put(wanted):
+    def change(*_):
+      changed = state["hooked"] != wanted
+      state["hooked"] = wanted
+      return changed if wanted else ["/site/x.pth"] * changed
+    return change
+  monkeypatch.setattr(activation, "Status", Status)
+  monkeypatch.setattr(activation, "enable", put(True))
+  monkeypatch.setattr(activation, "disable", put(False))
+  monkeypatch.setattr(activation, "node_daemon_pid", lambda: 7)
+  monkeypatch.setattr(activation, "restart",
+                      lambda loaded: state.update(loaded=loaded))
+
+  class Reservations(object):
+    """Nothing to be said of them."""
+    def low(self):
+      return []
+  monkeypatch.setattr(switch.reservations, "Reservations", Reservations)
+  monkeypatch.setattr(switch.reservations, "obstacles", lambda _: [])
+  return state
+
+
+def test_the_node_is_told_of_and_changed_once(here, capsys, plugin):
+  document = run(capsys, "status")
+  assert document["instances"] == [] and not document["changed"]
+  assert document["node"]["ganeti"] == "3.0.2"
+  assert not document["node"]["hooked"]
+  assert any("hook" in line for line in document["messages"])
+  document = run(capsys, "enable")
+  assert document["changed"] and document["node"]["hooked"]
+  assert not document["node"]["loaded"]
+  assert "must be restarted" in document["messages"][1]
+  document = run(capsys, "enable", "--restart")
+  assert document["changed"] and document["node"]["loaded"]
+  document = run(capsys, "enable", "--restart")
+  assert not document["changed"] and document["node"]["consistent"]
+  document = run(capsys, "disable", "--restart")
+  assert document["changed"] and not document["node"]["loaded"]
+  assert not document["node"]["hooked"]
+  assert not run(capsys, "disable", "--restart")["changed"]
+  for key in document["node"]:
+    other = copy.deepcopy(document)
+    del other["node"][key]
+    assert schema.problems(other)
