@@ -282,3 +282,36 @@ def test_an_extra_root_bus_does_not_hide_the_first(qemu):
   assert [f.id for f in found if f.slot in (8, 9, 24, 25)] == [
     "d0", "d1", "n0", "n1"]
   assert [part.address for part in parts if part.id == "d0"] == [(8, 0)]
+
+
+SCSI = ["-device", "virtio-scsi-pci,id=scsi", "-drive", "if=none,id=s0,"
+        "file=/dev/zero,format=raw,readonly=on", "-device",
+        "scsi-hd,id=s0,bus=scsi.0,scsi-id=3,drive=s0"]
+
+
+@pytest.mark.parametrize("look", [monitor.machine, monitor.peripherals])
+def test_what_leaves_while_it_is_looked_at_is_not_there(qemu, look):
+  """It leaves before the first, the second, ... of the questions."""
+  found = []
+  for moment in range(100):
+    path = qemu.start(*(GANETIS + SCSI + RNG))
+    with connection.connect(path) as execute:
+      asked = []
+
+      def leaving(name, arguments):
+        if len(asked) == moment:
+          execute("device_del", {"id": "s0"})
+          while "s0" in monitor.ids(execute):
+            pass
+        asked.append(name)
+        return execute(name, arguments)
+      before, there = look(execute), look(leaving)
+      gone = look(execute)
+    qemu.stop()
+    assert there in (before, gone)
+    found.append([part.id for part in there].count("s0"))
+    if moment >= len(asked):
+      break
+  # once nobody asks any more, it has not left at all
+  assert found[-1] == 1 and found[0] == 0 and set(found[:-2]) <= set([0, 1])
+  assert 0 in found[1:]
