@@ -233,6 +233,10 @@ def scsi_ids(execute):
   @raise MonitorError: if QEMU does not tell
 
   """
+  return unchanging(execute, lambda: _scsi_ids(execute))
+
+
+def _scsi_ids(execute):
   buses = set()
   devices = []
   for path, name, driver in _listed(execute):

@@ -54,6 +54,7 @@ _PORT = _Kind("a USB port",
 
 #: Command to shape: a kind; a list of one shape; a dict of what is read.
 _SHAPES = {
+  "device-list-properties": [{"name": _TEXT, "type": _TEXT}],
   "human-monitor-command": _TEXT,
   "qom-list": [{"name": _TEXT, "type": _TEXT}],
   "query-block": [{

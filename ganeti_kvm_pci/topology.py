@@ -188,7 +188,7 @@ class _Look(object):
       if "addr" in told:
         return (path.rpartition("/")[2], address.from_devfn(told["addr"]))
     except AddressError as err:
-      raise MonitorError("QEMU's answer to qom-get makes no sense: %s" % err)
+      raise MonitorError("unexpected reply to QMP command qom-get: %s" % err)
     for name in ("unit", "nr"):
       if name in told:
         return (self._bus(path), (told[name], ))

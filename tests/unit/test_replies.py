@@ -21,7 +21,8 @@ from ganeti_kvm_pci.errors import MonitorError
 def function(slot, name, kind=256, number=0):
   return {"slot": slot, "function": number, "qdev_id": name,
           "class_info": {"class": kind, "desc": "a device"},
-          "id": {"vendor": 0x1af4, "device": 0x1001}}
+          "id": {"vendor": 0x1af4, "device": 0x1001},
+          "regions": [{"address": 0xc000}]}
 
 
 def child(name, driver):
@@ -55,6 +56,21 @@ GENUINE = {
     child("nic-a", "virtio-net-pci"), child("disk-s", "scsi-hd"),
     {"name": "type", "type": "string"}],
   ("/machine/peripheral-anon", None): [child("device[0]", "virtio-rng-pci")],
+  ("/machine/unattached", None): [child("usb", "usb-tablet")],
+  ("/machine/unattached/usb", None): link("parent_bus", "port"),
+  ("/machine/unattached/usb", "parent_bus"): ON_PCI + "/usb-bus.0",
+  ("/machine/unattached/usb", "port"): "1.2",
+  ("/machine/unattached/x", "type"): "ide-cd",
+  ("/machine/unattached/x", None): link("parent_bus", "unit"),
+  ("/machine/unattached/x", "parent_bus"): "/machine/unattached/piix/ide.1",
+  ("/machine/unattached/x", "unit"): 0,
+  ("/machine/unattached/piix", "type"): "piix3-ide",
+  ("/machine/unattached/piix", None): link("parent_bus", "addr"),
+  ("/machine/unattached/piix", "parent_bus"): ON_PCI,
+  ("/machine/unattached/piix", "addr"): 9,
+  (ON_PCI, "type"): "PCI",
+  (ON_PCI, None): link("name"),
+  ("/machine/peripheral/scsi", "type"): "virtio-scsi-pci",
   ("/machine/peripheral/scsi", None): link("addr", "parent_bus"),
   ("/machine/peripheral/disk-a", None): link("addr", "parent_bus"),
   ("/machine/peripheral/nic-a", None): link("addr", "parent_bus", "netdev",

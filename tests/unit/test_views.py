@@ -85,9 +85,9 @@ def test_the_plan_as_json(here, capsys):
     "partition": {"qemu": [0, 11], "disks": [12, 23], "nics": [24, 31]},
     "moves": [
       {"class": "nic", "index": 0, "id": "nic-000041c0-0000-4000", "old": 14,
-       "new": 24},
+       "new": 24, "unit": "slot"},
       {"class": "nic", "index": 1, "id": "nic-000041c1-0000-4000", "old": 15,
-       "new": 25}]}]
+       "new": 25, "unit": "slot"}]}]
 
 
 def test_a_plan_for_other_reservations(here, capsys):
