@@ -258,4 +258,4 @@ def check(opts):
       entry.update(result.as_data())
       fail(entry, err)
     return _as_text(entry)
-  return max(each(opts, look), switch.judge_node())
+  return max(switch.judge_node(), each(opts, look))

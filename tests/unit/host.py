@@ -46,6 +46,9 @@ class Host(object):
   def __init__(self, folder):
     self.folder = folder
     self.data = folder.ensure("root", "var", "lib", "ganeti", dir=True)
+    # Ganeti has looked for KVM instances
+    folder.ensure("root", "var", "run", "ganeti", "kvm-hypervisor", "conf",
+                  dir=True)
     tree = folder.mkdir("tree")
     tree.join("ganeti").mksymlinkto(os.path.join(STUB, "ganeti"))
     tree.join("ganeti-noded").write("#!%s\n" % sys.executable)

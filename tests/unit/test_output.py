@@ -291,7 +291,7 @@ def plugin(monkeypatch):
     def low(self):
       return []
   monkeypatch.setattr(switch.reservations, "Reservations", Reservations)
-  monkeypatch.setattr(switch.reservations, "obstacles", lambda _: [])
+  monkeypatch.setattr(switch.reservations, "obstacles", lambda *_: [])
   return state
 
 
