@@ -110,14 +110,14 @@ def test_what_is_no_readable_text_is_one_clear_error(tmpdir):
 
 def test_names_in_other_letters_survive_a_pipe(tmpdir):
   data = json.load(open(PLAIN))
-  data[3][0][0]["hvinfo"]["id"] = u"d\u00efsk"
+  data[0][data[0].index("-name") + 1] = u"d\u00efsk.ex"
   path = str(tmpdir.join("x.runtime"))
   json.dump(data, open(path, "w"))
   environment = dict(os.environ, LC_ALL="C", PYTHONPATH=ROOT)
   output = subprocess.check_output(
     [sys.executable, "-B", "-m", "ganeti_kvm_pci", "map", path],
     env=environment)
-  assert u"d\u00efsk" in output.decode("utf-8")
+  assert u"d\u00efsk.ex" in output.decode("utf-8")
 
 
 def test_a_reader_that_leaves_gets_no_traceback():
