@@ -9,7 +9,7 @@ GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
 .PHONY: needs demo doc test lane-lab lane-rest test-unit contract test-qemu \
         test-doc test-records test-hotplug \
         test-patches test-cluster test-torn test-series test-suite \
-        test-devices test-configurations patches \
+        test-devices test-configurations test-upgrade patches \
         check-patches bench alternatives fuzz dist clean
 
 needs:
@@ -120,6 +120,11 @@ test-configurations: needs
 # make test-suite SUITE=trixie
 test-suite: needs
 	tools/test-suite $(SUITE)
+
+# a node's upgrade to the next Debian, whose Python has no hook, in a root of
+# its own; takes some minutes
+test-upgrade: needs
+	tools/test-upgrade
 
 patches:
 	tools/make-patches
