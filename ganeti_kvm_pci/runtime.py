@@ -151,7 +151,7 @@ class Runtime(object):
         raise self._error("the parameter %s is no text" % name)
     for name in _WORD_PARAMETERS:
       value = self.hvparams.get(name)
-      if value and is_text(value) and not _WORD_RE.match(value):
+      if value and not (is_text(value) and _WORD_RE.match(value)):
         raise self._error("the parameter %s is no word: %r" % (name, value))
 
   def _check_device(self, name, entry, known):

@@ -159,6 +159,8 @@ BAD = {
     disk_type="scsi-hd,romfile=/x")), "the parameter disk_type is no word"),
   "cache of two": (changed(lambda d: d[2].update(disk_cache="none,file=/x")),
                    "the parameter disk_cache is no word"),
+  "cache as a list": (changed(lambda d: d[2].update(disk_cache=[1, 2])),
+                      "the parameter disk_cache is no word"),
   "two on one slot": (changed(hvinfo(addr="0xd")),
                       "slot 13 is given to two devices"),
   }
