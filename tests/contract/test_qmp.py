@@ -118,8 +118,11 @@ def test_the_next_client_is_served(qmp):
   b'{"return": null}', b'{"return": [{"bus": "0"}]}', b'{"return": 1e999}'])
 def test_whatever_is_sent_is_a_monitor_error(qmp, monkeypatch, raw):
   monkeypatch.setitem(RAW, "query-pci", raw)
-  # what is no JSON is waited for until the client's patience ends
-  monkeypatch.setattr(hv_kvm.QmpConnection, "_SOCKET_TIMEOUT", 1)
+  # what is no JSON is waited for until the client's patience ends; the second
+  # name is that of 3.1 and later
+  for name in ("_SOCKET_TIMEOUT", "_QMP_TIMEOUT"):
+    if hasattr(hv_kvm.QmpConnection, name):
+      monkeypatch.setattr(hv_kvm.QmpConnection, name, 1)
   with connection.connect(qmp) as execute:
     with pytest.raises(MonitorError) as caught:
       monitor.functions(execute)
