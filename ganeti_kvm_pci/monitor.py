@@ -117,7 +117,7 @@ def _is_not_found(err):
   return "not found" in str(err)
 
 
-def _get(execute, path, name):
+def get(execute, path, name):
   """Ask for a property; None if the device has gone meanwhile."""
   try:
     return execute("qom-get", {"path": path, "property": name})
@@ -166,10 +166,10 @@ def macs(execute):
   """
   found = []
   for path, name, driver in _listed(execute):
-    mac = _get(execute, path, "mac")
+    mac = get(execute, path, "mac")
     if mac:
       found.append((name or driver, mac, live.place(
-        _get(execute, path, "parent_bus"), _get(execute, path, "addr"))))
+        get(execute, path, "parent_bus"), get(execute, path, "addr"))))
   return found
 
 
@@ -241,8 +241,8 @@ def _scsi_ids(execute):
   devices = []
   for path, name, driver in _listed(execute):
     if driver.startswith("scsi-"):
-      bus = _get(execute, path, "parent_bus")
-      number = _get(execute, path, "scsi-id")
+      bus = get(execute, path, "parent_bus")
+      number = get(execute, path, "scsi-id")
       if bus and isinstance(number, int):
         devices.append((bus, number, name or driver))
         buses.add(bus)

@@ -109,8 +109,11 @@ class _Look(object):
     @param owners: path to L{live.Drive}
 
     """
-    devices = [_Listed(path, None, self._get(path, "type"))
+    drivers = [(path, monitor.get(self._execute, path, "type"))
                for path in sorted(owners, key=live.age)]
+    # for a moment, a drive still names a device that has gone
+    devices = [_Listed(path, None, driver) for path, driver in drivers
+               if driver]
     devices += [device for device in self._usb if device.path not in owners]
     found = []
     for device in devices:

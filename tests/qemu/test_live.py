@@ -289,7 +289,7 @@ SCSI = ["-device", "virtio-scsi-pci,id=scsi", "-drive", "if=none,id=s0,"
         "scsi-hd,id=s0,bus=scsi.0,scsi-id=3,drive=s0"]
 
 
-@pytest.mark.parametrize("look", [monitor.machine, monitor.peripherals])
+@pytest.mark.parametrize("look", [topology.machine, monitor.peripherals])
 def test_what_leaves_while_it_is_looked_at_is_not_there(qemu, look):
   """It leaves before the first, the second, ... of the questions."""
   found = []
