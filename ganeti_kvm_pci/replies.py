@@ -48,8 +48,9 @@ _SLOT = _Kind("a slot from 0 to 31",
               lambda value: _is_int(value) and 0 <= value < SLOTS)
 _FUNCTION = _Kind("a function from 0 to 7",
                   lambda value: _is_int(value) and 0 <= value < FUNCTIONS)
-_PORT = _Kind("a USB port",
-              lambda value: isinstance(value, _TEXTS) and
+#: PCI Express' root ports have a number of this name.
+_PORT = _Kind("a port",
+              lambda value: _is_int(value) or isinstance(value, _TEXTS) and
               bool(re.match(r"([0-9]+(\.[0-9]+)*)?$", value)))
 
 #: Command to shape: a kind; a list of one shape; a dict of what is read.

@@ -196,7 +196,7 @@ class _Look(object):
       if name in told:
         return (self._bus(path), (told[name], ))
     if "port" in told:
-      port = told["port"] or self._ports.get(device.path)
+      port = str(told["port"]) or self._ports.get(device.path)
       return None if not port else \
         (self._bus(path), tuple(int(n) for n in port.split(".")))
     return None

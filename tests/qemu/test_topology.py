@@ -48,6 +48,9 @@ SAME = [
   ("-usb -device usb-kbd", "-usb -device usb-kbd,id=k,port=1"),
   (PORTS, PORTS + ",nr=1"),
   (SCSI + "scsi.0", SCSI + "scsi.0,scsi-id=0"),
+  # their port is a number, and no USB port
+  ("-nodefaults -device pcie-root-port",
+   "-nodefaults -device pcie-root-port,addr=2"),
   ]
 
 DIFFERENT = [

@@ -55,7 +55,7 @@ GENUINE = {
     child("scsi", "virtio-scsi-pci"), child("disk-a", "virtio-blk-pci"),
     child("nic-a", "virtio-net-pci"), child("disk-s", "scsi-hd"),
     {"name": "type", "type": "string"}],
-  ("/machine/peripheral-anon", None): [child("device[0]", "virtio-rng-pci")],
+  ("/machine/peripheral-anon", None): [child("device[0]", "pcie-root-port")],
   ("/machine/unattached", None): [child("usb", "usb-tablet")],
   ("/machine/unattached/usb", None): link("parent_bus", "port"),
   ("/machine/unattached/usb", "parent_bus"): ON_PCI + "/usb-bus.0",
@@ -77,7 +77,8 @@ GENUINE = {
                                             "mac"),
   ("/machine/peripheral/disk-s", None): link("parent_bus", "channel",
                                              "scsi-id", "lun"),
-  ("/machine/peripheral-anon/device[0]", None): link("addr", "parent_bus"),
+  ("/machine/peripheral-anon/device[0]", None): link("addr", "parent_bus",
+                                                     "port"),
   ("/machine/peripheral/scsi", "addr"): 24,
   ("/machine/peripheral/scsi", "parent_bus"): ON_PCI,
   ("/machine/peripheral/disk-a", "addr"): 64,
@@ -92,6 +93,7 @@ GENUINE = {
   ("/machine/peripheral/disk-s", "scsi-id"): 3,
   ("/machine/peripheral/disk-s", "lun"): 0,
   ("/machine/peripheral-anon/device[0]", "addr"): 40,
+  ("/machine/peripheral-anon/device[0]", "port"): 0,
   ("/machine/peripheral-anon/device[0]", "parent_bus"): ON_PCI,
   }
 
