@@ -83,6 +83,20 @@ class Migration(object):
           told = self._Told(instance, execute)
       return self._Follow(instance, told)
 
+  def _Compared(self, instance, execute):
+    """Compare what of the runtime file would travel with QEMU.
+
+    @rtype: tuple (L{runtime.Runtime}, list, list of L{machine.Part},
+        L{replay.Replay})
+    @return: what would travel; what L{ejected} left out of it; and the answer
+        of L{_Replay}
+
+    """
+    loaded = self._Loaded(instance)
+    left_out = ejected.leave_out(execute, loaded)
+    parts, compared = self._Replay(instance, execute, loaded)
+    return (loaded, left_out, parts, compared)
+
   def _Told(self, instance, execute):
     """Make the record, and what goes with it, say what QEMU has.
 
@@ -92,23 +106,19 @@ class Migration(object):
     self._SettleBy(execute, instance, self._Record(instance))
     # in the form of this series: a target without the plugin reads less
     self._SaveKVMRuntime(instance, self._LoadKVMRuntime(instance))
-    loaded = self._Loaded(instance)
-    left_out = ejected.leave_out(execute, loaded)
-    parts, compared = self._Replay(instance, execute, loaded)
+    loaded, left_out, parts, compared = self._Compared(instance, execute)
     if compared.problems:
       # a device may have left after the record was settled
       self._SettleBy(execute, instance, self._Record(instance))
-      loaded = self._Loaded(instance)
-      parts, compared = self._Replay(instance, execute, loaded)
+      loaded, left_out, parts, compared = self._Compared(instance, execute)
     self._Refuse(instance, _OTHER_MACHINE, compared.problems)
     if compared.pinned:
+      loaded.command[:] = compared.command
       runtime = self._LoadKVMRuntime(instance)
       runtime[0][:] = compared.command
       self._SaveKVMRuntime(instance, runtime)
       logging.info("Instance %s: recorded %s", instance.name,
                    ", ".join(compared.pinned))
-      loaded = self._Loaded(instance)
-      ejected.leave_out(execute, loaded)
     loaded.witness = witness.write(parts, instance.primary_node)
     if left_out:
       loaded.witness[ejected.FIELD] = left_out
@@ -172,9 +182,8 @@ class Migration(object):
       loaded = self._Loaded(instance)
       if chipset.applies(loaded.words, loaded.hvparams):
         with self._Monitor(instance.name) as execute:
-          ejected.leave_out(execute, loaded)
           self._Refuse(instance, _OTHER_MACHINE,
-                       self._Replay(instance, execute, loaded)[1].problems)
+                       self._Compared(instance, execute)[3].problems)
           self._SetReturnPath(instance, execute, True)
     return super(Migration, self).MigrateInstance(
       cluster_name, instance, target, live_migration)

@@ -3,6 +3,10 @@
 import json
 import os
 
+import pytest
+
+from ganeti import errors
+
 from ganeti_kvm_pci import hypervisor
 
 import harness
@@ -75,6 +79,44 @@ def test_a_target_starts_without_it_and_has_it_at_the_next_boot(world):
 def test_the_source_lets_it_go_without(world):
   hyper, instance, _, _ = told(world, 9)
   hyper.MigrateInstance("cluster", instance, "192.0.2.1", True)
+
+
+def test_that_it_leaves_at_any_moment_refuses_no_migration(world, monkeypatch):
+  hyper, instance, known = started(world)
+  text = hyper._ReadKVMRuntime(instance.name)
+  bus = dict(world.bus)
+  genuine = harness.FakeQmp.run
+  found = []
+  for moment in range(200):
+    asked = []
+
+    def run(self, command, arguments=None):
+      asked.append(command)
+      if len(asked) > moment:
+        world.unplug(bus[9])
+      return genuine(self, command, arguments)
+    monkeypatch.setattr(harness.FakeQmp, harness.EXECUTE, run)
+    hyper._WriteKVMRuntime(instance.name, text)
+    world.bus = dict(bus)
+    moving = json.loads(hyper.MigrationInfo(instance))
+    monkeypatch.setattr(harness.FakeQmp, harness.EXECUTE, genuine)
+    beside = moving[4]["ganeti-kvm-pci"].get("ejected", [])
+    assert len(moving[3]) + len(beside) == 2
+    assert ids(reread(hyper, instance)) == ids(known)
+    found.append(len(moving[3]))
+    if moment > len(asked):
+      break
+  assert moment < 199 and set(found) == set([1, 2])
+
+
+def test_another_fault_is_named_alone(world):
+  hyper, instance, _ = started(world)
+  leave(world, 9)
+  world.bus[15] = "by-hand"
+  with pytest.raises(errors.HypervisorError) as caught:
+    hyper.MigrationInfo(instance)
+  assert "by-hand" in str(caught.value)
+  assert "slot 9" not in str(caught.value)
 
 
 def test_what_was_removed_meanwhile_is_not_brought_back(world):
