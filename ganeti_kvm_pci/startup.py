@@ -130,10 +130,12 @@ def find(places=()):
 def read(path):
   """Return what is in a file, or None where it cannot be read."""
   try:
-    with open(path) as stream:
-      return stream.read()
+    with open(path, "rb") as stream:
+      text = stream.read()
   except EnvironmentError:
     return None
+  # whatever the locale is, and whatever files a process has mapped
+  return text if str is bytes else text.decode("utf-8", "replace")
 
 
 def write(path, text):

@@ -82,3 +82,9 @@ def test_a_link_to_a_folder_is_not_a_second_one(tmpdir, monkeypatch):
 def test_what_is_of_another_name_is_no_hook(tmpdir, monkeypatch):
   monkeypatch.setattr(startup, "_prefixes", lambda: [])
   assert startup.find(places=[str(tmpdir.ensure("passwd"))]) == []
+
+
+def test_what_is_in_a_file_is_read_whatever_it_is(tmpdir):
+  tmpdir.join("maps").write_binary(b"a\n/lib/\xff\n")
+  assert startup.read(str(tmpdir.join("maps"))).splitlines()[0] == "a"
+  assert startup.read(str(tmpdir.join("none"))) is None
