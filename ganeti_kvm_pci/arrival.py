@@ -22,6 +22,7 @@ from ganeti import utils
 
 from . import chipset
 from . import configuration
+from . import ejected
 from . import ids
 from . import lock
 from . import machine
@@ -31,6 +32,7 @@ from . import runtime as runtime_
 from . import topology
 from . import witness as witness_
 from .errors import KvmPciError
+from .errors import RecordError
 from .migration import Migration
 from .presence import CLASS
 from .presence import Explained
@@ -124,6 +126,30 @@ class Arrival(Migration):
     return runtime_.parse(utils.ReadFile(self._Waiting(name)),
                           "record of the guest that has moved")
 
+  def _Completed(self, name):
+    """Read what L{_SetAside} kept, and bring back what the guest had ejected.
+
+    The configuration is not known here, but before the next boot.
+
+    @type name: string
+    @param name: the instance's
+    @rtype: L{runtime.Runtime}
+    @raise EnvironmentError: if there is nothing
+    @raise RecordError: if it cannot be read
+
+    """
+    loaded = self._SetBack(name)
+    told = (loaded.witness or {}).get(ejected.FIELD)
+    if told:
+      try:
+        ejected.bring_back(loaded, told)
+      except RecordError as err:
+        # the guest runs here, and a cold boot brings them back
+        logging.error("Instance %s: what the guest has ejected is not in its"
+                      " runtime file: %s", name, err)
+        return self._SetBack(name)
+    return loaded
+
   def ListInstances(self, *args, **kwargs):
     """List what runs here; a guest that is here gets its runtime file.
 
@@ -155,12 +181,14 @@ class Arrival(Migration):
     """
     path = self._Waiting(name)
     final = self._InstanceKVMRuntime(name)
-    if name in running and not os.path.exists(final):
+    # it may have been started after they were listed
+    is_running = name in running or self._InstancePidAlive(name)[2]
+    if is_running and not os.path.exists(final):
       with self._Monitor(name) as execute:
         if monitor.is_expecting(execute):
           return
       # what was meant for the comparison alone is left out
-      utils.WriteFile(path, data=self._SetBack(name).dump())
+      utils.WriteFile(path, data=self._Completed(name).dump())
       try:
         os.link(path, final)
         logging.warning("Instance %s: the guest has arrived, and nobody has"

@@ -34,14 +34,14 @@ def leave_out(execute, loaded):
           for device in reversed(lost)]
 
 
-def bring_back(loaded, told, configured):
+def bring_back(loaded, told, configured=None):
   """Put back into a record what L{leave_out} took out.
 
   @type loaded: L{runtime.Runtime}
   @param loaded: is changed
   @param told: what came from another node
-  @type configured: L{configuration.Configuration}
-  @param configured: what it does not have is not put back
+  @type configured: L{configuration.Configuration} or None
+  @param configured: what it does not have is not put back; None for all
   @rtype: list of strings
   @return: what was
   @raise RecordError: if it is malformed, or has no room
@@ -50,12 +50,12 @@ def bring_back(loaded, told, configured):
   lists = {DISK: loaded.disks, NIC: loaded.nics}
   back = []
   try:
-    uuids = configuration.uuids(
+    uuids = configured and configuration.uuids(
       configured, loaded.instance,
       [entry["uuid"] for device_class, entry in told if device_class == NIC])
     for device_class, entry in told:
       uuid = (entry[0] if device_class == DISK else entry)["uuid"]
-      if uuid in uuids[device_class] and uuid not in [
+      if (uuids is None or uuid in uuids[device_class]) and uuid not in [
           (known[0] if device_class == DISK else known).get("uuid")
           for known in lists[device_class]]:
         lists[device_class].append(entry)

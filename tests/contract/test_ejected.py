@@ -143,3 +143,22 @@ def test_what_makes_no_sense_is_logged_and_nothing_is_written(world, caplog):
         target, instance).slots("disk")) == 1, wrong
     assert "what the guest has ejected is not in its runtime file" in \
       caplog.text, wrong
+
+
+@pytest.mark.parametrize("wrong", [None, 5, [["x", {"uuid": "y"}]]])
+def test_where_nobody_finishes_the_migration_it_is_there_as_well(world, wrong):
+  hyper, instance, known, info = told(world, 9, 25)
+  os.unlink(hyper._InstanceKVMRuntime(instance.name))
+  if wrong:
+    loaded = json.loads(info)
+    loaded[4]["ganeti-kvm-pci"]["ejected"] = wrong
+    info = json.dumps(loaded)
+  target = accept(world, hypervisor.KVMHypervisor, instance, info)[0]
+  # those that run were listed before its QEMU was started
+  target._Arrive(instance.name, [])
+  assert not os.path.exists(target._Waiting(instance.name))
+  after = reread(target, instance)
+  if wrong:
+    assert (after.slots("disk"), after.slots("nic")) == ([8], [24])
+  else:
+    assert ids(after) == ids(known)
