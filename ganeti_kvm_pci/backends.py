@@ -21,7 +21,7 @@ from . import clock
 from . import ids
 from . import monitor
 from .errors import CommandError
-from .live import _reading as reading
+from .live import reading
 from .partition import DISK
 from .partition import NIC
 

@@ -191,8 +191,9 @@ def _move(runtime, device_class, index, entry, slot, series):
   """
   if not normal.has_hvinfo(series):
     old, entry["pci"] = entry.get("pci"), slot
-    name = None if old is None else ids.old_id(device_class,
-                                                  entry.get("uuid"), old)
+    name = None
+    if old is not None:
+      name = ids.old_id(device_class, entry.get("uuid"), old)
     return Move(device_class, index, name, old, slot)
   hvinfo = entry.get("hvinfo") or {}
   old = None

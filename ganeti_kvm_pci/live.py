@@ -72,7 +72,7 @@ _NETWORK = 0x02
 
 
 @contextlib.contextmanager
-def _reading(command):
+def reading(command):
   """Turn what comes of an answer of another shape into one clear error."""
   try:
     yield
@@ -96,7 +96,7 @@ def functions(answer):
   @raise MonitorError: if the answer has another shape
 
   """
-  with _reading("query-pci"):
+  with reading("query-pci"):
     found = []
     devices = _on_first_bus(replies.check("query-pci", None, answer))
     if not devices: # not even a host bridge
@@ -148,7 +148,7 @@ def children(answer):
   @raise MonitorError: if the answer has another shape
 
   """
-  with _reading("qom-list"):
+  with reading("qom-list"):
     return sorted([(item["name"], item["type"][len("child<"):-1])
                    for item in replies.check("qom-list", None, answer)
                    if item["type"].startswith("child<")],
@@ -183,7 +183,7 @@ def typed(arguments, properties):
   @raise MonitorError: if the answer has another shape
 
   """
-  with _reading("device-list-properties"):
+  with reading("device-list-properties"):
     booleans = set(item["name"] for item in properties
                    if item["type"] == "bool")
     return dict((name, _TRUTH.get(value, value) if name in booleans else value)
@@ -198,7 +198,7 @@ def models(answer):
   @raise MonitorError: if the answer has another shape
 
   """
-  with _reading("query-pci"):
+  with reading("query-pci"):
     return dict(
       ((device["slot"], device["function"]),
        "%04x:%04x" % (device["id"]["vendor"], device["id"]["device"]))
@@ -213,7 +213,7 @@ def mapped(answer):
   @raise MonitorError: if the answer has another shape
 
   """
-  with _reading("query-pci"):
+  with reading("query-pci"):
     return dict(
       ((device["slot"], device["function"]),
        any(region["address"] not in _UNMAPPED for region in device["regions"]))
@@ -228,7 +228,7 @@ def nics(answer):
   @raise MonitorError: if the answer has another shape
 
   """
-  with _reading("query-pci"):
+  with reading("query-pci"):
     return set((device["slot"], device["function"])
                for device in _on_first_bus(
                  replies.check("query-pci", None, answer))
@@ -244,7 +244,7 @@ def drives(answer):
 
   """
   found = []
-  with _reading("query-block"):
+  with reading("query-block"):
     for drive in replies.check("query-block", None, answer):
       path = drive.get("qdev")
       if not path: # no device has it
@@ -267,6 +267,6 @@ def usb_ports(text):
   @raise MonitorError: if the answer is no text
 
   """
-  with _reading("info usb"):
+  with reading("info usb"):
     matches = [_USB_RE.match(line.rstrip()) for line in text.splitlines()]
     return [UsbPort(*match.groups()) for match in matches if match]

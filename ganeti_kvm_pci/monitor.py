@@ -104,7 +104,7 @@ def _request_unplug(execute, device_id):
     execute("device_del", {"id": device_id})
   except CommandError as err:
     # asked before, perhaps by somebody else; or gone just now
-    if not ("in the process of unplug" in str(err) or "not found" in str(err)):
+    if not ("in the process of unplug" in str(err) or _is_not_found(err)):
       raise
 
 

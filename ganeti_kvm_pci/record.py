@@ -157,7 +157,6 @@ class Record(object):
     return [d.slot for d in self.devices
             if d.device_class == device_class and d.slot is not None]
 
-
   def lost(self, ids, slots):
     """List the disks and NICs that QEMU should have and has not.
 

@@ -48,7 +48,7 @@ class Replay(object):
     @type record: L{record.Record}
     @param record: that of the runtime
     @type parts: list of L{machine.Part}
-    @param parts: answer of L{monitor.machine}
+    @param parts: answer of L{topology.machine}
     @type command: list of strings
     @param command: what QEMU was really given, Ganeti's devices and those of a
         wrapper included

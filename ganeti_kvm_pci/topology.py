@@ -1,9 +1,9 @@
 """The devices of a running QEMU as its guest sees them.
 
-L{monitor.machine}'s long answer: what PCI has by its address; what sits behind
-a controller by the controller's address, the bus, and the number there; and
-what each reads from. How a device came to be, by an option or by the machine
-(C{-drive if=ide}), makes no difference to the guest.
+What PCI has by its address; what sits behind a controller by the controller's
+address, the bus, and the number there; and what each reads from. How a device
+came to be, by an option or by the machine (C{-drive if=ide}), makes no
+difference to the guest.
 
 """
 
