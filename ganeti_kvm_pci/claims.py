@@ -28,7 +28,7 @@ def addressed(command, configs=None):
   for _, text, keys in command_.told(command, configs, _NET_FLAGS, "net",
                                      "type"):
     # [[domain:]bus:]slot
-    bus, _, slot = (keys.get("addr") or "").rpartition(":")
+    bus, _, slot = (command_.text_of(keys, "addr") or "").rpartition(":")
     if keys.get("type") == "nic" and not bus.strip("0:"):
       add(keys.get("model") or "NIC", slot, text)
   for _, text, keys in command_.told(command, configs, command_.DRIVE_FLAGS,

@@ -87,7 +87,7 @@ def told(command, configs, flags, group, first="driver"):
         yield (None, "%s %s" % (flag, text), section.keys)
 
 
-def _word(keys, name):
+def text_of(keys, name):
   """Return a key's value if it is a text; in JSON it may be anything."""
   value = keys.get(name)
   return value if hasattr(value, "split") else None
@@ -100,7 +100,7 @@ def place_of(keys):
   kind (pc-dimm has one too); then QEMU, not we, has a say in it.
 
   """
-  bus = _word(keys, "bus")
+  bus = text_of(keys, "bus")
   if not (bus is None or address.is_bus(bus)) or keys.get("addr") is None:
     return None
   try:
@@ -112,7 +112,7 @@ def place_of(keys):
 
 
 def _driver(flag, keys):
-  driver = _word(keys, "driver") or ""
+  driver = text_of(keys, "driver") or ""
   # the only kind of balloon there is
   return "virtio-balloon" if flag == "-balloon" else driver
 
@@ -142,7 +142,7 @@ def _completed(keys, is_json, defaults, settings):
 
   """
   keys, origin = dict(keys), None
-  driver = _word(keys, "driver")
+  driver = text_of(keys, "driver")
   for name, value, text in defaults:
     # QEMU's aliases leave away the bus
     if keys.get("addr") is None and name in (driver, "%s-pci" % driver):
@@ -174,10 +174,10 @@ def devices(command, configs=None):
     is_json = not in_file and option_.from_json(command[position]) is not None
     keys, origin = _completed(keys, is_json, defaults, settings)
     found.append(DeviceOption(
-      position=position, id=_word(keys, "id"), place=place_of(keys),
+      position=position, id=text_of(keys, "id"), place=place_of(keys),
       driver=_driver("" if in_file else command[position - 1], keys),
-      backend=_word(keys, "drive") or _word(keys, "netdev"), is_json=is_json,
-      origin=origin or (text if in_file else None)))
+      backend=text_of(keys, "drive") or text_of(keys, "netdev"),
+      is_json=is_json, origin=origin or (text if in_file else None)))
   return sorted(found, key=lambda option: option.is_json)
 
 

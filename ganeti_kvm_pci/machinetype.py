@@ -39,7 +39,7 @@ def named(command, configs=None):
   """
   found = None
   for _, _, keys in command_.told(command, configs, _FLAGS, "machine", "type"):
-    found = keys.get("type") or found
+    found = command_.text_of(keys, "type") or found
   return found
 
 

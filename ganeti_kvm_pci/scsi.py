@@ -92,7 +92,7 @@ def taken(command):
     if not option.driver.startswith("scsi-"):
       continue
     keys = command_.keys_of(command[option.position])
-    found = last.get(keys.get("bus"))
+    found = last.get(command_.text_of(keys, "bus"))
     if found is None:
       continue
     number = keys.get("scsi-id")
@@ -100,7 +100,7 @@ def taken(command):
       number = [n for n in range(len(found) + 1) if n not in found][0]
     try:
       found.setdefault(int(number), option.id or option.driver)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
       continue # QEMU will refuse it, and say so
   return last[BUS] if ours is None else ours
 

@@ -13,6 +13,7 @@ from ganeti_kvm_pci import machinetype
 from ganeti_kvm_pci import readconfig
 from ganeti_kvm_pci import record
 from ganeti_kvm_pci import runtime
+from ganeti_kvm_pci import scsi
 from ganeti_kvm_pci import section
 from ganeti_kvm_pci.partition import DISK
 from ganeti_kvm_pci.partition import NIC
@@ -173,3 +174,17 @@ def test_a_soft_reboot_goes_around_them():
   found = record.Record(loaded)
   assert found.slots(DISK)[0] == 13 and found.slots(NIC)[0] == 25
   assert found.held()[24] == "r" and found.held()[12] == "virtio-rng-pci"
+
+
+@pytest.mark.parametrize("words", [
+  ["-net", '{"type":"nic","addr":5}'],
+  ["-machine", '{"type":["q35"]}'],
+  ["-device", '{"driver":"scsi-hd","bus":["x"]}'],
+  ["-device", '{"driver":"scsi-hd","scsi-id":1e999}'],
+  ["-device", '{"driver":["x"],"id":{"a":1},"addr":[1]}'],
+  ])
+def test_what_qemu_would_refuse_is_no_error_here(words):
+  words = ["kvm", "-name", "vm1"] + words
+  assert claims.taken(words) == {}
+  assert scsi.cold_boot({"disk_type": "scsi-hd"}, words, 1) in ([0], [1])
+  assert machinetype.named(words) is None
