@@ -71,9 +71,17 @@ def flush():
     raise _output_error(err)
 
 
+def _abandon(stream):
+  """Let go of what a stream still holds.
+
+  Python would flush it at its end, and make another exit status of that.
+
+  """
+  os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def _output_error(err):
-  # Python would flush the rest at its end, and complain again
-  os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+  _abandon(sys.stdout)
   return OutputError(err.strerror, err.errno == errno.EPIPE)
 
 
@@ -93,7 +101,7 @@ def complain(message):
     _line(sys.stderr, "ganeti-kvm-pci: " + message)
     sys.stderr.flush()
   except EnvironmentError: # nobody reads it; the exit status says the same
-    pass
+    _abandon(sys.stderr)
 
 
 def chosen(opts):

@@ -136,7 +136,7 @@ BAD = {
                           "disk 0: invalid PCI address"),
   "id of two": (changed(hvinfo(
     id="hotdisk-000000d5-pci-9,romfile=/etc/shadow")),
-                "disk 0: 'hotdisk-000000d5-pci-9,romfile=/etc/shadow' is no"
+                "'hotdisk-000000d5-pci-9,romfile=/etc/shadow' is no"
                 " id"),
   "driver of two": (changed(hvinfo(driver="virtio-blk-pci,romfile=/x")),
                     "is no driver"),
@@ -148,7 +148,7 @@ BAD = {
                   "is no option"),
   "unknown list": (changed(hvinfo(x=["on", "off"])), "is no option"),
   "uuid of two": (changed(lambda d: d[3][0][0].update(uuid="a,b")),
-                  "disk 0: 'a,b' is no uuid"),
+                  "'a,b' is no uuid"),
   "mac of two": (changed(lambda d: d[1][0].update(
     mac="aa:00:00:00:00:00,romfile=/x")), "is no mac"),
   "link of two": (changed(lambda d: d[3][0].__setitem__(1, "/x,if=ide")),
