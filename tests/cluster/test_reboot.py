@@ -54,7 +54,7 @@ def boots_alike(vm, disks, nics, expected):
     boot()
     assert by_configuration(vm) == (disks, nics)
     assert by_guest(vm, disks, nics) == expected
-    assert planned(vm) == "%s: nothing moves\n" % vm.name
+    assert planned(vm).startswith("%s: nothing moves\n" % vm.name)
 
 
 def test_what_hotplug_inserted_stays_where_it_is(vm):
@@ -113,7 +113,7 @@ def test_scsi_ids_are_placed_by_both_alike(vm):
   for boot in (lambda: vm.reboot("soft"), lambda: (vm.stop(), vm.start())):
     boot()
     assert number() == 0
-    assert planned(vm) == "%s: nothing moves\n" % vm.name
+    assert planned(vm).startswith("%s: nothing moves\n" % vm.name)
   vm.guest(until=lambda report: len(report.disks) == 1)
 
 
