@@ -47,6 +47,13 @@ def _own_network():
 _own_network()
 
 
+@pytest.fixture(autouse=True)
+def without_hook(monkeypatch):
+  """Have C{check} judge instances alone: no hook puts the plugin in here."""
+  from ganeti_kvm_pci import switch
+  monkeypatch.setattr(switch, "judge_node", lambda: 0)
+
+
 def pytest_report_header(config): # pylint: disable=W0613
   from ganeti import constants
   import world
