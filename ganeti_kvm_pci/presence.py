@@ -19,8 +19,8 @@ from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
 from . import backends
-from . import configuration
 from . import chipset
+from . import configuration
 from . import lock
 from . import monitor
 from . import normal
