@@ -74,7 +74,7 @@ test-hotplug: needs
 	  tests/series/test_killed.py tests/series/test_random.py \
 	  tests/series/test_migration.py
 	$(MAKE) --no-print-directory test-devices DEVICES_EVERY=12
-	$(MAKE) --no-print-directory test-configurations CONFIGURATIONS=30
+	$(MAKE) --no-print-directory test-configurations CONFIGURATIONS=12
 
 # what lies in patches/ is what the package makes, and fits Debian's sources
 test-patches: needs
