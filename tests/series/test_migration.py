@@ -162,7 +162,8 @@ def is_clean(node):
 def waiting(node):
   """Return the runtime files of guests that are still to come."""
   folder = os.path.join(node.folder, "kvm-pci")
-  return [name for name in os.listdir(folder) if name.endswith(".arriving")]
+  return [name for name in os.listdir(folder) if name.endswith(".arriving")
+          ] if os.path.isdir(folder) else []
 
 
 def listed(node):
