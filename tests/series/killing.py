@@ -16,8 +16,9 @@ import types
 from ganeti import utils
 from ganeti.hypervisor import hv_kvm
 
-#: Polling while a guest lets go repeats two points.
-_POLL = 2
+#: While a guest lets go, there is a connection and one question, again and
+#: again: before and after each of three commands.
+LOOK = 6
 
 
 class Points(object):
@@ -51,7 +52,7 @@ class Points(object):
         plain(qmp, message)
         self.visit("after " + name)
       else:
-        self.around(name, plain)(qmp, message)
+        self.around(name, plain, LOOK)(qmp, message)
 
     hv_kvm.QmpConnection._Send = _Send
     for place, name in ((utils, "SendFds"), (utils, "WriteFile"),
@@ -60,22 +61,26 @@ class Points(object):
                         (hyper, "_CallMonitorCommand")):
       setattr(place, name, self.around(name, getattr(place, name)))
 
-  def visit(self, name):
-    """Come to a point; it may be the last."""
+  def visit(self, name, window=2):
+    """Come to a point; it may be the last.
+
+    @param window: int; what is among so many points before is a repetition
+
+    """
     # a guest that takes its time is asked again: nothing new, and the number
     # of the points after that would differ from one run to the next
-    if name in self.names[-_POLL:] or (" device_del " in name and
+    if name in self.names[-window:] or (" device_del " in name and
                                        name in self.names):
       return
     self.names.append(name)
     if len(self.names) == self._fatal:
       os.kill(os.getpid(), signal.SIGKILL)
 
-  def around(self, name, function):
+  def around(self, name, function, window=2):
     def effect(*args, **kwargs):
-      self.visit("before " + name)
+      self.visit("before " + name, window)
       result = function(*args, **kwargs)
-      self.visit("after " + name)
+      self.visit("after " + name, window)
       return result
     return effect
 

@@ -167,8 +167,8 @@ def test_wherever_it_dies_the_next_operation_finds_all_in_order(
   with open(node.folder + "/points") as stream:
     names = stream.read().split("\n")
   # all of them, and the one beyond; a guest that took its time may have made
-  # for one or two more
-  assert len(names) < number <= len(names) + 2 + STRIDE
+  # for one or two looks more
+  assert len(names) < number <= len(names) + 2 * killing.LOOK + STRIDE
   with capsys.disabled():
     print("\n%s of a %s: killed %d times, at each %d. of %d points, %.0f s" % (
       name, kind, visit, STRIDE, len(names), time.time() - start))
