@@ -151,12 +151,14 @@ alternatives: needs
 	$(PYTHON) benchmarks/buses.py
 	$(PYTHON) benchmarks/starts.py
 
-# runtime files that nobody ever wrote, for SECONDS; atheris comes from PyPI and
+# new examples for the tests that take generated input; then runtime files that
+# nobody ever wrote, for SECONDS; atheris comes from PyPI and
 # stays in .cache/fuzz, as does what was found worth keeping. An input that
 # fails is written to the current folder and named; it is run again by
 # .cache/fuzz/bin/python tests/fuzz/fuzz_runtime.py FILE
 SECONDS = 60
 fuzz: .cache/fuzz/bin/atheris-is-here
+	NEW_EXAMPLES=1 $(PYTEST) $$(grep -l "^@given" tests/unit/*.py)
 	PYTHONDONTWRITEBYTECODE=1 .cache/fuzz/bin/python \
 	  tests/fuzz/fuzz_runtime.py -max_total_time=$(SECONDS) -max_len=8000 \
 	  -timeout=20 .cache/fuzz/corpus

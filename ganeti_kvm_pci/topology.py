@@ -19,8 +19,8 @@ from .machine import Part
 
 #: What tells what stands behind a NIC, and where any device is.
 _OF_NICS = frozenset(["netdev", "mac"])
-_OF_PLACES = frozenset(["parent_bus", "addr", "channel", "scsi-id", "lun",
-                        "unit", "nr", "port"])
+_OF_SCSI = frozenset(["channel", "scsi-id", "lun"])
+_OF_PLACES = _OF_SCSI | frozenset(["parent_bus", "addr", "unit", "nr", "port"])
 _OF_ALL = _OF_NICS | _OF_PLACES
 
 #: Of a virtio device's two objects, the outer one is on PCI.
@@ -186,6 +186,11 @@ class _Look(object):
       return None
     try:
       if "scsi-id" in told:
+        missing = sorted(_OF_SCSI - frozenset(told))
+        if missing:
+          raise MonitorError("unexpected reply to QMP command qom-list: %s has"
+                             " scsi-id, but no %s" %
+                             (device.path, " and no ".join(missing)))
         return (self._bus(path), (told["channel"], told["scsi-id"],
                                   told["lun"]))
       if "addr" in told:

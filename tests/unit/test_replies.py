@@ -171,6 +171,19 @@ def test_a_genuine_qemu_is_understood():
   assert ask_all(GENUINE) == len(QUESTIONS)
 
 
+@pytest.mark.parametrize("missing", ["channel", "lun"])
+def test_a_scsi_disk_whose_address_is_in_part_is_one_clear_error(missing):
+  path = "/machine/peripheral/disk-s"
+  said = dict(GENUINE)
+  said[path, None] = [item for item in said[path, None]
+                      if item["name"] != missing]
+  with pytest.raises(MonitorError) as caught:
+    topology.machine(replies.checking(Qemu(said)))
+  assert str(caught.value) == (
+    "unexpected reply to QMP command qom-list: %s has scsi-id, but no %s" %
+    (path, missing))
+
+
 JSON = st.recursive(
   st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
   lambda inner: st.lists(inner, max_size=3) |
