@@ -6,10 +6,9 @@ The way of the data, one module a step, each importing only from steps above:
     the forms of a PCI address
   - L{partition}: which of the 32 slots of pci.0 are whose
   - L{ids}: the ids under which QEMU has disks and NICs
-  - L{placement}: which free slot a device gets
-  - L{option}, L{command}, L{machinetype}, L{drives}, L{scsi}: QEMU's command
-    line as data; the machine type in it, disks in it and behind a SCSI
-    controller
+  - L{placement}, L{scsi}: which free slot, or SCSI id, a device gets
+  - L{option}, L{command}, L{machinetype}, L{drives}, L{scsidevices}: QEMU's
+    command line as data; the machine type, disks and SCSI devices in it
   - L{section}, L{claims}: a file with more of it; the slots that it names
   - L{runtime}, L{record}: the runtime file as data; the devices in it
   - L{normal}, L{older}: a record in the form of another series

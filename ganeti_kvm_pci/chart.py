@@ -2,7 +2,6 @@
 
 import collections
 
-from . import report
 from .partition import DISK
 from .partition import NIC
 from .partition import QEMU
@@ -71,6 +70,17 @@ def entries(record, functions=None, peripherals=()):
   return sorted(found, key=lambda e: (e.slot, e.source == LIVE))
 
 
+def pools(part):
+  """Tell whose slots are whose.
+
+  @type part: L{partition.Partition}
+  @rtype: dict
+
+  """
+  return dict((name, list(pool) if pool else None) for name, pool in (
+    ("qemu", part.qemu), ("disks", part.disks), ("nics", part.nics)))
+
+
 def as_data(record, found):
   """Return what the map puts into an entry, see L{report.entry}.
 
@@ -79,8 +89,7 @@ def as_data(record, found):
   """
   elsewhere = [device for device in record.devices if device.slot is None]
   return {
-    "instance": record.instance, "partition": report.partition(
-      record.partition),
+    "instance": record.instance, "partition": pools(record.partition),
     "devices": [{"slot": e.slot, "class": e.device_class, "index": e.index,
                  "id": e.id, "driver": e.driver, "source": e.source,
                  "remark": e.remark or None}

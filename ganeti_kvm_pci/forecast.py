@@ -1,5 +1,6 @@
 """The command that looks ahead: plan."""
 
+from . import chart
 from . import chipset
 from . import command
 from . import configuration
@@ -9,7 +10,6 @@ from . import node
 from . import normal
 from . import readconfig
 from . import record
-from . import report
 from . import runtime
 from .console import WARNINGS
 from .console import each
@@ -63,7 +63,7 @@ def _plan_one(found, path, opts, series):
       " where QEMU chooses, which may be before disk 0: see boot_order" %
       len(drives))
   part = Partition.of(loaded.hvparams)
-  found["partition"] = report.partition(part)
+  found["partition"] = chart.pools(part)
   found["moves"] = [
     {"class": m.device_class, "index": m.index, "id": m.id, "unit": m.unit,
      "old": m.old, "new": m.new} for m in moves]

@@ -33,6 +33,7 @@ from . import record
 from . import refusal
 from . import runtime as runtime_
 from . import scsi
+from . import scsidevices
 from . import series
 from .errors import KvmPciError
 from .presence import Explained
@@ -252,7 +253,8 @@ class KVMHypervisor(arrival.Arrival, hotplug.Hotplug,
     """Place the disks of a cold boot behind their SCSI controller.
 
     """
-    numbers = scsi.cold_boot(hvparams, kvm_cmd, len(disks))
+    numbers = scsi.cold_boot(hvparams, scsidevices.taken(kvm_cmd),
+                             len(disks))
     for disk, number in zip(disks, numbers):
       self._SetScsiPlace(disk, hvparams, number)
 

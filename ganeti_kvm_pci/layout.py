@@ -19,6 +19,7 @@ from . import normal
 from . import placement
 from . import record
 from . import scsi
+from . import scsidevices
 from .errors import BusFullError
 from .partition import DISK
 from .partition import NIC
@@ -153,12 +154,13 @@ def _renumber(runtime, words, gaps):
   if not scsi.has_ids(runtime.hvparams) or not all(
       "scsi-id" in (entry[0].get("hvinfo") or {}) for entry in runtime.disks):
     return []
+  held = scsidevices.taken(words)
   count = len(runtime.disks)
   try:
     numbers = _without(
-      scsi.cold_boot(runtime.hvparams, words, count + len(gaps)), gaps)
+      scsi.cold_boot(runtime.hvparams, held, count + len(gaps)), gaps)
   except BusFullError:
-    numbers = scsi.cold_boot(runtime.hvparams, words, count)
+    numbers = scsi.cold_boot(runtime.hvparams, held, count)
   moves = []
   for index, number in enumerate(numbers):
     hvinfo = runtime.disks[index][0]["hvinfo"]

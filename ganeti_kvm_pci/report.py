@@ -39,17 +39,6 @@ def entry(command, found):
   return made
 
 
-def partition(part):
-  """Tell whose slots are whose.
-
-  @type part: L{partition.Partition}
-  @rtype: dict
-
-  """
-  return dict((name, list(pool) if pool else None) for name, pool in (
-    ("qemu", part.qemu), ("disks", part.disks), ("nics", part.nics)))
-
-
 class Report(object):
   """What one run of a command tells.
 

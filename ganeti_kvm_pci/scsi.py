@@ -1,13 +1,10 @@
 """SCSI ids of disks behind the instance's SCSI controller.
 
-The same rules as for slots: an id is given out only if neither record nor
-live QEMU has it, in rising order wherever there is room. QEMU gives what
-names no C{scsi-id} (a CD-ROM by C{kvm_extra}) the first free one in the order
-of the command, before it comes to Ganeti's disks.
+The same rules as for slots: an id is given out only if neither the runtime
+file nor QEMU has it, in rising order wherever there is room.
 
 """
 
-from . import command as command_
 from . import placement
 from .errors import BusFullError
 from .partition import DISK
@@ -16,9 +13,6 @@ from .partition import DISK
 #: id has a bus of the same name.
 CONTROLLER = "scsi"
 BUS = "scsi.0"
-
-#: Drivers that are SCSI controllers, beside those with "scsi" in their names.
-_CONTROLLERS = ("am53c974", "dc390", "lsi", "megasas", "mptsas")
 
 #: How many ids a controller has: measured on QEMU 5.2 to 11.1, megasas at
 #: least. Those of parameters that are not known here get what stock assumes.
@@ -55,56 +49,6 @@ def limit(hvparams):
   return _IDS.get(hvparams.get(_CONTROLLER), _IDS_OF_STOCK)
 
 
-def _is_controller(driver):
-  return driver.startswith(_CONTROLLERS) or \
-    "scsi" in driver and not driver.startswith("scsi-")
-
-
-def taken(command):
-  """Tell which ids the command's own devices have.
-
-  Only those on the bus that QEMU takes for L{BUS} afterwards, when Ganeti's
-  disks come: that of the controller created last, if several buses have this
-  name. What names no bus goes to the last controller of those before it.
-
-  @type command: list of strings
-  @rtype: dict
-  @return: id (int) to the name of the device
-
-  """
-  # as long as no controller is seen, Ganeti's is meant
-  found = {}
-  last = {BUS: found, None: found}
-  ours = None
-  has_unnamed = False
-  for option in command_.devices(command):
-    if option.is_json and ours is None:
-      # created after Ganeti's disks
-      ours = last[BUS]
-    if _is_controller(option.driver):
-      if option.id:
-        name = "%s.0" % option.id
-      else:
-        # the next without id has another number, see qbus_init
-        name, has_unnamed = None if has_unnamed else BUS, True
-      last[name] = last[None] = {}
-      continue
-    if not option.driver.startswith("scsi-"):
-      continue
-    keys = command_.keys_of(command[option.position])
-    found = last.get(command_.text_of(keys, "bus"))
-    if found is None:
-      continue
-    number = keys.get("scsi-id")
-    if number is None:
-      number = [n for n in range(len(found) + 1) if n not in found][0]
-    try:
-      found.setdefault(int(number), option.id or option.driver)
-    except (TypeError, ValueError, OverflowError):
-      continue # QEMU will refuse it, and say so
-  return last[BUS] if ours is None else ours
-
-
 def _full(hvparams, wanted, held):
   return BusFullError(
     DISK, "no SCSI id is left for %s: the controller (%s=%s) has %d, held by:"
@@ -115,17 +59,18 @@ def _full(hvparams, wanted, held):
      "nothing yet"), dict(held))
 
 
-def cold_boot(hvparams, command, disks):
+def cold_boot(hvparams, held, disks):
   """Choose the ids of all disks of an instance that is about to start.
 
   @type hvparams: dict
-  @type command: list of strings
+  @type held: dict
+  @param held: ids that the command's own devices have, see
+      L{scsidevices.taken}
   @type disks: int
   @rtype: list of ints
   @raise BusFullError: if they do not all fit
 
   """
-  held = taken(command)
   free = [n for n in range(limit(hvparams)) if n not in held]
   if disks > len(free):
     raise _full(hvparams, "%d disks" % disks, held)

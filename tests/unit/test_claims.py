@@ -14,6 +14,7 @@ from ganeti_kvm_pci import readconfig
 from ganeti_kvm_pci import record
 from ganeti_kvm_pci import runtime
 from ganeti_kvm_pci import scsi
+from ganeti_kvm_pci import scsidevices
 from ganeti_kvm_pci import section
 from ganeti_kvm_pci.partition import DISK
 from ganeti_kvm_pci.partition import NIC
@@ -186,5 +187,6 @@ def test_a_soft_reboot_goes_around_them():
 def test_what_qemu_would_refuse_is_no_error_here(words):
   words = ["kvm", "-name", "vm1"] + words
   assert claims.taken(words) == {}
-  assert scsi.cold_boot({"disk_type": "scsi-hd"}, words, 1) in ([0], [1])
+  assert scsi.cold_boot({"disk_type": "scsi-hd"},
+                        scsidevices.taken(words), 1) in ([0], [1])
   assert machinetype.named(words) is None

@@ -3,6 +3,7 @@
 import pytest
 
 from ganeti_kvm_pci import scsi
+from ganeti_kvm_pci import scsidevices
 from ganeti_kvm_pci.errors import BusFullError
 
 LSI = {"scsi_controller_type": "lsi", "disk_type": "scsi-hd"}
@@ -42,15 +43,15 @@ def test_a_controllers_own_id_is_not_given_to_what_is_hot_added():
     scsi.hot_add(LSI, list(held), held)
   assert "7 the controller itself" in str(caught.value)
   # as many start on stock
-  assert scsi.cold_boot(LSI, ["kvm"], 8) == list(range(8))
+  assert scsi.cold_boot(LSI, {}, 8) == list(range(8))
 
 
 def test_cold_boot_goes_around_what_the_command_has():
   command = ["kvm", "-device", "scsi-cd,drive=a", "-device",
              "scsi-hd,scsi-id=2,drive=b", "-device", "scsi-cd,bus=other.0"]
-  assert scsi.cold_boot(LSI, command, 3) == [1, 3, 4]
+  assert scsi.cold_boot(LSI, scsidevices.taken(command), 3) == [1, 3, 4]
   with pytest.raises(BusFullError):
-    scsi.cold_boot(LSI, command, 7)
+    scsi.cold_boot(LSI, scsidevices.taken(command), 7)
 
 
 def extra(*options):
@@ -75,4 +76,4 @@ def extra(*options):
     '{"driver":"scsi-hd","bus":"scsi.0","scsi-id":6}'], [1]),
   ])
 def test_ids_of_another_controller_are_free(options, expected):
-  assert sorted(scsi.taken(extra(*options))) == expected
+  assert sorted(scsidevices.taken(extra(*options))) == expected
