@@ -1,71 +1,96 @@
-# make demo: a real cluster with the plugin, and stock beside it
-# make test: everything
-# Both install what they need (Debian 12, root).
+# A line "## ..." says what the next target does; "make" alone prints them.
+# "make demo" and "make test" install what they need (Debian 12, root), and so
+# do most others; "make help", "test-unit", "doc", "patches" and "dist" install
+# nothing.
 
 PYTHON = /usr/bin/python3
 PYTEST = PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider -q
 GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
 
-.PHONY: needs demo doc test lane-lab lane-rest test-unit contract test-qemu \
-        test-doc test-records test-hotplug \
+.PHONY: help needs demo doc test lane-lab lane-rest test-unit test-pythons \
+        contract test-qemu test-doc test-records test-hotplug \
         test-patches test-cluster test-torn test-series test-suite \
         test-devices test-configurations test-upgrade patches \
         check-patches bench alternatives fuzz dist clean
 
+## prints this
+help:
+	@echo "make TARGET, where TARGET is one of"
+	@awk '/^## / { does = does " " substr($$0, 4); next } \
+	  does != "" { sub(/:.*/, ""); \
+	    printf "  %-20s%s\n", $$0, does; does = "" }' $(MAKEFILE_LIST)
+
+## installs what the others need, from Debian's packages
 needs:
 	tools/install-needs
 
+## a real two-node cluster, without and with the plugin
 demo: needs
 	lab/up -n 2 $(PYTHON) demo/demo.py
 
-# the pages, in build/doc; a warning is an error
-doc: needs
+# a warning is an error
+## the pages as HTML, in build/doc; installs nothing
+doc:
+	@tools/check-needs $(PYTHON) -- sphinx-build dot
 	sphinx-build -n -W --keep-going -q -b html doc build/doc
 	@echo "written: build/doc/index.html"
 
 # two lanes: much of the cluster's time is waiting for guests
+## installs what is needed and runs all tests but test-torn
 test: needs
 	$(MAKE) --no-print-directory -j2 --output-sync=target lane-lab lane-rest
 
+## a half of "make test": cluster, patches, runtime files
 lane-lab: needs
 	$(MAKE) --no-print-directory test-cluster
 	$(MAKE) --no-print-directory test-patches
 	$(MAKE) --no-print-directory test-records
 
+## the other half
 lane-rest: needs
 	$(MAKE) --no-print-directory contract
 	$(MAKE) --no-print-directory test-qemu
 	$(MAKE) --no-print-directory doc
-	$(MAKE) --no-print-directory test-unit
+	$(MAKE) --no-print-directory test-pythons
 	$(MAKE) --no-print-directory test-doc
 	$(MAKE) --no-print-directory test-hotplug
 
-# every Python that is here: pure modules, stubs, linter
-test-unit: needs
+# those under every Python are test-pythons'
+## the unit tests (PYTHON=INTERPRETER); installs nothing
+test-unit:
+	@tools/check-needs $(PYTHON) pytest hypothesis
+	$(PYTEST) tests/unit
+
+## unit tests, contract on stubs: each Python here; linter
+test-pythons: needs
 	tools/run-tox
 
-# the same contract against a real Ganeti: the installed one, or any other with
+# the installed Ganeti, or any other with
 # make contract GANETI_TREE=DIR PYTHON=INTERPRETER
+## the contract suite on a real Ganeti
 contract: needs
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/contract
 
+## the tests that need a real QEMU and no Ganeti
 test-qemu: needs
 	$(PYTEST) tests/qemu
 
-# what the pages quote is what is printed; the design document's tables are what
-# happens with the Ganeti that is here
+# the design document's tables are what happens with the Ganeti that is here
+## what the documents say, compared with what happens
 test-doc: needs
 	$(PYTEST) tests/doc
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/series/test_combinations.py \
 	  tests/series/test_scenario.py tests/series/test_start.py
 
-# genuine runtime files of all series, booted; RECORDS=all for every one
+# RECORDS=all for every one
+## genuine runtime files of all Ganeti versions, booted
 test-records: needs
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/series/test_records.py
 
 # what hotplug protects from, beside stock; the node daemon killed at each fifth
 # point (KILLED_EVERY=1: at every one, KILLED_THEN=both: twice); a long random
 # run (RANDOM_STEPS, RANDOM_SEED)
+## hotplug and migration on a real QEMU, with faults
 test-hotplug: needs
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) -s tests/series/test_faults.py \
 	  tests/series/test_scsi.py tests/series/test_adverse.py \
@@ -76,22 +101,24 @@ test-hotplug: needs
 	$(MAKE) --no-print-directory test-devices DEVICES_EVERY=12
 	$(MAKE) --no-print-directory test-configurations CONFIGURATIONS=12
 
-# what lies in patches/ is what the package makes, and fits Debian's sources
+## the patches are the package's, and fit Debian's sources
 test-patches: needs
 	$(PYTEST) tests/patches
 	$(PYTHON) tools/check-patches --debian
 
+## scenarios on a real two-node cluster
 test-cluster: needs
 	$(PYTEST) tests/lab
 	lab/up -n 2 $(PYTHON) -m pytest -p no:cacheprovider -v tests/cluster
 
 # all kinds of guests that move, and what stock does to those that must not
+## scenarios that cost a guest on unmodified Ganeti
 test-torn: needs
 	TORN=1 lab/up -n 2 $(PYTHON) -m pytest -p no:cacheprovider -v \
 	  tests/cluster/test_torn.py tests/cluster/test_migration.py
 
-# a Ganeti of any series on a real QEMU, stock and with the plugin:
 # make test-series GANETI_TREE=DIR PYTHON=INTERPRETER
+## hotplug on a real QEMU with any Ganeti (GANETI_TREE=DIR)
 test-series: needs
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/series
 
@@ -104,38 +131,42 @@ beside_stock = $(if $(SUITE),tools/test-suite $(SUITE)) sh -c '$(1) \
 # each type of PCI device that QEMU has, or each DEVICES_EVERYth, alone in
 # kvm_extra: started, checked, migrated there and back
 DEVICES_EVERY = 1
+## each PCI device type of QEMU, alone in kvm_extra
 test-devices: needs
 	$(call beside_stock,DEVICES_EVERY=$(DEVICES_EVERY),\
 	  tests/series/test_devices.py)
 
-# random configurations: what stock starts and migrates, the plugin does
+# what stock starts and migrates, the plugin does
 CONFIGURATIONS = 1000
 CONFIGURATIONS_SEED = 2014
+## random configurations beside unmodified Ganeti
 test-configurations: needs
 	$(call beside_stock,CONFIGURATIONS=$(CONFIGURATIONS) \
 	  CONFIGURATIONS_SEED=$(CONFIGURATIONS_SEED),\
 	  tests/series/test_configurations.py)
 
-# the tests that need a real Ganeti, on that of another Debian release:
-# make test-suite SUITE=trixie
+## contract, QEMU, hotplug, cluster on Debian's SUITE=trixie
 test-suite: needs
 	tools/test-suite $(SUITE)
 
-# a node's upgrade to the next Debian, whose Python has no hook, in a root of
-# its own; takes some minutes
+# the new release's Python has no hook; takes some minutes
+## upgrade of a node from Debian 12 to 13, in its own root
 test-upgrade: needs
 	tools/test-upgrade
 
+## writes patches/ anew from the package
 patches:
 	tools/make-patches
 
 # Debian's sources, or: make check-patches GANETI_GIT=DIR TREES=DIR PYTHON2=...
+## applies the patches to Ganeti's sources, and tests those
 check-patches: needs
 	$(PYTHON) tools/check-patches $(if $(TREES),--trees $(TREES)) \
 	  $(if $(PYTHON2),--python2 $(PYTHON2)) \
 	  --rest $(GANETI_TREE)ganeti $(or $(GANETI_GIT),--debian)
 
 # benchmarks/RESULTS.md says so if there was no libvirt to measure
+## the benchmarks; writes benchmarks/RESULTS.md
 bench: needs
 	tools/install-needs libvirt-clients libvirt-daemon \
 	  libvirt-daemon-driver-qemu || echo "going on without libvirt"
@@ -147,6 +178,7 @@ bench: needs
 # what the design document says of other ways, and benchmarks/results has as it
 # was printed; with another release's QEMU:
 # tools/test-suite sid /usr/bin/python3 benchmarks/buses.py
+## the measurements behind the design document
 alternatives: needs
 	$(PYTHON) benchmarks/buses.py
 	$(PYTHON) benchmarks/starts.py
@@ -157,6 +189,7 @@ alternatives: needs
 # fails is written to the current folder and named; it is run again by
 # .cache/fuzz/bin/python tests/fuzz/fuzz_runtime.py FILE
 SECONDS = 60
+## new examples for unit tests, random runtime files
 fuzz: .cache/fuzz/bin/atheris-is-here
 	NEW_EXAMPLES=1 $(PYTEST) $$(grep -l "^@given" tests/unit/*.py)
 	PYTHONDONTWRITEBYTECODE=1 .cache/fuzz/bin/python \
@@ -169,9 +202,10 @@ fuzz: .cache/fuzz/bin/atheris-is-here
 	.cache/fuzz/bin/pip install --quiet atheris
 	touch $@
 
-# what gnt-cluster copyfile takes to the nodes
+## the tarball for the nodes: dist/ganeti-kvm-pci.tar.gz
 dist:
 	tools/make-dist
 
+## removes what the other targets have written here
 clean:
 	rm -rf .tox .cache dist build *.egg-info
