@@ -1,10 +1,11 @@
-"""Packaging of ganeti-kvm-pci."""
+"""Packaging of ganeti-kvm-pci, beside C{pyproject.toml}."""
 
+import ast
 import io
 import os
 import re
 
-from setuptools import setup
+import setuptools
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -14,17 +15,48 @@ def read(*names):
     return stream.read()
 
 
-setup(
-  name="ganeti-kvm-pci",
-  version=re.search(r'__version__ = "([^"]+)"',
-                    read("ganeti_kvm_pci", "__init__.py")).group(1),
-  description="Partitioned PCI bus for Ganeti's KVM instances",
-  long_description=read("README.md"),
-  long_description_content_type="text/markdown",
+def tables():
+  """Read C{pyproject.toml}, as far as strings and lists go.
+
+  @rtype: dict of dicts
+  @return: the name of each table to what it has
+
+  """
+  found = {}
+  for name, body in re.findall(r"(?ms)^\[([\w.-]+)\]\n(.*?)(?=^\[|\Z)",
+                               re.sub("(?m)^#.*\n", "", read("pyproject.toml"))):
+    found[name] = {}
+    for key, value in re.findall(r"(?ms)^([\w-]+) = (.*?)\n(?=[\w-]+ = |\Z)",
+                                 body.strip() + "\n"):
+      # what TOML writes otherwise than Python
+      value = re.sub(r"(?<=\{)(\w+) = ", r'"\1": ', value)
+      found[name][key] = ast.literal_eval(value)
+  return found
+
+
+def metadata():
+  """Tell what setuptools before 61 does not read."""
+  project = tables()["project"]
+  scripts = tables()["project.scripts"]
+  return {
+    "name": project["name"],
+    "version": re.search(r'__version__ = "([^"]+)"',
+                         read("ganeti_kvm_pci", "__init__.py")).group(1),
+    "description": project["description"],
+    "long_description": read(project["readme"]),
+    "long_description_content_type": "text/markdown",
+    "author": project["authors"][0]["name"],
+    "keywords": project["keywords"],
+    "classifiers": project["classifiers"],
+    "python_requires": project["requires-python"],
+    "entry_points": {"console_scripts": [
+      "%s = %s" % script for script in sorted(scripts.items())]},
+    }
+
+
+old = int(setuptools.__version__.split(".")[0]) < 61
+setuptools.setup(
   license="BSD-2-Clause",
-  packages=["ganeti_kvm_pci"],
-  python_requires=">=2.7,!=3.0.*,!=3.1.*,!=3.2.*,!=3.3.*,!=3.4.*,!=3.5.*",
-  entry_points={
-    "console_scripts": ["ganeti-kvm-pci = ganeti_kvm_pci.cli:main"],
-    },
-  )
+  packages=setuptools.find_packages(
+    include=["ganeti_kvm_pci", "ganeti_kvm_pci.*"]),
+  **(metadata() if old else {}))

@@ -4,7 +4,7 @@
 # pylint: disable=invalid-name
 
 project = "ganeti-kvm-pci"
-copyright = "the ganeti-kvm-pci authors" # pylint: disable=redefined-builtin
+copyright = "2026, the Ganeti project" # pylint: disable=redefined-builtin
 root_doc = "index"
 extensions = ["sphinx.ext.graphviz"]
 html_theme = "alabaster"
