@@ -10,7 +10,7 @@ GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
 .PHONY: help needs demo doc test lane-lab lane-rest test-unit test-pythons \
         contract test-qemu test-doc test-records test-hotplug \
         test-patches test-cluster test-torn test-series test-suite \
-        test-devices test-configurations test-upgrade patches \
+        test-devices test-configurations test-upgrade patches golden \
         check-patches bench alternatives fuzz dist clean
 
 ## prints this
@@ -67,9 +67,16 @@ test-pythons: needs
 
 # the installed Ganeti, or any other with
 # make contract GANETI_TREE=DIR PYTHON=INTERPRETER
-## the contract suite on a real Ganeti
+## the contract suite on a real Ganeti, and tests/golden
 contract: needs
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/contract
+	GANETI_TREE=$(GANETI_TREE) $(PYTEST) -rs tests/golden
+
+# for this Ganeti and that of Debian's trixie; look at what git diff says then
+## writes anew what QEMU is started with (tests/golden)
+golden: needs
+	UPDATE=1 GANETI_TREE=$(GANETI_TREE) $(PYTEST) -rs tests/golden
+	UPDATE=1 tools/golden trixie
 
 ## the tests that need a real QEMU and no Ganeti
 test-qemu: needs
@@ -101,10 +108,12 @@ test-hotplug: needs
 	$(MAKE) --no-print-directory test-devices DEVICES_EVERY=12
 	$(MAKE) --no-print-directory test-configurations CONFIGURATIONS=12
 
+# tests/golden with the one of them that is not installed
 ## the patches are the package's, and fit Debian's sources
 test-patches: needs
 	$(PYTEST) tests/patches
 	$(PYTHON) tools/check-patches --debian
+	tools/golden trixie
 
 ## scenarios on a real two-node cluster
 test-cluster: needs
