@@ -161,6 +161,9 @@ class FakeQmp(object):
   def HasPCIDevice(self, device, devid):
     return self.world.bus.get(device.pci) == devid
 
+  def GetFreePCISlot(self):
+    return min(slot for slot in range(32) if slot not in self.world.bus)
+
   def HasDynamicAutoReadOnly(self):
     return True
 

@@ -15,6 +15,8 @@ _SUFFIX = ".cmd"
 _DEFAULTS = {"disks": 2, "nics": 2, "hvparams": {}, "steps": ["start"],
              "runtime": None, "same_as_unmodified": False}
 
+_PLUGINS_OWN = ("kvm_pci_reservations", 8)
+
 
 def names():
   """List all cases."""
@@ -49,6 +51,18 @@ class Case(object):
     self.about = told["about"]
     for field, default in _DEFAULTS.items():
       setattr(self, field, told.get(field, default))
+
+  def hvparams_of(self, known):
+    """Return the parameters for a Ganeti.
+
+    @param known: the parameters that it has
+    @rtype: dict
+    @return: without a C{kvm_pci_reservations} of 8 where there is none: it is
+        what the plugin takes then
+
+    """
+    return dict((name, value) for name, value in self.hvparams.items()
+                if name in known or (name, value) != _PLUGINS_OWN)
 
   @property
   def written_by(self):

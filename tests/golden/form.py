@@ -81,9 +81,10 @@ def resolve(files, release):
 
 
 def update(files, release, text):
-  """Put a release's result in, and store once what two releases share.
+  """Put a release's result in, and store once what releases share.
 
-  What the files of other releases say stays the same.
+  What the files of other releases say stays the same, and what is stored stays
+  in the file that it is in: a change is a change there.
 
   @type files: dict
   @param files: of one case, release to the text of its file
@@ -93,8 +94,9 @@ def update(files, release, text):
   """
   whole = dict((name, resolve(files, name)) for name in files)
   whole[release] = text
-  found, first = {}, {}
-  for name in sorted(whole, key=order):
-    known = first.setdefault(whole[name], name)
-    found[name] = (whole[name] if known == name else "same as %s\n" % known)
-  return found
+  owners = {}
+  for name in sorted(whole, key=lambda name: (
+      files.get(name) != whole[name], order(name))):
+    owners.setdefault(whole[name], name)
+  return dict((name, said if owners[said] == name else
+               "same as %s\n" % owners[said]) for name, said in whole.items())

@@ -127,7 +127,7 @@ class Node(harness.World):
         the runtime file afterwards
 
     """
-    hvparams = case.hvparams
+    hvparams = case.hvparams_of(constants.HVC_DEFAULTS[constants.HT_KVM])
     if case.runtime:
       recorded = json.loads(case.runtime_text())
       # up to 2.10.2, a replay took that from the configuration

@@ -34,13 +34,15 @@ def test_what_two_releases_share_is_stored_once():
   assert files == {"3.0.2": "one\n", "3.1.1": SAME}
   assert form.resolve(files, "3.1.1") == "one\n"
   assert form.resolve(files, "2.10.8") is None
-  # an older one comes first, and the others refer to it
+  # an older one leaves it where it is
   assert form.update(files, "2.10.8", "one\n") == {
-    "2.10.8": "one\n", "3.0.2": "same as 2.10.8\n",
-    "3.1.1": "same as 2.10.8\n"}
+    "2.10.8": SAME, "3.0.2": "one\n", "3.1.1": SAME}
 
 
 def test_what_is_said_of_other_releases_stays():
   files = {"3.0.2": "one\n", "3.1.0": SAME, "3.1.1": SAME}
   assert form.update(files, "3.0.2", "two\n") == {
     "3.0.2": "two\n", "3.1.0": "one\n", "3.1.1": "same as 3.1.0\n"}
+  files = {"2.10.8": "one\n", "3.0.2": "two\n"}
+  assert form.update(files, "3.0.2", "one\n") == {
+    "2.10.8": "one\n", "3.0.2": "same as 2.10.8\n"}

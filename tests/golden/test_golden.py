@@ -50,7 +50,7 @@ def _made(case, tmpdir, monkeypatch):
 def _why_not(case):
   """Tell why a case cannot be had with the Ganeti that is here, or None."""
   known = constants.HVC_DEFAULTS[constants.HT_KVM]
-  for name, value in sorted(case.hvparams.items()):
+  for name, value in sorted(case.hvparams_of(known).items()):
     if name not in known:
       return "Ganeti %s has no hypervisor parameter %s" % (RELEASE, name)
     if value not in _VALUES.get(name, [value]):
