@@ -72,11 +72,13 @@ contract: needs
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/contract
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) -rs tests/golden
 
-# for this Ganeti and that of Debian's trixie; look at what git diff says then
+# for this Ganeti and that of Debian's trixie, or with
+# make golden GANETI_TREE=DIR PYTHON=INTERPRETER for that one alone; look at what
+# git diff says then
 ## writes anew what QEMU is started with (tests/golden)
 golden: needs
 	UPDATE=1 GANETI_TREE=$(GANETI_TREE) $(PYTEST) -rs tests/golden
-	UPDATE=1 tools/golden trixie
+	$(if $(filter file,$(origin GANETI_TREE)),UPDATE=1 tools/golden trixie)
 
 ## the tests that need a real QEMU and no Ganeti
 test-qemu: needs

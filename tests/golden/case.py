@@ -72,7 +72,7 @@ class Case(object):
     @return: empty if there is none
 
     """
-    found = re.search(r"/v(\d+)\.(\d+)", self.runtime or "")
+    found = re.search(r"\bv(\d+)\.(\d+)", self.runtime or "")
     return tuple(int(number) for number in found.groups()) if found else ()
 
   def runtime_text(self):

@@ -14,9 +14,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TESTS = os.path.dirname(HERE)
 TREE = os.environ.get("GANETI_TREE")
 
-if not TREE or not os.path.isdir(os.path.join(TREE, "ganeti")):
+if (not TREE or not os.path.isdir(os.path.join(TREE, "ganeti")) or
+    os.path.realpath(TREE) == os.path.join(TESTS, "stubs")):
   pytest.exit("tests/golden needs GANETI_TREE, a folder with an importable"
-              " ganeti", 1)
+              " ganeti that is no stub", 1)
 
 for _folder in (os.path.dirname(TESTS), TREE, os.path.join(TESTS, "contract"),
                 HERE):

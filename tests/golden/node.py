@@ -9,7 +9,7 @@ import io
 import json
 import os
 import re
-import subprocess
+import runpy
 import sys
 
 from ganeti import constants
@@ -140,10 +140,10 @@ class Node(harness.World):
     try:
       for step in case.steps:
         self._do(instance, case, step.split())
-      if os.path.exists(self._path(instance)):
+      if os.path.exists(self.path(instance)):
         self.lines.extend(["", "# runtime file"] + self._devices(instance))
     except errors.GenericError as err:
-      self.lines.append("refused: %s" % self._neutral(str(err)))
+      self.lines.append("refused: %s" % self.neutral(str(err)))
     except Exception as err: # pylint: disable=W0703
       # unmodified Ganeti's fault, which the plugin must not have
       if self._which == "plugin":
@@ -151,11 +151,11 @@ class Node(harness.World):
       self.lines.append("fails with %s: %s" % (type(err).__name__, err))
     return self.lines
 
-  def _path(self, instance):
+  def path(self, instance):
     return self.hyper._InstanceKVMRuntime(instance.name)
 
   def _write(self, instance, text):
-    with io.open(self._path(instance), "w", encoding="utf-8") as stream:
+    with io.open(self.path(instance), "w", encoding="utf-8") as stream:
       stream.write(u"%s" % text)
 
   def _do(self, instance, case, words):
@@ -181,7 +181,7 @@ class Node(harness.World):
       self.lines.extend((["", "# "] if self.lines else ["# "]))
       self.lines[-1] += " ".join(words)
       self.lines.extend(form.command_lines(
-        [self._neutral(str(word)) for word in command]))
+        [self.neutral(str(word)) for word in command]))
 
   def _accept(self, instance, info):
     self.running = False
@@ -189,10 +189,17 @@ class Node(harness.World):
 
   def _upgrade(self, instance):
     """Have the plugin's command carry the runtime file, where it is on."""
-    if self._which == "plugin":
-      subprocess.check_output(
-        [sys.executable, "-m", "ganeti_kvm_pci", "upgrade", "--to", SERIES,
-         self._path(instance)], cwd=TOP, stderr=subprocess.STDOUT)
+    if self._which == "unmodified":
+      return
+    before = sys.argv
+    sys.argv = ["ganeti-kvm-pci", "upgrade", "--to", SERIES,
+                self.path(instance)]
+    try:
+      runpy.run_module("ganeti_kvm_pci", run_name="__main__")
+    except SystemExit as err:
+      assert not err.code, "exit status %s" % err.code
+    finally:
+      sys.argv = before
 
   def _hotplug(self, instance, step, kind, number):
     dev_type, make = _KINDS[kind]
@@ -220,7 +227,7 @@ class Node(harness.World):
         "%s=%s" % item for item in sorted(place.items())]))
     return lines
 
-  def _neutral(self, text):
+  def neutral(self, text):
     """Take out of a text what another run has otherwise."""
     text = re.sub(re.escape(self.folder) + "(?=/)", RUN_DIR, text)
     return text

@@ -14,6 +14,7 @@ import pytest
 from ganeti import constants
 from ganeti.hypervisor import hv_kvm
 
+from ganeti_kvm_pci import partition
 from ganeti_kvm_pci import series
 from ganeti_kvm_pci.errors import GanetiError
 
@@ -108,6 +109,20 @@ def test_the_command_is_the_golden_one(name, tmpdir, monkeypatch):
       os.path.relpath(case.folder, node.TOP), RELEASE, "".join(
         difflib.unified_diff(golden.splitlines(True), text.splitlines(True),
                              "golden", "now"))), pytrace=False)
+
+
+@pytest.mark.skipif(_unknown(), reason=_unknown() or "")
+def test_another_slot_in_the_pools_shows(tmpdir, monkeypatch):
+  case = case_.Case("plain")
+  before = _made(case, tmpdir.mkdir("before"), monkeypatch).splitlines()
+  monkeypatch.setattr(partition, "NIC_SLOTS", partition.NIC_SLOTS - 1)
+  after = _made(case, tmpdir.mkdir("after"), monkeypatch).splitlines()
+  changed = [line for line in difflib.unified_diff(before, after, n=0)
+             if re.match(r"[-+]\+ -device", line)]
+  # both NICs are one slot further up, and no disk is
+  assert [re.findall("(virtio-[a-z]+).*addr=(0x[0-9a-f]+)", line)[0]
+          for line in changed] == [
+            ("virtio-net", addr) for addr in ("0x18", "0x19", "0x19", "0x1a")]
 
 
 @pytest.mark.parametrize("release", case_.releases())
