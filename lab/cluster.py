@@ -10,6 +10,7 @@ import json
 import re
 
 from commands import NODES, LabError, argv_on, gnt, on
+from commands import SPARE  # noqa: F401 (for scenarios)
 from commands import wait_until  # noqa: F401 (for scenarios)
 from dialogue import Report, Socket
 
@@ -170,13 +171,18 @@ class Instance(object):
     return gnt("instance", "reboot", "--type=" + kind, "--shutdown-timeout=0",
                self.name, check=check)
 
-  def migrate(self, check=True):
-    """Migrate the running instance to the other node.
+  def migrate(self, target=None, check=True):
+    """Migrate the running instance.
 
+    @param target: name of the node; none for the one that Ganeti chooses, in a
+        cluster of two the other
+    @param check: whether to raise L{LabError} if the exit status is not 0
     @return: L{Result}
 
     """
-    return gnt("instance", "migrate", "--force", self.name, check=check)
+    chosen = ["--target-node=%s.gnt.test" % target] if target else []
+    return gnt("instance", "migrate", "--force", *chosen, self.name,
+               check=check)
 
   def remove(self, check=True):
     return gnt("instance", "remove", "--force", "--ignore-failures",
@@ -201,7 +207,7 @@ class Instance(object):
   def node(self):
     """Tell where the instance is.
 
-    @return: C{node1} or C{node2}
+    @return: C{node1}, say
 
     """
     config = self.config()

@@ -6,7 +6,11 @@ import shlex
 import subprocess
 import time
 
-NODES = ["node1", "node2"][:int(os.environ.get("LAB_NODES", 1))]
+_ALL = ["node1", "node2", "node3"][:int(os.environ.get("LAB_NODES", 1))]
+
+#: Those of the cluster, and those that wait to be added to it
+NODES = _ALL[:int(os.environ.get("LAB_MEMBERS", 1))]
+SPARE = _ALL[len(NODES):]
 
 #: What a command gave: exit status, and standard output and error together
 Result = collections.namedtuple("Result", ["returncode", "output"])
@@ -56,7 +60,7 @@ def argv_on(node, argv):
 def on(node, *argv, check=True, timeout=120):
   """Run a command on a node.
 
-  @param node: C{node1} or C{node2}
+  @param node: C{node1}, C{node2} or C{node3}
   @param argv: the command and its arguments
   @param check: whether to raise L{LabError} if the exit status is not 0
   @param timeout: seconds it may take

@@ -54,6 +54,24 @@ def test_bare_nodes(guest, tmp_path):
   assert not os.path.exists("/usr/local/mine")
 
 
+def test_a_node_waits_to_be_added(guest):
+  script = ("ssh -n node3 ssh node2 hostname; echo $LAB_NODES $LAB_MEMBERS;"
+            " PYTHONPATH=lab python3 -c 'import commands;"
+            " print(commands.NODES, commands.SPARE)'")
+  done = subprocess.run(
+    [UP, "-b", "-n", "3", "-c", "2", "-g", guest, "bash", "-c", script],
+    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, encoding="utf-8")
+  assert (done.returncode, done.stdout.splitlines()) == (0, [
+    "node2.gnt.test", "3 2", "['node1', 'node2'] ['node3']"])
+
+
+@pytest.mark.parametrize("options", [["-n", "4"], ["-n", "2", "-c", "3"],
+                                     ["-c", "0"]])
+def test_nodes_that_there_cannot_be(options):
+  done = subprocess.run([UP] + options + ["true"], stderr=subprocess.PIPE)
+  assert done.returncode == 64
+
+
 KINDS = ("mnt", "net", "pid", "uts", "ipc")
 
 
