@@ -266,6 +266,32 @@ def _marks(pid):
   return (bool(marks), any(line.endswith("(deleted)") for line in marks))
 
 
+def _check_start(environment):
+  """Look whether the node daemon would start again.
+
+  After an upgrade of Python, the Ganeti that runs may be none for the new one.
+  Before it tells its version, the daemon imports all that it needs.
+
+  @param environment: what it is started with
+  @raise NodeError: if it would not
+
+  """
+  script = node.daemon_script()
+  try:
+    process = subprocess.Popen([script, "--version"], env=environment,
+                               stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT)
+    output = process.communicate()[0].decode("utf-8", "replace").strip()
+    reason = process.returncode and (output.rpartition("\n")[2] or
+                                     "no message")
+  except EnvironmentError as err:
+    reason = str(err)
+  if reason:
+    raise NodeError("the node daemon would not start again, and was not"
+                    " restarted: %s --version: %s; is an upgrade of Ganeti"
+                    " half done (gnt-cluster upgrade)?" % (script, reason))
+
+
 def restart(expect_loaded):
   """Restart the node daemon.
 
@@ -273,7 +299,8 @@ def restart(expect_loaded):
 
   @type expect_loaded: bool
   @param expect_loaded: whether it should have the plugin afterwards
-  @raise NodeError: if it does not come up, or not as expected
+  @raise NodeError: if it does not come up, or not as expected; it is not
+      stopped where it would not start again
 
   """
   from ganeti import constants
@@ -281,6 +308,7 @@ def restart(expect_loaded):
   # what this process needed to import is not the daemon's business
   environment = dict((k, v) for k, v in os.environ.items()
                      if not k.startswith(("PYTHON", node.REEXEC)))
+  _check_start(environment)
   for action in ("stop", "start"):
     process = subprocess.Popen(
       [pathutils.DAEMON_UTIL, action, constants.NODED],

@@ -1,5 +1,6 @@
 """The plugin should be on at a node and is not: said, with the remedy."""
 
+import mmap
 import os
 
 import pytest
@@ -44,6 +45,31 @@ def test_a_node_added_later_is_noticed_by_the_clusters_tag(node):
   node.ssconf("cluster_tags", "other")
   assert node.run("disable").status == 0
   assert node.run("status").status == 0
+
+
+@pytest.mark.parametrize("command", ["enable", "disable"])
+def test_a_daemon_that_would_not_start_again_is_not_stopped(node, command):
+  """As on Debian between the upgrades of Python and of Ganeti."""
+  run = node.folder.join("root", "var", "run", "ganeti")
+  run.join("ganeti-noded.pid").write(str(os.getpid()))
+  util = node.folder.ensure("root", "usr", "lib", "ganeti", "daemon-util")
+  util.write("#!/bin/sh\necho $* >> %s\n" % run.join("called"))
+  script = node.folder.join("tree", "ganeti-noded")
+  script.write("\nraise ImportError('no asynchat')\n", mode="a")
+  for path in (util, script):
+    path.chmod(0o755)
+  if command == "disable":
+    # a process that looks like a daemon with the plugin
+    marked = node.lib.join("ganeti_kvm_pci", "hypervisor.py").open("rb")
+    mapped = mmap.mmap(marked.fileno(), 1, prot=mmap.PROT_READ)
+  done = node.run(command, "--restart")
+  if command == "disable":
+    mapped.close()
+    marked.close()
+  assert done.status == 2
+  assert "was not restarted: %s --version: " % script in done.err
+  assert "ImportError: no asynchat" in done.err
+  assert not run.join("called").check()
 
 
 def test_nothing_is_missed_where_nobody_asked_for_it(node):

@@ -7,5 +7,5 @@ _ROOT = os.environ.get("STUB_ROOT", "")
 
 RUN_DIR = _ROOT + "/var/run/ganeti"
 DATA_DIR = _ROOT + "/var/lib/ganeti"
-DAEMON_UTIL = "/usr/lib/ganeti/daemon-util"
+DAEMON_UTIL = _ROOT + "/usr/lib/ganeti/daemon-util"
 CLUSTER_CONF_FILE = DATA_DIR + "/config.data"
