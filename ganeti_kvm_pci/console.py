@@ -108,16 +108,19 @@ def chosen(opts):
   """List what a command is asked for: all of the node's, if nothing is named.
 
   @rtype: list of strings
-  @raise NodeError: if what the node has cannot be listed, or Ganeti has not
-      even made a folder for it
+  @raise NodeError: if what the node has cannot be listed, or Ganeti's daemons
+      have not even made a folder of theirs
 
   """
   found = opts.names or files.all_runtimes()
-  if not found and not os.path.isdir(files.control_dir("conf")):
-    raise NodeError("there is no folder %s: no KVM instance was started on this"
-                    " node since it booted" % files.control_dir("conf"))
   if not found:
-    say("no instances: no runtime files in %s" % files.control_dir("conf"))
+    folder = files.control_dir("conf")
+    # the first instance brings the folder, the daemons the one above them all
+    above = os.path.dirname(os.path.dirname(folder))
+    if not os.path.isdir(above):
+      raise NodeError("there is no folder %s: Ganeti was not started on this"
+                      " node since it booted" % above)
+    say("no instances: no runtime files in %s" % folder)
   return found
 
 

@@ -55,11 +55,18 @@ def test_instances_are_found_by_name(conf, capsys):
   assert len(schema.read(capsys.readouterr()[0])["instances"]) == 3
 
 
-def test_a_node_that_never_had_an_instance_has_no_maps(monkeypatch, capsys):
-  monkeypatch.setattr(files, "control_dir", lambda kind: "/nonexistent")
+def test_a_node_where_ganeti_never_ran_has_no_maps(monkeypatch, tmpdir, capsys):
+  folder = str(tmpdir.join("ganeti", "kvm-hypervisor", "conf"))
+  monkeypatch.setattr(files, "control_dir", lambda kind: folder)
   assert cli.main(["map"]) == 2
   out, err = capsys.readouterr()
-  assert out == "" and "there is no folder /nonexistent" in err
+  assert out == ""
+  assert "there is no folder %s: Ganeti was" % tmpdir.join("ganeti") in err
+  # a node that was added, or has booted, and waits for its first instance
+  tmpdir.mkdir("ganeti")
+  assert cli.main(["check"]) == 0
+  assert capsys.readouterr() == (
+    "no instances: no runtime files in %s\n" % folder, "")
 
 
 def test_a_node_without_instances_says_so(conf, capsys):
