@@ -14,6 +14,7 @@ import os
 import pytest
 
 import cluster
+from guests import mark
 
 pytestmark = pytest.mark.two_nodes
 
@@ -57,14 +58,6 @@ def is_clean(vm, node):
                        cluster.KVM_DIR, cluster.KVM_DIR, vm.name, vm.name),
                      check=False).output
   return not found.strip(), found
-
-
-def mark(vm):
-  """Write to each disk which one it is."""
-  names = sorted(vm.guest().disks)
-  done = vm.guest("for d in %s; do echo $d of %s | dd of=/dev/$d conv=fsync;"
-                  " done" % (" ".join(names), vm.name))
-  assert done.status == 0, done.output
 
 
 def marks(vm, names):

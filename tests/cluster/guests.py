@@ -1,0 +1,103 @@
+"""Guests that have to stay up, whatever is done to their nodes.
+
+"""
+
+import cluster
+
+#: Has the guest tell its boot and what its disks begin with.
+LOOK = ("cat /proc/sys/kernel/random/boot_id; for d in /dev/vd?; do"
+        " blockdev --flushbufs $d; echo $d $(dd if=$d bs=30 count=1"
+        " 2> /dev/null | head -n 1 | tr -d '\\0'); done")
+
+
+def mark(vm):
+  """Write to each disk which one it is."""
+  names = sorted(vm.guest().disks)
+  done = vm.guest("for d in %s; do echo $d of %s | dd of=/dev/$d conv=fsync;"
+                  " done" % (" ".join(names), vm.name))
+  assert done.status == 0, done.output
+
+
+class Guest(object):
+  """A guest that has to stay up."""
+
+  def __init__(self, vm, **kwargs):
+    self.vm = vm
+    vm.add(**kwargs)
+    vm.guest(timeout=600)
+    mark(vm)
+    (self.boot, self.data, self.seen) = self._look()
+    self.process = self._process()
+
+  def _process(self):
+    node = self.vm.node()
+    pid = cluster.on(node, "cat", "%s/pid/%s" % (cluster.KVM_DIR, self.vm.name))
+    assert self.vm.running()
+    return (node, int(pid.output))
+
+  def _look(self, until=None):
+    """Ask the guest: its boot, disks' data, and a report."""
+    seen = self.vm.guest(LOOK, timeout=600, until=until)
+    (boot, *lines) = seen.output.split("\n")
+    data = dict(line.replace("/dev/", "").partition(" ")[::2] for line in lines)
+    return (boot.strip(), data, seen)
+
+  def slots(self):
+    """Return the slots of disks and NICs, as the guest sees them."""
+    return (sorted(self.seen.disks.values()),
+            sorted(slot for slot, _ in self.seen.nics.values()))
+
+  def is_up(self):
+    """Check that nothing has become of it."""
+    assert self._process() == self.process
+    self._same_boot()
+
+  def _same_boot(self, until=None):
+    (boot, data, seen) = self._look(until)
+    assert boot == self.boot and seen.uptime > self.seen.uptime
+    if until is None:
+      assert (seen.pci, seen.disks, seen.nics) == (
+        self.seen.pci, self.seen.disks, self.seen.nics)
+      assert data == self.data
+    else:
+      common = set(data) & set(self.data)
+      assert common and all(data[n] == self.data[n] for n in common)
+    (self.data, self.seen) = (data, seen)
+
+  def moves(self, node):
+    """Migrate it, and check that it is the same guest there."""
+    self.vm.migrate(node)
+    assert self.vm.node() == node
+    self.process = self._process()
+    assert self.process[0] == node
+    self._same_boot()
+
+  def hotplugs(self, added=True):
+    """Have it get, or lose, a disk and a NIC, its last ones."""
+    config = self.vm.config()
+    (disks, nics) = (len(config["disks"]), len(config["nics"]))
+    for option, what in (("--disk", "add:size=1G"), ("--net", "add")):
+      if not added:
+        what = "%d:remove" % ((disks if option == "--disk" else nics) - 1)
+      output = self.vm.modify(option, what).output
+      assert "hotplug:done" in output, output
+    change = 1 if added else -1
+    assert self._process() == self.process
+    self._same_boot(lambda r: (len(r.disks), len(r.nics)) == (
+      disks + change, nics + change))
+
+  def boots(self, how):
+    """Have it boot, where the documents say that it has to.
+
+    Linux finds its disks again, whatever their slots.
+
+    """
+    before = self.boot
+    how()
+    (self.boot, data, self.seen) = self._look()
+    assert self.boot != before and data == self.data
+    self.process = self._process()
+
+  def restarts(self):
+    self.vm.stop()
+    self.vm.start()
