@@ -10,8 +10,8 @@ GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
 .PHONY: help needs demo doc test lane-lab lane-rest test-unit test-pythons \
         contract test-qemu test-doc test-records test-hotplug \
         test-patches test-cluster test-torn test-series test-suite \
-        test-devices test-configurations test-upgrade patches golden \
-        check-patches bench alternatives fuzz dist clean
+        test-devices test-configurations test-rollout test-upgrade patches \
+        golden check-patches bench alternatives fuzz dist clean
 
 ## prints this
 help:
@@ -121,6 +121,13 @@ test-patches: needs
 test-cluster: needs
 	$(PYTEST) tests/lab
 	lab/up -n 2 $(PYTHON) -m pytest -p no:cacheprovider -v tests/cluster
+
+# a mixed cluster, a node added later, one installed anew; test-cluster has the
+# short way, on two nodes
+## roll-out and way back on three nodes, with running guests
+test-rollout: needs
+	lab/up -n 3 -c 2 $(PYTHON) -m pytest -p no:cacheprovider -v -s \
+	  tests/cluster/test_rollout.py
 
 # all kinds of guests that move, and what stock does to those that must not
 ## scenarios that cost a guest on unmodified Ganeti

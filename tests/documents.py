@@ -115,6 +115,36 @@ def quotations(path):
   return found
 
 
+def _section(path, title):
+  """Yield the lines of a section, with those below it."""
+  lines = lines_of(path)
+  inside = False
+  for number, line in enumerate(lines):
+    below = lines[number + 1:number + 2] or [""]
+    head = re.match(r"## (.*)$", line)
+    if head or re.match(r"==+$", below[0]):
+      inside = (head.group(1) if head else line) == title
+    elif inside:
+      yield line
+
+
+def commands(path, title):
+  """List the commands that a section gives, in blocks or in its text.
+
+  @rtype: set of strings
+
+  """
+  text = "\n".join(_section(path, title))
+  (block, mark) = (r"^  ", "``") if path.endswith(".rst") else (r"^", "`")
+  names = r"(?:cp|make|gnt-\w+|ganeti-kvm-pci)"
+  found = set(re.findall(r"%s(%s [^`\n]+)$" % (block, names), text, re.M))
+  for inline in re.findall(r"(?<!`)%s([^`]+)%s(?!`)" % (mark, mark), text):
+    command = " ".join(inline.split())
+    if re.match(r"(gnt-\w+|ganeti-kvm-pci) \S", command):
+      found.add(command)
+  return found
+
+
 def is_printed(lines, printed):
   """Tell whether a command has printed what a document says that it does.
 

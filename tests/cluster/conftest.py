@@ -77,13 +77,23 @@ def plugin(plugin_state):
   plugin_state.on = None
 
 
-@pytest.fixture
-def vm():
-  """An instance that does not exist yet and will not exist afterwards."""
+def _instance():
   instance = cluster.Instance(next(_names))
   yield instance
   if instance.config():
     instance.remove()
+
+
+@pytest.fixture
+def vm():
+  """An instance that does not exist yet and will not exist afterwards."""
+  yield from _instance()
+
+
+@pytest.fixture
+def another_vm():
+  """A second one."""
+  yield from _instance()
 
 
 def _slots(instance):

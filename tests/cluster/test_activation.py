@@ -147,39 +147,6 @@ def test_disabling_names_the_guests_that_stock_will_not_hotplug(vm, plugin):
   vm.guest()
 
 
-def test_the_way_there_and_back_keeps_every_instance_up(vm, plugin):
-  """All nodes, then 8; 12, then disable."""
-  plugin("disable")
-  vm.add(disks=2, nics=2, hvparams={
-    "kvm_extra": " ".join(["-device virtio-rng-pci"] * 6)})
-  vm.guest(timeout=600)
-  try:
-    plugin("enable")
-    cluster.gnt("cluster", "modify", "-H", "kvm:kvm_pci_reservations=8")
-    vm.reboot()
-    vm.guest(timeout=600)
-    assert slots(vm)[1] == [24, 25]
-    status = plugin("status", "node1")["node1"]
-    assert "below" not in status.output
-    # what disable would say is said before anything has happened
-    result = plugin("disable", "node2")["node2"]
-    assert result.returncode == 1
-    assert "below Ganeti's default for the cluster (8)" in result.output
-    status = plugin("status", "node2", check=False)["node2"]
-    assert status.returncode == 1 and "the cluster (8)" in status.output
-  finally:
-    cluster.gnt("cluster", "modify", "-H", "kvm:kvm_pci_reservations=12")
-  vm.reboot()
-  vm.guest(timeout=600)
-  result = plugin("disable", "node1")["node1"]
-  assert result.returncode == 0, result.output
-  vm.migrate()
-  vm.guest(timeout=600)
-  vm.stop()
-  vm.start()
-  vm.guest(timeout=600)
-
-
 def test_a_mixed_cluster_migrates_both_ways(vm, plugin):
   plugin("disable", "node2")
   plugin("enable", "node1")
@@ -194,21 +161,3 @@ def test_a_mixed_cluster_migrates_both_ways(vm, plugin):
     assert (after.pci, after.disks, after.nics) == (
       before.pci, before.disks, before.nics)
     assert after.uptime > before.uptime
-
-
-def test_the_way_of_the_readme_over_all_nodes(plugin):
-  """gnt-cluster copyfile and gnt-cluster command, from the tarball."""
-  plugin("disable")
-  cluster.on("node1", "tools/make-dist", "/root/ganeti-kvm-pci.tar.gz")
-  cluster.gnt("cluster", "copyfile", "/root/ganeti-kvm-pci.tar.gz")
-  cluster.gnt("cluster", "command", "tar", "-C", "/", "-xzf",
-              "/root/ganeti-kvm-pci.tar.gz")
-  output = cluster.gnt("cluster", "command", "ganeti-kvm-pci", "enable",
-                       "--restart").output
-  assert output.count("restarted, with the plugin") == 2
-  output = cluster.gnt("cluster", "command", "ganeti-kvm-pci",
-                       "status").output
-  assert output.count("with the plugin") == 2
-  output = cluster.gnt("cluster", "command", "ganeti-kvm-pci", "disable",
-                       "--restart").output
-  assert output.count("restarted, without the plugin") == 2

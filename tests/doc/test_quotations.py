@@ -6,6 +6,7 @@ by C{documents.check}; here, that nothing is quoted that nobody compares.
 """
 
 import argparse
+import ast
 import io
 import os
 import re
@@ -63,6 +64,35 @@ def test_what_nodes_are_asked_is_compared_on_a_cluster():
         compared.update(re.findall(
           r'documents\.check\(\s*"([^"]+)",\s*"([^"]+)"', stream.read()))
   assert set(ASKED) == compared
+
+
+#: (page, section): what they have an administrator type is run on a cluster
+PROCEDURES = [
+  ("README.md", "On a cluster of many nodes"),
+  (os.path.join("doc", "operation.rst"), "Installing and enabling"),
+  (os.path.join("doc", "operation.rst"), "Rolling out over a cluster"),
+  ]
+
+
+def test_each_command_of_the_way_in_and_out_is_run_on_a_cluster():
+  """As it stands there, by C{given} of C{test_rollout}, and no other.
+
+  Or by C{tools/test-upgrade}.
+
+  """
+  path = os.path.join(documents.TOP, "tests", "cluster", "test_rollout.py")
+  with io.open(path, encoding="utf-8") as stream:
+    tree = ast.parse(stream.read())
+  run = set(ast.literal_eval(node.args[0]) for node in ast.walk(tree)
+            if isinstance(node, ast.Call)
+            and getattr(node.func, "id", "") == "given")
+  told = [documents.commands(*procedure) for procedure in PROCEDURES]
+  assert min(len(commands) for commands in told) > 10
+  with io.open(os.path.join(documents.TOP, "tools", "test-upgrade")) as stream:
+    upgrade = stream.read()
+  missed = set().union(*told) ^ run
+  assert [command for command in missed if command in run or
+          " %s\n" % command not in upgrade] == []
 
 
 def test_the_readme_has_the_table_of_make_demo(capsys):
