@@ -18,6 +18,9 @@ from .errors import NodeError
 #: In seconds; a guest that has much to do ejects within 0.5.
 REST = 1.0
 
+#: What is added to a runtime file's name.
+SUFFIX = ".vacated"
+
 
 def path_for(runtime_path):
   """Name the file with an instance's times.
@@ -25,8 +28,7 @@ def path_for(runtime_path):
   @param runtime_path: its runtime file
 
   """
-  path = lock.path_for(runtime_path)
-  return path[:path.rindex(".")] + ".vacated"
+  return lock.beside(runtime_path, SUFFIX)
 
 
 def _read(path):
