@@ -33,6 +33,8 @@ All of these are pure. What touches the world stands below them:
   - L{chipset}: whether an instance has the bus that is partitioned
   - L{lock}, L{vacancy}: one operation on an instance at a time, and no slot
     used again at once
+  - L{temporary}, L{leftovers}: half-written files; what else there is of an
+    instance, and when it goes
   - L{process}: what a QEMU was given
   - L{kinds}, L{series}: how Ganeti's series differ, and which this one is
   - L{presence}, L{hotplug}, L{migration}, L{arrival}, L{hypervisor}: the

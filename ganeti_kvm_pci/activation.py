@@ -58,11 +58,12 @@ class Hook(object):
                             self.path)
 
 
-def _hooks(hook):
-  """List the hook's files, for whatever Python of this node.
+def _places(hook):
+  """Tell where the hook's files may be, for whatever Python of this node.
 
   @type hook: L{Hook} or None
   @rtype: list of strings
+  @return: see L{startup.find}
 
   """
   places = [hook.path] if hook else []
@@ -70,7 +71,7 @@ def _hooks(hook):
     places.extend(intent.noted() or [])
   except ImportError: # no Ganeti
     pass
-  return startup.find(places)
+  return places
 
 
 def enable(hook):
@@ -98,8 +99,10 @@ def disable():
     hook = Hook()
   except NodeError: # its Python has gone; what it had may still lie there
     hook = None
-  found = _hooks(hook)
+  places = _places(hook)
+  found = startup.find(places)
   startup.remove(found)
+  startup.sweep(places)
   try:
     intent.forget()
   except KvmPciError:
@@ -153,8 +156,9 @@ class Status(object):
     self.hook = Hook()
     self.hooked = os.path.exists(self.hook.path)
     self.elsewhere = self.hooked and not self.hook.is_ours()
-    self.others = [path for path in _hooks(self.hook) if os.path.realpath(
-      os.path.dirname(path)) != os.path.realpath(self.hook.folder)]
+    folder = os.path.realpath(self.hook.folder)
+    self.others = [path for path in startup.find(_places(self.hook))
+                   if os.path.realpath(os.path.dirname(path)) != folder]
     self.reasons = intent.reasons()
     self.pid = node_daemon_pid()
     self.loaded, self.stale = _marks(self.pid)

@@ -81,7 +81,8 @@ def _parser():
     command.add_argument("--live", action="store_true",
                          help="ask the running QEMU, too")
   command.add_argument("--repair", action="store_true", help="make the record"
-                       " say what QEMU has, as far as that is known")
+                       " say what QEMU has, as far as that is known; remove"
+                       " files that are of no use any more")
   command = add_for_instances(
     "plan", forecast.plan, "show what would move at the next cold boot")
   command.add_argument("--reservations", type=_slots, metavar="N",
@@ -100,7 +101,9 @@ def _parser():
     command.add_argument("--dry-run", action="store_true",
                          help="say what would change, and change nothing")
     command.add_argument("--backup-dir", metavar="DIR", help="keep what is"
-                         " replaced there; by default, beside the file")
+                         " replaced there; by default, beside the file, or for"
+                         " an instance of this node in kvm-pci/ beside its"
+                         " folder, until its QEMU ends")
   return parser
 
 

@@ -150,14 +150,23 @@ def each(opts, look):
       text = look(entry, path)
     except KvmPciError as err:
       fail(entry, err)
-    opts.report.entries.append(entry)
-    if opts.json:
-      continue
-    if entry["error"]:
-      complain(about(entry, entry["error"]))
-    if text:
-      say(text)
+    tell(opts, entry, text)
   return opts.report.status()
+
+
+def tell(opts, entry, text):
+  """Put an entry into the report, and say what is in it.
+
+  @param text: of it for a person, or None
+
+  """
+  opts.report.entries.append(entry)
+  if opts.json:
+    return
+  if entry["error"]:
+    complain(about(entry, entry["error"]))
+  if text:
+    say(text)
 
 
 def about(entry, text):

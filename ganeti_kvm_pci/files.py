@@ -12,9 +12,10 @@ import errno
 import itertools
 import os
 import stat
-import tempfile
 
+from . import leftovers
 from . import lock
+from . import temporary
 from .errors import NodeError
 from .errors import RecordError
 
@@ -223,6 +224,58 @@ def read(path):
     raise RecordError(path, "not a runtime file, UTF-8 expected: %s" % err)
 
 
+def _own_path(path):
+  """Return a runtime file's path as the node daemon has it."""
+  return os.path.join(control_dir("conf"), os.path.basename(
+    os.path.realpath(path)))
+
+
+def left_behind(path):
+  """List the files of an instance that are of no use any more.
+
+  @param path: its runtime file, there or not
+  @rtype: list of strings
+  @return: empty for a file that is not one of this node's instances
+
+  """
+  running = runs(path)
+  if running is None:
+    return []
+  return (leftovers.half_written if running else leftovers.kept)(
+    _own_path(path))
+
+
+def remove_left_behind(path):
+  """Remove them.
+
+  @param path: see L{left_behind}; the lock of one that runs must be held
+  @rtype: list of strings
+  @return: what was removed
+  @raise NodeError: if another operation on the instance does not end
+
+  """
+  running = runs(path)
+  if running is None:
+    return []
+  # the node daemon's Ganeti may be unmodified, and asks nobody
+  if running:
+    return leftovers.sweep(_own_path(path), False)
+  return leftovers.clear(_own_path(path), False, is_needed=lambda: runs(path))
+
+
+def of_no_instance():
+  """List the runtime files that are not there, but something beside them.
+
+  @rtype: list of strings
+  @return: paths; the guest of one that waits for it runs
+
+  """
+  paths = [os.path.join(control_dir("conf"), name + _SUFFIX) for name in
+           leftovers.instances(os.path.join(control_dir("conf"), _SUFFIX))]
+  return [path for path in paths
+          if not os.path.lexists(path) and not runs(path)]
+
+
 @contextlib.contextmanager
 def alone(path):
   """Keep the plugin's own operations from a running guest's devices.
@@ -233,9 +286,8 @@ def alone(path):
   """
   running = runs(path)
   # whatever way led to the file, the lock is the node daemon's
-  own = os.path.join(control_dir("conf"), os.path.basename(
-    os.path.realpath(path)))
-  with lock.held(lock.path_for(own)) if running else lock.nothing():
+  with (lock.held(lock.path_for(_own_path(path))) if running
+        else lock.nothing()):
     yield running
 
 
@@ -249,16 +301,45 @@ def _is_unchanged(seen, keys=("st_ino", "st_dev", "st_size", "st_mtime",
   return all(getattr(now, key) == getattr(seen.status, key) for key in keys)
 
 
-def _write(fd, text, status):
-  """Write a whole file, like one that is there already, to the disk."""
-  with os.fdopen(fd, "wb") as stream:
-    stream.write(text.encode("utf-8"))
-    stream.flush()
-    made = os.fstat(fd)
-    if (made.st_uid, made.st_gid) != (status.st_uid, status.st_gid):
-      os.fchown(fd, status.st_uid, status.st_gid)
-    os.fchmod(fd, stat.S_IMODE(status.st_mode))
-    os.fsync(fd)
+@contextlib.contextmanager
+def _written(folder, name, text, status):
+  """Write a whole file, like one that is there already, to the disk.
+
+  @param name: of the file that it is to become
+  @return: a context, which gives its path; what has no other by its end is
+      removed
+
+  """
+  fd, path = temporary.make(folder, name)
+  try:
+    # the lock goes with the last descriptor
+    with os.fdopen(os.dup(fd), "wb") as stream:
+      stream.write(text.encode("utf-8"))
+      stream.flush()
+      made = os.fstat(fd)
+      if (made.st_uid, made.st_gid) != (status.st_uid, status.st_gid):
+        os.fchown(fd, status.st_uid, status.st_gid)
+      os.fchmod(fd, stat.S_IMODE(status.st_mode))
+      os.fsync(fd)
+    yield path
+  finally:
+    if lock.is_at(fd, path):
+      os.unlink(path)
+    os.close(fd)
+
+
+def _copy(seen, path):
+  """Keep a file, where it cannot get another name, as a copy.
+
+  @raise EnvironmentError: also if there is something of that name
+
+  """
+  name = os.path.basename(seen.path) + leftovers.BACKUP
+  with _written(os.path.dirname(path), name, seen.text, seen.status) as new:
+    # who writes backups of this file holds the instance's lock
+    if os.path.lexists(path):
+      raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
+    os.rename(new, path)
 
 
 def _keep(seen, path):
@@ -275,12 +356,7 @@ def _keep(seen, path):
       # another file system, or one without links
       if err.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK):
         raise
-      fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-      try:
-        _write(fd, seen.text, seen.status)
-      except BaseException:
-        os.unlink(path)
-        raise
+      _copy(seen, path)
     return True
   except EnvironmentError as err:
     if err.errno != errno.EEXIST:
@@ -294,7 +370,8 @@ def _back_up(seen, folder):
   @rtype: string
 
   """
-  base = path = os.path.join(folder, os.path.basename(seen.path) + ".backup")
+  base = path = os.path.join(folder, os.path.basename(seen.path) +
+                             leftovers.BACKUP)
   numbers = itertools.count(1)
   while not _keep(seen, path):
     path = "%s.%d" % (base, next(numbers))
@@ -306,7 +383,7 @@ def replace(seen, text, backup_dir=None):
 
   Owner and mode stay. What stood there is kept: in a folder of its own, where
   it is an instance's of this node, or beside. Both names last once L{sync} has
-  returned.
+  returned. What killed processes left half-written is removed.
 
   @type seen: L{Seen}
   @type text: string
@@ -319,33 +396,33 @@ def replace(seen, text, backup_dir=None):
 
   """
   folder, name = os.path.split(os.path.abspath(seen.path))
+  is_own = instance_of(seen.path) is not None
   # Ganeti takes every file in its folder for an instance's
-  backup_dir = backup_dir or (
-    folder if instance_of(seen.path) is None else control_dir(lock.FOLDER))
-  leftovers = []
+  backup_dir = backup_dir or (control_dir(lock.FOLDER) if is_own else folder)
+  surplus = []
   try:
     if not os.path.isdir(backup_dir):
       os.makedirs(backup_dir, 0o700)
-    fd, new = tempfile.mkstemp(dir=folder, prefix=".%s." % name)
-    leftovers.append(new)
-    _write(fd, text, seen.status)
-    unchanged = _is_unchanged(seen)
-    if unchanged:
-      backup = _back_up(seen, backup_dir)
-      leftovers.append(backup)
-      # the backup's link has changed the inode's time
-      unchanged = _is_unchanged(seen, ("st_ino", "st_dev", "st_size",
-                                       "st_mtime"))
-    if not unchanged:
-      raise NodeError("%s was changed meanwhile, probably by the node daemon;"
-                      " nothing was written, try again" % seen.path)
-    os.rename(new, seen.path)
-    leftovers = []
+    temporary.sweep(folder, name, only_ours=is_own)
+    temporary.sweep(backup_dir, name + leftovers.BACKUP)
+    with _written(folder, name, text, seen.status) as new:
+      unchanged = _is_unchanged(seen)
+      if unchanged:
+        backup = _back_up(seen, backup_dir)
+        surplus.append(backup)
+        # the backup's link has changed the inode's time
+        unchanged = _is_unchanged(seen, ("st_ino", "st_dev", "st_size",
+                                         "st_mtime"))
+      if not unchanged:
+        raise NodeError("%s was changed meanwhile, probably by the node daemon;"
+                        " nothing was written, try again" % seen.path)
+      os.rename(new, seen.path)
+      surplus = []
     return backup
   except EnvironmentError as err:
     raise NodeError("%s cannot be replaced: %s" % (seen.path, err))
   finally:
-    for path in leftovers:
+    for path in surplus:
       os.unlink(path)
 
 

@@ -9,6 +9,7 @@ later too, a tag of the cluster says it: Ganeti hands it out to each of them.
 import os
 
 from . import startup
+from . import temporary
 
 #: The cluster's tag.
 TAG = "ganeti-kvm-pci"
@@ -51,7 +52,9 @@ def forget():
   @raise NodeError: if that fails
 
   """
-  startup.remove([path for path in [note_path()] if os.path.lexists(path)])
+  path = note_path()
+  startup.remove([path] if os.path.lexists(path) else [])
+  temporary.sweep(*os.path.split(path), only_ours=True)
 
 
 def is_tagged():

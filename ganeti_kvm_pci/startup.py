@@ -9,8 +9,8 @@ may lie anywhere on the node.
 
 import glob
 import os
-import tempfile
 
+from . import temporary
 from .errors import NodeError
 
 #: The first Python that has C{.start} files.
@@ -105,6 +105,20 @@ def _prefixes():
   return found
 
 
+def _folders(places):
+  """List the site folders of whatever Pythons this node has.
+
+  @param places: see L{find}
+
+  """
+  folders = [os.path.dirname(path) for path in places
+             if os.path.basename(path) in _NAMES]
+  for prefix in _prefixes():
+    folders.extend(sorted(glob.glob(
+      os.path.join(prefix, "lib*", "python*", "*-packages"))))
+  return folders
+
+
 def find(places=()):
   """Find the hook's files, for whatever Python of this node.
 
@@ -113,18 +127,24 @@ def find(places=()):
   @return: paths
 
   """
-  folders = [os.path.dirname(path) for path in places
-             if os.path.basename(path) in _NAMES]
-  for prefix in _prefixes():
-    folders.extend(sorted(glob.glob(
-      os.path.join(prefix, "lib*", "python*", "*-packages"))))
   found = {} # lib64 may be another name of lib
-  for folder in folders:
+  for folder in _folders(places):
     for path in [os.path.join(folder, name) for name in _NAMES]:
       if os.path.lexists(path):
         found.setdefault(os.path.join(os.path.realpath(folder),
                                       os.path.basename(path)), path)
   return sorted(found.values())
+
+
+def sweep(places=()):
+  """Remove what killed processes left that were to write the hook's files.
+
+  @param places: see L{find}
+
+  """
+  for folder in _folders(places):
+    for name in _NAMES:
+      temporary.sweep(folder, name, only_ours=True)
 
 
 def read(path):
@@ -141,6 +161,7 @@ def read(path):
 def write(path, text):
   """Write a file as a whole or not at all, readable by everybody.
 
+  @param path: of a name that is the plugin's own
   @raise NodeError: if it cannot be written
 
   """
@@ -148,17 +169,18 @@ def write(path, text):
   try:
     if not os.path.isdir(folder):
       os.makedirs(folder)
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix="." + name)
-    try:
-      with os.fdopen(handle, "w") as stream:
+    temporary.sweep(folder, name, only_ours=True)
+    handle, new = temporary.make(folder, name)
+    with os.fdopen(handle, "w") as stream:
+      try:
         stream.write(text)
         stream.flush()
-        os.fchmod(stream.fileno(), 0o644)
-        os.fsync(stream.fileno())
-      os.rename(temporary, path)
-    except BaseException:
-      os.unlink(temporary)
-      raise
+        os.fchmod(handle, 0o644)
+        os.fsync(handle)
+        os.rename(new, path)
+      except BaseException:
+        os.unlink(new)
+        raise
   except EnvironmentError as err:
     raise NodeError("cannot write %s: %s" % (path, err.strerror))
 

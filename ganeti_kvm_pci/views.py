@@ -15,6 +15,7 @@ from . import process
 from . import readconfig
 from . import record
 from . import replay
+from . import report
 from . import runtime
 from . import switch
 from . import topology
@@ -22,6 +23,7 @@ from .console import OK
 from .console import WARNINGS
 from .console import each
 from .console import fail
+from .console import tell
 from .errors import KvmPciError
 from .errors import RecordError
 from .partition import NIC
@@ -244,18 +246,61 @@ def _repair(result, execute, seen, loaded, live):
   return known
 
 
+def _tidy(result, path, repair):
+  """Look for files that are of no use any more, and perhaps remove them.
+
+  @type result: L{_Check}
+  @param path: of an instance's runtime file, there or not; the lock of one that
+      runs must be held for C{repair}
+  @raise NodeError: if another operation on the instance does not end
+
+  """
+  if repair:
+    result.repaired.extend("%s, left behind: removed" % left
+                           for left in files.remove_left_behind(path))
+  why = ("left half-written by a process that was killed; the next operation on"
+         " the instance's devices removes it, and so does check --repair"
+         if files.runs(path) else
+         "left of an instance that does not run here; check --repair removes"
+         " it")
+  for left in files.left_behind(path):
+    result.add(checkup.INFO, "%s: %s" % (left, why))
+
+
+def _complete(entry, result, look):
+  """Complete an entry with what is found.
+
+  @type result: L{_Check}
+  @param look: function that finds it
+  @return: text for a person
+
+  """
+  try:
+    look()
+    entry.update(result.as_data())
+  except KvmPciError as err:
+    # what was repaired until then is
+    entry.update(result.as_data())
+    fail(entry, err)
+  return _as_text(entry)
+
+
 def check(opts):
   """Look for devices that stand where they should not."""
   def look(entry, path):
     result = _Check(entry["instance"])
-    try:
+
+    def look_at():
       with (files.alone(path) if opts.live or opts.repair
             else lock.nothing()):
+        _tidy(result, path, opts.repair)
         _check_one(result, path, opts)
-      entry.update(result.as_data())
-    except KvmPciError as err:
-      # what was repaired until then is
-      entry.update(result.as_data())
-      fail(entry, err)
-    return _as_text(entry)
-  return max(switch.judge_node(), each(opts, look))
+    return _complete(entry, result, look_at)
+
+  each(opts, look)
+  for path in [] if opts.names else files.of_no_instance():
+    result = _Check(files.instance_of(path))
+    entry = report.entry(opts.command, {})
+    tell(opts, entry, _complete(entry, result, lambda: _tidy(
+      result, path, opts.repair))) # pylint: disable=cell-var-from-loop
+  return max(switch.judge_node(), opts.report.status())

@@ -120,6 +120,28 @@ def test_disable_removes_the_hooks_of_all_pythons(node):
   assert "no hook was there" in again.out
 
 
+def test_what_killed_processes_left_is_removed_by_the_next(node):
+  def leave_behind():
+    for folder, name in ((node.site, "ganeti-kvm-pci.pth"),
+                         (node.data, "ganeti-kvm-pci.enabled")):
+      folder.ensure(".%s.abc123_x.kvm-pci" % name)
+      folder.ensure(".%sabc123" % name)
+      folder.ensure(".other.%s" % name)
+
+  def names():
+    return sorted(entry.basename for folder in (node.site, node.data)
+                  for entry in folder.listdir())
+
+  others = [".other.ganeti-kvm-pci.enabled", ".other.ganeti-kvm-pci.pth"]
+  leave_behind()
+  assert node.run("enable").status == 0
+  assert names() == sorted(others + ["ganeti-kvm-pci.enabled",
+                                     "ganeti-kvm-pci.pth"])
+  leave_behind()
+  assert node.run("disable").status == 0
+  assert names() == others
+
+
 def test_disable_says_that_the_clusters_tag_still_asks_for_it(node):
   node.ssconf("cluster_tags", intent.TAG)
   node.run("enable")

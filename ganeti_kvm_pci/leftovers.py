@@ -1,0 +1,163 @@
+"""What there is of an instance beside its runtime file, and when it goes.
+
+While its QEMU runs, half-written files of killed processes go. Once that has
+ended, or was started anew, nothing of it is of use: a backup is the way back to
+a runtime file that is there no longer.
+
+"""
+
+import os
+import re
+
+from . import lock
+from . import temporary
+from . import vacancy
+
+#: Added to a runtime file's name: one that waits for its guest; one that was
+#: replaced (a number may follow).
+ARRIVING, BACKUP = ".arriving", ".backup"
+
+_RUNTIME = ".runtime"
+
+#: What Ganeti adds to the name of a file that it is about to replace.
+_NEW = temporary.RANDOM + r"\.new"
+
+#: What is in the plugin's folder.
+_KEPT_RE = re.compile(
+  r"(?P<name>.+)%s(%s(\.\d+)?|%s|%s|%s(%s)?)\Z" % tuple(
+    [re.escape(suffix) for suffix in (_RUNTIME, BACKUP, lock.SUFFIX,
+                                      vacancy.SUFFIX, ARRIVING)] + [_NEW]))
+
+#: What is half-written there, or in the folder of the runtime files.
+_HALF_RE = re.compile(r"\.(?P<name>.+)%s(%s)?\.%s(%s)?\Z" % (
+  re.escape(_RUNTIME), re.escape(BACKUP), temporary.RANDOM,
+  re.escape(temporary.MARK)))
+
+
+def _folders(runtime_path):
+  """Return the folder of the runtime files, and the plugin's own."""
+  return (os.path.dirname(os.path.abspath(runtime_path)),
+          os.path.dirname(lock.path_for(runtime_path)))
+
+
+def _matching(folder, pattern):
+  try:
+    entries = sorted(os.listdir(folder))
+  except EnvironmentError: # nothing was ever kept, or nothing can be told
+    return []
+  return [match for match in map(pattern.match, entries) if match]
+
+
+def _paths(folder, pattern):
+  return [os.path.join(folder, match.group())
+          for match in _matching(folder, pattern)]
+
+
+def _remove(paths):
+  """Remove files.
+
+  @rtype: list of strings
+  @return: those that were there
+
+  """
+  removed = []
+  for path in paths:
+    try:
+      os.unlink(path)
+      removed.append(path)
+    except EnvironmentError: # gone already, or it stays until it can be removed
+      pass
+  return removed
+
+
+def instances(runtime_path):
+  """List the instances of a node of which there is something.
+
+  @param runtime_path: of any instance, even of none
+  @rtype: list of strings
+
+  """
+  conf, own = _folders(runtime_path)
+  return sorted(set(match.group("name") for folder, pattern in (
+    (own, _KEPT_RE), (own, _HALF_RE), (conf, _HALF_RE))
+                    for match in _matching(folder, pattern)))
+
+
+def _half_written(runtime_path, tell):
+  """Look for half-written files of the plugin's own.
+
+  @param tell: L{temporary.find} or L{temporary.sweep}
+
+  """
+  conf, own = _folders(runtime_path)
+  name = os.path.basename(runtime_path)
+  return [path for folder, replaced in ((conf, name), (own, name + BACKUP))
+          for path in tell(folder, replaced, only_ours=True)]
+
+
+def _new(folder, name):
+  """List what Ganeti's way of replacing a file left half-written."""
+  return _paths(folder, re.compile(re.escape(name) + _NEW + r"\Z"))
+
+
+def half_written(runtime_path):
+  """List what killed processes left half-written for an instance.
+
+  @rtype: list of strings
+
+  """
+  return _half_written(runtime_path, temporary.find)
+
+
+def sweep(runtime_path, also_ganetis):
+  """Remove what killed processes left half-written for an instance.
+
+  Its lock must be held.
+
+  @type also_ganetis: bool
+  @param also_ganetis: whether the runtime file itself is written by nobody who
+      does not hold it
+  @rtype: list of strings
+  @return: what was removed
+
+  """
+  conf, own = _folders(runtime_path)
+  name = os.path.basename(runtime_path)
+  return _half_written(runtime_path, temporary.sweep) + _remove(
+    _new(own, name + ARRIVING) + (_new(conf, name) if also_ganetis else []))
+
+
+def kept(runtime_path):
+  """List all that there is of an instance, but for a lock that is held.
+
+  @rtype: list of strings
+
+  """
+  name = os.path.basename(runtime_path)[:-len(_RUNTIME)]
+  own = _folders(runtime_path)[1]
+  found = [os.path.join(own, match.group())
+           for match in _matching(own, _KEPT_RE) if match.group("name") == name]
+  path = lock.path_for(runtime_path)
+  return half_written(runtime_path) + [
+    other for other in found if other != path or temporary.is_abandoned(other)]
+
+
+def clear(runtime_path, also_ganetis, patience=None, is_needed=None):
+  """Remove all that there is of an instance.
+
+  @param also_ganetis: see L{sweep}
+  @param patience: see L{lock.held}
+  @type is_needed: function or None
+  @param is_needed: says at the last moment whether it must stay
+  @rtype: list of strings
+  @return: what was removed
+  @raise NodeError: if another operation on the instance does not end
+
+  """
+  conf, name = os.path.split(os.path.abspath(runtime_path))
+  if not kept(runtime_path) and not (also_ganetis and _new(conf, name)):
+    return []
+  with lock.held(lock.path_for(runtime_path), patience):
+    if is_needed and is_needed():
+      return []
+    return sweep(runtime_path, also_ganetis) + _remove(kept(runtime_path))

@@ -1,0 +1,102 @@
+"""Files that are being written, beside those that they are to replace.
+
+A process that is killed leaves them. They are told by their names, and by the
+lock that their writer holds until they have their right name, or are gone: what
+nobody holds is written by nobody.
+
+"""
+
+import fcntl
+import os
+import re
+import stat
+import tempfile
+
+from . import lock
+
+#: What C{mkstemp} makes up, in every Python.
+RANDOM = "[A-Za-z0-9_]{6,8}"
+
+#: At the end of a name, so that it cannot be an administrator's.
+MARK = ".kvm-pci"
+
+
+def make(folder, name):
+  """Make a file that is to replace another.
+
+  @param name: of the other, which need not be there
+  @rtype: tuple (int, string)
+  @return: its descriptor, which must stay open until the file has its right
+      name or is gone, and its path
+  @raise EnvironmentError: if that fails
+
+  """
+  while True:
+    fd, path = tempfile.mkstemp(dir=folder, prefix=".%s." % name, suffix=MARK)
+    try:
+      fcntl.flock(fd, fcntl.LOCK_EX)
+    except EnvironmentError: # so does L{_is_abandoned}, and leaves it
+      return fd, path
+    if lock.is_at(fd, path):
+      return fd, path
+    # it was swept before it was locked
+    os.close(fd)
+
+
+def is_abandoned(path, remove=False):
+  """Tell whether a file is there that nobody holds.
+
+  @param remove: whether it is removed, if so
+  @rtype: bool
+
+  """
+  try:
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+  except EnvironmentError: # gone, or none that was made here
+    return False
+  try:
+    found = (stat.S_ISREG(os.fstat(fd).st_mode) and lock.try_lock(fd) and
+             lock.is_at(fd, path))
+    if found and remove:
+      os.unlink(path)
+    return found
+  except EnvironmentError:
+    return False
+  finally:
+    os.close(fd)
+
+
+def _candidates(folder, name, only_ours):
+  # up to 0.1.0, without the mark
+  own = re.compile(r"\.%s%s\Z" % (re.escape(name), (
+    r"\.?%s(%s)?" if only_ours else r"\.%s%s") % (RANDOM, re.escape(MARK))))
+  try:
+    return [os.path.join(folder, entry) for entry in sorted(os.listdir(folder))
+            if own.match(entry)]
+  except EnvironmentError:
+    return []
+
+
+def find(folder, name, only_ours=False):
+  """List what killed processes left that were to replace a file.
+
+  @param name: of the file
+  @param only_ours: whether nobody else hides files of such names there, so that
+      what has no mark is meant as well
+  @rtype: list of strings
+  @return: paths; empty also where the folder cannot be read
+
+  """
+  return [path for path in _candidates(folder, name, only_ours)
+          if is_abandoned(path)]
+
+
+def sweep(folder, name, only_ours=False):
+  """Remove what L{find} finds.
+
+  @rtype: list of strings
+  @return: paths of what was removed
+
+  """
+  return [path for path in _candidates(folder, name, only_ours)
+          if is_abandoned(path, remove=True)]
