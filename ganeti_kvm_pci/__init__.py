@@ -37,8 +37,8 @@ All of these are pure. What touches the world stands below them:
     instance, and when it goes
   - L{process}: what a QEMU was given
   - L{kinds}, L{series}: how Ganeti's series differ, and which this one is
-  - L{presence}, L{hotplug}, L{migration}, L{arrival}, L{hypervisor}: the
-    subclass of Ganeti's C{KVMHypervisor}
+  - L{presence}, L{hotplug}, L{migration}, L{arrival}, L{cleanup},
+    L{hypervisor}: the subclass of Ganeti's C{KVMHypervisor}
   - L{files}, L{node}: the runtime files, and the Ganeti, of this node
   - L{startup}, L{intent}: what Python runs at its start; whether the plugin
     should be on

@@ -24,6 +24,7 @@ from . import chipset
 from . import configuration
 from . import ejected
 from . import ids
+from . import leftovers
 from . import lock
 from . import machine
 from . import monitor
@@ -37,17 +38,11 @@ from .migration import Migration
 from .presence import CLASS
 from .presence import Explained
 
-_SUFFIX = ".arriving"
+#: How long to wait for another operation before a guest is looked for, in
+#: seconds; the list of instances is waited for.
+_PATIENCE = 5
 
-
-def _waiting_path(runtime_path):
-  """Name the file in which an instance's runtime waits.
-
-  @param runtime_path: its runtime file
-
-  """
-  path = lock.path_for(runtime_path)
-  return path[:path.rindex(".")] + _SUFFIX
+_SUFFIX = ".runtime" + leftovers.ARRIVING
 
 
 class Arrival(Migration):
@@ -99,7 +94,8 @@ class Arrival(Migration):
                  " one it has", problems)
 
   def _Waiting(self, instance_name):
-    return _waiting_path(self._InstanceKVMRuntime(instance_name))
+    return lock.beside(self._InstanceKVMRuntime(instance_name),
+                       leftovers.ARRIVING)
 
   def _SetAside(self, instance, text):
     """Keep the runtime file of a guest that is still to come.
@@ -160,11 +156,13 @@ class Arrival(Migration):
     running = super(Arrival, self).ListInstances(*args, **kwargs)
     folder = os.path.dirname(self._Waiting("any"))
     for entry in os.listdir(folder) if os.path.isdir(folder) else []:
-      if not entry.endswith(".runtime" + _SUFFIX):
+      if not entry.endswith(_SUFFIX):
         continue
-      name = entry[:-len(".runtime" + _SUFFIX)]
+      name = entry[:-len(_SUFFIX)]
       try:
-        self._Arrive(name, running)
+        with lock.held(lock.path_for(self._InstanceKVMRuntime(name)),
+                       _PATIENCE):
+          self._Arrive(name, running)
       except (KvmPciError, errors.HypervisorError, EnvironmentError) as err:
         logging.warning("Instance %s: cannot tell whether the guest has"
                         " arrived here: %s", name, err)

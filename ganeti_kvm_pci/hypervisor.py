@@ -15,6 +15,7 @@ from ganeti.hypervisor import hv_kvm
 from . import arrival
 from . import chipset
 from . import claims
+from . import cleanup
 from . import command
 from . import configuration
 from . import connection
@@ -41,7 +42,7 @@ from .presence import Explained
 _SERIES = series.version(constants)[1]
 
 
-class KVMHypervisor(arrival.Arrival, hotplug.Hotplug,
+class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
                     series.kind(hv_kvm.KVMHypervisor), hv_kvm.KVMHypervisor):
   """KVM hypervisor whose disks and NICs keep to pools of their own.
 

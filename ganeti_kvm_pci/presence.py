@@ -21,6 +21,7 @@ from ganeti.hypervisor import hv_kvm
 from . import backends
 from . import chipset
 from . import configuration
+from . import leftovers
 from . import lock
 from . import monitor
 from . import normal
@@ -66,7 +67,13 @@ class Presence(object):
         return
       # who holds the lock needs the monitor, which stock of 3.1 keeps
       self._LeaveMonitor()
-      with lock.held(lock.path_for(self._InstanceKVMRuntime(instance.name))):
+      path = self._InstanceKVMRuntime(instance.name)
+      with lock.held(lock.path_for(path)):
+        # who else writes the runtime file has Ganeti's own lock on the instance
+        removed = leftovers.sweep(path, True)
+        if removed:
+          logging.info("Instance %s: removed what a killed process left: %s",
+                       instance.name, ", ".join(removed))
         self._depth = 1
         try:
           yield

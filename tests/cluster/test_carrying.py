@@ -2,8 +2,13 @@
 
 import json
 
+import pytest
+
 import cluster
 import documents
+
+#: A name that no test gives.
+RENAMED = "renamed.gnt.test"
 
 
 def command(vm, *args, check=True):
@@ -65,6 +70,7 @@ def test_what_stock_started_goes_on_until_it_boots(vm, plugin):
   agree(vm, [12, 13], [24, 25, 26])
 
 
+@pytest.mark.two_nodes
 def test_an_old_record_is_upgraded_under_its_guest(vm, plugin):
   """As Ganeti 2.12 to 2.15 leave it to a later one, but for the ids."""
   plugin("enable")
@@ -88,8 +94,53 @@ def test_an_old_record_is_upgraded_under_its_guest(vm, plugin):
   assert backup[len("/run"):] in told
   assert cluster.on("node1", "cat", backup).output == json.dumps(data)
   assert "nothing to do" in command(vm, "upgrade").output
+  leave_behind(vm)
   assert "hotplug:done" in vm.modify("--disk", "add:size=1G").output
   agree(vm, [8, 9], [24], before)
+  # its backup is the way back for as long as it runs here
+  assert beside(vm.name)["node1"] == [vm.name + ".runtime.backup"]
+  leave_behind(vm)
+  vm.migrate()
+  assert beside(vm.name) == NOTHING
+  leave_behind(vm)
+  vm.stop()
+  assert beside(vm.name) == NOTHING
+  # it was stopped while the plugin was off
+  leave_behind(vm)
+  cluster.gnt("instance", "rename", "--force", "--no-name-check",
+              "--no-ip-check", vm.name, RENAMED)
+  old, vm.name = vm.name, RENAMED
+  told = cluster.project_command("node2", ["check"]).output
+  assert told.count("%s: info: " % old) == len(LEFT_BEHIND)
+  cluster.project_command("node2", ["check", "--repair"])
+  assert beside(old) == beside(vm.name) == NOTHING
+
+
+#: What processes leave that are killed, by folder: the plugin's own forms, and
+#: Ganeti's.
+LEFT_BEHIND = ["conf/.%s.runtime.abc12_xy.kvm-pci",
+               "kvm-pci/.%s.runtime.backup.abc12_xy.kvm-pci",
+               "kvm-pci/%s.runtime.arrivingabc12_xy.new",
+               "kvm-pci/%s.runtime.lock"]
+
+
+def leave_behind(vm):
+  """Leave what processes would that are killed, on the instance's node."""
+  cluster.on(vm.node(), "touch", *["%s/%s" % (cluster.KVM_DIR, form % vm.name)
+                                   for form in LEFT_BEHIND])
+
+
+NOTHING = {"node1": [], "node2": []}
+
+
+def beside(name):
+  """List what each node has of an instance beside its runtime file."""
+  folders = ["%s/%s" % (cluster.KVM_DIR, part) for part in ("conf", "kvm-pci")]
+  found = {node: cluster.on(node, "ls", "-A", *folders, check=False)
+           for node in NOTHING}
+  return {node: [entry for entry in result.output.split() if name in entry and
+                 entry != name + ".runtime"]
+          for node, result in found.items()}
 
 
 def test_a_stale_entry_is_found_and_taken_out(vm, plugin):

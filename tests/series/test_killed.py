@@ -5,7 +5,8 @@ killed at a later point between two effects each time (see L{killing}), until it
 gets to its end: at each fifth point, or at each C{KILLED_EVERY}th of the
 environment. After each death stock must be able to read the record, and after
 one more operation of another device's, or C{check --repair}, record and QEMU
-must agree, with nothing left over. The two take turns, unless C{KILLED_THEN} in
+must agree, with nothing left over, half-written files and locks included. The
+two take turns, unless C{KILLED_THEN} in
 the environment is C{both}: then every point is visited once for each.
 
 """
@@ -23,6 +24,7 @@ from test_faults import id_of
 from world import DISK, NIC
 from ganeti_kvm_pci import cli
 from ganeti_kvm_pci import files
+from ganeti_kvm_pci import lock
 import children
 import killing
 import world
@@ -102,6 +104,24 @@ def check(node):
   assert len(stock[1]) + len(stock[3]) == len(found.devices)
 
 
+def files_of(node):
+  """List what there is of the instance in both folders.
+
+  @return: the half-written ones, and the others
+
+  """
+  path = node.hyper._InstanceKVMRuntime(node.instance.name)
+  name = os.path.basename(path)
+  found = []
+  for folder in (os.path.dirname(path), os.path.dirname(lock.path_for(path))):
+    found.extend(os.listdir(folder) if os.path.isdir(folder) else [])
+  whole = set(name + suffix for suffix in ("", ".vacated", ".lock", ".backup"))
+  # one for each repair
+  whole.update(entry for entry in found
+               if entry.startswith(name + ".backup."))
+  return sorted(set(found) - whole), sorted(set(found) & whole)
+
+
 def let_go(node, device_id):
   """Give the guest the time to let go of a device.
 
@@ -148,13 +168,20 @@ def test_wherever_it_dies_the_next_operation_finds_all_in_order(
     hv_kvm.KVMHypervisor._LoadKVMRuntime(node.hyper, node.instance)
     if pending[0:1] == b"\1":
       let_go(node, id_of(kind, THIS))
+    half = files_of(node)[0]
     try:
       if visit % 2:
         repair(node)
+        # Ganeti's own, while unmodified Ganeti may write them
+        half = [entry for entry in half if entry.endswith(".new")]
       else:
         other = not other
         put(node, kind, OTHER, other)
+        half = []
       check(node)
+      assert files_of(node)[0] == half
+      assert not os.path.exists(lock.path_for(
+        node.hyper._InstanceKVMRuntime(node.instance.name)))
     except AssertionError as err:
       raise AssertionError("%s: %s" % (where, err))
     if said is not False:

@@ -246,6 +246,9 @@ class _Stock(object):
   def FinalizeMigrationSource(self, instance, success, live):
     pass
 
+  def ListInstances(self, hvparams=None):
+    return []
+
   def CleanupInstance(self, instance_name):
     if self._InstancePidAlive(instance_name)[2]:
       raise errors.HypervisorError("it runs")

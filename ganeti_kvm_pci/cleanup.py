@@ -1,0 +1,100 @@
+"""What ends with an instance's QEMU: all that the plugin keeps of it.
+
+Ganeti removes the runtime file where an instance is stopped or has gone to
+another node. One that ended by itself is seen to at its next start, or when the
+instances of the node are listed.
+
+"""
+
+# A mixin: what it calls up to is upstream, and so are the names.
+# pylint: disable=no-member,invalid-name
+
+import logging
+
+from ganeti import errors
+
+from . import leftovers
+from .errors import KvmPciError
+
+#: How long to wait for an operation on an instance that has just ended.
+_PATIENCE = 5
+
+
+class Cleanup(object):
+  """The methods of L{hypervisor.KVMHypervisor} that end with a QEMU, or begin.
+
+  """
+  def _RemoveKept(self, name, patience=None, also_ganetis=True,
+                  may_run=False):
+    """Remove what was kept of a QEMU that has ended.
+
+    What cannot be removed does no harm, and stays for the next to come.
+
+    @type name: string
+    @param name: the instance's
+    @param patience: how long to wait for an operation under way, in seconds
+    @param also_ganetis: see L{leftovers.sweep}
+    @param may_run: whether another QEMU may run for it by now
+
+    """
+    try:
+      removed = leftovers.clear(
+        self._InstanceKVMRuntime(name), also_ganetis,
+        _PATIENCE if patience is None else patience,
+        lambda: not may_run and self._InstancePidAlive(name)[2])
+    except (KvmPciError, errors.HypervisorError) as err:
+      logging.info("Instance %s: what was kept of it is not removed: %s", name,
+                   err)
+    else:
+      if removed:
+        logging.info("Instance %s: removed what was kept of it: %s", name,
+                     ", ".join(removed))
+
+  def StartInstance(self, instance, *args, **kwargs):
+    """Start an instance.
+
+    """
+    self._RemoveKept(instance.name)
+    return super(Cleanup, self).StartInstance(instance, *args, **kwargs)
+
+  def RebootInstance(self, instance):
+    """Reboot an instance: what was kept is of the QEMU before.
+
+    """
+    result = super(Cleanup, self).RebootInstance(instance)
+    self._RemoveKept(instance.name, may_run=True)
+    return result
+
+  def AcceptInstance(self, instance, info, target):
+    """Start what a guest is to move to.
+
+    """
+    self._RemoveKept(instance.name)
+    return super(Cleanup, self).AcceptInstance(instance, info, target)
+
+  def CleanupInstance(self, instance_name):
+    """Remove what is left of an instance that was stopped.
+
+    """
+    super(Cleanup, self).CleanupInstance(instance_name)
+    self._RemoveKept(instance_name)
+
+  def FinalizeMigrationSource(self, instance, success, live):
+    """Finish a migration on the source.
+
+    """
+    super(Cleanup, self).FinalizeMigrationSource(instance, success, live)
+    if success:
+      self._RemoveKept(instance.name)
+
+  def ListInstances(self, *args, **kwargs):
+    """List what runs here; of what does not, nothing is kept.
+
+    """
+    running = super(Cleanup, self).ListInstances(*args, **kwargs)
+    for name in leftovers.instances(self._InstanceKVMRuntime("any")):
+      if name not in running:
+        # it may just be started: then it has the lock, or its runtime file is
+        # being written
+        self._RemoveKept(name, 0, also_ganetis=False)
+    return running

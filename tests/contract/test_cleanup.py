@@ -1,0 +1,157 @@
+"""What the plugin keeps of an instance goes with its QEMU, and not before."""
+
+import os
+
+import pytest
+
+from ganeti import errors
+from ganeti.hypervisor import hv_kvm
+
+from ganeti_kvm_pci import cleanup
+from ganeti_kvm_pci import hypervisor
+from ganeti_kvm_pci import lock
+
+import harness
+from harness import DISK, EXTRA
+from test_plugin import start
+
+#: Of an instance whose QEMU runs, or has ended.
+KEPT = [".vacated", ".backup", ".backup.1"]
+
+#: Half-written ones of killed processes, in the plugin's folder.
+HALF = [".%s.backup.abc123_x.kvm-pci", "%s.arrivingabc123_x.new"]
+
+#: The same, in that of the runtime files.
+CONF_HALF = [".%s.abc123_x.kvm-pci", "%sabc123_x.new"]
+
+
+class Kept(object):
+  """Both folders of an instance."""
+
+  def __init__(self, hyper, instance):
+    self.hyper, self.instance = hyper, instance
+    path = hyper._InstanceKVMRuntime(instance.name)
+    self.lock = lock.path_for(path)
+    self.conf, self.own = os.path.dirname(path), os.path.dirname(self.lock)
+    self.name = os.path.basename(path)
+    self.fill()
+
+  def fill(self):
+    for folder, names in (
+        (self.own, [self.name + suffix for suffix in KEPT] +
+         [form % self.name for form in HALF]),
+        (self.conf, [form % self.name for form in CONF_HALF])):
+      if not os.path.isdir(folder):
+        os.mkdir(folder)
+      for name in names:
+        with open(os.path.join(folder, name), "w"):
+          pass
+
+  def kept(self):
+    """List what there is in the plugin's folder, by what it is."""
+    return sorted(name.replace(self.name, "%s")
+                  for name in os.listdir(self.own))
+
+  def half(self):
+    """List what is half-written beside the runtime file."""
+    # where stock has taken its folder away, all has gone
+    return [form for form in CONF_HALF
+            if os.path.exists(os.path.join(self.conf, form % self.name))]
+
+
+ALL = sorted(["%s" + suffix for suffix in KEPT] + HALF)
+WHOLE = sorted("%s" + suffix for suffix in KEPT)
+
+
+@pytest.fixture
+def kept(world, monkeypatch):
+  """Provide an instance that runs, with all that there can be beside."""
+  # the process is not ours to end
+  monkeypatch.setattr(hv_kvm.utils, "KillProcess", lambda *_, **__: None,
+                      raising=False)
+  return Kept(*start(world, kvm_pci_reservations=8))
+
+
+def test_a_stopped_instance_leaves_nothing(world, kept):
+  world.running = False
+  kept.hyper.CleanupInstance(kept.instance.name)
+  assert (kept.kept(), kept.half()) == ([], [])
+  # nor does it matter that there is nothing
+  kept.hyper.CleanupInstance(kept.instance.name)
+
+
+def test_one_that_is_not_stopped_keeps_it(kept):
+  with pytest.raises(errors.HypervisorError):
+    kept.hyper.CleanupInstance(kept.instance.name)
+  assert (kept.kept(), kept.half()) == (ALL, CONF_HALF)
+
+
+def test_it_goes_where_the_guest_has_gone_and_stays_where_it_has_not(world,
+                                                                      kept):
+  kept.hyper.FinalizeMigrationSource(kept.instance, False, True)
+  assert [name for name in kept.kept() if name in WHOLE] == WHOLE
+  # its QEMU has ended
+  world.running = False
+  kept.hyper.FinalizeMigrationSource(kept.instance, True, True)
+  assert (kept.kept(), kept.half()) == ([], [])
+
+
+def test_one_that_ended_by_itself_starts_with_nothing_of_before(world, kept):
+  world.running = False
+  start(world, kvm_pci_reservations=8)
+  assert (kept.kept(), kept.half()) == ([], [])
+
+
+def test_a_soft_reboot_is_another_qemu(kept):
+  kept.hyper.RebootInstance(kept.instance)
+  assert (kept.kept(), kept.half()) == ([], [])
+
+
+def test_a_guest_that_comes_finds_nothing_of_before(world, kept):
+  info = kept.hyper.MigrationInfo(kept.instance)
+  kept.fill()
+  world.running = False
+  target = world.hypervisor(hypervisor.KVMHypervisor)
+  target.AcceptInstance(kept.instance, info, "192.0.2.1")
+  # but what waits for it
+  assert (kept.kept(), kept.half()) == (["%s.arriving"], [])
+  target.FinalizeMigrationDst(kept.instance, info, True)
+  assert (kept.kept(), kept.half()) == ([], [])
+
+
+def test_a_guest_that_does_not_come_leaves_nothing(world, kept):
+  info = kept.hyper.MigrationInfo(kept.instance)
+  world.running = False
+  target = world.hypervisor(hypervisor.KVMHypervisor)
+  target.AcceptInstance(kept.instance, info, "192.0.2.1")
+  kept.fill()
+  target.FinalizeMigrationDst(kept.instance, info, False)
+  assert (kept.kept(), kept.half()) == ([], [])
+
+
+def test_the_list_of_instances_finds_what_nobody_removed(world, kept):
+  kept.hyper.ListInstances()
+  assert kept.kept() == ALL
+  world.running = False
+  with lock.held(kept.lock):
+    kept.hyper.ListInstances()
+    assert len(kept.kept()) == len(ALL) + 1
+  kept.hyper.ListInstances()
+  # Ganeti's may be one of a start under way
+  assert (kept.kept(), kept.half()) == ([], CONF_HALF[1:])
+
+
+def test_the_next_operation_removes_what_a_killed_one_left(kept):
+  kept.hyper.HotAddDevice(kept.instance, DISK, harness.disk(2), EXTRA, 2)
+  assert (kept.kept(), kept.half()) == (WHOLE, [])
+
+
+def test_a_stop_does_not_fail_for_what_cannot_be_removed(world, kept,
+                                                         monkeypatch):
+  world.running = False
+  monkeypatch.setattr(cleanup, "_PATIENCE", 0)
+  with lock.held(kept.lock):
+    kept.hyper.CleanupInstance(kept.instance.name)
+    assert len(kept.kept()) == len(ALL) + 1
+  kept.hyper.CleanupInstance(kept.instance.name)
+  assert (kept.kept(), kept.half()) == ([], [])
