@@ -6,8 +6,8 @@ gets to its end: at each fifth point, or at each C{KILLED_EVERY}th of the
 environment. After each death stock must be able to read the record, and after
 one more operation of another device's, or C{check --repair}, record and QEMU
 must agree, with nothing left over, half-written files and locks included. The
-two take turns, unless C{KILLED_THEN} in
-the environment is C{both}: then every point is visited once for each.
+two take turns, unless C{KILLED_THEN} in the environment is C{both}: then every
+point is visited once for each.
 
 """
 
