@@ -52,10 +52,10 @@ def other(node):
 
 def is_clean(vm, node):
   """Tell whether nothing of an instance is on a node."""
-  found = cluster.on(node, "sh", "-c", "pgrep -f '[n]ame %s' ; ls %s/pid"
-                     " %s/ctrl %s/conf %s/nic/%s 2> /dev/null | grep -F %s" % (
-                       vm.name, cluster.KVM_DIR, cluster.KVM_DIR,
-                       cluster.KVM_DIR, cluster.KVM_DIR, vm.name, vm.name),
+  folders = " ".join("%s/%s" % (cluster.KVM_DIR, folder) for folder in (
+    "pid", "ctrl", "conf", "kvm-pci", "nic/" + vm.name))
+  found = cluster.on(node, "sh", "-c", "pgrep -f '[n]ame %s' ; ls -A %s"
+                     " 2> /dev/null | grep -F %s" % (vm.name, folders, vm.name),
                      check=False).output
   return not found.strip(), found
 
