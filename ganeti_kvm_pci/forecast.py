@@ -43,7 +43,8 @@ def _plan_one(found, path, opts, series):
   elif cluster is not None and recorded not in (None, cluster):
     found["remarks"].append(
       "started with kvm_pci_reservations %d, the cluster has %d by now: unless"
-      " the instance has a value of its own, see plan --reservations %d" %
+      " the instance or its OS has a value of its own, see plan --reservations"
+      " %d" %
       (recorded, cluster, cluster))
   normal.normalise(loaded, series)
   for device_class in configuration.guess_order(loaded):

@@ -5,6 +5,7 @@ that packages and source installations of any series are served alike.
 
 """
 
+import collections
 import json
 import os
 import subprocess
@@ -16,6 +17,11 @@ from .errors import NodeError
 
 _DAEMON = "ganeti-noded"
 _DAEMON_DIRS = ["/usr/sbin", "/usr/local/sbin"]
+
+#: Who has a C{kvm_pci_reservations} other than the cluster's.
+#:   - oses, instances: dicts, name to int
+#:   - os_of: dict, name of an instance to that of its OS
+Own = collections.namedtuple("Own", ["oses", "instances", "os_of"])
 
 #: Set in the environment of a command that has changed its Python already.
 REEXEC = "GANETI_KVM_PCI_REEXEC"
@@ -205,20 +211,32 @@ def default_reservations():
   return constants.HVC_DEFAULTS[constants.HT_KVM].get("kvm_pci_reservations")
 
 
-def instance_reservations():
-  """Tell which instances have a C{kvm_pci_reservations} of their own.
+def own_reservations():
+  """Tell who has a C{kvm_pci_reservations} other than the cluster's.
 
-  @rtype: dict or None
-  @return: name of an instance to int; None where the configuration is not at
-      hand: it is on master candidates only
+  An OS may have one (C{gnt-os modify}), which holds for its instances, but
+  for those that have one themselves.
+
+  @rtype: L{Own} or None
+  @return: None where the configuration is not at hand: it is on master
+      candidates only
 
   """
   from ganeti import pathutils
   try:
     with open(pathutils.CLUSTER_CONF_FILE) as stream:
-      instances = json.load(stream)["instances"].values()
-    return dict((i["name"], int(i["hvparams"]["kvm_pci_reservations"]))
-                for i in instances if i["hypervisor"] == "kvm" and
-                "kvm_pci_reservations" in i["hvparams"])
+      config = json.load(stream)
+    # by which hypervisor, is the first key of an OS's
+    oses = _reserved((name, params.get("kvm", {})) for name, params in
+                     (config["cluster"].get("os_hvp") or {}).items())
+    ours = [i for i in config["instances"].values() if i["hypervisor"] == "kvm"]
+    return Own(oses, _reserved((i["name"], i["hvparams"]) for i in ours),
+               dict((i["name"], i.get("os")) for i in ours))
   except (EnvironmentError, ValueError, KeyError, TypeError, AttributeError):
     return None
+
+
+def _reserved(named):
+  """Pick C{kvm_pci_reservations} out of pairs (name, parameters)."""
+  return dict((name, int(hvparams["kvm_pci_reservations"]))
+              for name, hvparams in named if "kvm_pci_reservations" in hvparams)

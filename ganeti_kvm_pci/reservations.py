@@ -24,9 +24,8 @@ class Reservations(object):
   """C{kvm_pci_reservations}, as far as this node knows it.
 
   @ivar default: int, Ganeti's; None where it has no such parameter
-  @ivar cluster: int, what holds for instances without a value of their own
-  @ivar own: dict, name of an instance to its own value; None on a node that
-      does not have the configuration
+  @ivar cluster: int, what holds where neither instance nor OS has a value
+  @ivar own: L{node.Own}; None on a node that does not have the configuration
 
   """
   def __init__(self):
@@ -35,7 +34,7 @@ class Reservations(object):
     self.cluster = node.cluster_reservations()
     if self.cluster is None:
       self.cluster = self.default
-    self.own = node.instance_reservations()
+    self.own = node.own_reservations()
 
   def low(self):
     """Name what has fewer than Ganeti's default.
@@ -45,7 +44,11 @@ class Reservations(object):
     """
     if self.default is None:
       return []
-    found = [("the cluster", self.cluster)] + sorted((self.own or {}).items())
+    found = [("the cluster", self.cluster)]
+    if self.own:
+      found.extend(("the OS %s" % name, value)
+                   for name, value in sorted(self.own.oses.items()))
+      found.extend(sorted(self.own.instances.items()))
     return ["%s (%d)" % pair for pair in found if pair[1] < self.default]
 
   def at_next_start(self, known):
@@ -57,7 +60,8 @@ class Reservations(object):
 
     """
     if self.own is not None:
-      return self.own.get(known.instance, self.cluster)
+      return self.own.instances.get(known.instance, self.own.oses.get(
+        self.own.os_of.get(known.instance), self.cluster))
     recorded = known.hvparams.get("kvm_pci_reservations")
     # Ganeti's default it had from the cluster, which may have changed since
     return self.cluster if recorded in (None, self.default) else recorded

@@ -100,7 +100,8 @@ def _warn_of_reservations(ask):
                  " node without the plugin, an instance does not start if QEMU"
                  " has more devices of its own; have the plugin on all nodes,"
                  " or run gnt-cluster modify -H kvm:kvm_pci_reservations=%d (or"
-                 " gnt-instance modify, for those named) before it is off" %
+                 " gnt-os modify, gnt-instance modify, for those named) before"
+                 " it is off" %
                  (", ".join(low), known.default))
   for line in lines:
     complain(line)

@@ -78,15 +78,25 @@ def start(node, instance, text):
   kvm.ensure("pid", instance).write(str(node.guests[-1].pid))
 
 
-def configure(node, cluster, **own):
-  """Have the node's configuration say what is reserved."""
+def configure(node, cluster, small=12, **own):
+  """Have the node's configuration say what is reserved.
+
+  @param small: by the OS of that name, which instances called so have
+
+  """
   node.ssconf("hvparams_kvm", "kernel_args=ro console=ttyS0",
               "kvm_pci_reservations=%d" % cluster)
-  node.data.join("config.data").write(json.dumps({"instances": dict(
-    (str(number), {
-      "name": name.replace("_", "."), "hypervisor": "kvm",
-      "hvparams": {} if value is None else {"kvm_pci_reservations": value}})
-    for number, (name, value) in enumerate(own.items()))}))
+  node.data.join("config.data").write(json.dumps({
+    "cluster": {"os_hvp": {
+      "small": {"kvm": {"kvm_pci_reservations": small}, "xen-pvm": {}},
+      "other": {"xen-pvm": {"kvm_pci_reservations": 3}},
+      "empty": {"kvm": {}}}},
+    "instances": dict(
+      (str(number), {
+        "name": name.replace("_", "."), "hypervisor": "kvm",
+        "os": "small" if name.startswith("small") else "other",
+        "hvparams": {} if value is None else {"kvm_pci_reservations": value}})
+      for number, (name, value) in enumerate(own.items()))}))
 
 
 def test_disable_says_what_will_not_start(node):
@@ -124,6 +134,22 @@ def test_twelve_first_then_disable(node):
   node.run("enable")
   done = node.run("disable")
   assert "does not start" not in done.err and "below" not in done.err
+
+
+def test_an_os_may_have_a_value_of_its_own(node):
+  configure(node, 12, small=8, small1_ex=None, small2_ex=12, vm3_ex=None)
+  for name in ("small1.ex", "small2.ex", "vm3.ex"):
+    start(node, name, runtime_of(name, 8, 1))
+  assert "for the OS small (8): enable all" in node.run("enable").out
+  done = node.run("disable")
+  assert done.status == 1
+  lines = done.err.splitlines()
+  assert lines[0].startswith("ganeti-kvm-pci: small1.ex does not start on a"
+                             " node without the plugin: QEMU has 9")
+  assert "for the OS small (8): on a node without" in lines[1]
+  assert not any("2.ex does not" in line or "3.ex does not" in line
+                 for line in lines)
+  assert "gnt-os modify" in lines[1]
 
 
 def test_without_the_configuration_the_runtime_files_tell(node):
