@@ -6,6 +6,7 @@ next release's, reads another folder: so the intent is kept apart (L{intent}).
 
 """
 
+import errno
 import os
 import subprocess
 import time
@@ -30,8 +31,11 @@ class Hook(object):
   @ivar folder: its site folder
   @ivar contents: see L{startup.contents}
   @ivar path: of the file that Python looks for
+  @ivar package: path of the package's folder
 
   """
+  package = os.path.dirname(os.path.abspath(__file__))
+
   def __init__(self):
     """Ask the daemons' Python.
 
@@ -48,14 +52,19 @@ class Hook(object):
     return all(startup.read(os.path.join(self.folder, name)) == text
                for name, text in self.contents)
 
+  def is_damaged(self):
+    """Tell whether what is there leads to no package at all."""
+    folder = startup.package_folder(self.folder, self.contents)
+    return folder is None or not os.path.isfile(
+      os.path.join(folder, os.path.basename(self.package), "hook.py"))
+
   def writable(self):
     """Look for what of it and the package others than root can write.
 
     @rtype: list of L{ownership.Fault}
 
     """
-    return ownership.faults(os.path.dirname(os.path.abspath(__file__)),
-                            self.path)
+    return ownership.faults(self.package, self.path)
 
 
 def _places(hook):
@@ -74,43 +83,54 @@ def _places(hook):
   return places
 
 
-def enable(hook):
+def enable(hook, written=None):
   """Note that the plugin shall be on, and hook the daemons' Python.
 
   @type hook: L{Hook}
-  @rtype: bool
-  @return: whether the hook had to be changed
-  @raise NodeError: if it cannot be written
+  @type written: list or None
+  @param written: gets what was written, also where that fails half-way
+  @rtype: list of strings
+  @return: what was written: note and hook, as far as they had to be
+  @raise NodeError: if it cannot be written, or the package is in an archive
 
   """
-  intent.note(hook.path)
-  return startup.put(hook.folder, hook.contents)
+  written = [] if written is None else written
+  if not os.path.isdir(hook.package):
+    raise NodeError("the package is in an archive, where it is no use to"
+                    " Ganeti's daemons: %s; unpack it, and enable it from there"
+                    % hook.package)
+  written.extend(intent.note(hook.path))
+  if startup.put(hook.folder, hook.contents):
+    written.append(hook.path)
+  return written
 
 
-def disable():
+def disable(removed=None):
   """Remove the hook, for every Python, and the note.
 
+  @type removed: list or None
+  @param removed: gets what was removed, also where that fails half-way
   @rtype: list of strings
   @return: what was removed
   @raise NodeError: if something cannot be removed
 
   """
+  removed = [] if removed is None else removed
   try:
     hook = Hook()
   except NodeError: # its Python has gone; what it had may still lie there
     hook = None
   places = _places(hook)
-  found = startup.find(places)
-  startup.remove(found)
+  startup.remove(startup.find(places), removed)
   startup.sweep(places)
   try:
-    intent.forget()
+    intent.forget(removed)
   except KvmPciError:
     raise
   except Exception: # pylint: disable=broad-except
     # no Ganeti, or none that imports
     pass
-  return found
+  return removed
 
 
 class Status(object):
@@ -155,13 +175,19 @@ class Status(object):
     self.python = node.daemon_python()
     self.hook = Hook()
     self.hooked = os.path.exists(self.hook.path)
-    self.elsewhere = self.hooked and not self.hook.is_ours()
+    self.elsewhere = (self.hooked and not self.hook.is_ours() and
+                      not self.hook.is_damaged())
     folder = os.path.realpath(self.hook.folder)
     self.others = [path for path in startup.find(_places(self.hook))
                    if os.path.realpath(os.path.dirname(path)) != folder]
     self.reasons = intent.reasons()
     self.pid = node_daemon_pid()
     self.loaded, self.stale = _marks(self.pid)
+
+  @property
+  def damaged(self):
+    """Whether the hook is there, but leads to no package."""
+    return self.hooked and self.hook.is_damaged()
 
   def missing(self):
     """Tell why the plugin is off where it should be on.
@@ -178,6 +204,8 @@ class Status(object):
     elif not self.hooked:
       reason = "%s, the Python of Ganeti's daemons, has no hook (%s)" % (
         self.python, self.hook.path)
+    elif self.damaged:
+      reason = "the hook %s leads to no package" % self.hook.path
     elif self.pid is not None and not self.loaded:
       reason = "the node daemon (pid %d) runs without it" % self.pid
     else:
@@ -187,10 +215,9 @@ class Status(object):
 
   def consistent(self):
     """Tell whether what runs is what is installed."""
-    if self.pid is None:
-      return not (self.hooked and self.unfit)
-    return (self.loaded == self.hooked and not self.stale and
-            not (self.hooked and self.unfit))
+    if self.hooked and (self.unfit or self.damaged):
+      return False
+    return self.pid is None or self.loaded == self.hooked and not self.stale
 
   def as_data(self):
     """Say it to a program: C{node} of C{--json}.
@@ -200,7 +227,7 @@ class Status(object):
     """
     return {
       "ganeti": self.release, "unfit": self.unfit, "python": self.python,
-      "hook": self.hook.path, "hooked": self.hooked,
+      "hook": self.hook.path, "hooked": self.hooked, "damaged": self.damaged,
       "elsewhere": self.elsewhere, "other_hooks": self.others,
       "wanted": self.reasons, "missing": self.missing(), "pid": self.pid,
       "loaded": self.loaded, "stale": self.stale,
@@ -221,7 +248,8 @@ class Status(object):
              "Python       %s" % self.python,
              "hook         %s %s%s" %
              ("in place:" if self.hooked else "absent:", self.hook.path,
-              " (for another copy of the package)" if self.elsewhere else "")]
+              " (for another copy of the package)" if self.elsewhere else
+              " (damaged: it leads to no package)" if self.damaged else "")]
     found.extend("hook         of another Python, without effect: %s (disable"
                  " removes it)" % path for path in self.others)
     found.append("wanted       %s" % (" and ".join(self.reasons) or "no: it was"
@@ -244,11 +272,22 @@ def node_daemon_pid():
   """Return the process of the running node daemon, or None.
 
   @rtype: int or None
+  @raise NodeError: if that is not for this user to know
 
   """
   from ganeti import constants
   from ganeti import utils
-  pid = utils.ReadPidFile(utils.DaemonPidFileName(constants.NODED))
+  path = utils.DaemonPidFileName(constants.NODED)
+  try:
+    with open(path, "rb") as stream:
+      pid = int(stream.read())
+  except ValueError:
+    return None
+  except EnvironmentError as err:
+    if err.errno == errno.ENOENT:
+      return None
+    raise NodeError("cannot tell whether the node daemon runs: %s: %s; run this"
+                    " as root" % (path, err.strerror))
   return pid if pid > 0 and utils.IsProcessAlive(pid) else None
 
 

@@ -20,11 +20,25 @@ from .console import ERRORS
 from .console import collecting
 from .console import complain
 from .console import flush
+from .console import open_streams
+from .console import say
 from .console import say_json
+from .console import say_usage
 from .errors import KvmPciError
 from .errors import NodeError
 from .errors import OutputError
 from .errors import show
+
+
+class _Parser(argparse.ArgumentParser):
+  """Says what it has to say as the commands do."""
+
+  # argparse's one way out
+  def _print_message(self, message, file=None):
+    if message and file is sys.stdout:
+      say(message.rstrip("\n"))
+    elif message:
+      say_usage(message.rstrip("\n"))
 
 
 def _slots(text):
@@ -35,7 +49,7 @@ def _slots(text):
 
 
 def _parser():
-  parser = argparse.ArgumentParser(
+  parser = _Parser(
     prog="ganeti-kvm-pci", description="Partitioned PCI bus for Ganeti's KVM"
     " instances: QEMU's devices, disks and NICs in slots of their own.")
   parser.add_argument("--version", action="version", version=__version__)
@@ -127,12 +141,17 @@ def main(argv=None):
   """
   if argv is None:
     argv = sys.argv[1:]
-  opts = _parser().parse_args(argv)
-  if not opts.command:
-    _parser().print_usage(sys.stderr)
-    return ERRORS
-  opts.report = report.Report(opts.command, getattr(opts, "dry_run", False))
+  open_streams()
   try:
+    try:
+      opts = _parser().parse_args(argv)
+    except SystemExit:
+      flush()
+      raise
+    if not opts.command:
+      _parser().print_usage(sys.stderr)
+      return ERRORS
+    opts.report = report.Report(opts.command, getattr(opts, "dry_run", False))
     if opts.json:
       with collecting(opts.report):
         status = _run(opts, argv)

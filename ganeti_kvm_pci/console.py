@@ -4,8 +4,10 @@ from __future__ import print_function
 
 import contextlib
 import errno
+import io
 import json
 import os
+import re
 import sys
 
 from . import files
@@ -13,10 +15,17 @@ from . import report as report_
 from .errors import KvmPciError
 from .errors import NodeError
 from .errors import OutputError
+from .errors import readable
+from .runtime import is_text
 
 OK = 0
 WARNINGS = 1
 ERRORS = 2
+
+#: Half of a letter: what a name that is not in UTF-8 becomes on Python 3.
+_HALF_RE = re.compile((
+  br"[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]"
+  ).decode("unicode_escape"))
 
 #: Where lines go while a program is to get them, with all else, at the end.
 _COLLECTING = []
@@ -35,6 +44,26 @@ def collecting(report):
     yield
   finally:
     _COLLECTING.remove(report)
+
+
+def open_streams():
+  """Have the standard streams be there, also where they were closed.
+
+  Else the next file that is opened would get the number of one, and what is
+  printed go there. What is written to a closed one fails.
+
+  """
+  for number, name in enumerate(("stdin", "stdout", "stderr")):
+    try:
+      os.fstat(number)
+    except EnvironmentError:
+      # those below are open: it gets this number
+      made = os.open(os.devnull, os.O_RDONLY)
+      if hasattr(os, "set_inheritable"): # Python 2 hands on all of them
+        os.set_inheritable(made, True)
+      # Python 2's own would fail at once, and not when it is flushed
+      mode = ("w" if number else "r") + "b" * (str is bytes)
+      setattr(sys, name, io.open(number, mode))
 
 
 def _line(stream, text):
@@ -87,7 +116,21 @@ def _output_error(err):
 
 def say_json(data):
   """Print data for a program."""
-  say(json.dumps(data, indent=2, sort_keys=True))
+  say(json.dumps(_readable(data), indent=2, sort_keys=True))
+
+
+def _readable(value):
+  """Make each text in some data one that any program can read.
+
+  Names of files may consist of anything.
+
+  """
+  if isinstance(value, dict):
+    return dict((key, _readable(item)) for key, item in value.items())
+  if isinstance(value, list):
+    return [_readable(item) for item in value]
+  value = readable(value)
+  return _HALF_RE.sub("?", value) if is_text(value) else value
 
 
 def complain(message):
@@ -96,9 +139,14 @@ def complain(message):
   if _COLLECTING:
     _COLLECTING[-1].warnings.append(message)
     return
+  say_usage("ganeti-kvm-pci: " + message)
+
+
+def say_usage(text):
+  """Print what stands for itself to the errors."""
   try:
     sys.stderr.flush()
-    _line(sys.stderr, "ganeti-kvm-pci: " + message)
+    _line(sys.stderr, text)
     sys.stderr.flush()
   except EnvironmentError: # nobody reads it; the exit status says the same
     _abandon(sys.stderr)
@@ -175,5 +223,6 @@ def about(entry, text):
   @rtype: string
 
   """
-  name = entry["instance"] or entry["file"]
+  name = readable(entry["instance"] or entry["file"])
+  text = readable(text)
   return text if text.startswith(name) else "%s: %s" % (name, text)

@@ -38,6 +38,15 @@ def show(err):
     return _UNICODE(err).encode("ascii", "backslashreplace")
 
 
+def readable(value):
+  """Make a text of the name of a file, which Python 2 has as bytes.
+
+  Any other value is returned as it is.
+
+  """
+  return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
 class KvmPciError(Exception):
   """Root of the package's errors."""
 
@@ -112,7 +121,7 @@ class RecordError(KvmPciError):
 
   """
   def __init__(self, source, reason):
-    KvmPciError.__init__(self, "%s: %s" % (source, reason))
+    KvmPciError.__init__(self, "%s: %s" % (readable(source), readable(reason)))
     self.source = source
     self.reason = reason
 

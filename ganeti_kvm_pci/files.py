@@ -122,8 +122,10 @@ def instance_of(path):
   @rtype: string or None
 
   """
+  # a link to one of them is not read
+  folder, name = os.path.split(path)
   try:
-    folder, name = os.path.split(os.path.realpath(path))
+    folder = os.path.realpath(folder)
   except EnvironmentError: # the current folder was removed
     return None
   if name.endswith(_SUFFIX) and _are_same(folder, control_dir("conf")):
@@ -151,19 +153,45 @@ def runs(path):
 
   @rtype: bool or None
   @return: None for a file that is not one of this node's instances
+  @raise NodeError: if that cannot be told
 
   """
   instance = instance_of(path)
   if instance is None:
     return None
+  pid = _pid(instance)
   try:
-    pid = int(_content(os.path.join(control_dir("pid"), instance)))
-    words = _content("/proc/%d/cmdline" % pid)
-    # the number may be another process's by now
-    word = b"\0" + instance.encode("utf-8")
-    return word + b"\0" in words or word + b"," in words
-  except (EnvironmentError, ValueError):
+    words = b"" if pid is None else _content("/proc/%d/cmdline" % pid)
+  except EnvironmentError: # it has ended
     return False
+  # the number may be another process's by now
+  word = b"\0" + (instance if isinstance(instance, bytes)
+                  else instance.encode("utf-8", "surrogateescape"))
+  return word + b"\0" in words or word + b"," in words
+
+
+def _pid(instance):
+  """Tell the process of an instance, which may have ended.
+
+  @rtype: int or None
+  @return: None if there is no file that names one
+  @raise NodeError: if the file does not
+
+  """
+  path = os.path.join(control_dir("pid"), instance)
+  try:
+    pid = int(_content(path))
+    if pid > 0:
+      return pid
+    reason = "no number of a process in it"
+  except ValueError:
+    reason = "no number of a process in it"
+  except EnvironmentError as err:
+    if err.errno == errno.ENOENT:
+      return None
+    reason = err.strerror
+  raise NodeError("cannot tell whether instance %s runs: %s: %s" %
+                  (instance, path, reason))
 
 
 def pid_of(path):
@@ -173,11 +201,10 @@ def pid_of(path):
   @raise NodeError: if it has ended, or is of no instance of this node
 
   """
-  instance = own_instance(path)
-  try:
-    return int(_content(os.path.join(control_dir("pid"), instance)))
-  except (EnvironmentError, ValueError) as err:
-    raise NodeError("no process of %s's guest: %s" % (path, err))
+  pid = _pid(own_instance(path))
+  if pid is None:
+    raise NodeError("no process of %s's guest: it has ended" % path)
+  return pid
 
 
 def _are_same(folder, other):
@@ -188,7 +215,11 @@ def _are_same(folder, other):
 
 
 def _content(path):
-  with open(path, "rb", 0) as stream:
+  # a pipe would never end
+  fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+  with os.fdopen(fd, "rb", 0) as stream:
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+      raise EnvironmentError(errno.EINVAL, "not a regular file")
     return stream.read()
 
 
@@ -226,8 +257,7 @@ def read(path):
 
 def _own_path(path):
   """Return a runtime file's path as the node daemon has it."""
-  return os.path.join(control_dir("conf"), os.path.basename(
-    os.path.realpath(path)))
+  return os.path.join(control_dir("conf"), os.path.basename(path))
 
 
 def left_behind(path):

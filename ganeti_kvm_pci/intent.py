@@ -27,12 +27,16 @@ def note(path):
   """Note that the plugin shall be on at this node.
 
   @param path: of the hook
+  @rtype: list of strings
+  @return: what was written: the note's path, or nothing
   @raise NodeError: if that cannot be written
 
   """
   known = noted() or []
-  if path not in known:
-    startup.write(note_path(), "".join(line + "\n" for line in known + [path]))
+  if path in known:
+    return []
+  startup.write(note_path(), "".join(line + "\n" for line in known + [path]))
+  return [note_path()]
 
 
 def noted():
@@ -43,17 +47,21 @@ def noted():
 
   """
   text = startup.read(note_path())
-  return None if text is None else text.split("\n")[:-1]
+  if text is None: # one that cannot be read is one nevertheless
+    return [] if os.path.lexists(note_path()) else None
+  return text.split("\n")[:-1]
 
 
-def forget():
+def forget(removed):
   """Take the note away.
 
+  @type removed: list
+  @param removed: gets its path, if there was one
   @raise NodeError: if that fails
 
   """
   path = note_path()
-  startup.remove([path] if os.path.lexists(path) else [])
+  startup.remove([path], removed)
   temporary.sweep(*os.path.split(path), only_ours=True)
 
 
@@ -68,7 +76,8 @@ def is_tagged():
   from ganeti import ssconf
   try:
     return TAG in ssconf.SimpleStore().GetClusterTags()
-  except errors.GenericError:
+  except (errors.GenericError, EnvironmentError, ValueError):
+    # the last: it is no text
     return False
 
 

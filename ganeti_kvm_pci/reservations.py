@@ -134,9 +134,10 @@ def obstacles(reservations, ask):
   for path in files.all_runtimes():
     try:
       known = record.parse(files.read(path).text, path)
+      running = files.runs(path)
     except KvmPciError: # check names it
       continue
-    if files.runs(path) and chipset.applies(known.command, known.hvparams):
+    if running and chipset.applies(known.command, known.hvparams):
       found.append(obstacle(known, _own_devices(known, ask),
                             reservations.at_next_start(known),
                             reservations.default))

@@ -151,7 +151,9 @@ class Runtime(object):
         raise self._error("the parameter %s is no text" % name)
     for name in _WORD_PARAMETERS:
       value = self.hvparams.get(name)
-      if value and not (is_text(value) and _WORD_RE.match(value)):
+      # the type is a driver's name where a device gets its place
+      if (value or value == "" and name in _TEXT_PARAMETERS) and \
+          not (is_text(value) and _WORD_RE.match(value)):
         raise self._error("the parameter %s is no word: %r" % (name, value))
 
   def _check_device(self, name, entry, known):

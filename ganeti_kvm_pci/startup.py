@@ -7,8 +7,12 @@ may lie anywhere on the node.
 
 """
 
+import ast
+import errno
 import glob
 import os
+import re
+import stat
 
 from . import temporary
 from .errors import NodeError
@@ -23,6 +27,12 @@ _MODULE = "ganeti_kvm_pci_start"
 #: All that may lie in a site folder.
 _NAMES = [_START, _PTH, _MODULE + ".py"]
 
+#: Where L{_SENTINEL} says which folder the package is in.
+_FOLDER_RE = re.compile(r"^    sys\.path\.insert\(0, (.+)\)$", re.M)
+
+#: What L{pth_line} makes of it.
+_LINE_RE = re.compile(r"import sys; exec\((.+), \{'sys': sys\}\)\n\Z")
+
 #: Every Python process of the node runs this when it starts. So it imports
 #: nothing; L{hook} is loaded when C{ganeti.hypervisor} is about to be, from a
 #: folder that is not left on the path. Where the package has gone, stock it is;
@@ -30,7 +40,7 @@ _NAMES = [_START, _PTH, _MODULE + ".py"]
 _SENTINEL = """\
 class GanetiKvmPci(object):
   def _Wake(self):
-    sys.path.insert(0, %(folder)r)
+    sys.path.insert(0, %(folder)s)
     try:
       from ganeti_kvm_pci import hook
       return hook.Finder(self)
@@ -42,7 +52,7 @@ class GanetiKvmPci(object):
                          sys.exc_info()[1])
       return None
     finally:
-      sys.path.remove(%(folder)r)
+      sys.path.remove(%(folder)s)
   def find_spec(self, name, path=None, target=None):
     if name == "ganeti.hypervisor":
       finder = self._Wake()
@@ -61,6 +71,16 @@ def start():
     """ + _INSERT
 
 
+def _source(folder):
+  """Return the sentinel for a folder, in ASCII.
+
+  Python reads its files as the locale of each process says: one that could not
+  would not start at all.
+
+  """
+  return _SENTINEL % {"folder": repr(folder) if str is bytes else ascii(folder)}
+
+
 def pth_line(folder):
   """Return what the C{.pth} file has to say.
 
@@ -70,7 +90,7 @@ def pth_line(folder):
       C{import}
 
   """
-  source = _SENTINEL % {"folder": folder} + _INSERT
+  source = _source(folder) + _INSERT
   return "import sys; exec(%r, {'sys': sys})\n" % source
 
 
@@ -89,8 +109,32 @@ def contents(version, folder):
     return [(_PTH, pth_line(folder))]
   return [
     (_MODULE + ".py",
-     "import sys\n" + _SENTINEL % {"folder": folder} + _FUNCTION),
+     "import sys\n" + _source(folder) + _FUNCTION),
     (_START, "%s:start\n" % _MODULE)]
+
+
+def package_folder(site, wanted):
+  """Tell in which folder a hook looks for the package.
+
+  @param site: the site folder that the hook lies in
+  @param wanted: see L{contents}, for the same Python
+  @rtype: string or None
+  @return: None if it is damaged, or no hook of the package's
+
+  """
+  texts = [read(os.path.join(site, name)) for name, _ in wanted]
+  if None in texts or texts[1:] != [text for _, text in wanted[1:]]:
+    return None
+  source = texts[0]
+  line = _LINE_RE.match(source)
+  try:
+    if line:
+      source = ast.literal_eval(line.group(1))
+    ast.parse(source)
+    found = _FOLDER_RE.search(source)
+    return found and ast.literal_eval(found.group(1))
+  except (SyntaxError, TypeError, ValueError):
+    return None
 
 
 def _prefixes():
@@ -150,12 +194,16 @@ def sweep(places=()):
 def read(path):
   """Return what is in a file, or None where it cannot be read."""
   try:
-    with open(path, "rb") as stream:
+    # a pipe would never end
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(fd, "rb") as stream:
+      if not stat.S_ISREG(os.fstat(fd).st_mode):
+        return None
       text = stream.read()
   except EnvironmentError:
     return None
   # whatever the locale is, and whatever files a process has mapped
-  return text if str is bytes else text.decode("utf-8", "replace")
+  return text if str is bytes else text.decode("utf-8", "surrogateescape")
 
 
 def write(path, text):
@@ -171,9 +219,10 @@ def write(path, text):
       os.makedirs(folder)
     temporary.sweep(folder, name, only_ours=True)
     handle, new = temporary.make(folder, name)
-    with os.fdopen(handle, "w") as stream:
+    with os.fdopen(handle, "wb") as stream:
       try:
-        stream.write(text)
+        stream.write(text if isinstance(text, bytes)
+                     else text.encode("utf-8", "surrogateescape"))
         stream.flush()
         os.fchmod(handle, 0o644)
         os.fsync(handle)
@@ -208,9 +257,11 @@ def put(folder, wanted):
                  if os.path.lexists(os.path.join(folder, name))]) or changed
 
 
-def remove(paths):
+def remove(paths, removed=None):
   """Remove files, all that can be.
 
+  @type removed: list or None
+  @param removed: gets those that were
   @rtype: bool
   @return: whether there were any
   @raise NodeError: if one cannot be removed
@@ -220,7 +271,11 @@ def remove(paths):
   for path in paths:
     try:
       os.unlink(path)
+      if removed is not None:
+        removed.append(path)
     except EnvironmentError as err:
+      if err.errno == errno.ENOENT: # somebody else was faster
+        continue
       failed = failed or NodeError("cannot remove %s: %s" %
                                    (path, err.strerror))
   if failed:

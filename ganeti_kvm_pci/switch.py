@@ -1,5 +1,7 @@
 """The commands that turn the plugin on and off: enable, disable, status."""
 
+import contextlib
+
 from . import activation
 from . import files
 from . import intent
@@ -37,6 +39,19 @@ def _tell(opts, found):
   opts.report.node = found.as_data()
 
 
+@contextlib.contextmanager
+def _telling(opts):
+  """Note how the plugin stands also where a command fails half-way."""
+  try:
+    yield
+  except KvmPciError:
+    try:
+      _tell(opts, activation.Status())
+    except KvmPciError:
+      opts.report.node = None
+    raise
+
+
 def enable(opts):
   """Put the plugin into this node's Ganeti."""
   before = activation.Status()
@@ -48,10 +63,27 @@ def enable(opts):
   if status == ERRORS:
     complain("not enabled; --force does it nevertheless")
     return status
-  changed = activation.enable(before.hook)
-  opts.report.changed = changed
-  say("%s %s" % ("written:" if changed else "already in place:",
-                 before.hook.path))
+  with _telling(opts):
+    return max(status, _enable(opts, before))
+
+
+def _enable(opts, before):
+  """Do it, where nothing is to be said against it.
+
+  @param before: how the plugin stood until now
+  @return: exit status
+
+  """
+  written = []
+  try:
+    activation.enable(before.hook, written)
+  finally:
+    opts.report.changed = bool(written)
+    for path in written:
+      say("written: %s" % path)
+  changed = before.hook.path in written
+  if not changed:
+    say("already in place: %s" % before.hook.path)
   if before.unfit:
     _tell(opts, activation.Status())
     complain("the plugin will leave this Ganeti alone: %s" % before.unfit)
@@ -63,7 +95,7 @@ def enable(opts):
   if low:
     say("kvm_pci_reservations is below Ganeti's default for %s: enable all"
         " other nodes too, or instances may not start there" % ", ".join(low))
-  return status
+  return OK
 
 
 def _overflowed():
@@ -108,6 +140,25 @@ def _warn_of_reservations(ask):
   return WARNINGS if lines else OK
 
 
+def _remove(opts):
+  """Remove hooks and note.
+
+  @rtype: list of strings
+  @return: what was removed
+
+  """
+  removed = []
+  try:
+    activation.disable(removed)
+  finally:
+    opts.report.changed = bool(removed)
+    for path in removed:
+      say("removed: %s" % path)
+  if not removed:
+    say("no hook was there, for any Python")
+  return removed
+
+
 def disable(opts):
   """Take it out again."""
   try:
@@ -118,20 +169,16 @@ def disable(opts):
   except Exception: # pylint: disable=broad-except
     # no Ganeti that imports, and none that starts anything
     status = OK
-  removed = activation.disable()
-  opts.report.changed = bool(removed)
-  for path in removed:
-    say("removed: %s" % path)
-  if not removed:
-    say("no hook was there, for any Python")
-  try:
-    after = activation.Status()
-  except KvmPciError as err:
-    complain("the node daemon was not looked at: %s" % err)
-    return WARNINGS
-  if after.loaded:
-    _restart(opts, False)
-    after = activation.Status()
+  with _telling(opts):
+    removed = _remove(opts)
+    try:
+      after = activation.Status()
+    except KvmPciError as err:
+      complain("the node daemon was not looked at: %s" % err)
+      return WARNINGS
+    if after.loaded:
+      _restart(opts, False)
+      after = activation.Status()
   _tell(opts, after)
   if after.reasons:
     complain("this node will be reported, because %s; take it away with"
@@ -159,19 +206,26 @@ def judge(found):
   for line in lines + [missing] * bool(missing):
     complain(line)
   status = ERRORS if missing else WARNINGS if lines else OK
-  if not found.hooked or found.pid is not None and not found.loaded:
+  if (not found.hooked or found.damaged or
+      found.pid is not None and not found.loaded):
     status = max(status, _warn_of_reservations(False))
   return status
 
 
-def judge_node():
+def judge_node(opts):
   """The same for a command that is about something else.
 
   @return: exit status; fine where nothing can be told, for want of a Ganeti
 
   """
   try:
+    from ganeti.hypervisor import hv_kvm # pylint: disable=unused-import
     return judge(activation.Status())
+  except KvmPciError as err:
+    if opts.names and all(files.is_path(name) for name in opts.names):
+      return OK
+    complain("the plugin was not looked for: %s" % err)
+    return WARNINGS
   except Exception: # pylint: disable=broad-except
     # whatever Ganeti lacks, or raises: status is for that
     return OK

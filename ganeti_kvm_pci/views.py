@@ -303,4 +303,4 @@ def check(opts):
     entry = report.entry(opts.command, {})
     tell(opts, entry, _complete(entry, result, lambda: _tidy(
       result, path, opts.repair))) # pylint: disable=cell-var-from-loop
-  return max(switch.judge_node(), opts.report.status())
+  return max(switch.judge_node(opts), opts.report.status())

@@ -224,7 +224,7 @@ def test_enabling_twice_and_disabling_twice_does_no_harm(daemon):
   assert not activation.enable(hook)
   assert open(path).read() == text
   assert os.listdir(os.path.dirname(path)) == [os.path.basename(path)]
-  assert activation.disable() == [path]
+  assert activation.disable() == [path, intent.note_path()]
   assert activation.disable() == []
 
 

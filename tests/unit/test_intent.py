@@ -1,11 +1,14 @@
 """The plugin should be on at a node and is not: said, with the remedy."""
 
+import json
 import mmap
 import os
+import shutil
 
 import pytest
 
 import host
+import schema
 from ganeti_kvm_pci import intent
 
 
@@ -90,6 +93,115 @@ def test_a_node_daemon_without_the_plugin_is_noticed(node):
   assert "the node daemon (pid %d) runs without it" % os.getpid() in done.err
 
 
+@pytest.mark.parametrize("damage", ["cut off", "empty", "moved", "folder"])
+def test_a_hook_that_leads_nowhere_is_no_hook(node, damage):
+  node.run("enable")
+  path = node.site.join("ganeti-kvm-pci.pth")
+  if damage == "moved":
+    text = path.read().replace(str(node.lib), "/nonexistent")
+    assert text != path.read()
+    path.write(text)
+  elif damage == "folder":
+    path.remove()
+    path.mkdir()
+  else:
+    path.write(path.read()[:100] if damage == "cut off" else "")
+  for command in ("status", "check"):
+    done = node.run(command)
+    assert done.status == 2
+    assert "hook %s leads to no package; run" % path in done.err
+  assert "damaged" in node.run("status").out
+  document = json.loads(node.run("status", "--json").out)
+  assert schema.problems(document) == [] and document["node"]["damaged"]
+  assert node.run("enable").status == (2 if damage == "folder" else 0)
+  if damage != "folder":
+    assert node.run("status").status == 0
+
+
+def test_a_hook_for_a_copy_elsewhere_is_one(node):
+  node.run("enable")
+  node.folder.join("copy").mksymlinkto(node.lib)
+  path = node.site.join("ganeti-kvm-pci.pth")
+  path.write(path.read().replace(str(node.lib),
+                                 str(node.folder.join("copy"))))
+  done = node.run("status")
+  assert done.status == 0 and "another copy" in done.out
+
+
+def test_what_is_not_for_everybody_to_know_is_not_taken_for_well(node):
+  node.run("enable")
+  # it cannot be read, also by root
+  node.folder.ensure("root", "var", "run", "ganeti", "ganeti-noded.pid",
+                     dir=True)
+  for command in ("status", "enable"):
+    done = node.run(command)
+    assert done.status == 2
+    assert done.err.startswith("ganeti-kvm-pci: cannot tell whether the node"
+                               " daemon runs: ")
+    assert len(done.err.splitlines()) == 1
+  done = node.run("check")
+  assert done.status == 1 and "the plugin was not looked for: " in done.err
+  plain = os.path.join(host.ROOT, "tests", "data", "v3.0.2-plain.runtime")
+  assert (node.run("check", plain).status, node.run("check", plain).err) == (
+    0, "")
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_a_note_that_cannot_be_read_is_one(node, kind):
+  path = node.data.join("ganeti-kvm-pci.enabled")
+  if kind == "folder":
+    path.mkdir()
+  else:
+    os.mkfifo(str(path))
+  done = node.run("status")
+  assert done.status == 2 and "was enabled on this node" in done.err
+
+
+def test_tags_that_are_no_text_are_no_traceback(node):
+  node.data.join("ssconf_cluster_tags").write_binary(b"\xff\n")
+  assert (node.run("status").status, node.run("status").err) == (0, "")
+
+
+def test_a_command_that_fails_half_way_tells_how_things_are_then(node):
+  node.site.ensure("ganeti-kvm-pci.pth", "x", dir=True)
+  document = json.loads(node.run("enable", "--json").out)
+  assert schema.problems(document) == []
+  assert document["changed"] and document["status"] == 2
+  assert "it was enabled on this node" in document["node"]["wanted"][0]
+  assert document["node"]["missing"]
+  # the hook of another Python goes, this one cannot
+  old = node.folder.ensure("prefix", "lib", "python3.9", "dist-packages",
+                           "ganeti-kvm-pci.pth")
+  document = json.loads(node.run("disable", "--json").out)
+  assert schema.problems(document) == []
+  assert document["changed"] and document["status"] == 2
+  assert document["messages"] == ["removed: %s" % old]
+  assert document["node"]["wanted"] and not old.check()
+
+
+def test_the_note_alone_is_a_change(node):
+  node.run("enable")
+  note = node.data.join("ganeti-kvm-pci.enabled")
+  note.remove()
+  document = json.loads(node.run("enable", "--json").out)
+  assert document["changed"] and note.check()
+  assert not json.loads(node.run("enable", "--json").out)["changed"]
+  node.site.join("ganeti-kvm-pci.pth").remove()
+  document = json.loads(node.run("disable", "--json").out)
+  assert document["changed"] and not note.check()
+  assert not json.loads(node.run("disable", "--json").out)["changed"]
+
+
+def test_an_archive_is_not_enabled(node):
+  archive = str(node.folder.join("package"))
+  shutil.make_archive(archive, "zip", str(node.lib))
+  node.lib = archive + ".zip"
+  done = node.run("enable")
+  assert done.status == 2
+  assert done.err.startswith("ganeti-kvm-pci: the package is in an archive")
+  assert node.hooks() == [] and node.data.listdir() == []
+
+
 def test_the_note_lies_beside_ganetis_configuration(node):
   node.run("enable")
   assert node.data.join("ganeti-kvm-pci.enabled").check()
@@ -112,7 +224,8 @@ def test_disable_removes_the_hooks_of_all_pythons(node):
   node.python("3.13")
   done = node.run("disable")
   assert done.status == 0
-  assert done.out.count("removed: ") == 5
+  assert done.out.count("removed: ") == 6
+  assert done.out.count("ganeti-kvm-pci.enabled") == 1
   assert node.hooks() == [] and kept.check()
   assert node.folder.join("opt", "odd", "site").listdir() == []
   again = node.run("disable")

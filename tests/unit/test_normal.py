@@ -281,6 +281,16 @@ def test_an_option_without_its_argument_stays(words):
   assert command(words) == (words, [])
 
 
+@pytest.mark.parametrize("name", ["nic_type", "disk_type"])
+def test_a_type_that_is_empty_names_no_driver(name):
+  def change(data):
+    data[2][name] = ""
+  with pytest.raises(RecordError) as caught:
+    load(change)
+  assert "the parameter %s is no word: ''" % name in str(caught.value).replace(
+    "u'", "'")
+
+
 @pytest.mark.parametrize("words", [
   ["-localtime"], ["-balloon", "virtio"], ["-vnc", ":5,tls"],
   ["-chroot", "/x"]])

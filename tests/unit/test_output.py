@@ -4,6 +4,7 @@ import copy
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -184,6 +185,78 @@ def test_nor_do_errors_that_nobody_can_read_change_the_status():
   assert process.returncode == 2 and out.startswith("plain.ex")
 
 
+SH_PYTHON = ["sh", "-c", 'exec "$0" "$@" ' + "{}", sys.executable, "-B", "-m",
+             "ganeti_kvm_pci"]
+
+
+@pytest.mark.parametrize("closed, arguments, status, out, err", [
+  (">&-", ["map", PLAIN], 2, "", "cannot write the output: Bad file"),
+  (">&-", ["map", "--json", PLAIN], 2, "", "cannot write the output: Bad file"),
+  ("2>&-", ["map", "/nonexistent.runtime", PLAIN], 2, "plain.ex", ""),
+  (">&- 2>&-", ["map", PLAIN], 2, "", ""),
+  ("<&- >&- 2>&-", ["map", "/nonexistent.runtime"], 2, "", ""),
+  ("<&-", ["map", PLAIN], 0, "plain.ex", ""),
+  (">&-", ["map", "--help"], 2, "", "cannot write the output: Bad file"),
+  (">/dev/full", ["map", "--help"], 2, "", "cannot write the output: No space"),
+  ("2>&-", ["nonsense"], 2, "", ""),
+  ("2>/dev/full", ["nonsense"], 2, "", ""),
+  ("2>/dev/full", [], 2, "", ""),
+  ])
+def test_streams_that_are_closed_or_full(closed, arguments, status, out, err):
+  process = subprocess.Popen(
+    [word.format(closed) for word in SH_PYTHON] + arguments, cwd=schema.TOP,
+    stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    env=dict(os.environ, PATH="/nonexistent:/bin:/usr/bin"))
+  said = [text.decode() for text in process.communicate()]
+  assert process.returncode == status
+  for text, wanted in zip(said, (out, err)):
+    assert wanted in text if wanted else text == ""
+    assert "Traceback" not in text
+    assert text.count("\n") <= 1 or text == said[0]
+
+
+def test_a_stream_that_is_closed_is_not_the_next_file(tmpdir):
+  """What is printed went to the file that had got its number."""
+  made = tmpdir.join("made")
+  code = ("import os, sys; sys.path.insert(0, %r)\n"
+          "from ganeti_kvm_pci import console\n"
+          "console.open_streams()\n"
+          "fd = os.open(%r, os.O_WRONLY | os.O_CREAT)\n"
+          "console.say('x'); console.complain('y')\n"
+          "os.write(fd, b'z'); os.close(fd)\n"
+          "try:\n  console.flush()\n"
+          "except console.OutputError: sys.exit(7)" % (
+            schema.TOP, str(made)))
+  assert subprocess.call(["sh", "-c", 'exec "$0" "$@" >&- 2>&- <&-',
+                          sys.executable, "-B", "-c", code]) == 7
+  assert made.read() == "z"
+
+
+@pytest.mark.parametrize("arguments", [
+  ["map"], ["check"], ["upgrade", "--to", "3.0"],
+  ["upgrade", "--to", "3.1", "--backup-dir", "/proc/x"]])
+def test_names_that_are_no_text_are_told_of_as_text(tmpdir, arguments):
+  name = str(tmpdir).encode("utf-8") + b"/\xff\xc3\xbc.runtime"
+  other = str(tmpdir).encode("utf-8") + b"/\xed\xa0\x80.runtime"
+  with open(PLAIN, "rb") as stream:
+    text = stream.read()
+  with open(name, "wb") as stream:
+    stream.write(text)
+  with open(other, "wb") as stream:
+    stream.write(text[:-2] + b', {"\xc3\xbc": 1}]')
+  for extra in ([], ["--json"]):
+    process = command(arguments + extra + [name, other],
+                      stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = process.communicate()
+    assert process.returncode in (0, 1, 2) and b"Traceback" not in err
+  document = json.loads(out.decode("utf-8"))
+  assert schema.problems(document) == []
+  # no half of a letter, which other programs refuse to read
+  assert not re.search(br"(?<!\\)\\ud", out)
+  assert [entry["file"].endswith(u"\xfc.runtime") or entry["file"].count(u".")
+          for entry in document["instances"]]
+
+
 def test_errors_in_other_letters_go_to_a_plain_terminal(tmpdir):
   name = str(tmpdir.join(u"d\u00efsk.runtime")) if str is not bytes else \
     str(tmpdir) + "/d\xc3\xafsk.runtime"
@@ -258,6 +331,9 @@ class FakeHook(object):
   def writable(self):
     return []
 
+  def is_damaged(self):
+    return False
+
 
 @pytest.fixture
 def plugin(monkeypatch):
@@ -274,10 +350,10 @@ def plugin(monkeypatch):
       self.hooked, self.loaded = state["hooked"], state["loaded"]
 
   def put(wanted):
-    def change(*_):
-      changed = state["hooked"] != wanted
+    def change(*args):
+      if state["hooked"] != wanted:
+        args[-1].append(FakeHook.path)
       state["hooked"] = wanted
-      return changed if wanted else ["/site/x.pth"] * changed
     return change
   monkeypatch.setattr(activation, "Status", Status)
   monkeypatch.setattr(activation, "enable", put(True))

@@ -43,6 +43,47 @@ def test_this_python_is_hooked(tmpdir):
     "ganeti_kvm_pci.hypervisor", "1"]
 
 
+@pytest.mark.parametrize("version", [sys.version_info[:2], (3, 15)])
+def test_the_files_can_be_read_whatever_the_locale(tmpdir, version):
+  """A Python that cannot decode one does not start at all."""
+  folder = tmpdir.mkdir("d'\xfc\"") if str is not bytes else \
+    tmpdir.mkdir("d'\xc3\xbc\"")
+  os.symlink(os.path.join(host.ROOT, "ganeti_kvm_pci"),
+             os.path.join(str(folder), "ganeti_kvm_pci"))
+  site = tmpdir.mkdir("site")
+  startup.put(str(site), startup.contents(version, str(folder)))
+  for path in site.listdir():
+    path.read_binary().decode("ascii")
+  assert startup.package_folder(
+    str(site), startup.contents(version, "/another")) == str(folder)
+  if version < (3, 15):
+    assert run("import site; site.addsitedir(%r)\n%s" % (str(site), SHOW)) == [
+      "ganeti_kvm_pci.hypervisor", "1"]
+
+
+@pytest.mark.parametrize("version", [(3, 11), (3, 15)])
+def test_what_is_no_hook_leads_nowhere(tmpdir, version):
+  wanted = startup.contents(version, "/a/folder")
+  assert startup.package_folder(str(tmpdir), wanted) is None
+  startup.put(str(tmpdir), wanted)
+  assert startup.package_folder(str(tmpdir), wanted) == "/a/folder"
+  for name, text in wanted:
+    for wrong in ("", text[:len(text) // 2], text[:20],
+                  "import sys; exec(x, {'sys': sys})\n",
+                  "import sys; exec(1, {'sys': sys})\n",
+                  "def a():\n    sys.path.insert(0, x)\n"):
+      tmpdir.join(name).write(wrong)
+      assert startup.package_folder(str(tmpdir), wanted) is None
+    tmpdir.join(name).write(text)
+
+
+def test_to_remove_what_somebody_else_has_removed_is_no_error(tmpdir):
+  removed = []
+  there = tmpdir.ensure("there")
+  startup.remove([str(tmpdir.join("gone")), str(there)], removed)
+  assert removed == [str(there)]
+
+
 def test_a_start_file_names_what_can_be_called_twice(tmpdir):
   """As Python 3.15 does, without being one."""
   put(tmpdir, (3, 15))
