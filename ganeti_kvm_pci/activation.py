@@ -78,7 +78,8 @@ def _places(hook):
   places = [hook.path] if hook else []
   try:
     places.extend(intent.noted() or [])
-  except ImportError: # no Ganeti
+  except Exception: # pylint: disable=broad-except
+    # no Ganeti, or none that imports: to another Python it may be no syntax
     pass
   return places
 
@@ -352,23 +353,31 @@ def restart(expect_loaded):
   environment = dict((k, v) for k, v in os.environ.items()
                      if not k.startswith(("PYTHON", node.REEXEC)))
   _check_start(environment)
+  before = node_daemon_pid()
   for action in ("stop", "start"):
-    process = subprocess.Popen(
-      [pathutils.DAEMON_UTIL, action, constants.NODED],
-      env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    output = process.communicate()[0].decode("utf-8", "replace").strip()
-    if process.returncode:
+    try:
+      process = subprocess.Popen(
+        [pathutils.DAEMON_UTIL, action, constants.NODED],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+      output = process.communicate()[0].decode("utf-8", "replace").strip()
+      failed = process.returncode
+    except EnvironmentError as err:
+      failed, output = True, "%s: %s" % (pathutils.DAEMON_UTIL, err.strerror)
+    if failed:
       raise NodeError("daemon-util %s %s failed: %s" %
                       (action, constants.NODED, output or "no message"))
   deadline = clock.monotonic() + _RESTART_LIMIT
   while clock.monotonic() < deadline:
     pid = node_daemon_pid()
-    if pid is not None and _marks(pid)[0] == expect_loaded:
+    if pid not in (None, before) and _marks(pid)[0] == expect_loaded:
       return
     time.sleep(0.1)
   if node_daemon_pid() is None:
     raise NodeError("the node daemon did not come up within %d s" %
                     _RESTART_LIMIT)
+  if node_daemon_pid() == before:
+    raise NodeError("the node daemon (pid %d) was not stopped within %d s" %
+                    (before, _RESTART_LIMIT))
   raise NodeError("the node daemon runs, but %s the plugin; what it says of"
                   " it is in its log" %
                   ("without" if expect_loaded else "still with"))

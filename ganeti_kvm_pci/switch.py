@@ -135,6 +135,10 @@ def _warn_of_reservations(ask):
                  " gnt-os modify, gnt-instance modify, for those named) before"
                  " it is off" %
                  (", ".join(low), known.default))
+  if ask and known.default is not None and known.own is None:
+    say("which OSes and instances have a kvm_pci_reservations of their own is"
+        " not known here: ask disable on a master candidate before they are"
+        " off")
   for line in lines:
     complain(line)
   return WARNINGS if lines else OK

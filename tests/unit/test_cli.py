@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -233,6 +234,60 @@ def test_what_cannot_be_written_is_one_clear_error(daemon, tmpdir):
   with pytest.raises(NodeError) as caught:
     enable()
   assert "cannot write" in str(caught.value)
+
+
+@pytest.fixture
+def util(tmpdir, monkeypatch):
+  """Provide what stops and starts the node daemon, whose process is in a file.
+
+  """
+  ganeti = types.ModuleType("ganeti")
+  ganeti.constants = types.ModuleType("ganeti.constants")
+  ganeti.constants.NODED = "ganeti-noded"
+  ganeti.pathutils = types.ModuleType("ganeti.pathutils")
+  ganeti.pathutils.DAEMON_UTIL = str(tmpdir.join("daemon-util"))
+  for name in ("", ".constants", ".pathutils"):
+    monkeypatch.setitem(sys.modules, "ganeti" + name,
+                        getattr(ganeti, name[1:], ganeti))
+  monkeypatch.setattr(activation, "_RESTART_LIMIT", 0.3)
+  pid = tmpdir.join("pid")
+  pid.write("7")
+  monkeypatch.setattr(activation, "node_daemon_pid",
+                      lambda: int(pid.read() or 0) or None)
+  monkeypatch.setattr(activation, "_marks", lambda number: (True, False))
+
+  def write(script):
+    tmpdir.join("daemon-util").write("#!/bin/sh\n" + script)
+    tmpdir.join("daemon-util").chmod(0o755)
+  write.pid = pid
+  return write
+
+
+def test_a_daemon_that_was_not_stopped_was_not_restarted(util):
+  util("exit 0\n")
+  with pytest.raises(NodeError) as caught:
+    activation.restart(True)
+  assert str(caught.value).startswith("the node daemon (pid 7) was not stopped")
+  util("test $1 = stop || echo 8 > %s\n" % util.pid)
+  activation.restart(True)
+
+
+def test_a_daemon_that_does_not_come_back_is_one_clear_error(util):
+  util(": > %s\n" % util.pid)
+  with pytest.raises(NodeError) as caught:
+    activation.restart(True)
+  assert "the node daemon did not come up" in str(caught.value)
+  util("echo why; exit 3\n")
+  with pytest.raises(NodeError) as caught:
+    activation.restart(True)
+  assert str(caught.value) == "daemon-util stop ganeti-noded failed: why"
+
+
+def test_nor_is_there_anything_to_restart_it_with(util):
+  with pytest.raises(NodeError) as caught:
+    activation.restart(True)
+  assert "daemon-util stop ganeti-noded failed: " in str(caught.value)
+  assert "No such file" in str(caught.value)
 
 
 STUB = os.path.join(ROOT, "tests", "stubs")

@@ -10,6 +10,7 @@ import pytest
 import host
 import schema
 from ganeti_kvm_pci import intent
+from ganeti_kvm_pci.node import REEXEC
 
 
 @pytest.fixture
@@ -175,7 +176,7 @@ def test_a_command_that_fails_half_way_tells_how_things_are_then(node):
   document = json.loads(node.run("disable", "--json").out)
   assert schema.problems(document) == []
   assert document["changed"] and document["status"] == 2
-  assert document["messages"] == ["removed: %s" % old]
+  assert document["messages"][-1] == "removed: %s" % old
   assert document["node"]["wanted"] and not old.check()
 
 
@@ -190,6 +191,23 @@ def test_the_note_alone_is_a_change(node):
   document = json.loads(node.run("disable", "--json").out)
   assert document["changed"] and not note.check()
   assert not json.loads(node.run("disable", "--json").out)["changed"]
+
+
+@pytest.mark.parametrize("source", [
+  'print "two"\n', 'raise RuntimeError("no")\n', "import nothing_of_this_name\n"])
+def test_what_was_enabled_is_disabled_when_ganeti_does_not_import(
+    node, monkeypatch, source):
+  node.run("enable")
+  # another Python would look at the machine that this runs on
+  monkeypatch.setenv(REEXEC, "1")
+  tree = node.folder.join("tree", "ganeti")
+  tree.remove()
+  tree.ensure("__init__.py").write(source.replace("print", "print print"))
+  for _ in range(2):
+    done = node.run("disable", "--json")
+    document = json.loads(done.out)
+    assert schema.problems(document) == [] and done.status == 1
+  assert node.hooks() == []
 
 
 def test_an_archive_is_not_enabled(node):

@@ -156,7 +156,12 @@ def test_without_the_configuration_the_runtime_files_tell(node):
   node.ssconf("hvparams_kvm", "kvm_pci_reservations=12")
   start(node, "vm1.ex", runtime_of("vm1.ex", 8, 1))
   node.run("enable")
-  assert "vm1.ex does not start" in node.run("disable").err
+  done = node.run("disable")
+  assert "vm1.ex does not start" in done.err
+  # of others it cannot know, and says so
+  assert "not known here: ask disable on a master candidate" in done.out
+  configure(node, 12, vm1_ex=12)
+  assert "not known here" not in node.run("disable").out
 
 
 def test_what_cannot_be_read_is_no_traceback(node):
