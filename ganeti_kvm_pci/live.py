@@ -251,11 +251,12 @@ def drives(answer):
         continue
       if not path.startswith("/"):
         path = "%s/%s" % (WITH_ID, path)
+      name, size, source = drive["device"], None, None
       inserted = drive.get("inserted")
-      found.append(Drive(
-        drive["device"] or (inserted and inserted["node-name"]) or None,
-        inserted and inserted["image"]["virtual-size"], path,
-        inserted and inserted.get("file"), drive["removable"]))
+      if inserted is not None:
+        name = name or inserted["node-name"]
+        size, source = inserted["image"]["virtual-size"], inserted.get("file")
+      found.append(Drive(name or None, size, path, source, drive["removable"]))
     return found
 
 

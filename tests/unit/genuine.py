@@ -183,14 +183,14 @@ KEYS = [
   "pci", "uuid", "x"]
 
 
-def _places(value):
+def list_places(value):
   """List each place in a tree: what holds it, and its key or index."""
   found = []
   children = (sorted(value) if isinstance(value, dict) else
               range(len(value)) if isinstance(value, list) else ())
   for key in children:
     found.append((value, key))
-    found.extend(_places(value[key]))
+    found.extend(list_places(value[key]))
   return found
 
 
@@ -203,7 +203,7 @@ def mutate(data, kind, where, other, value):
   @param value: what is put there
 
   """
-  places = _places(data)
+  places = list_places(data)
   if not places:
     return
   holder, key = places[where % len(places)]

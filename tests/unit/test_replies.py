@@ -167,6 +167,19 @@ def ask_all(said):
   return answered
 
 
+@pytest.mark.parametrize("value", [{}, [], u"", 0, None, True, 2 ** 70],
+                         ids=repr)
+def test_nothing_but_our_errors_comes_of_one_odd_value_anywhere(value):
+  """What is empty is as odd as what is of another kind."""
+  for key, reply in GENUINE.items():
+    for where in range(len(genuine.list_places({"reply": reply}))):
+      holder = {"reply": copy.deepcopy(reply)}
+      genuine.mutate(holder, 1, where, 0, value)
+      said = dict(GENUINE)
+      said[key] = holder["reply"]
+      ask_all(said)
+
+
 def test_a_genuine_qemu_is_understood():
   assert ask_all(GENUINE) == len(QUESTIONS)
 
