@@ -194,7 +194,8 @@ def test_the_note_alone_is_a_change(node):
 
 
 @pytest.mark.parametrize("source", [
-  'print "two"\n', 'raise RuntimeError("no")\n', "import nothing_of_this_name\n"])
+  'print "two"\n', 'raise RuntimeError("no")\n',
+  "import nothing_of_this_name\n"])
 def test_what_was_enabled_is_disabled_when_ganeti_does_not_import(
     node, monkeypatch, source):
   node.run("enable")
