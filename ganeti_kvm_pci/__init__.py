@@ -9,6 +9,7 @@ The way of the data, one module a step, each importing only from steps above:
   - L{placement}, L{scsi}: which free slot, or SCSI id, a device gets
   - L{option}, L{command}, L{machinetype}, L{drives}, L{scsidevices}: QEMU's
     command line as data; the machine type, disks and SCSI devices in it
+  - L{removed}: the options of it that QEMU has removed, and their successors
   - L{section}, L{claims}: a file with more of it; the slots that it names
   - L{runtime}, L{record}: the runtime file as data; the devices in it
   - L{normal}, L{older}: a record in the form of another series
@@ -35,7 +36,7 @@ All of these are pure. What touches the world stands below them:
     used again at once
   - L{temporary}, L{leftovers}: half-written files; what else there is of an
     instance, and when it goes
-  - L{process}: what a QEMU was given
+  - L{process}, L{emulator}: what a QEMU was given; which version one is
   - L{kinds}, L{series}: how Ganeti's series differ, and which this one is
   - L{presence}, L{hotplug}, L{migration}, L{arrival}, L{cleanup},
     L{hypervisor}: the subclass of Ganeti's C{KVMHypervisor}

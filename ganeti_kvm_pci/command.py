@@ -181,6 +181,18 @@ def devices(command, configs=None):
   return sorted(found, key=lambda option: option.is_json)
 
 
+def first_device(command):
+  """Tell where the first option stands that makes a device.
+
+  @type command: list of strings
+  @rtype: int
+  @return: the position of its name; the command's length if there is none
+
+  """
+  return min([position - 1 for position, _ in arguments(
+    command, _DEVICE_FLAGS | _CONFIG_FLAGS)] + [len(command)])
+
+
 def drives(command):
   """List the values of the C{-drive} options.
 

@@ -13,6 +13,7 @@ import uuid
 from . import address
 from . import ids
 from . import record
+from . import removed
 from . import runtime as runtime_
 from .errors import RecordError
 from .partition import DISK
@@ -31,9 +32,6 @@ _CHROOT_AT_START = (3, 1)
 _NEUTRAL = [((2, 8), "vnet_hdr", True), ((2, 12), "disk_aio", "threads"),
             ((2, 12), "virtio_net_queues", 1)]
 _DISCARD = "disk_discard"
-
-#: Options with an argument, of which L{_newer} knows more.
-_REPLACED = frozenset(["-balloon", "-chroot", "-vnc"])
 
 
 def has_hvinfo(series):
@@ -140,55 +138,12 @@ def _parameters(hvparams, series):
 
 
 def _options(command, series):
-  """Replace options that QEMU has dropped, or that Ganeti adds anew."""
-  changes = []
-  # backwards, because what stands before a change keeps its position
-  for at in reversed(range(len(command))):
-    if command[at] == "-localtime":
-      command[at:at + 1] = ["-rtc", "base=localtime"]
-      changes.insert(0, "-localtime to -rtc")
-    elif command[at] in _REPLACED and runtime_.is_text(
-        (command[at + 1:] or [None])[0]):
-      found = _newer(command[at], command[at + 1], series)
-      if found:
-        command[at:at + 2] = found[0]
-        changes.insert(0, found[1])
+  """Replace options as this series does, or adds anew at each start."""
+  command[:], changes = removed.renew(command, None)
+  if series >= _CHROOT_AT_START:
+    # backwards, because what stands before a change keeps its position
+    for at in reversed(range(len(command) - 1)):
+      if command[at] == "-chroot" and runtime_.is_text(command[at + 1]):
+        del command[at:at + 2]
+        changes.append("-chroot left to each start")
   return changes
-
-
-def _newer(flag, argument, series):
-  """Tell what takes the place of an option.
-
-  @rtype: tuple (list of strings, string), or None
-  @return: the new words, and what was changed; None if it stays
-
-  """
-  if flag == "-balloon":
-    kind, comma, keys = argument.partition(",")
-    return ([] if kind == "none" else
-            ["-device", "virtio-balloon" + comma + keys], "-balloon to -device")
-  if flag == "-vnc":
-    return _newer_vnc(argument)
-  if flag == "-chroot" and series >= _CHROOT_AT_START:
-    return ([], "-chroot left to each start")
-  return None
-
-
-def _newer_vnc(argument):
-  """Replace VNC's own words for TLS (QEMU up to 2.12) by an object."""
-  kept, kind, credentials = [], None, ["id=vnctls0", "endpoint=server"]
-  for word in argument.split(","):
-    key, _, value = word.partition("=")
-    if word == "tls":
-      kind = kind or "tls-creds-anon"
-      kept.append("tls-creds=vnctls0")
-    elif key in ("x509", "x509verify"):
-      kind = "tls-creds-x509"
-      credentials += ["dir=" + value, "verify-peer=" +
-                      ("yes" if key == "x509verify" else "no")]
-    else:
-      kept.append(word)
-  if kind is None:
-    return None
-  return (["-object", ",".join([kind] + credentials), "-vnc", ",".join(kept)],
-          "-vnc's TLS to an object")

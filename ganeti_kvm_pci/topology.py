@@ -26,9 +26,11 @@ _OF_ALL = _OF_NICS | _OF_PLACES
 #: Of a virtio device's two objects, the outer one is on PCI.
 _INNER = "/" + live.INNER
 
-#: Of what the machine makes, these are on a bus with numbers and no drives;
-#: QEMU calls all of them so.
+#: Of what the machine makes, these are on a bus of their own and have no
+#: drives; QEMU calls all of them so. The latter are what -soundhw and -audio
+#: make.
 _USB = "usb-"
+_SOUND = "hda-"
 
 #: One device of the object model: its path there, id or None, type.
 _Listed = collections.namedtuple("_Listed", ["path", "id", "driver"])
@@ -70,6 +72,7 @@ class _Look(object):
     # bus in the object model to its name here
     self._buses = {}
     self._usb = []
+    self._sound = []
     self._ports = {}
 
   def parts(self):
@@ -103,7 +106,7 @@ class _Look(object):
             if part.bus == address.BUS else part for part in found]
 
   def _builtin(self, known, owners):
-    """Tell what no option names: it has a drive, or is on USB.
+    """Tell what no option names: it has a drive, or is on USB, or plays.
 
     @type owners: dict
     @param owners: path to L{live.Drive}
@@ -115,6 +118,7 @@ class _Look(object):
     devices = [_Listed(path, None, driver) for path, driver in drivers
                if driver]
     devices += [device for device in self._usb if device.path not in owners]
+    devices += self._sound
     found = []
     for device in devices:
       told = self._properties(device.path, device.driver, _OF_PLACES)
@@ -235,7 +239,10 @@ class _Look(object):
     @return: path to port
 
     """
-    self._usb = [device for device in _listed(self._execute, live.UNATTACHED)
+    unattached = _listed(self._execute, live.UNATTACHED)
+    self._sound = [device for device in unattached
+                   if device.driver.startswith(_SOUND)]
+    self._usb = [device for device in unattached
                  if device.driver.startswith(_USB)]
     devices = self._usb + [device for device in self._options
                            if device.driver.startswith(_USB)]

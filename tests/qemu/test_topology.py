@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+from conftest import version
+
 from ganeti_kvm_pci import connection
 from ganeti_kvm_pci import machine
 from ganeti_kvm_pci import topology
@@ -53,7 +55,18 @@ SAME = [
    "-nodefaults -device pcie-root-port,addr=2"),
   ]
 
+#: A sound card that the machine makes by itself, on old and newer QEMU.
+SOUND = "-nodefaults -soundhw %s" if version() < (7, 1) else \
+  "-nodefaults -audio none,model=%s"
+SAME += [
+  (SOUND % "ac97", "-nodefaults -device AC97,audiodev=none"),
+  (SOUND % "hda", "-nodefaults -device intel-hda -device"
+   " hda-duplex,audiodev=none"),
+  ]
+
 DIFFERENT = [
+  (SOUND % "hda", "-nodefaults -device intel-hda", "hda-duplex"),
+  (SOUND % "ac97", "-nodefaults -device ES1370,audiodev=none", "PCI device"),
   (" ".join(BY_MACHINE), " ".join(BY_OPTION), "ide-hd"),
   (" ".join(BY_MACHINE), " ".join(THERE).replace("unit=0", "unit=").replace(
     "unit=1", "unit=0").replace("unit= ", "unit=1 "), "ide-hd"),

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings
 
 import genuine
+from ganeti_kvm_pci import emulator
 from ganeti_kvm_pci import files
 from ganeti_kvm_pci import node
 from ganeti_kvm_pci.errors import NodeError
@@ -20,6 +21,16 @@ settings.register_profile("patient", deadline=None,
                           derandomize=not os.environ.get("NEW_EXAMPLES"),
                           suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+
+#: The QEMU that all programs are.
+QEMU = (7, 2)
+
+
+@pytest.fixture(autouse=True)
+def qemu_version(monkeypatch):
+  """Whatever QEMU is installed, or none."""
+  monkeypatch.setattr(emulator, "version", lambda _: QEMU)
 
 
 def start_guest(name):
