@@ -78,6 +78,8 @@ class Arrival(Migration):
     """
     if not chipset.applies(loaded.words, loaded.hvparams):
       return
+    # it was started with what is in their place
+    self._Renew(instance, loaded)
     with self._Monitor(instance.name) as execute:
       parts, compared = self._Replay(instance, execute,
                                      readconfig.fill(loaded))

@@ -2,11 +2,14 @@
 
 import os
 
+from . import emulator
 from . import files
 from . import node
 from . import normal
 from . import older
+from . import readconfig
 from . import record
+from . import removed
 from . import runtime
 from . import series
 from .console import OK
@@ -31,8 +34,9 @@ def _convert_one(entry, path, running, convert, opts):
 
   @type entry: dict
   @param entry: see L{report.entry}
-  @param convert: function(runtime) that changes it, and returns two lists of
-      strings: changes and warnings
+  @param convert: function(runtime, bool) that changes it, and returns two
+      lists of strings: changes and warnings; the latter tells whether the file
+      is of an instance of this node
 
   """
   seen = files.read(path)
@@ -45,7 +49,7 @@ def _convert_one(entry, path, running, convert, opts):
     entry["remarks"].append("not running: its next start writes the file anew")
     changes, warnings = [], []
   else:
-    changes, warnings = convert(loaded)
+    changes, warnings = convert(loaded, running is not None)
   # what is written must be what can be read
   record.Record(runtime.Runtime(path, loaded.as_list()))
   if changes and not opts.dry_run:
@@ -70,13 +74,47 @@ def _carry(opts, convert):
   return status
 
 
+def _renew(loaded, qemu):
+  """Replace what QEMU has removed, as far as that is possible.
+
+  @type loaded: L{runtime.Runtime}
+  @param loaded: is changed in place
+  @type qemu: tuple of two ints, or None
+  @param qemu: the version that is to understand it; None if it is not known
+  @rtype: tuple of two lists of strings
+  @return: what was changed, and what newer versions will not start
+
+  """
+  loaded.command[:], changes = removed.renew(loaded.command, qemu,
+                                             configs=loaded.configs)
+  left = removed.find(loaded.command, loaded.configs)
+  warnings = [removed.explain(item, qemu) for item in left
+              if item.words is None]
+  if qemu is None and len(warnings) < len(left):
+    warnings.append("left as it is, because no QEMU is known that is to"
+                    " understand it (see --qemu): %s" % ", ".join(
+                      item.text for item in left if item.words is not None))
+  return (changes, warnings)
+
+
 def upgrade(opts):
-  """Bring runtime files into the form of this node's Ganeti."""
+  """Bring runtime files into the form of this node's Ganeti and QEMU."""
   wanted = series.parse(opts.to) if opts.to else node.series()
-  return _carry(opts, lambda loaded: (normal.normalise(loaded, wanted), []))
+
+  def convert(loaded, is_of_this_node):
+    changes = normal.normalise(loaded, wanted)
+    qemu = opts.qemu
+    # a file that lies elsewhere names a program that nobody here has chosen
+    if is_of_this_node:
+      qemu = qemu or emulator.version(loaded.words[0])
+      readconfig.fill(loaded)
+    renewed, warnings = _renew(loaded, qemu)
+    return (changes + renewed, warnings)
+
+  return _carry(opts, convert)
 
 
 def downgrade(opts):
   """Bring runtime files into the form of the series before it."""
   wanted = series.parse(opts.to) if opts.to else series.previous(node.series())
-  return _carry(opts, lambda loaded: older.downgrade(loaded, wanted))
+  return _carry(opts, lambda loaded, _: older.downgrade(loaded, wanted))

@@ -10,6 +10,7 @@ import sys
 
 from . import __version__
 from . import carrier
+from . import emulator
 from . import files
 from . import forecast
 from . import node
@@ -97,21 +98,29 @@ def _parser():
   command.add_argument("--repair", action="store_true", help="make the record"
                        " say what QEMU has, as far as that is known; remove"
                        " files that are of no use any more")
+  command.add_argument("--qemu", type=emulator.parse, metavar="VERSION",
+                       help="say what a node with this QEMU could not start;"
+                       " by default (with --live), this node's")
   command = add_for_instances(
     "plan", forecast.plan, "show what would move at the next cold boot")
   command.add_argument("--reservations", type=_slots, metavar="N",
                        help="plan for this kvm_pci_reservations")
-  for command, whose in (
-      (add_for_instances(
+  for name, command, whose in (
+      ("upgrade", add_for_instances(
         "upgrade", carrier.upgrade, "bring the runtime files of running guests"
         " into the form of this node's Ganeti; no device moves"),
        "this node's"),
-      (add_for_instances(
+      ("downgrade", add_for_instances(
         "downgrade", carrier.downgrade, "bring the runtime files of running"
         " guests into the form that an older Ganeti reads"),
        "the one before this node's")):
     command.add_argument("--to", metavar="SERIES", help="the series, e.g. 2.15;"
                          " by default, %s" % whose)
+    if name == "upgrade":
+      command.add_argument("--qemu", type=emulator.parse, metavar="VERSION",
+                           help="the oldest QEMU that is to understand what"
+                           " takes the place of removed options; by default,"
+                           " this node's")
     command.add_argument("--dry-run", action="store_true",
                          help="say what would change, and change nothing")
     command.add_argument("--backup-dir", metavar="DIR", help="keep what is"

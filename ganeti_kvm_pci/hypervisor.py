@@ -20,6 +20,7 @@ from . import command
 from . import configuration
 from . import connection
 from . import ejected
+from . import emulator
 from . import hotplug
 from . import layout
 from . import links
@@ -32,6 +33,7 @@ from . import qemulog
 from . import readconfig
 from . import record
 from . import refusal
+from . import removed
 from . import runtime as runtime_
 from . import scsi
 from . import scsidevices
@@ -92,6 +94,7 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
       loaded = runtime_.parse(text, "runtime file")
       changed = loaded.witness is not None
       changed = bool(normal.normalise(loaded, _SERIES)) or changed
+      changed = bool(self._Renew(instance, loaded)) or changed
       if self._rebooting is instance:
         self._rebooting = None
         self._LayOut(instance, loaded)
@@ -103,6 +106,28 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
         text = loaded.dump()
     return super(KVMHypervisor, self)._LoadKVMRuntime(
       instance, serialized_runtime=text)
+
+  @staticmethod
+  def _Renew(instance, loaded):
+    """Replace options that this node's QEMU has no longer.
+
+    The guest stays the same; what this QEMU knows is left for those that know
+    nothing else.
+
+    @rtype: list of strings
+    @return: what was changed
+
+    """
+    if not removed.find(loaded.words):
+      return []
+    readconfig.fill(loaded)
+    loaded.command[:], changes = removed.renew(
+      loaded.command, emulator.version(loaded.words[0]), needed=True,
+      configs=loaded.configs)
+    if changes:
+      logging.info("Instance %s: options of an older QEMU in its runtime file:"
+                   " %s", instance.name, ", ".join(changes))
+    return changes
 
   def _LayOut(self, instance, loaded):
     """Place the devices of a record that is about to boot.
@@ -331,7 +356,22 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
       if refused:
         raise errors.HypervisorError("Failed to start instance %s: %s" %
                                      (name, refused))
+      reasons = self._Removed(kvm_cmd)
       last = said.strip().rpartition("\n")[2]
       if last and last not in str(err):
-        raise errors.HypervisorError("%s; QEMU's log says: %s" % (err, last))
+        reasons.insert(0, "QEMU's log says: %s" % last)
+      if reasons:
+        raise errors.HypervisorError("; ".join([str(err)] + reasons))
       raise
+
+  @staticmethod
+  def _Removed(kvm_cmd):
+    """Say which options of a command this node's QEMU has no longer.
+
+    @rtype: list of strings
+
+    """
+    found = removed.find(kvm_cmd)
+    version = emulator.version(kvm_cmd[0]) if found else None
+    return [removed.explain_start(item, version) for item in found
+            if version and version >= item.option.gone]

@@ -6,8 +6,10 @@ and what the older series does not know, and would fail on, is left out.
 """
 
 from . import address
+from . import command
 from . import ids
 from . import normal
+from . import option
 from . import record
 from .errors import RecordError
 from .partition import DISK
@@ -55,11 +57,18 @@ def downgrade(runtime, series):
       if series < since and key in entry:
         del entry[key]
         changes.append("disk %d: without %s" % (index, key))
-  if series < _CHROOT_AT_START and "-chroot" not in runtime.command and \
-      runtime.hvparams.get("use_chroot"):
+  if series < _CHROOT_AT_START and runtime.hvparams.get("use_chroot") and \
+      not _is_confined(runtime.words):
     warnings.append("Ganeti before 3.1 records -chroot, and this record has"
                     " none: what starts from it is not confined")
   return (changes, warnings)
+
+
+def _is_confined(words):
+  """Tell whether a command has QEMU confine itself."""
+  return "-chroot" in words or any(
+    option.keys(text, None).get("chroot") for _, text in
+    command.arguments(words, frozenset(["-run-with"])))
 
 
 def _slot(runtime, device_class, name, hvinfo):

@@ -14,6 +14,7 @@ from . import command as command_
 from . import ids
 from . import machine
 from . import pinning
+from . import removed
 from .live import Function
 from .live import Peripheral
 from .partition import NIC
@@ -212,6 +213,10 @@ class Replay(object):
       part.address if part.bus == address.BUS else None)
                    for part in self._parts
                    if part.driver and not part.builtin]
+    if not removed.sound(words):
+      # what -soundhw made has an option in the runtime file now
+      peripherals[:0] = [Peripheral(driver, None, None)
+                         for driver in removed.sound(self._given)]
     astray = self._astray(words, peripherals)
     words, pinned, left = pinning.pin(words, peripherals, sorted(astray),
                                       self._unnamed_nics)

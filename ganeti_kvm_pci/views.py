@@ -1,6 +1,7 @@
 """The commands that look at instances: map and check."""
 
 import contextlib
+import copy
 import os
 
 from . import backends
@@ -8,12 +9,16 @@ from . import chart
 from . import checkup
 from . import chipset
 from . import ejected
+from . import emulator
 from . import files
 from . import lock
 from . import monitor
+from . import node
+from . import normal
 from . import process
 from . import readconfig
 from . import record
+from . import removed
 from . import replay
 from . import report
 from . import runtime
@@ -163,6 +168,9 @@ def _check_one(result, path, opts):
   if files.runs(path) is False:
     result.add(checkup.INFO, "not running: its next start writes the file anew")
     return
+  if opts.live or opts.qemu:
+    _check_options(result, loaded, opts.qemu or emulator.version(
+      known.command[0]))
   obstacle = _obstacle(known, path)
   if obstacle:
     result.add(checkup.INFO, "left to unmodified Ganeti: %s" % obstacle)
@@ -171,6 +179,27 @@ def _check_one(result, path, opts):
       _check_live(result, execute, seen, loaded, opts.repair)
     return
   result.findings.extend(checkup.findings(known))
+
+
+def _check_options(result, loaded, qemu):
+  """Tell which options of a command some QEMU does not start with.
+
+  @type result: L{_Check}
+  @type loaded: L{runtime.Runtime}
+  @type qemu: tuple of two ints, or None
+  @param qemu: the version of which a lack is more than information
+
+  """
+  arrived = runtime.Runtime(loaded.source, copy.deepcopy(loaded.as_list()))
+  try:
+    # what Ganeti itself replaces when it loads the file is no obstacle
+    normal.normalise(arrived, node.series())
+  except KvmPciError:
+    arrived = loaded # and why it cannot be, others say
+  for item in removed.find(arrived.words, loaded.configs):
+    lacks = qemu is not None and qemu >= item.option.gone
+    result.add(checkup.WARNING if lacks else checkup.INFO,
+               removed.explain(item, qemu))
 
 
 def _check_live(result, execute, seen, loaded, repair):

@@ -7,6 +7,7 @@ import stat
 
 import pytest
 
+import conftest
 import genuine
 import schema
 from ganeti_kvm_pci import cli
@@ -14,6 +15,7 @@ from ganeti_kvm_pci import files
 from ganeti_kvm_pci import lock
 from ganeti_kvm_pci import normal
 from ganeti_kvm_pci import record
+from ganeti_kvm_pci import removed
 
 OLD = "v2.12.6-plain"
 
@@ -44,6 +46,7 @@ def inodes(here):
 def normalised(name, series=(3, 0)):
   loaded = genuine.load(name)
   normal.normalise(loaded, series)
+  loaded.command[:] = removed.renew(loaded.command, conftest.QEMU)[0]
   return loaded.dump()
 
 
@@ -88,7 +91,8 @@ def test_every_genuine_file_is_upgraded(here, capsys, monkeypatch, series):
            for name in genuine.NAMES]
   # files elsewhere are taken as they are
   monkeypatch.setattr(files, "control_dir", lambda kind: "/nonexistent")
-  status, found = run_json(capsys, "upgrade", *[str(path) for path in paths])
+  status, found = run_json(capsys, "upgrade", "--qemu", "7.2",
+                           *[str(path) for path in paths])
   assert status == 0 and len(found) == 90
   for name, path, result in zip(genuine.NAMES, paths, found):
     assert path.read() == (normalised(name, series) if result["changed"]
