@@ -54,6 +54,8 @@ _DOC = "docs/about/removed-features.rst"
 #: Not in that file, which begins with 2.12 and does not have everything.
 _TRIED = "tried: absent from QEMU %d.%d"
 
+_TOO_OLD = "Ganeti before 2.16 writes it, and needs an older QEMU"
+
 _ANY = re.compile("", re.S)
 
 _SPICE = frozenset(["-spice", "--spice"])
@@ -139,12 +141,12 @@ def _usb(names, gone, source):
 _OPTIONS = [
   # what Ganeti 2.16 and later replace by themselves
   _option("-localtime", (3, 1), (1, 0), _words("-rtc", "base=localtime"),
-          always="-localtime to -rtc"),
+          always="-localtime to -rtc", remedy=_TOO_OLD),
   _option("-balloon", (3, 1), (1, 0), _balloon, _ANY,
-          always="-balloon to -device"),
+          always="-balloon to -device", remedy=_TOO_OLD),
   _option("-vnc", (3, 1), (2, 5), _vnc,
           re.compile(r".*,(?:tls(?:,|$)|x509(?:verify)?=)", re.S),
-          always="-vnc's TLS to an object"),
+          always="-vnc's TLS to an object", remedy=_TOO_OLD),
   # what Ganeti writes
   _option("-soundhw", (7, 1), (4, 2), _card, _ANY, is_device=True,
           remedy="empty the parameter soundhw, name the cards in kvm_extra"

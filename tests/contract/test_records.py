@@ -216,6 +216,46 @@ def test_stock_takes_chroot_away_with_vnc_only(world, vnc, stays):
                                  json.dumps(loaded))
 
 
+@pytest.mark.parametrize("version, expected", [
+  ((6, 2), ["-no-quit", "-no-acpi"]),
+  ((7, 0), ["-no-acpi"]),
+  ((9, 0), ["-machine", "acpi=off"]),
+  # nobody tells
+  (None, ["-no-quit", "-no-acpi"])])
+def test_options_that_this_nodes_qemu_has_lost_are_replaced(
+    world, monkeypatch, version, expected):
+  words = ["-no-quit", "-no-acpi"]
+  monkeypatch.setattr(hypervisor.emulator, "version", lambda _: version)
+  text = text_of("v2.15.2-plain" if SERIES < (2, 16) else "v3.0.2-plain")
+  loaded = json.loads(text)
+  loaded[0] += words
+  given = replay(world, hypervisor.KVMHypervisor, json.dumps(loaded))
+  without = replay(world, hypervisor.KVMHypervisor, text)
+  assert [word for word in given if word in words + ["acpi=off"]] == [
+    word for word in expected if word != "-machine"]
+  assert given.count("-machine") == without.count("-machine") + \
+    expected.count("-machine")
+
+
+def test_a_start_that_fails_names_options_that_qemu_has_lost(world,
+                                                             monkeypatch):
+  monkeypatch.setattr(hypervisor.emulator, "version", lambda _: (7, 2))
+  hyper = world.hypervisor()
+
+  def fail(self, name, kvm_cmd, tap_fds=None):
+    raise errors.HypervisorError("Failed to start instance")
+  monkeypatch.setattr(STOCK, "_RunKVMCmd", fail)
+  instance = harness.instance_of(0, kvm_extra="-usbdevice host:1.2")
+  with pytest.raises(errors.HypervisorError) as caught:
+    hyper.StartInstance(instance, [], False)
+  assert "-usbdevice host:1.2: QEMU 7.2 does not start with it (removed in" \
+    " 5.2); take it out of usb_devices" in str(caught.value)
+  instance.hvparams["kvm_extra"] = "-usbdevice tablet"
+  with pytest.raises(errors.HypervisorError) as caught:
+    hyper.StartInstance(instance, [], False)
+  assert "-usbdevice" not in str(caught.value)
+
+
 def test_a_reboot_that_does_not_fit_leaves_the_guest_running(world):
   hyper = world.hypervisor()
   instance = harness.instance_of(8, kvm_pci_reservations=8)

@@ -16,6 +16,8 @@ import pytest
 from ganeti import constants
 from ganeti import errors
 
+from ganeti_kvm_pci import emulator
+
 from behind import agree, tell
 from talk import Socket
 import world
@@ -188,6 +190,31 @@ def test_it_moves(pair, guest):
   is_clean(pair.source)
   if is_plugin(pair.target):
     assert waiting(pair.target) == []
+
+
+@pytest.mark.skipif((emulator.version(world.QEMU) or (0, 0)) < (7, 1),
+                    reason="QEMU has no -audio")
+@between(BOTH)
+@pytest.mark.parametrize("card", ["ac97", "hda"])
+def test_a_sound_card_of_an_older_qemu_moves(pair, guest, card):
+  """It was made by the machine, for an option that this QEMU has not."""
+  made, recorded = "-audio none,model=" + card, "-soundhw " + card
+  pair.start(guest, kvm_extra=made)
+  places, slots = pair.source.places(), sorted(pair.source.live())
+  path = pair.source.hyper._InstanceKVMRuntime(world.NAME)
+  with open(path) as stream:
+    text = stream.read()
+  old, new = [", ".join('"%s"' % word for word in words.split(" "))
+              for words in (made, recorded)]
+  assert text.count(old) == 1
+  with open(path, "w") as stream:
+    stream.write(text.replace(old, new))
+  info = pair.accept()
+  words = json.loads(info)[0]
+  assert "-soundhw" not in words and "-device" in words
+  arrives(pair, info)
+  assert pair.target.places() == places
+  assert sorted(pair.target.live()) == slots
 
 
 def let_go(pair, slot):
