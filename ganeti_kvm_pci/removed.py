@@ -122,12 +122,13 @@ def _without_boot(argument):
   return ["-drive", re.sub(r",boot=(?:on|off)(?=,|$)", "", argument)]
 
 
-def _option(flag, gone, since=None, renew=None, argument=None, source=_DOC,
-            is_device=False, always=None, remedy=None):
-  return Option(
-    flag, argument, gone, source, since, renew, is_device, always, remedy or
-    "take %s out of kvm_extra, if it stands there, shut the instance down and"
-    " start it" % flag)
+def _option(flag, gone, since=None, successor=None, argument=None, **more):
+  values = dict({
+    "source": _DOC, "is_device": False, "always": None, "remedy": "take %s out"
+    " of kvm_extra, if it stands there, shut the instance down and start it" %
+    flag}, **more)
+  return Option(flag=flag, argument=argument, gone=gone, since=since,
+                renew=successor, **values)
 
 
 def _usb(names, gone, source):
@@ -417,7 +418,7 @@ def explain(item, qemu):
   if item.words is None:
     return "%s, and nothing that leaves the guest the same takes its place;" \
       " %s" % (text, option.remedy)
-  successor = "%r" % str(" ".join(item.words)) if item.words else "nothing"
+  successor = "'%s'" % " ".join(item.words) if item.words else "nothing"
   if qemu is not None and qemu < option.since:
     return "%s; its successor, %s, is known to %s and later" % (
       text, successor, show(option.since))

@@ -71,8 +71,7 @@ class _Look(object):
     self._known = {}
     # bus in the object model to its name here
     self._buses = {}
-    self._usb = []
-    self._sound = []
+    self._made = []
     self._ports = {}
 
   def parts(self):
@@ -117,8 +116,7 @@ class _Look(object):
     # for a moment, a drive still names a device that has gone
     devices = [_Listed(path, None, driver) for path, driver in drivers
                if driver]
-    devices += [device for device in self._usb if device.path not in owners]
-    devices += self._sound
+    devices += [device for device in self._made if device.path not in owners]
     found = []
     for device in devices:
       told = self._properties(device.path, device.driver, _OF_PLACES)
@@ -239,13 +237,10 @@ class _Look(object):
     @return: path to port
 
     """
-    unattached = _listed(self._execute, live.UNATTACHED)
-    self._sound = [device for device in unattached
-                   if device.driver.startswith(_SOUND)]
-    self._usb = [device for device in unattached
-                 if device.driver.startswith(_USB)]
-    devices = self._usb + [device for device in self._options
-                           if device.driver.startswith(_USB)]
+    self._made = [device for device in _listed(self._execute, live.UNATTACHED)
+                  if device.driver.startswith((_USB, _SOUND))]
+    devices = [device for device in self._made + self._options
+               if device.driver.startswith(_USB)]
     if not devices:
       return {}
     lines = live.usb_ports(self._execute(

@@ -266,10 +266,10 @@ def _repair(result, execute, seen, loaded, live):
     files.sync(set(os.path.dirname(os.path.abspath(path))
                    for path in (seen.path, result.backup)))
     result.repaired.extend(changes)
-  removed, in_use = backends.sweep(execute, [d.id for d in known.devices],
-                                   known.command)
+  swept, in_use = backends.sweep(execute, [d.id for d in known.devices],
+                                 known.command)
   result.repaired.extend("%s, which nothing uses: removed" % what
-                         for what in removed)
+                         for what in swept)
   for what in in_use:
     result.add(checkup.WARNING, "not removed: %s" % what)
   return known
