@@ -85,8 +85,10 @@ def _renew(loaded, qemu):
   @return: what was changed, and what newer versions will not start
 
   """
-  loaded.command[:], changes = removed.renew(loaded.command, qemu,
-                                             configs=loaded.configs)
+  changes = []
+  if qemu is not None:
+    loaded.command[:], changes = removed.renew(loaded.command, qemu,
+                                               configs=loaded.configs)
   left = removed.find(loaded.command, loaded.configs)
   warnings = [removed.explain(item, qemu) for item in left
               if item.words is None]

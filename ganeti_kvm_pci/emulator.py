@@ -42,7 +42,7 @@ def version(path):
                                    stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT)
         text = process.communicate()[0].decode("utf-8", "replace")
-    except (EnvironmentError, ValueError): # a name that is none
+    except (EnvironmentError, TypeError, ValueError): # no name of a file
       return None
     match = _VERSION_RE.search(text)
     _VERSIONS[path] = match and (int(match.group(1)), int(match.group(2)))

@@ -118,12 +118,13 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
     @return: what was changed
 
     """
-    if not removed.find(loaded.words):
+    found = removed.find(loaded.words)
+    version = emulator.version(loaded.words[0]) if found else None
+    if version is None:
       return []
     readconfig.fill(loaded)
     loaded.command[:], changes = removed.renew(
-      loaded.command, emulator.version(loaded.words[0]), needed=True,
-      configs=loaded.configs)
+      loaded.command, version, needed=True, configs=loaded.configs)
     if changes:
       logging.info("Instance %s: options of an older QEMU in its runtime file:"
                    " %s", instance.name, ", ".join(changes))

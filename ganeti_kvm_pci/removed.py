@@ -333,8 +333,8 @@ def renew(command, qemu, needed=False, configs=None):
 
   @type command: list of strings
   @type qemu: tuple of two ints, or None
-  @param qemu: the version that is to be started with it; None if that is not
-      known, which leaves what Ganeti does by itself
+  @param qemu: the version that is to be started with it; None for what Ganeti
+      2.16 and later replace by themselves, and nothing else
   @type needed: bool
   @param needed: whether to leave what this version has
   @type configs: dict or None
@@ -369,12 +369,10 @@ def _change(item):
 
 def _is_due(item, qemu, needed):
   option = item.option
-  if item.words is None:
+  if item.words is None or bool(option.always) != (qemu is None):
     return False
-  if option.always:
-    return True
-  return qemu is not None and option.since <= qemu and \
-    not (needed and qemu < option.gone)
+  return qemu is None or \
+    (option.since <= qemu and not (needed and qemu < option.gone))
 
 
 def sound(command):

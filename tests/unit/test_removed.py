@@ -15,7 +15,10 @@ CARD = ["-audiodev", "none,id=soundhw", "-device", "AC97,audiodev=soundhw"]
 
 
 def renew(text, qemu=(7, 2), **more):
-  words, changes = removed.renew(text.split(), qemu, **more)
+  words, own = removed.renew(text.split(), None)
+  if qemu is None:
+    return (" ".join(words), own)
+  words, changes = removed.renew(words, qemu, **more)
   return (" ".join(words), changes)
 
 
@@ -98,6 +101,13 @@ def test_what_a_version_has_is_left_where_nothing_else_is_needed():
   assert renew(text, (9, 0), needed=True)[0] == "-machine acpi=off"
 
 
+def test_what_ganeti_replaces_is_left_to_it():
+  for words in (["-localtime"], ["-balloon", "virtio"], ["-vnc", ":1,tls"]):
+    assert removed.renew(words, removed.LATEST) == (words, [])
+    assert removed.renew(words, removed.LATEST, needed=True) == (words, [])
+    assert removed.renew(words, None)[1]
+
+
 def test_numbers_and_arguments_are_not_taken_for_options():
   words = ["qemu", "-m", 192, "-soundhw", 5, "-vnc"]
   assert removed.find(words) == [] and removed.renew(words, (7, 2))[0] == words
@@ -144,7 +154,9 @@ def test_genuine_files_keep_their_devices(name):
   loaded = genuine.load(name)
   words = loaded.words
   before = record.Record(loaded)
-  loaded.command[:], changes = removed.renew(loaded.command, removed.LATEST)
+  loaded.command[:], changes = removed.renew(loaded.command, None)
+  loaded.command[:], more = removed.renew(loaded.command, removed.LATEST)
+  changes += more
   after = record.Record(runtime.parse(loaded.dump(), name))
   assert after.devices == before.devices
   assert bool(changes) == (loaded.words != words)
