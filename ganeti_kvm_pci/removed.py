@@ -265,7 +265,7 @@ def _machine(command, configs):
   if gone is None:
     return []
   option = _option(
-    "-machine", gone, argument=_ANY, remedy="take a machine_version that both"
+    "-machine", gone, argument=_ANY, source=_TRIED % gone, remedy="take a machine_version that both"
     " have, shut the instance down and start it; its guest will see another"
     " machine")
   return [Found(option, None, 0, "machine type %s" % name, None)]
@@ -433,6 +433,9 @@ def explain_start(item, qemu, with_remedy=True):
   @rtype: string
 
   """
-  text = "%s: %s does not start with it (removed in %d.%d)" % (
-    (item.text, show(qemu)) + item.option.gone)
+  # when it went is not known of what nobody wrote down
+  text = "%s: %s does not start with it (%s %d.%d)" % (
+    (item.text, show(qemu),
+     "removed in" if item.option.source == _DOC else "not in") +
+    item.option.gone)
   return "%s; %s" % (text, item.option.remedy) if with_remedy else text

@@ -248,7 +248,7 @@ def test_a_start_that_fails_names_options_that_qemu_has_lost(world,
   instance = harness.instance_of(0, kvm_extra="-usbdevice host:1.2")
   with pytest.raises(errors.HypervisorError) as caught:
     hyper.StartInstance(instance, [], False)
-  assert "-usbdevice host:1.2: QEMU 7.2 does not start with it (removed in" \
+  assert "-usbdevice host:1.2: QEMU 7.2 does not start with it (not in" \
     " 5.2); take it out of usb_devices" in str(caught.value)
   instance.hvparams["kvm_extra"] = "-usbdevice tablet"
   with pytest.raises(errors.HypervisorError) as caught:

@@ -142,7 +142,7 @@ def test_what_is_said():
     "-chroot /x: QEMU 9.0 and later do not start with it; its successor,"
     " '-run-with chroot=/x', is known to QEMU 8.1 and later"]
   assert said("-usbdevice host:1.2", (7, 2)) == [
-    "-usbdevice host:1.2: QEMU 7.2 does not start with it (removed in 5.2), and"
+    "-usbdevice host:1.2: QEMU 7.2 does not start with it (not in 5.2), and"
     " nothing that leaves the guest the same takes its place; take it out of"
     " usb_devices (gnt-instance modify -H usb_devices=...), name a -device"
     " usb-... in kvm_extra instead, shut the instance down and start it"]
