@@ -255,3 +255,17 @@ def test_another_driver_is_refused():
   (text, ) = World().compare(change=change).problems
   assert text.startswith("slot 13, disk 1 (%s): virtio-blk-pci in the record,"
                          " nvme in QEMU" % DISK)
+
+
+def test_a_card_that_soundhw_made_has_an_option_in_the_record_now():
+  card = "AC97,audiodev=soundhw"
+  world = World([card, "virtio-rng-pci", "virtio-rng-pci"])
+  given = [str(word) for word in world.data[0]]
+  at = given.index(card)
+  given[at - 1:at + 1] = ["-soundhw", "ac97"]
+  others = [HOST._replace(address=(3, 0), model="8086:2415"), rng(4), rng(30)]
+  found = world.compare(others, command=given)
+  # the one that went elsewhere, and no other
+  assert found.problems == [] and found.pinned == ["virtio-rng-pci at slot 30"]
+  assert found.command[-3] == "virtio-rng-pci"
+  assert found.command[-1] == "virtio-rng-pci,bus=pci.0,addr=0x1e"
