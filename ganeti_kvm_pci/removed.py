@@ -265,9 +265,9 @@ def _machine(command, configs):
   if gone is None:
     return []
   option = _option(
-    "-machine", gone, argument=_ANY, source=_TRIED % gone, remedy="take a machine_version that both"
-    " have, shut the instance down and start it; its guest will see another"
-    " machine")
+    "-machine", gone, argument=_ANY, source=_TRIED % gone, remedy="take a"
+    " machine_version that both have, shut the instance down and start it; its"
+    " guest will see another machine")
   return [Found(option, None, 0, "machine type %s" % name, None)]
 
 
