@@ -15,6 +15,7 @@ from ganeti.hypervisor import hv_kvm
 
 from . import clock
 from . import monitor
+from . import refusal
 from . import replies
 from .errors import CommandError
 from .errors import MonitorError
@@ -122,10 +123,9 @@ def _executor(path, run):
       return data["return"] if isinstance(data, dict) else answer
     except Exception as err: # pylint: disable=broad-except
       # when QEMU hangs up, 3.0 takes its own None for an answer; others stumble
-      # over an answer that is no dict. The words of a refusal are the same from
-      # 2.10 to master
+      # over an answer that is no dict
       said = show(err)
-      if "error executing" in said or "does not support the" in said:
+      if refusal.refused(said) or "does not support the" in said:
         raise CommandError(command, said)
       raise MonitorError("QEMU's monitor %s does not answer %s: %s" %
                          (path, command, said))
@@ -155,6 +155,31 @@ def typed(path):
   return qmp
 
 
+def human(qmp, path, line):
+  """Give the human monitor a command, by QMP, and look whether it refused.
+
+  Ganeti up to 3.0 adds drives by a program (socat) that waits 0.5 s for the
+  answer, and looks at none.
+
+  @param qmp: what L{typed} made, connected
+  @type path: string
+  @param path: its socket
+  @type line: string
+  @rtype: list of strings
+  @return: see L{refusal.check}
+  @raise CommandError: if QEMU refused it
+  @raise MonitorError: if QEMU does not answer
+
+  """
+  return refusal.check(line, _executor(path, _run(qmp))(
+    "human-monitor-command", {"command-line": line.strip()}))
+
+
+def _run(qmp):
+  """Find the method of a client that runs a command; 3.1 renamed it."""
+  return getattr(qmp, "execute_qmp", None) or qmp.Execute
+
+
 @contextlib.contextmanager
 def connect(path):
   """Connect to a QMP socket.
@@ -166,9 +191,7 @@ def connect(path):
 
   """
   qmp = _greet(path)
-  # 3.1 has given it another name
-  run = getattr(qmp, "execute_qmp", None) or qmp.Execute
   try:
-    yield _executor(path, run)
+    yield _executor(path, _run(qmp))
   finally:
     hang_up(qmp)

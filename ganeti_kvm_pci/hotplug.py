@@ -7,6 +7,7 @@ Stock does it; what is asked before and noted down is in L{presence}.
 # A mixin: what it calls up to is stock's, and so are the names.
 # pylint: disable=no-member,invalid-name,protected-access
 
+import contextlib
 import logging
 import os
 
@@ -23,6 +24,7 @@ from . import refusal
 from . import scsi
 from . import vacancy
 from .errors import CommandError
+from .errors import KvmPciError
 from .errors import MonitorError
 from .presence import CLASS
 from .presence import Presence
@@ -35,6 +37,24 @@ _LIMIT_VARIABLE = "KVM_PCI_HOTPLUG_LIMIT"
 #: The most that it may say. Others wait 60 s (L{lock}) for the instance's
 #: devices, and a modification has more to do than the unplug.
 _LIMIT_MAX = 40
+
+
+#: What may come of a hot-add that is to be explained; all else is a fault.
+_REASONS = (errors.GenericError, EnvironmentError, KvmPciError)
+
+
+@contextlib.contextmanager
+def _Lent(owner, **attributes):
+  """Give an object attributes for a while."""
+  own = vars(owner)
+  before = dict((name, own[name]) for name in attributes if name in own)
+  own.update(attributes)
+  try:
+    yield
+  finally:
+    for name in attributes:
+      own.pop(name, None)
+    own.update(before)
 
 
 def _Limit():
@@ -97,37 +117,59 @@ class Hotplug(Presence):
         return self._Plug(instance, dev_type, device, extra, seq)
       except Exception as err: # pylint: disable=broad-except
         # whatever it was: what counts is what QEMU has now
-        if self._HasComeInSpite(instance, known, device_class, device_id):
-          logging.warning("Instance %s: %s was added in spite of: %s",
-                          instance.name, device_id, err)
-          return None
-        self._Forget(instance, device_class, device)
-        if not isinstance(err, errors.GenericError):
-          raise
-        reason = refused = refusal.explain(str(err), [], known.partition)
-        if refused and refused.slot is not None:
-          reason = "%s holds that by now; try again" % (refused.holder or
-                                                        "QEMU itself")
-        raise errors.HotplugError(
-          "Instance %s: %s (%s) was not added: %s" %
-          (instance.name, device_id, self._ShowPlace(device), reason or err))
+        self._TellWhy(instance, known, device_class, device, extra, err)
+        return None
+
+  def _TellWhy(self, instance, known, device_class, device, extra, err):
+    """Look whether a device was added in spite of an error, and explain that.
+
+    @type known: L{record.Record}
+    @param known: the record, without the device
+    @raise errors.HotplugError: if it was not added; nothing of it is left
+
+    """
+    device_id = self._DeviceId(device_class, device)
+    place = self._ShowPlace(device)
+    if extra:
+      # up to 2.10.2 the link alone, whose index may be any. QEMU names but the
+      # descriptor that it was passed
+      place += ", %s" % os.path.realpath(
+        extra[0] if isinstance(extra, (list, tuple)) else extra)
+    reason, words = refusal.reason(err, known.partition)
+    text = "Instance %s: %s (%s) was not added: %s" % (
+      instance.name, device_id, place, reason)
+    try:
+      has_come = self._HasComeInSpite(instance, known, device_class, device_id)
+    except MonitorError as silent:
+      raise errors.HotplugError(
+        "%s; nor does QEMU tell whether it has the device, which the next"
+        " operation will find out: %s" % (text, silent))
+    if has_come:
+      logging.warning("Instance %s: %s was added in spite of: %s",
+                      instance.name, device_id, reason)
+      return
+    self._Forget(instance, device_class, device)
+    if not isinstance(err, _REASONS):
+      raise # pylint: disable=misplaced-bare-raise
+    raise errors.HotplugError("%s; %s" % (text, refusal.remedy(words,
+                                                               device_class)))
 
   def _Plug(self, instance, dev_type, device, extra, seq):
     """Let stock add a device that is in the record already.
 
     """
-    self._announced = device.uuid
     # stock takes the client that is there, and connects when it needs it
     self._LeaveMonitor()
-    own = self.qmp
-    self.qmp = connection.typed(self._InstanceQmpMonitor(instance.name))
-    try:
-      return super(Hotplug, self).HotAddDevice(instance, dev_type, device,
-                                               extra, seq)
-    finally:
-      self._announced = None
-      self._LeaveMonitor()
-      self.qmp = own
+    path = self._InstanceQmpMonitor(instance.name)
+    qmp = connection.typed(path)
+    with _Lent(self, _announced=device.uuid, qmp=qmp,
+               **self._Listening(lambda line: connection.human(qmp, path,
+                                                               line))):
+      try:
+        return super(Hotplug, self).HotAddDevice(instance, dev_type, device,
+                                                 extra, seq)
+      finally:
+        self._LeaveMonitor()
 
   def _ChoosePlace(self, instance, known, device_class, device, seq):
     """Choose where a device goes, unless it has a place.

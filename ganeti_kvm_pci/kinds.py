@@ -8,6 +8,7 @@ imported Ganeti calls for. Each answers the same questions:
   - C{_Slot}: the slot in it, or None
   - C{_DeviceId}, C{_RenewId}, C{_KeepId}: QEMU's id of a device
   - C{_CloseDescriptors}: what was passed for a NIC, and not used, goes
+  - C{_Listening}: what lets a hot-add hear the human monitor
   - C{_GIVES_SLOTS_TO_ALL}: whether a hot-added device goes to pci.0 whatever
     the instance's disk_type
 
@@ -28,6 +29,7 @@ from . import ids
 from . import chipset
 from . import partition
 from . import record
+from . import refusal
 from . import scsi
 
 #: 16 disks and 8 NICs beside any kvm_pci_reservations.
@@ -46,6 +48,20 @@ class _Kind(object):
       logging.info("Instance %s: closed %s", instance.name, ", ".join(closed))
 
 
+  @staticmethod
+  def _Listening(_ask):
+    """Tell what stock's hot-add must have replaced to hear a refusal.
+
+    @param _ask: function(line) that has QEMU's human monitor run a command,
+        through the connection that stock has open; raises L{CommandError}
+    @rtype: dict
+    @return: methods by name; none where all goes by QMP, whose client raises
+        what QEMU refused (2.13 to 2.15, 3.1, master)
+
+    """
+    return {}
+
+
 class HvinfoKind(_Kind):
   """The place is C{device.hvinfo}; slots come from C{_GetBusSlots}.
 
@@ -53,6 +69,18 @@ class HvinfoKind(_Kind):
 
   """
   _GIVES_SLOTS_TO_ALL = False
+
+  @staticmethod
+  def _Listening(ask):
+    """Have C{drive_add}, which 2.16 and 3.0 give, answered.
+
+    """
+    def _CallMonitorCommand(name, command, timeout=None): # pylint: disable=W0613
+      for line in ask(command):
+        logging.warning("Instance %s: QEMU says to %s: %s", name,
+                        command.split(" ")[0], line)
+
+    return {"_CallMonitorCommand": _CallMonitorCommand}
 
   @staticmethod
   def _HasPlace(device):
@@ -235,20 +263,26 @@ class HmpKind(PciKind):
   before it is. It does not look at what the monitor says either.
 
   """
-  # What the monitor has answered to the last commands
+  # What the monitor has answered to the last commands: (command, line) pairs
   _said = ()
 
   def _CallHotplugCommands(self, name, cmds):
     """Give commands to the human monitor, and keep what it answers.
 
     """
-    said = []
+    self._said = []
+    if any(command.startswith("netdev_") for command in cmds):
+      # a descriptor is known to the monitor that it was passed to
+      self._Give(lambda line: self._CallMonitorCommand(name, line).stdout, cmds)
+      return
+    with self._Monitor(name) as execute:
+      self._Give(lambda line: execute("human-monitor-command",
+                                      {"command-line": line}), cmds)
+
+  def _Give(self, ask, cmds):
     for command in cmds:
-      text = self._CallMonitorCommand(name, command).stdout
-      said.extend(line.strip() for line in text.splitlines()
-                  if line.strip() not in ("", "OK") and
-                  not line.startswith(("QEMU ", "(qemu)")))
-    self._said = said
+      self._said.extend((command.split(" ")[0], line) for line in
+                        refusal.check(command, ask(command)))
 
   def _CloseDescriptors(self, instance, execute, device_id):
     """Close them where these series pass them, at the human monitor.

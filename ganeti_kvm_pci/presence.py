@@ -29,6 +29,7 @@ from . import partition
 from . import runtime as runtime_
 from . import scsi
 from . import vacancy
+from .errors import CommandError
 from .errors import KvmPciError
 from .errors import MonitorError
 from .ids import is_of
@@ -394,8 +395,9 @@ class Presence(object):
   def _VerifyDevice(self, instance_name, device_id, should_exist, said=()):
     """Make sure that QEMU has, or has not, a device.
 
-    @type said: list of strings
-    @param said: what QEMU has answered to the commands for it
+    @type said: list of (command, text) pairs
+    @param said: what QEMU's human monitor has answered to the commands for it
+    @raise CommandError: if that is not so, and QEMU has said why
     @raise errors.HypervisorError: if that is not so
 
     """
@@ -403,6 +405,7 @@ class Presence(object):
       with self._Monitor(instance_name) as execute:
         exists = device_id in monitor.ids(execute)
     if exists != should_exist:
-      text = "Instance %s: QEMU %s device %s" % (
-        instance_name, "has" if exists else "does not have", device_id)
-      raise errors.HypervisorError(": ".join([text] + list(said)))
+      if said:
+        raise CommandError(said[0][0], "; ".join(text for _, text in said))
+      raise errors.HypervisorError("Instance %s: QEMU %s device %s" % (
+        instance_name, "has" if exists else "does not have", device_id))

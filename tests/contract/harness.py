@@ -130,6 +130,8 @@ class FakeQmp(object):
     if command in ("query-block", "query-named-block-nodes", "query-fdsets"):
       return []
     if command == "human-monitor-command":
+      if arguments["command-line"].startswith("drive_add "):
+        return "OK\r\n"
       return "".join("%s%s: index=0,type=tap,fd=20\r\n" % (
         " \\ " if name in self.world.bus.values() else "", name)
                      for name in self.world.netdevs)

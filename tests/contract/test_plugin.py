@@ -167,7 +167,7 @@ def test_a_refused_hot_add_leaves_nothing_behind(world, monkeypatch):
   with pytest.raises(errors.HypervisorError) as caught:
     hyper.HotAddDevice(instance, NIC, harness.nic(2), None, 2)
   for part in ("vm1.example.com", harness.device_id("nic", 2, 26), "slot 26",
-               "e1000 (id x) holds that by now; try again"):
+               "e1000 (id x) holds that slot by now; modify the NIC again"):
     assert part in str(caught.value)
   assert ("netdev_del", {"id": harness.device_id("nic", 2, 26)}) in world.calls
   assert json.loads(hyper._ReadKVMRuntime(instance.name)) == \

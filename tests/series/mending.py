@@ -69,6 +69,15 @@ def _blockdev_add(plain):
   return Execute
 
 
+def _human(plain):
+  """Make C{Execute} send mended HMP commands, as the plugin gives them."""
+  def Execute(self, command, arguments=None):
+    if command == "human-monitor-command":
+      arguments = {"command-line": mended(arguments["command-line"])}
+    return plain(self, command, arguments)
+  return Execute
+
+
 def _pass_tap_fd(plain):
   """Make C{sendfds} return only once QEMU has read.
 
@@ -89,7 +98,9 @@ def _pass_tap_fd(plain):
 
 
 def mend():
-  """Make series up to 2.15 get along with QEMU of today."""
+  """Make series up to 2.16 get along with QEMU of today."""
+  if hasattr(hv_kvm.QmpConnection, "Execute"): # up to 3.0
+    hv_kvm.QmpConnection.Execute = _human(hv_kvm.QmpConnection.Execute)
   if constants.HOTPLUG_TARGET_DISK != "hotdisk":
     return
   hv_kvm.QmpConnection.Execute = _blockdev_add(hv_kvm.QmpConnection.Execute)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ganeti_kvm_pci import errors
 from ganeti_kvm_pci import refusal
 from ganeti_kvm_pci import section
 from ganeti_kvm_pci.partition import Partition
@@ -93,3 +94,111 @@ def test_the_option_that_names_the_slot_is_named(words, configs, says, text):
   assert error.slot == 29 and "slot 29" in str(error)
   assert says in str(error)
   assert "kvm_pci_reservations" not in str(error)
+
+
+#: What Ganeti's client makes of a refusal.
+CLIENT = "kvm: error executing the %s command: %s (GenericError):"
+
+
+@pytest.mark.parametrize("text, found", [
+  (CLIENT % ("device_add", "Bus 'pci.0' does not support hotplugging"),
+   ("device_add", "Bus 'pci.0' does not support hotplugging")),
+  # QEMU's own brackets, and lines
+  (CLIENT % ("blockdev-add", "Failed to get \"write\" lock (13)\nIs another"
+             " process using the image [/x]?"),
+   ("blockdev-add", "Failed to get \"write\" lock (13) Is another process using"
+    " the image [/x]?")),
+  ("Failed to open /dev/vhost-net", None),
+  ("", None),
+  ])
+def test_an_error_of_ganetis_client(text, found):
+  assert refusal.refused(text) == found
+
+
+def echo(line):
+  """Give back what is typed as QEMU's human monitor does, key by key."""
+  return line[0] + "".join("\x1b[K%s%s" % ("\x1b[D" * end, line[:end + 1])
+                           for end in range(1, len(line)))
+
+
+#: What came from the socket of QEMU 7.2.
+ADD = "drive_add dummy file=/nonexistent/x,if=none,id=x,format=raw"
+BY_SOCKET = ("QEMU 7.2.22 monitor - type 'help' for more information\r\n"
+             "(qemu) %s\x1b[K\r\n%%s(qemu) " % echo(ADD))
+
+
+@pytest.mark.parametrize("answer, said", [
+  ("OK\r\n", []),
+  ("warning: no good idea\r\nOK\r\n", ["warning: no good idea"]),
+  # QEMU that does not say
+  ("", []),
+  ])
+@pytest.mark.parametrize("by", ["%s", BY_SOCKET], ids=["QMP", "socket"])
+def test_a_drive_that_was_added(answer, said, by):
+  assert refusal.check(ADD, by % answer) == said
+
+
+@pytest.mark.parametrize("answer, words", [
+  ("invalid cache option\r\n", "invalid cache option"),
+  ("Failed to get \"write\" lock\r\nIs another process using the image [x]?\r\n",
+   "Failed to get \"write\" lock Is another process using the image [x]?"),
+  ])
+@pytest.mark.parametrize("by", ["%s", BY_SOCKET], ids=["QMP", "socket"])
+def test_a_drive_that_was_refused(answer, words, by):
+  with pytest.raises(errors.CommandError) as caught:
+    refusal.check(ADD, by % answer)
+  assert (caught.value.command, str(caught.value)) == ("drive_add", words)
+
+
+def test_of_other_commands_it_may_be_a_warning():
+  assert refusal.check("netdev_add tap,id=x", "warning: x\r\n") == ["warning: x"]
+
+
+@pytest.mark.parametrize("words, device_class, says", [
+  # QEMU 2.10 to 11.1
+  ("Failed to get \"write\" lock", "disk", "end it, then detach the disk"),
+  ("Failed to get shared \"write\" lock", "disk", "another process has"),
+  ("Failed to lock byte 201", "disk", "another process has the image open"),
+  ("Could not open '/x': Permission denied", "disk", "owner and mode"),
+  ("[Errno 30] Read-only file system: '/x'", "disk", "owner and mode"),
+  ("Could not open '/x': No such file or directory", "disk", "activate-disks"),
+  ("invalid cache option", "disk", "disk_cache"),
+  ("aio=native was specified, but it requires cache.direct=on, which was not"
+   " specified.", "disk", "disk_cache"),
+  ("file system may not support O_DIRECT", "disk", "disk_cache"),
+  ("invalid aio option", "disk", "disk_aio=threads, then shut the instance"),
+  ("Parameter 'discard' does not accept value 'x'", "disk", "disk_discard"),
+  ("Unknown protocol 'rbd'", "disk", "qemu-block-extra"),
+  ("Bus 'pci.0' does not support hotplugging", "nic", "acpi=True, then shut"),
+  ("Duplicate ID 'x' for drive", "disk", "out of kvm_extra"),
+  ("Bus 'scsi.0' not found", "disk", "scsi_controller_type"),
+  ("'e1001' is not a valid device model name", "nic", "set nic_type"),
+  ("vhost-net requested but could not be initialized", "nic", "vhost_net=False"),
+  ("something else", "nic", "mend that, then modify the NIC again"),
+  ("something else", "disk", "mend that, then detach the disk and attach"),
+  (None, "disk", "detach the disk and attach it again"),
+  # what only the disk's name says
+  ("Could not open '/cache option/vhost/aio/discard': Input/output error",
+   "disk", "mend that, then"),
+  ("[Errno 5] Input/output error: '/srv/Permission denied'", "disk",
+   "mend that, then"),
+  ])
+def test_what_to_do(words, device_class, says):
+  assert says in refusal.remedy(words, device_class)
+
+
+@pytest.mark.parametrize("error, reason, words", [
+  (Exception(CLIENT % ("netdev_add", "no")), "QEMU refused netdev_add: no",
+   "no"),
+  (errors.CommandError("drive_add", "no"), "QEMU refused drive_add: no", "no"),
+  (errors.CommandError("human-monitor-command", CLIENT % ("x", "no")),
+   "QEMU refused x: no", "no"),
+  (errors.MonitorError("silent"), "silent", "silent"),
+  (OSError(13, "Permission denied", "/x"),
+   "the node daemon cannot open /x: Permission denied",
+   "[Errno 13] Permission denied: '/x'"),
+  (OSError(11, "Busy"), "[Errno 11] Busy", "[Errno 11] Busy"),
+  (Exception(TEXT % 8), "y holds that slot by now", None),
+  ])
+def test_why_a_device_was_not_added(error, reason, words):
+  assert refusal.reason(error, Partition()) == (reason, words)
