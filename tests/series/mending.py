@@ -12,6 +12,7 @@ import termios
 import time
 
 from ganeti import constants
+from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
 #: What had to be made good, for the end of pytest's report
@@ -65,6 +66,11 @@ def _blockdev_add(plain):
       arguments = {"command-line": mended(
         "drive_add dummy file=%s,if=none,id=%s,format=raw" %
         (options["file"]["filename"], options["id"]))}
+      said = plain(self, command, arguments).strip()
+      if said != "OK":
+        raise errors.HypervisorError("kvm: error executing the blockdev-add"
+                                     " command: %s (GenericError):" % said)
+      return {}
     return plain(self, command, arguments)
   return Execute
 

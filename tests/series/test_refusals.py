@@ -59,6 +59,11 @@ def text_of(node):
     return stream.read()
 
 
+def runtime_of(node):
+  """Read the runtime file; Python 2 writes it in another order each time."""
+  return serializer.LoadJson(text_of(node))
+
+
 def disk_adder(node, path=None, uri=None, **params):
   """Make a function that adds a new disk, from an image of its own."""
   number = next(NUMBERS)
@@ -89,7 +94,7 @@ def refused(node, add, *words):
   """Have a hot-add refused, twice, and look for words in the error, in order.
 
   """
-  before, seen = text_of(node), vars(agree(node))
+  before, seen = runtime_of(node), vars(agree(node))
   with pytest.raises(errors.HotplugError) as caught:
     add()
   text = str(caught.value)
@@ -103,14 +108,14 @@ def refused(node, add, *words):
     match = re.compile(word).search(text, at)
     assert match, (word, text)
     at = match.end()
-  assert text_of(node) == before
+  assert runtime_of(node) == before
   # the tests' own process holds a tap until it ends; a daemon's would end
   assert dict(vars(agree(node)), taps=0) == dict(seen, taps=0)
   # an attempt more changes nothing
   with pytest.raises(errors.HotplugError) as again:
     add()
   assert str(again.value).count(words[0]) == text.count(words[0])
-  assert text_of(node) == before
+  assert runtime_of(node) == before
   return text
 
 
@@ -147,8 +152,9 @@ def test_a_disk_that_the_node_daemon_cannot_open(bare):
   path = os.path.join(bare.folder, "folder")
   os.mkdir(path)
   add = disk_adder(bare, path)
-  refused(bare, add, path, "the node daemon cannot open " + path,
-          "Is a directory", AGAIN)
+  # up to 2.12 none is passed a descriptor
+  refused(bare, add, path, "(the node daemon cannot open|QEMU refused)",
+          "(Is a directory|to be a regular file)", AGAIN)
   os.rmdir(path)
   os.rename(bare.image(1), path)
   succeeds(bare, DISK, add)
