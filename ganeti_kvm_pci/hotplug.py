@@ -124,27 +124,27 @@ class Hotplug(Presence):
     """Look whether a device was added in spite of an error, and explain that.
 
     @type known: L{record.Record}
-    @param known: the record, without the device
+    @param known: the runtime file, without the device
     @raise errors.HotplugError: if it was not added; nothing of it is left
 
     """
     device_id = self._DeviceId(device_class, device)
     place = self._ShowPlace(device)
-    if extra:
-      # up to 2.10.2 the link alone, whose index may be any. QEMU names but the
-      # descriptor that it was passed
-      place += ", %s" % os.path.realpath(
-        extra[0] if isinstance(extra, (list, tuple)) else extra)
+    # up to 2.10.2 the link alone. Its index may be any, and QEMU names but the
+    # descriptor that it was passed
+    link = extra[0] if isinstance(extra, (list, tuple)) else extra
+    if link:
+      place += ", %s" % os.path.realpath(link)
     reason, words = refusal.reason(err, known.partition)
     text = "Instance %s: %s (%s) was not added: %s" % (
       instance.name, device_id, place, reason)
     try:
-      has_come = self._HasComeInSpite(instance, known, device_class, device_id)
+      was_added = self._HasComeInSpite(instance, known, device_class, device_id)
     except MonitorError as silent:
       raise errors.HotplugError(
         "%s; nor does QEMU tell whether it has the device, which the next"
         " operation will find out: %s" % (text, silent))
-    if has_come:
+    if was_added:
       logging.warning("Instance %s: %s was added in spite of: %s",
                       instance.name, device_id, reason)
       return

@@ -50,10 +50,10 @@ class _Kind(object):
 
   @staticmethod
   def _Listening(_ask):
-    """Tell what stock's hot-add must have replaced to hear a refusal.
+    """Tell what upstream's hot-add must have replaced to hear a refusal.
 
     @param _ask: function(line) that has QEMU's human monitor run a command,
-        through the connection that stock has open; raises L{CommandError}
+        through the connection that upstream has open; raises L{CommandError}
     @rtype: dict
     @return: methods by name; none where all goes by QMP, whose client raises
         what QEMU refused (2.13 to 2.15, 3.1, master)
@@ -75,7 +75,8 @@ class HvinfoKind(_Kind):
     """Have C{drive_add}, which 2.16 and 3.0 give, answered.
 
     """
-    def _CallMonitorCommand(name, command, timeout=None): # pylint: disable=W0613
+    # pylint: disable=unused-argument
+    def _CallMonitorCommand(name, command, timeout=None):
       for line in ask(command):
         logging.warning("Instance %s: QEMU says to %s: %s", name,
                         command.split(" ")[0], line)

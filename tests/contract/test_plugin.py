@@ -1,6 +1,7 @@
 """What the plugin does on this Ganeti."""
 
 import json
+import os
 
 import pytest
 
@@ -149,6 +150,56 @@ def test_the_record_is_written_ahead(world, monkeypatch):
   hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)
   assert recorded == [8, 9, 10]
   assert world.slots(hyper, instance)[0] == [8, 9, 10]
+
+
+def test_a_refusal_is_told_though_qemu_falls_silent(world, monkeypatch):
+  hyper, instance = start(world, kvm_pci_reservations=8)
+
+  def refuse(slot, devid):
+    world.monitor = False
+    raise errors.HypervisorError(
+      "kvm: error executing the device_add command: out of order"
+      " (GenericError):")
+
+  monkeypatch.setattr(world, "plug", refuse)
+  with pytest.raises(errors.HotplugError) as caught:
+    hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)
+  for part in ("vm1.example.com: ", "(slot 10, ", "was not added: QEMU refused"
+               " device_add: out of order; nor does QEMU tell whether it has",
+               "cannot be reached"):
+    assert part in str(caught.value)
+  # what is not known is not forgotten
+  assert world.slots(hyper, instance)[0] == [8, 9, 10]
+
+
+@pytest.mark.parametrize("error, words", [
+  (OSError(30, "Read-only file system", "/dev/null"),
+   "the node daemon cannot open /dev/null: Read-only file system; have the"),
+  (errors.HypervisorError("Failed to open /dev/net/tun"),
+   "Failed to open /dev/net/tun; mend that, then detach the disk"),
+  ], ids=["OSError", "Ganeti's"])
+def test_what_the_node_says_is_told(world, monkeypatch, error, words):
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  before = json.loads(hyper._ReadKVMRuntime(instance.name))
+
+  def fail(*_):
+    raise error
+
+  monkeypatch.setattr(world, "plug", fail)
+  with pytest.raises(errors.HotplugError) as caught:
+    hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)
+  assert "slot 10, %s) was not added: %s" % (os.devnull, words) in str(
+    caught.value)
+  assert json.loads(hyper._ReadKVMRuntime(instance.name)) == before
+
+
+def test_a_fault_of_the_code_stays_one(world, monkeypatch):
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  before = json.loads(hyper._ReadKVMRuntime(instance.name))
+  monkeypatch.setattr(world, "plug", lambda *_: {}["fault"])
+  with pytest.raises(KeyError):
+    hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)
+  assert json.loads(hyper._ReadKVMRuntime(instance.name)) == before
 
 
 def test_a_refused_hot_add_leaves_nothing_behind(world, monkeypatch):

@@ -1,4 +1,4 @@
-"""What QEMU says when it does not take a device, and what is left then: nothing.
+"""What QEMU says when it does not take a device, and that nothing is left.
 
 The words get into the error that C{gnt-instance modify} prints, whatever way a
 release of Ganeti adds devices by; L{test_faults} shows what unmodified Ganeti

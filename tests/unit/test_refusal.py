@@ -140,7 +140,8 @@ def test_a_drive_that_was_added(answer, said, by):
 
 @pytest.mark.parametrize("answer, words", [
   ("invalid cache option\r\n", "invalid cache option"),
-  ("Failed to get \"write\" lock\r\nIs another process using the image [x]?\r\n",
+  ("Failed to get \"write\" lock\r\n"
+   "Is another process using the image [x]?\r\n",
    "Failed to get \"write\" lock Is another process using the image [x]?"),
   ])
 @pytest.mark.parametrize("by", ["%s", BY_SOCKET], ids=["QMP", "socket"])
@@ -151,7 +152,8 @@ def test_a_drive_that_was_refused(answer, words, by):
 
 
 def test_of_other_commands_it_may_be_a_warning():
-  assert refusal.check("netdev_add tap,id=x", "warning: x\r\n") == ["warning: x"]
+  assert refusal.check("netdev_add tap,id=x", "warning: x\r\n") == [
+    "warning: x"]
 
 
 @pytest.mark.parametrize("words, device_class, says", [
@@ -173,7 +175,8 @@ def test_of_other_commands_it_may_be_a_warning():
   ("Duplicate ID 'x' for drive", "disk", "out of kvm_extra"),
   ("Bus 'scsi.0' not found", "disk", "scsi_controller_type"),
   ("'e1001' is not a valid device model name", "nic", "set nic_type"),
-  ("vhost-net requested but could not be initialized", "nic", "vhost_net=False"),
+  ("vhost-net requested but could not be initialized", "nic",
+   "vhost_net=False"),
   ("something else", "nic", "mend that, then modify the NIC again"),
   ("something else", "disk", "mend that, then detach the disk and attach"),
   (None, "disk", "detach the disk and attach it again"),
