@@ -137,6 +137,7 @@ class Walk(object):
     for node in cluster.NODES:
       given("ganeti-kvm-pci upgrade", node=node)
     self.everyone_is_up()
+    given("ganeti-kvm-pci check --live --qemu 10.0")
     for guest in self.guests:
       guest.hotplugs()
     # the last one is left as it is until the way back
@@ -238,6 +239,7 @@ class Walk(object):
     step("12 are reserved again")
     given("gnt-cluster remove-tags ganeti-kvm-pci")
     given("gnt-cluster modify -H kvm:kvm_pci_reservations=12")
+    given("gnt-os modify -H kvm:kvm_pci_reservations=12 OS", OS="noop")
     given("gnt-instance modify -H kvm_pci_reservations=12 INSTANCE",
           INSTANCE=self.guests[0].vm.name)
     self.everyone_is_up()

@@ -192,7 +192,7 @@ class Node(harness.World):
     if self._which == "unmodified":
       return
     before = sys.argv
-    sys.argv = ["ganeti-kvm-pci", "upgrade", "--to", SERIES,
+    sys.argv = ["ganeti-kvm-pci", "upgrade", "--to", SERIES, "--qemu", "7.2",
                 self.path(instance)]
     try:
       runpy.run_module("ganeti_kvm_pci", run_name="__main__")

@@ -5,11 +5,14 @@
   -m 192
   -smp 1
   -pidfile /var/run/ganeti/kvm-hypervisor/pid/hdaspice.ex
-  -soundhw hda
+- -soundhw hda
++ -audiodev spice,id=soundhw
 + -device virtio-net-pci,mac=aa:00:00:00:00:01,id=hotnic-000041c1-pci-9,bus=pci.0,addr=0x9,netdev=hotnic-000041c1-pci-9
 + -device virtio-net-pci,mac=aa:00:00:00:00:02,id=hotnic-000041c2-pci-11,bus=pci.0,addr=0xb,netdev=hotnic-000041c2-pci-11
 + -device virtio-blk-pci,drive=hotdisk-0000d151-pci-7,id=hotdisk-0000d151-pci-7,bus=pci.0,addr=0x7
 + -device virtio-blk-pci,drive=hotdisk-0000d152-pci-10,id=hotdisk-0000d152-pci-10,bus=pci.0,addr=0xa
++ -device intel-hda
++ -device hda-duplex,audiodev=soundhw
   -balloon virtio,id=balloon,bus=pci.0,addr=0x4
   -daemonize
   -machine pc-i440fx-7.2

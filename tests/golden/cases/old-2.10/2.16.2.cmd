@@ -5,11 +5,14 @@
   -m 192
   -smp 1
   -pidfile /var/run/ganeti/kvm-hypervisor/pid/hdaspice.ex
-  -soundhw hda
+- -soundhw hda
++ -audiodev spice,id=soundhw
 + -device virtio-net-pci,bus=pci.0,id=hotnic-000041c0-pci-8,addr=0x8,netdev=hotnic-000041c0-pci-8,mac=aa:00:00:00:00:00
 + -device virtio-net-pci,bus=pci.0,id=hotnic-000041c1-pci-9,addr=0x9,netdev=hotnic-000041c1-pci-9,mac=aa:00:00:00:00:01
 + -device virtio-blk-pci,bus=pci.0,id=hotdisk-0000d150-pci-6,addr=0x6,drive=hotdisk-0000d150-pci-6
 + -device virtio-blk-pci,bus=pci.0,id=hotdisk-0000d151-pci-7,addr=0x7,drive=hotdisk-0000d151-pci-7
++ -device intel-hda
++ -device hda-duplex,audiodev=soundhw
   -device virtio-balloon,id=balloon,bus=pci.0,addr=0x4
   -daemonize
   -machine pc-i440fx-7.2

@@ -5,11 +5,14 @@
   -m 192
   -smp 1
   -pidfile /var/run/ganeti/kvm-hypervisor/pid/hdaspice.ex
-  -soundhw hda
+- -soundhw hda
++ -audiodev spice,id=soundhw
 + -device virtio-net-pci,id=nic-000041c1-0000-4000,bus=pci.0,addr=0xf,netdev=nic-000041c1-0000-4000,mac=aa:00:00:00:00:01
 + -device virtio-net-pci,id=nic-000041c2-0000-4000,bus=pci.0,addr=0x11,netdev=nic-000041c2-0000-4000,mac=aa:00:00:00:00:02
 + -device virtio-blk-pci,id=disk-0000d151-0000-4000,bus=pci.0,addr=0xd,drive=disk-0000d151-0000-4000,write-cache=on
 + -device virtio-blk-pci,id=disk-0000d152-0000-4000,bus=pci.0,addr=0x10,drive=disk-0000d152-0000-4000,write-cache=on
++ -device intel-hda
++ -device hda-duplex,audiodev=soundhw
   -device virtio-balloon
   -daemonize
   -D /var/log/ganeti/kvm/hdaspice.ex.log
