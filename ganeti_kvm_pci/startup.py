@@ -130,6 +130,8 @@ def package_folder(site, wanted):
   try:
     if line:
       source = ast.literal_eval(line.group(1))
+    elif not source.endswith(_FUNCTION): # cut off where it still is Python
+      return None
     ast.parse(source)
     found = _FOLDER_RE.search(source)
     return found and ast.literal_eval(found.group(1))

@@ -68,10 +68,10 @@ def test_what_is_no_hook_leads_nowhere(tmpdir, version):
   startup.put(str(tmpdir), wanted)
   assert startup.package_folder(str(tmpdir), wanted) == "/a/folder"
   for name, text in wanted:
-    for wrong in ("", text[:len(text) // 2], text[:20],
+    for wrong in [text[:end] for end in range(len(text))] + [
                   "import sys; exec(x, {'sys': sys})\n",
                   "import sys; exec(1, {'sys': sys})\n",
-                  "def a():\n    sys.path.insert(0, x)\n"):
+                  "def a():\n    sys.path.insert(0, x)\n"]:
       tmpdir.join(name).write(wrong)
       assert startup.package_folder(str(tmpdir), wanted) is None
     tmpdir.join(name).write(text)
