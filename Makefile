@@ -105,6 +105,7 @@ test-hotplug: needs
 	  tests/series/test_scsi.py tests/series/test_adverse.py \
 	  tests/series/test_left_behind.py tests/series/test_monitor.py \
 	  tests/series/test_multiqueue.py tests/series/test_repair.py \
+	  tests/series/test_pending.py \
 	  tests/series/test_refusals.py \
 	  tests/series/test_killed.py tests/series/test_random.py \
 	  tests/series/test_migration.py

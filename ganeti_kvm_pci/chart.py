@@ -2,6 +2,7 @@
 
 import collections
 
+from . import request as request_
 from .partition import DISK
 from .partition import NIC
 from .partition import QEMU
@@ -15,9 +16,10 @@ BOTH = "both"
 #:   - slot .. driver: as in L{record.Device}
 #:   - source: RECORD, LIVE or BOTH: who knows of it
 #:   - remark: string, what is wrong with that; "" if nothing is
+#:   - request: L{request.Request}, or None
 Entry = collections.namedtuple(
   "Entry", ["slot", "device_class", "index", "id", "driver", "source",
-            "remark"])
+            "remark", "request"])
 
 _LETTERS = {DISK: "D", NIC: "N", QEMU: "Q"}
 
@@ -29,10 +31,28 @@ def _live_only(partition, function, drivers):
               " would place it elsewhere is checked before each")
   driver = drivers.get((function.slot, function.function))
   return Entry(function.slot, QEMU, None, function.id,
-               driver or function.description, LIVE, remark)
+               driver or function.description, LIVE, remark, None)
 
 
-def entries(record, functions=None, peripherals=()):
+def _with_request(entry, request, asked):
+  """Add to an entry that the guest was asked for the device.
+
+  @type request: L{request.Request} or None
+  @param asked: whether the live QEMU was asked
+
+  """
+  if request is None:
+    return entry
+  remark = request_.text(request)
+  if asked and entry.source == RECORD:
+    remark += (", completed since: the next operation, or check --repair,"
+               " takes it out of the runtime file")
+  elif entry.remark:
+    remark = "%s; %s" % (remark, entry.remark)
+  return entry._replace(remark=remark, request=request)
+
+
+def entries(record, functions=None, peripherals=(), requests=None):
   """List what is on the bus.
 
   @type record: L{record.Record}
@@ -40,6 +60,9 @@ def entries(record, functions=None, peripherals=()):
   @param functions: what the live QEMU has; None if it was not asked
   @type peripherals: list of L{live.Peripheral}
   @param peripherals: for the drivers of what only QEMU knows
+  @type requests: dict or None
+  @param requests: ids of devices that the guest was asked for to
+      L{request.Request}
   @rtype: list of L{Entry}
   @return: by rising slot; functions of one slot are one entry unless they
       have ids of their own
@@ -60,13 +83,15 @@ def entries(record, functions=None, peripherals=()):
       else:
         remark = "QEMU does not have it: added without hotplug, or lost"
     found.append(Entry(device.slot, device.device_class, device.index,
-                       device.id, device.driver, source, remark))
+                       device.id, device.driver, source, remark, None))
   drivers = dict((p.place, p.driver) for p in peripherals if p.place)
   shown = set(e.slot for e in found if e.source == BOTH)
   for function in unknown:
     if function.id or function.slot not in shown:
       found.append(_live_only(record.partition, function, drivers))
       shown.add(function.slot)
+  found = [_with_request(entry, (requests or {}).get(entry.id),
+                         functions is not None) for entry in found]
   return sorted(found, key=lambda e: (e.slot, e.source == LIVE))
 
 
@@ -92,10 +117,11 @@ def as_data(record, found):
     "instance": record.instance, "partition": pools(record.partition),
     "devices": [{"slot": e.slot, "class": e.device_class, "index": e.index,
                  "id": e.id, "driver": e.driver, "source": e.source,
-                 "remark": e.remark or None}
+                 "remark": e.remark or None,
+                 "requested": e.request and request_.iso(e.request)}
                 for e in list(found) + [
                   Entry(None, d.device_class, d.index, d.id, d.driver, RECORD,
-                        None) for d in elsewhere]],
+                        None, None) for d in elsewhere]],
     }
 
 

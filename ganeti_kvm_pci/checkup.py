@@ -29,19 +29,20 @@ def _name(entry):
   return "%s %d (%s)" % (entry.device_class, entry.index, entry.id)
 
 
-def findings(record, functions=None, peripherals=()):
+def findings(record, functions=None, peripherals=(), requests=None):
   """Judge what is on the bus.
 
   @type record: L{record.Record}
   @type functions: list of L{live.Function}, or None
   @param functions: what the live QEMU has; None if it was not asked
   @type peripherals: list of L{live.Peripheral}
+  @param requests: see L{chart.entries}
   @rtype: list of L{Finding}
 
   """
   found = []
   part = record.partition
-  for entry in chart.entries(record, functions, peripherals):
+  for entry in chart.entries(record, functions, peripherals, requests):
     owner = part.owner(entry.slot)
     severity = INFO
     if entry.remark:
@@ -66,6 +67,27 @@ def _entry(runtime, device):
   if device.device_class == NIC:
     return runtime.nics[device.index]
   return runtime.disks[device.index][0]
+
+
+def drop(runtime, devices):
+  """Take disks and NICs out of a record.
+
+  @type runtime: L{runtime.Runtime}
+  @param runtime: is changed in place
+  @type devices: list of L{record.Device}
+  @param devices: in the record's order
+  @rtype: list of strings
+  @return: what was changed
+
+  """
+  changes = []
+  # from the end, so that the indexes before stay right
+  for device in reversed(devices):
+    del {DISK: runtime.disks, NIC: runtime.nics}[device.device_class][
+      device.index]
+    changes.append("%s: taken out of the record, QEMU does not have it" %
+                   describe(device))
+  return changes
 
 
 def repair(runtime, record, functions, peripherals):
@@ -100,11 +122,8 @@ def repair(runtime, record, functions, peripherals):
       changes.append("%s: slot %d in the record, %d in QEMU, corrected" %
                      (describe(device), device.slot, slots[device.id]))
   ids = set(p.id for p in peripherals) | set(slots)
-  for device in reversed(record.lost(ids, set(f.slot for f in functions))):
-    del {DISK: runtime.disks, NIC: runtime.nics}[device.device_class][
-      device.index]
-    changes.append("%s: taken out of the record, QEMU does not have it" %
-                   describe(device))
+  changes.extend(drop(runtime, record.lost(ids, set(f.slot
+                                                    for f in functions))))
   strays = pinning.beyond(record.partition, functions, record.held())
   unnamed = [nic for nic in runtime.nics
              if not nic.get("hvinfo") and nic.get("pci") is None]

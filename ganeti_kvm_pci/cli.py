@@ -101,6 +101,10 @@ def _parser():
   command.add_argument("--qemu", type=emulator.parse, metavar="VERSION",
                        help="say what a node with this QEMU could not start;"
                        " by default (with --live), this node's")
+  command.add_argument("--pending", action="store_true", help="with --repair:"
+                       " finish only removals that had timed out and that the"
+                       " guest has completed since; say nothing else (for"
+                       " Ganeti's watcher)")
   command = add_for_instances(
     "plan", forecast.plan, "show what would move at the next cold boot")
   command.add_argument("--reservations", type=_slots, metavar="N",
@@ -152,13 +156,16 @@ def main(argv=None):
     argv = sys.argv[1:]
   open_streams()
   try:
+    parser = _parser()
     try:
-      opts = _parser().parse_args(argv)
+      opts = parser.parse_args(argv)
+      if getattr(opts, "pending", False) and not opts.repair:
+        parser.error("--pending needs --repair")
     except SystemExit:
       flush()
       raise
     if not opts.command:
-      _parser().print_usage(sys.stderr)
+      parser.print_usage(sys.stderr)
       return ERRORS
     opts.report = report.Report(opts.command, getattr(opts, "dry_run", False))
     if opts.json:

@@ -12,6 +12,7 @@ Every error that leaves the package on purpose is one of these::
    |    +-- CommandError  QEMU refused a command
    +-- GanetiError        this Ganeti is none that the plugin knows
    +-- NodeError          something is missing or not writable on this node
+   |    +-- BusyError     another operation is at work on an instance
    +-- OutputError        what the command says cannot be written
 
 C{str()} of each is one line for an administrator: it names the culprit and,
@@ -147,6 +148,10 @@ class GanetiError(KvmPciError):
 
 class NodeError(KvmPciError):
   """Something is missing or not writable on this node."""
+
+
+class BusyError(NodeError):
+  """Another operation is at work on an instance's devices."""
 
 
 class OutputError(KvmPciError):

@@ -255,7 +255,7 @@ def read(path):
     raise RecordError(path, "not a runtime file, UTF-8 expected: %s" % err)
 
 
-def _own_path(path):
+def own_path(path):
   """Return a runtime file's path as the node daemon has it."""
   return os.path.join(control_dir("conf"), os.path.basename(path))
 
@@ -272,7 +272,7 @@ def left_behind(path):
   if running is None:
     return []
   return (leftovers.half_written if running else leftovers.kept)(
-    _own_path(path))
+    own_path(path))
 
 
 def remove_left_behind(path):
@@ -289,8 +289,8 @@ def remove_left_behind(path):
     return []
   # the node daemon's Ganeti may be unmodified, and asks nobody
   if running:
-    return leftovers.sweep(_own_path(path), False)
-  return leftovers.clear(_own_path(path), False, is_needed=lambda: runs(path))
+    return leftovers.sweep(own_path(path), False)
+  return leftovers.clear(own_path(path), False, is_needed=lambda: runs(path))
 
 
 def of_no_instance():
@@ -307,16 +307,17 @@ def of_no_instance():
 
 
 @contextlib.contextmanager
-def alone(path):
+def alone(path, patience=None):
   """Keep the plugin's own operations from a running guest's devices.
 
+  @param patience: see L{lock.held}
   @return: a context, which gives what L{runs} says; it raises L{NodeError} if
       they do not end
 
   """
   running = runs(path)
   # whatever way led to the file, the lock is the node daemon's
-  with (lock.held(lock.path_for(_own_path(path))) if running
+  with (lock.held(lock.path_for(own_path(path)), patience) if running
         else lock.nothing()):
     yield running
 

@@ -10,6 +10,7 @@ Stock does it; what is asked before and noted down is in L{presence}.
 import contextlib
 import logging
 import os
+import time
 
 from ganeti import errors
 from ganeti import utils
@@ -21,23 +22,16 @@ from . import partition
 from . import placement
 from . import record
 from . import refusal
+from . import request
 from . import scsi
+from . import timelimit
 from . import vacancy
 from .errors import CommandError
 from .errors import KvmPciError
 from .errors import MonitorError
+from .errors import NodeError
 from .presence import CLASS
 from .presence import Presence
-
-#: How long a device may take to come or go, in seconds, unless the node
-#: daemon's environment says otherwise (stock, 2.13 and later: 5).
-_LIMIT = 5
-_LIMIT_VARIABLE = "KVM_PCI_HOTPLUG_LIMIT"
-
-#: The most that it may say. Others wait 60 s (L{lock}) for the instance's
-#: devices, and a modification has more to do than the unplug.
-_LIMIT_MAX = 40
-
 
 #: What may come of a hot-add that is to be explained; all else is a fault.
 _REASONS = (errors.GenericError, EnvironmentError, KvmPciError)
@@ -57,19 +51,6 @@ def _Lent(owner, **attributes):
     own.update(before)
 
 
-def _Limit():
-  try:
-    limit = float(os.environ[_LIMIT_VARIABLE])
-  except (KeyError, ValueError):
-    return _LIMIT
-  if limit > _LIMIT_MAX:
-    logging.warning("%s=%g is too long for an operation that others wait for;"
-                    " a guest gets %d s", _LIMIT_VARIABLE, limit, _LIMIT_MAX)
-    return _LIMIT_MAX
-  # "nan" is a float as well
-  return limit if limit > 0 else _LIMIT
-
-
 class Hotplug(Presence):
   """The hotplug helpers of L{hypervisor.KVMHypervisor}."""
 
@@ -80,8 +61,8 @@ class Hotplug(Presence):
   # Stock's client of the monitor, of the series that keep one
   qmp = None
 
-  # What to do while the guest keeps a device that it should let go
-  _keep = "do not remove what is behind it"
+  # Whether what is removed is to be put back
+  _modifying = False
 
   def HotAddDevice(self, instance, dev_type, device, extra, seq):
     """Hot-add a device: all of it, or nothing.
@@ -233,24 +214,37 @@ class Hotplug(Presence):
     @raise errors.HotplugError: if it does not leave
 
     """
-    limit = _Limit()
+    limit = timelimit.unplug()
     with self._Monitor(instance.name) as execute:
       device_id = self._LiveId(execute, device_class, found, device_id)
     name = "%s (%s)" % (device_id, self._ShowPlace(found))
+    slot = self._Slot(found)
+    requested = self._Pending(instance)
+
+    def note():
+      try:
+        requested.note({device_id: request.Request(
+          slot, int(time.time()), self._modifying)})
+      except NodeError as err: # the guest is asked already
+        logging.warning("Instance %s: %s", instance.name, err)
+
     try:
-      has_gone = monitor.unplug(lambda: self._Monitor(instance.name), device_id,
-                                limit)
+      has_gone = monitor.unplug(
+        lambda: self._Monitor(instance.name), device_id, limit, note)
     except CommandError as err:
       raise errors.HotplugError("Instance %s: %s cannot be removed: %s" %
                                 (instance.name, name, err))
     if not has_gone:
       raise errors.HotplugError(
-        "Instance %s: the guest has not let go of %s within %g s; it"
-        " keeps it until it answers or is reset, and so does the record: %s,"
-        " and try again" % (instance.name, name, limit, self._keep))
+        "Instance %s: the unplug of %s timed out after %g s: the guest did not"
+        " complete it. The device stays attached and in the runtime file until"
+        " the guest completes the unplug or is reset: %s" %
+        (instance.name, name, limit,
+         "it has not been changed; try again" if self._modifying else
+         "do not remove its backend, and try again"))
     # whatever else may fail, it has gone
     self._Forget(instance, device_class, found)
-    slot = self._Slot(found)
+    requested.forget(device_id)
     if slot is not None:
       vacancy.note(self._Vacated(instance), [slot])
     try:
@@ -286,14 +280,14 @@ class Hotplug(Presence):
                         " added", instance.name, device.uuid)
         return self.HotAddDevice(instance, dev_type, device, _, seq)
       self._CheckMac(instance, device, live_id)
-      self._keep = "it has not been changed, but may be gone by then"
+      self._modifying = True
       try:
         return modify(instance, dev_type, device, _, seq)
       except errors.GenericError as err:
         self._PutBack(instance, dev_type, before, seq, err)
         raise
       finally:
-        del self._keep
+        self._modifying = False
 
   def _PutBack(self, instance, dev_type, before, seq, reason):
     """Add a NIC again that could not be changed.

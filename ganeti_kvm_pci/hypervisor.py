@@ -27,6 +27,7 @@ from . import links
 from . import monitor
 from . import normal
 from . import partition
+from . import pending
 from . import pinning
 from . import placement
 from . import qemulog
@@ -34,6 +35,7 @@ from . import readconfig
 from . import record
 from . import refusal
 from . import removed
+from . import request
 from . import runtime as runtime_
 from . import scsi
 from . import scsidevices
@@ -203,13 +205,31 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
 
     """
     super(KVMHypervisor, self).FinalizeMigrationDst(instance, info, success)
-    if success:
+    for note, lost in (
+        (self._BringBack, "what the guest has ejected is not in its runtime"
+         " file"),
+        (self._TakeOverRequests, "which removals were requested is not noted")):
       try:
-        self._BringBack(instance, info)
+        if success:
+          note(instance, info)
       except (errors.HypervisorError, KvmPciError) as err:
-        # the guest runs here, and a cold boot brings them back
-        logging.error("Instance %s: what the guest has ejected is not in its"
-                      " runtime file: %s", instance.name, err)
+        # the guest runs here, and a cold boot brings back what it ejected
+        logging.error("Instance %s: %s: %s", instance.name, lost, err)
+
+  def _TakeOverRequests(self, instance, info):
+    """Note which removals the guest was asked for where it came from.
+
+    QEMU's part of that has come with the guest: it may complete them here.
+
+    @raise KvmPciError: if that cannot be
+
+    """
+    witness = runtime_.parse(info, "record of the guest that moved").witness
+    told = (witness or {}).get(request.FIELD)
+    if told:
+      with self._Alone(instance):
+        self._Pending(instance).note(request.of_data(
+          told, "record of the guest that moved"))
 
   def _BringBack(self, instance, info):
     """Write what the guest ejected before it moved into its runtime file.
@@ -290,6 +310,7 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
 
     """
     ours = chipset.applies(kvm_runtime[0], kvm_runtime[2])
+    pending.forget_all(self._InstanceKVMRuntime(instance.name))
     self._starting = None
     if ours:
       with Explained(instance.name):

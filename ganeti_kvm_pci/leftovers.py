@@ -10,6 +10,7 @@ import os
 import re
 
 from . import lock
+from . import pending
 from . import temporary
 from . import vacancy
 
@@ -24,9 +25,10 @@ _NEW = temporary.RANDOM + r"\.new"
 
 #: What is in the plugin's folder.
 _KEPT_RE = re.compile(
-  r"(?P<name>.+)%s(%s(\.\d+)?|%s|%s|%s(%s)?)\Z" % tuple(
+  r"(?P<name>.+)%s(%s(\.\d+)?|%s|%s|%s(\.new)?|%s(%s)?)\Z" % tuple(
     [re.escape(suffix) for suffix in (_RUNTIME, BACKUP, lock.SUFFIX,
-                                      vacancy.SUFFIX, ARRIVING)] + [_NEW]))
+                                      vacancy.SUFFIX, pending.SUFFIX,
+                                      ARRIVING)] + [_NEW]))
 
 #: What is half-written there, or in the folder of the runtime files.
 _HALF_RE = re.compile(r"\.(?P<name>.+)%s(%s)?\.%s(%s)?\Z" % (

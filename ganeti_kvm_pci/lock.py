@@ -12,11 +12,12 @@ import os
 import time
 
 from . import clock
+from .errors import BusyError
 from .errors import NodeError
 
-#: In seconds; an unplug that the guest ignores takes 5, or up to 40 where the
-#: node daemon's environment says so (see L{hotplug}).
-_PATIENCE = 60
+#: In seconds; longer than any guest may take to complete an unplug (see
+#: L{timelimit}).
+_PATIENCE = 150
 
 _INTERVAL = 0.02
 
@@ -57,9 +58,11 @@ def held(path, patience=None):
   Its file is there only while somebody holds it, or was killed meanwhile.
 
   @param path: result of L{path_for}
-  @param patience: how long to wait for it, in seconds
+  @type patience: number or None
+  @param patience: how long others may have it, in seconds
   @return: a context
-  @raise NodeError: if somebody else does not let go of it
+  @raise BusyError: if somebody else does not let go of it
+  @raise NodeError: if it cannot be had for another reason
 
   """
   fd = _acquire(path, _PATIENCE if patience is None else patience)
@@ -165,7 +168,7 @@ def _acquire(path, patience):
     if is_held:
       return fd
     if clock.monotonic() > deadline:
-      raise NodeError("another operation on the instance's devices has held"
+      raise BusyError("another operation on the instance's devices has held"
                       " %s for %d s; see which process has it open" %
                       (path, patience))
     time.sleep(_INTERVAL)

@@ -24,6 +24,7 @@ from . import process
 from . import readconfig
 from . import record
 from . import replay
+from . import request
 from . import runtime as runtime_
 from . import topology
 from . import witness
@@ -122,6 +123,9 @@ class Migration(object):
     loaded.witness = witness.write(parts, instance.primary_node)
     if left_out:
       loaded.witness[ejected.FIELD] = left_out
+    requests = self._Pending(instance).requests()
+    if requests:
+      loaded.witness[request.FIELD] = request.as_data(requests)
     return loaded.dump(witness=True)
 
   def _Follow(self, instance, info):

@@ -58,7 +58,7 @@ def ids(execute):
     execute("qom-list", {"path": live.WITH_ID})))
 
 
-def unplug(connect, device_id, limit):
+def unplug(connect, device_id, limit, note=lambda: None):
   """Ask for a device's removal, and wait until it has gone.
 
   Each look has a connection of its own: others use the monitor meanwhile, and
@@ -69,6 +69,8 @@ def unplug(connect, device_id, limit):
   @type device_id: string
   @type limit: number
   @param limit: how long the guest may take, in seconds
+  @type note: function
+  @param note: is called once QEMU has taken a request and still has the device
   @rtype: bool
   @return: whether it has gone
   @raise MonitorError: if QEMU does not answer, or cannot remove it
@@ -89,6 +91,7 @@ def unplug(connect, device_id, limit):
           # before it has closed that
           if device_id not in ids(execute):
             return True
+          note()
     except CommandError:
       raise
     except MonitorError:

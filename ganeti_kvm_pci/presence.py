@@ -26,6 +26,7 @@ from . import lock
 from . import monitor
 from . import normal
 from . import partition
+from . import pending
 from . import runtime as runtime_
 from . import scsi
 from . import vacancy
@@ -326,12 +327,14 @@ class Presence(object):
     @type known: L{record.Record}
 
     """
-    lost = known.lost(monitor.ids(execute), monitor.held(execute))
+    ids = monitor.ids(execute)
+    lost = known.lost(ids, monitor.held(execute))
     for device in lost:
       if device.device_class == partition.NIC:
         self._CloseDescriptors(instance, execute, device.id)
     if lost:
       self._ForgetLost(instance, lost, keep)
+    self._Pending(instance).keep(ids)
     # what a node daemon that died had no time to remove
     removed, in_use = backends.sweep(
       execute, [device.id for device in known.devices if device not in lost],
@@ -385,6 +388,15 @@ class Presence(object):
     return configuration.uuids(
       configured, instance.name,
       [nic.uuid for nic in runtime[_INDEX[partition.NIC]]])
+
+  def _Pending(self, instance):
+    """Return what the guest was asked for and has not completed.
+
+    @rtype: L{pending.Pending}
+
+    """
+    return pending.Pending(self._InstanceKVMRuntime(instance.name),
+                           self._InstancePidAlive(instance.name)[1])
 
   def _Vacated(self, instance):
     """Name the file of L{vacancy}.

@@ -21,3 +21,19 @@ def command(pid):
     raise NodeError("the command of process %d cannot be read: %s" %
                     (pid, err.strerror))
   return [word.decode("utf-8", "replace") for word in words]
+
+
+def identity(pid):
+  """Tell a process from others, those too that will get its number.
+
+  @type pid: int
+  @rtype: string
+
+  """
+  try:
+    with open("/proc/%d/stat" % pid, "rb") as stream:
+      # the name before that, in parentheses, may have anything in it
+      fields = stream.read().rpartition(b")")[2].split()
+    return "%d %s" % (pid, fields[19].decode("ascii"))
+  except (EnvironmentError, IndexError): # it has ended
+    return "%d" % pid

@@ -11,7 +11,6 @@ from . import chipset
 from . import ejected
 from . import emulator
 from . import files
-from . import lock
 from . import monitor
 from . import node
 from . import normal
@@ -22,6 +21,7 @@ from . import removed
 from . import replay
 from . import report
 from . import runtime
+from . import settle
 from . import switch
 from . import topology
 from .console import OK
@@ -29,6 +29,7 @@ from .console import WARNINGS
 from .console import each
 from .console import fail
 from .console import tell
+from .errors import BusyError
 from .errors import KvmPciError
 from .errors import RecordError
 from .partition import NIC
@@ -114,7 +115,7 @@ def show_map(opts):
     if opts.live:
       _insist_own(known, path)
       live = _live(known, path)
-    found = chart.entries(known, *live)
+    found = chart.entries(known, *live, requests=settle.requests(path))
     entry.update(chart.as_data(known, found))
     return chart.as_text(known, found, bool(live)) + "\n"
   return each(opts, look)
@@ -176,9 +177,13 @@ def _check_one(result, path, opts):
     result.add(checkup.INFO, "left to unmodified Ganeti: %s" % obstacle)
   elif opts.live or opts.repair:
     with _monitor(known) as execute:
-      _check_live(result, execute, seen, loaded, opts.repair)
+      if opts.pending:
+        settle.settle(result, execute, seen, loaded)
+      else:
+        _check_live(result, execute, seen, loaded, opts.repair)
     return
-  result.findings.extend(checkup.findings(known))
+  result.findings.extend(checkup.findings(
+    known, requests=settle.requests(path)))
 
 
 def _check_options(result, loaded, qemu):
@@ -218,7 +223,11 @@ def _check_live(result, execute, seen, loaded, repair):
                " %s" % ", ".join(loaded.unknown))
   elif repair:
     known = _repair(result, execute, seen, loaded, live)
-  result.findings.extend(checkup.findings(known, *live))
+    noted = settle.of(seen.path)
+    if noted:
+      noted.keep(monitor.ids(execute))
+  result.findings.extend(checkup.findings(
+    known, *live, requests=settle.requests(seen.path)))
   result.findings.extend(checkup.Finding(
     checkup.WARNING, None, None, "a migration would be refused: %s" % problem)
                          for problem in _problems(execute, seen.path, loaded))
@@ -314,18 +323,32 @@ def _complete(entry, result, look):
   return _as_text(entry)
 
 
+def _is_quiet(opts, entry):
+  """Tell whether an entry is nothing to say for Ganeti's watcher."""
+  return opts.pending and not entry["repaired"]
+
+
 def check(opts):
   """Look for devices that stand where they should not."""
   def look(entry, path):
     result = _Check(entry["instance"])
 
     def look_at():
-      with (files.alone(path) if opts.live or opts.repair
-            else lock.nothing()):
-        _tidy(result, path, opts.repair)
-        _check_one(result, path, opts)
-    return _complete(entry, result, look_at)
+      try:
+        with settle.alone(path, opts):
+          if not opts.pending:
+            _tidy(result, path, opts.repair)
+          _check_one(result, path, opts)
+      except BusyError:
+        # the operation that has the instance settles it
+        if not opts.pending:
+          raise
+    text = _complete(entry, result, look_at)
+    return None if _is_quiet(opts, entry) else text
 
+  if opts.pending:
+    opts.names = opts.names or settle.waiting()
+    return each(opts, look) if opts.names else OK
   each(opts, look)
   for path in [] if opts.names else files.of_no_instance():
     result = _Check(files.instance_of(path))

@@ -11,6 +11,7 @@ from ganeti_kvm_pci import hypervisor
 
 import harness
 from test_migration import accept
+from test_plugin import asked_for
 from test_plugin import start
 from test_reboot import ids
 from test_reboot import leave
@@ -143,6 +144,35 @@ def test_what_makes_no_sense_is_logged_and_nothing_is_written(world, caplog):
         target, instance).slots("disk")) == 1, wrong
     assert "what the guest has ejected is not in its runtime file" in \
       caplog.text, wrong
+
+
+@pytest.mark.parametrize("wrong", [None, 5, [1], {"x": 1},
+                                   {"x": {"slot": "y"}}])
+def test_what_the_guest_was_asked_for_moves_with_it(world, monkeypatch, caplog,
+                                                    wrong):
+  hyper, instance, known = started(world)
+  leave(world, 9)
+  with monkeypatch.context() as patched:
+    patched.setenv("KVM_PCI_HOTPLUG_LIMIT", "0.05")
+    patched.setattr(world, "unplug", lambda devid: None)
+    with pytest.raises(errors.HotplugError):
+      hyper.HotDelDevice(instance, harness.NIC, harness.nic(1), None, 1)
+  before = asked_for(hyper, instance)
+  assert list(before) == [harness.device_id("nic", 1, 25)]
+  info = hyper.MigrationInfo(instance)
+  os.unlink(hyper._InstanceKVMRuntime(instance.name))
+  target = accept(world, hypervisor.KVMHypervisor, instance, info)[0]
+  # another QEMU was asked for nothing, before the guest is there
+  assert asked_for(target, instance) == {}
+  loaded = json.loads(info)
+  if wrong:
+    loaded[4]["ganeti-kvm-pci"]["requested"] = wrong
+  target.FinalizeMigrationDst(instance, json.dumps(loaded), True)
+  assert asked_for(target, instance) == ({} if wrong else before)
+  assert ("which removals were requested is not noted" in caplog.text) == bool(
+    wrong)
+  # nor does that keep back the rest
+  assert ids(reread(target, instance)) == ids(known)
 
 
 @pytest.mark.parametrize("wrong", [None, 5, [["x", {"uuid": "y"}]]])

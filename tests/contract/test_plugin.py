@@ -5,15 +5,18 @@ import os
 
 import pytest
 
+from ganeti import constants
 from ganeti import errors
+from ganeti import pathutils
 from ganeti.hypervisor import hv_kvm
 
 from ganeti_kvm_pci import backends
 from ganeti_kvm_pci import clock
-from ganeti_kvm_pci import hotplug
 from ganeti_kvm_pci import ids
 from ganeti_kvm_pci import lock
 from ganeti_kvm_pci import monitor
+from ganeti_kvm_pci import pending
+from ganeti_kvm_pci import timelimit
 from ganeti_kvm_pci import vacancy
 from ganeti_kvm_pci.errors import CommandError
 from ganeti_kvm_pci.errors import MonitorError
@@ -245,21 +248,60 @@ def test_a_guest_that_does_not_let_go_keeps_its_device(world, monkeypatch):
   with pytest.raises(errors.HotplugError) as caught:
     hyper.HotDelDevice(instance, NIC, harness.nic(0), None, 0)
   for part in ("vm1.example.com", harness.device_id("nic", 0, 24), "slot 24",
-               "has not let go", "0.05 s"):
+               "timed out after 0.05 s"):
     assert part in str(caught.value)
   assert hyper._ReadKVMRuntime(instance.name) == before
   assert "netdev_del" not in [call[0] for call in world.calls]
 
 
-@pytest.mark.parametrize("said, limit, logged", [
-  ("", 5, False), ("0.5", 0.5, False), ("40", 40, False), ("41", 40, True),
-  ("86400", 40, True), ("inf", 40, True), ("nan", 5, False), ("-1", 5, False),
-  ("soon", 5, False)])
-def test_no_guest_gets_longer_than_others_wait_for_it(
-    monkeypatch, caplog, said, limit, logged):
-  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", said)
-  assert hotplug._Limit() == limit < lock._PATIENCE - 10
-  assert ("KVM_PCI_HOTPLUG_LIMIT" in caplog.text) == logged
+def asked_for(hyper, instance):
+  return pending.Pending(
+    hyper._InstanceKVMRuntime(instance.name),
+    hyper._InstancePidAlive(instance.name)[1]).requests()
+
+
+@pytest.mark.parametrize("kind, device, slot", [
+  (DISK, harness.disk, 8), (NIC, harness.nic, 24)], ids=["disk", "nic"])
+def test_a_removal_that_timed_out_is_noted_until_it_is_completed(
+    world, monkeypatch, kind, device, slot):
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  device_id = harness.device_id("disk" if kind == DISK else "nic", 0, slot)
+  assert asked_for(hyper, instance) == {}
+  with monkeypatch.context() as patched:
+    patched.setenv("KVM_PCI_HOTPLUG_LIMIT", "0.05")
+    patched.setattr(world, "unplug", lambda devid: None)
+    with pytest.raises(errors.HotplugError):
+      hyper.HotDelDevice(instance, kind, device(0), None, 0)
+  (request, ) = asked_for(hyper, instance).values()
+  assert list(asked_for(hyper, instance)) == [device_id]
+  assert (request.slot, request.stays) == (slot, False)
+  # the guest still has it, whatever else is done
+  hyper.HotAddDevice(instance, NIC, harness.nic(2), None, 2)
+  assert list(asked_for(hyper, instance)) == [device_id]
+  world.unplug(device_id)
+  hyper.HotDelDevice(instance, NIC, harness.nic(2), None, 2)
+  assert asked_for(hyper, instance) == {}
+  assert slot not in sum(world.slots(hyper, instance), [])
+
+
+def test_the_limit_is_told_in_the_file_of_the_daemons_defaults(
+    world, monkeypatch, tmpdir):
+  monkeypatch.delenv(timelimit.VARIABLE, raising=False)
+  monkeypatch.setattr(pathutils, "CONF_DIR", str(tmpdir.join("ganeti")))
+  assert timelimit.unplug() == 30
+  tmpdir.mkdir("default").join("ganeti").write(
+    "NODED_ARGS=\n%s=0.25\n" % timelimit.VARIABLE)
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  monkeypatch.setattr(world, "unplug", lambda devid: None)
+  with pytest.raises(errors.HotplugError) as caught:
+    hyper.HotDelDevice(instance, NIC, harness.nic(0), None, 0)
+  assert "timed out after 0.25 s" in str(caught.value)
+
+
+def test_no_guest_gets_longer_than_others_wait_for_it():
+  assert timelimit.MAXIMUM < lock._PATIENCE - 10
+  assert (timelimit.MAXIMUM + lock._PATIENCE <
+          getattr(constants, "RPC_TMO_NORMAL", 900) / 2)
 
 
 @pytest.mark.skipif(harness.PLACES_IN_PCI, reason="2.16 and later")

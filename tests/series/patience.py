@@ -16,7 +16,7 @@ from ganeti import errors
 
 from mending import MENDED
 
-#: Seconds; stock waits 5 of them at a time. The plugin gives 40 at most.
+#: Seconds; stock waits 5 of them at a time.
 LIMIT = 60
 
 #: In seconds. A guest that was asked twice may eject twice, and the second time
@@ -32,7 +32,7 @@ def lend(node, monkeypatch):
   @type node: L{world.Node}
 
   """
-  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "40")
+  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", str(LIMIT))
   cls = type(node.hyper)
   plain = cls._VerifyHotplugCommand
 

@@ -4,9 +4,11 @@ import json
 import os
 
 from ganeti_kvm_pci import chart
+from ganeti_kvm_pci import request
 from ganeti_kvm_pci import record
 from ganeti_kvm_pci.live import Function
 from ganeti_kvm_pci.live import Peripheral
+from ganeti_kvm_pci.request import Request
 
 DATA = os.path.join(os.path.dirname(os.path.dirname(__file__)), "data")
 
@@ -58,9 +60,39 @@ def test_the_data_is_as_documented():
   assert data["devices"][3] == {
     "slot": 12, "class": "disk", "index": 0, "driver": "virtio-blk-pci",
     "id": "disk-0000d150-0000-4000", "source": "both",
-    "remark": None}
+    "remark": None, "requested": None}
   assert [d["remark"] for d in data["devices"] if d["remark"]] == [
     e.remark for e in chart.entries(plain(), LIVE, PERIPHERALS) if e.remark]
+
+
+def test_a_removal_that_timed_out():
+  noted = {"disk-0000d150-0000-4000": Request(12, 1700000000, False),
+           "of-another": Request(13, 1700000000, False)}
+  found = chart.entries(plain(), LIVE, PERIPHERALS, noted)
+  (entry, ) = [e for e in found if e.request]
+  assert (entry.slot, entry.source, entry.index) == (12, "both", 0)
+  assert entry.remark == request.text(noted[entry.id])
+  (line, ) = [line for line in chart.as_text(plain(), found, True).splitlines()
+              if entry.id in line]
+  assert line.endswith("  ! removal requested at " + entry.remark[-16:])
+  assert "  QQ_Q________ !!NN________ ________" in chart.as_text(
+    plain(), found, True)
+  (told, ) = [d for d in chart.as_data(plain(), found)["devices"]
+              if d["requested"]]
+  assert told["requested"] == request.iso(noted[entry.id])
+  # QEMU was not asked
+  (entry, ) = [e for e in chart.entries(plain(), requests=noted) if e.request]
+  assert entry.remark == request.text(noted[entry.id])
+
+
+def test_a_removal_that_was_completed_late():
+  gone = [function for function in LIVE if function.slot != 12]
+  noted = {"disk-0000d150-0000-4000": Request(12, 1700000000, False)}
+  found = chart.entries(plain(), gone, PERIPHERALS, noted)
+  (entry, ) = [e for e in found if e.request]
+  assert entry.source == "record"
+  assert entry.remark.startswith(
+    request.text(noted[entry.id]) + ", completed since: ")
 
 
 def test_the_drawing():

@@ -1,0 +1,300 @@
+"""Removals that time out: what says so, and what finishes them.
+
+The guest is paused while it is asked, and goes on when the test says so.
+
+"""
+
+import json
+import os
+import re
+import time
+
+import pytest
+
+from ganeti import errors
+
+from ganeti_kvm_pci import cli
+from ganeti_kvm_pci import files
+from ganeti_kvm_pci import lock
+from ganeti_kvm_pci import monitor
+from ganeti_kvm_pci import pending
+from ganeti_kvm_pci import request
+
+from behind import Behind, record, tell
+from test_migration import Pair
+from world import DISK, NIC
+import world
+
+pytestmark = pytest.mark.parametrize("which", ["plugin"], indirect=True,
+                                     scope="module")
+
+ASKED = re.compile(r"  ! removal requested at \d\d:\d\d$", re.M)
+
+
+class Command(object):
+  """The command, on a node of one's own."""
+
+  def __init__(self, monkeypatch, capsys):
+    self._monkeypatch = monkeypatch
+    self._capsys = capsys
+
+  def __call__(self, node, *args):
+    self._monkeypatch.setattr(files, "control_dir", lambda kind: os.path.join(
+      node.folder, {"pid": "pids"}.get(kind, kind) + "_dir"))
+    self._capsys.readouterr()
+    status = cli.main(list(args))
+    said = self._capsys.readouterr()
+    print(said.out + said.err)
+    return (status, said.out + said.err)
+
+  def device(self, node, device_id, *options):
+    """Return what C{map --json} tells of a device."""
+    text = self(node, "map", "--json", world.NAME, *options)[1]
+    (entry, ) = json.loads(text)["instances"]
+    return ([device for device in entry["devices"]
+             if device["id"] == device_id] or [None])[0]
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+  return Command(monkeypatch, capsys)
+
+
+def noted(node):
+  return os.path.exists(pending.path_for(
+    node.hyper._InstanceKVMRuntime(node.instance.name)))
+
+
+def ask(node, kind, number, monkeypatch):
+  """Have a device added, and asked for while the guest is paused.
+
+  @return: its id
+
+  """
+  before = set(record(node))
+  node.hot_add(kind, number, 2)
+  (device_id, ) = set(record(node)) - before
+  tell(node, "stop")
+  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "0.2")
+  with pytest.raises(errors.HotplugError) as caught:
+    node.hot_del(kind, number, 2)
+  assert "unplug of %s " % device_id in str(caught.value)
+  assert "timed out after 0.2 s" in str(caught.value)
+  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "60")
+  return device_id
+
+
+def complete(node, device_id):
+  """Have the guest go on, and wait until it has completed the unplug."""
+  tell(node, "cont")
+  deadline = time.time() + 60
+  while device_id in Behind(node).devices:
+    assert time.time() < deadline, "the guest keeps %s" % device_id
+    time.sleep(0.02)
+
+
+def agree(node):
+  """Make sure that runtime file and QEMU agree, and nothing is left over.
+
+  The backend of a disk is a drive up to Ganeti 3.0, and a block node later.
+
+  """
+  found = Behind(node)
+  assert record(node) == found.devices, vars(found)
+  assert found.drives | found.nodes == found.of(DISK), vars(found)
+  assert found.netdevs == found.of(NIC), vars(found)
+  assert found.tuns == len(found.netdevs), vars(found)
+
+
+def by_operation(node, command):
+  node.hot_add(NIC, 7, 2)
+  node.hot_del(NIC, 7, 2)
+
+
+def by_migration_info(node, command):
+  node.hyper.MigrationInfo(node.instance)
+
+
+def by_repair(node, command):
+  status, said = command(node, "check", "--repair", world.NAME)
+  assert status == 0 and "taken out of the record" in said
+
+
+def by_watcher(node, command):
+  status, said = command(node, "check", "--repair", "--pending")
+  assert status == 0 and "taken out of the record" in said
+  assert command(node, "check", "--repair", "--pending") == (0, "")
+
+
+@pytest.mark.parametrize("kind, settle", [
+  (DISK, by_operation), (NIC, by_migration_info), (NIC, by_repair),
+  (DISK, by_watcher), (NIC, by_watcher)])
+def test_it_is_shown_and_settled(booted, command, monkeypatch, kind, settle):
+  started = int(time.time())
+  device_id = ask(booted, kind, 4, monkeypatch)
+  for options in ((), ("--live", )):
+    _, said = command(booted, "map", world.NAME, *options)
+    (line, ) = [line for line in said.splitlines() if device_id in line]
+    assert ASKED.search(line)
+    told = command.device(booted, device_id, *options)
+    assert told["remark"].startswith("removal requested at ")
+    assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d$",
+                    told["requested"])
+    seconds = time.mktime(time.strptime(told["requested"][:19],
+                                        "%Y-%m-%dT%H:%M:%S"))
+    assert started <= seconds <= time.time()
+    status, said = command(booted, "check", world.NAME, *options)
+    assert status == 1 and "%s): removal requested at " % device_id in said
+  # nobody takes it before the guest does
+  before = Behind(booted)
+  assert command(booted, "check", "--repair", "--pending") == (0, "")
+  assert Behind(booted).devices == before.devices
+  assert Behind(booted).drives == before.drives
+  assert command.device(booted, device_id)["requested"]
+  complete(booted, device_id)
+  assert ", completed since: " in command.device(booted, device_id,
+                                                 "--live")["remark"]
+  settle(booted, command)
+  assert command.device(booted, device_id) is None
+  assert not noted(booted)
+  agree(booted)
+
+
+def test_no_mark_where_the_guest_completes_it(booted, command):
+  booted.hot_add(DISK, 4, 2)
+  booted.hot_del(DISK, 4, 2)
+  assert not noted(booted)
+  assert command(booted, "check", "--repair", "--pending") == (0, "")
+
+
+def test_a_later_removal_waits_for_the_guest(booted, command, monkeypatch):
+  device_id = ask(booted, NIC, 4, monkeypatch)
+  # within the time that it has now
+  plain = monitor.unplug
+
+  def unplug(*args):
+    tell(booted, "cont")
+    return plain(*args)
+
+  monkeypatch.setattr(monitor, "unplug", unplug)
+  booted.hot_del(NIC, 4, 2)
+  assert command.device(booted, device_id) is None and not noted(booted)
+
+
+def test_a_node_daemon_that_dies_leaves_the_mark(booted, command, monkeypatch):
+  class Died(BaseException):
+    pass
+
+  def die(*_):
+    raise Died
+
+  booted.hot_add(DISK, 4, 2)
+  with monkeypatch.context() as patched:
+    patched.setattr(monitor.time, "sleep", die)
+    tell(booted, "stop")
+    with pytest.raises(Died):
+      booted.hot_del(DISK, 4, 2)
+  (device_id, ) = [name for name in record(booted) if "000000d4" in name]
+  assert command.device(booted, device_id)["requested"]
+  complete(booted, device_id)
+  by_watcher(booted, command)
+
+
+def test_what_qemu_refuses_is_not_marked(booted, command, monkeypatch):
+  from ganeti_kvm_pci.errors import CommandError
+
+  def refuse(*_):
+    raise CommandError("device_del", "Bus does not support hotplugging")
+
+  booted.hot_add(DISK, 4, 2)
+  with monkeypatch.context() as patched:
+    patched.setattr(monitor, "_request_unplug", refuse)
+    with pytest.raises(errors.HotplugError):
+      booted.hot_del(DISK, 4, 2)
+  assert not noted(booted)
+  booted.hot_del(DISK, 4, 2)
+
+
+def test_a_nic_that_was_to_be_changed_stays(booted, command, monkeypatch):
+  """Ganeti's configuration has it: the next boot is to bring it back."""
+  booted.hot_add(NIC, 4, 2)
+  (device_id, ) = [name for name in record(booted) if "000000a4" in name]
+  tell(booted, "stop")
+  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "0.2")
+  with pytest.raises(errors.HotplugError) as caught:
+    booted.hyper.HotModDevice(booted.instance, NIC, world.nic(4), None, 2)
+  assert "it has not been changed" in str(caught.value)
+  assert command.device(booted, device_id)["requested"]
+  complete(booted, device_id)
+  # its tap is closed
+  assert command(booted, "check", "--repair", "--pending")[0] == 0
+  assert device_id in record(booted) and not noted(booted)
+  assert Behind(booted).netdevs == set(name for name in Behind(booted).devices
+                                       if "nic" in name)
+  by_repair(booted, command)
+
+
+def test_a_busy_instance_is_left_for_the_next_time(booted, command,
+                                                   monkeypatch):
+  device_id = ask(booted, DISK, 4, monkeypatch)
+  complete(booted, device_id)
+  path = lock.path_for(booted.hyper._InstanceKVMRuntime(world.NAME))
+  with lock.held(path):
+    assert command(booted, "check", "--repair", "--pending") == (0, "")
+  assert noted(booted)
+  by_watcher(booted, command)
+
+
+def test_a_reset_completes_it(node, guest, command, monkeypatch):
+  """A guest that never answers: there is none."""
+  node.start(paused=True)
+  device_id = ask(node, DISK, 4, monkeypatch)
+  tell(node, "system_reset")
+  complete(node, device_id)
+  by_watcher(node, command)
+  agree(node)
+
+
+def test_another_qemu_was_asked_for_nothing(node, command, monkeypatch):
+  node.start(paused=True)
+  device_id = ask(node, DISK, 4, monkeypatch)
+  noted_by_the_first = pending.Pending(
+    node.hyper._InstanceKVMRuntime(world.NAME), node.pid()).requests()
+  assert list(noted_by_the_first) == [device_id]
+  with open(node.hyper._InstanceKVMRuntime(world.NAME)) as stream:
+    text = stream.read()
+  node.stop()
+  with open(node.hyper._InstanceKVMRuntime(world.NAME), "w") as stream:
+    stream.write(text)
+  node.replay()
+  assert not noted(node)
+  told = command.device(node, device_id, "--live")
+  assert told["source"] == "both" and told["requested"] is None
+
+
+@pytest.fixture
+def pair(which, tmpdir):
+  for name in ("source", "target"):
+    tmpdir.mkdir(name)
+  made = Pair(which, which, str(tmpdir))
+  try:
+    yield made
+  finally:
+    made.stop()
+
+
+def test_it_goes_with_the_guest(pair, guest, command, monkeypatch):
+  """The guest that moved completes it where it is now."""
+  pair.start(guest)
+  device_id = ask(pair.source, DISK, 4, monkeypatch)
+  since = command.device(pair.source, device_id)["requested"]
+  info = pair.accept()
+  (witness, ) = json.loads(info)[-1].values()
+  assert list(witness[request.FIELD]) == [device_id]
+  assert pair.migrate() == "completed"
+  pair.finalize(info, True)
+  told = command.device(pair.target, device_id, "--live")
+  assert told["requested"] == since and told["source"] == "both"
+  complete(pair.target, device_id)
+  by_watcher(pair.target, command)
+  agree(pair.target)
