@@ -23,7 +23,8 @@ The way of the data, one module a step, each importing only from steps above:
   - L{links}: where another node has the data of the disks
   - L{monitor}, L{topology}, L{backends}: what QEMU is asked, and asked for,
     through a function that reaches it
-  - L{ejected}: what a guest that moves ejected by itself
+  - L{ejected}, L{request}: what a guest that moves ejected by itself, and
+    what it was asked for
   - L{report}: what the commands tell a program
   - L{chart}, L{checkup}: the map of one instance, and what is wrong with it
 
@@ -32,11 +33,13 @@ All of these are pure. What touches the world stands below them:
   - L{connection}, L{qemulog}: how a question gets to QEMU, and its own words
   - L{readconfig}: the files that a command has QEMU read
   - L{chipset}: whether an instance has the bus that is partitioned
+  - L{process}, L{emulator}: what a QEMU was given; which version one is
   - L{lock}, L{vacancy}: one operation on an instance at a time, and no slot
     used again at once
+  - L{timelimit}, L{pending}: how long a guest may take to complete an unplug,
+    and what it has not completed
   - L{temporary}, L{leftovers}: half-written files; what else there is of an
     instance, and when it goes
-  - L{process}, L{emulator}: what a QEMU was given; which version one is
   - L{kinds}, L{series}: how Ganeti's series differ, and which this one is
   - L{presence}, L{hotplug}, L{migration}, L{arrival}, L{cleanup},
     L{hypervisor}: the subclass of Ganeti's C{KVMHypervisor}
@@ -45,9 +48,10 @@ All of these are pure. What touches the world stands below them:
     should be on
   - L{ownership}: who can write what the daemons run
   - L{reservations}: what will not start where the plugin is not
-  - L{hook}, L{activation}: how the subclass gets into that
-  - L{console}, L{switch}, L{views}, L{forecast}, L{carrier}, L{cli}: the
-    command
+  - L{hook}, L{watcher}, L{activation}: how the subclass gets into that, and a
+    command to its watcher
+  - L{console}, L{switch}, L{settle}, L{views}, L{forecast}, L{carrier},
+    L{cli}: the command
 
 """
 

@@ -17,6 +17,7 @@ from . import node
 from . import ownership
 from . import series
 from . import startup
+from . import watcher
 from .errors import GanetiError
 from .errors import KvmPciError
 from .errors import NodeError
@@ -107,7 +108,7 @@ def enable(hook, written=None):
 
 
 def disable(removed=None):
-  """Remove the hook, for every Python, and the note.
+  """Remove the hook, for every Python, the watcher's program, and the note.
 
   @type removed: list or None
   @param removed: gets what was removed, also where that fails half-way
@@ -124,6 +125,7 @@ def disable(removed=None):
   places = _places(hook)
   startup.remove(startup.find(places), removed)
   startup.sweep(places)
+  watcher.remove(removed)
   try:
     intent.forget(removed)
   except KvmPciError:

@@ -208,10 +208,11 @@ def read(path):
   return text if str is bytes else text.decode("utf-8", "surrogateescape")
 
 
-def write(path, text):
+def write(path, text, mode=0o644):
   """Write a file as a whole or not at all, readable by everybody.
 
   @param path: of a name that is the plugin's own
+  @param mode: its permissions
   @raise NodeError: if it cannot be written
 
   """
@@ -226,7 +227,7 @@ def write(path, text):
         stream.write(text if isinstance(text, bytes)
                      else text.encode("utf-8", "surrogateescape"))
         stream.flush()
-        os.fchmod(handle, 0o644)
+        os.fchmod(handle, mode)
         os.fsync(handle)
         os.rename(new, path)
       except BaseException:

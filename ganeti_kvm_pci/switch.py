@@ -8,6 +8,7 @@ from . import intent
 from . import ownership
 from . import record
 from . import reservations
+from . import watcher
 from .console import ERRORS
 from .console import OK
 from .console import WARNINGS
@@ -88,6 +89,9 @@ def _enable(opts, before):
     _tell(opts, activation.Status())
     complain("the plugin will leave this Ganeti alone: %s" % before.unfit)
     return WARNINGS
+  if watcher.put():
+    opts.report.changed = True
+    say("written: %s" % watcher.path())
   if changed or not before.loaded or before.stale:
     _restart(opts, True)
     _tell(opts, activation.Status())

@@ -243,7 +243,8 @@ def test_disable_removes_the_hooks_of_all_pythons(node):
   node.python("3.13")
   done = node.run("disable")
   assert done.status == 0
-  assert done.out.count("removed: ") == 6
+  # and the watcher's program
+  assert done.out.count("removed: ") == 7
   assert done.out.count("ganeti-kvm-pci.enabled") == 1
   assert node.hooks() == [] and kept.check()
   assert node.folder.join("opt", "odd", "site").listdir() == []

@@ -368,6 +368,7 @@ def plugin(monkeypatch):
       return []
   monkeypatch.setattr(switch.reservations, "Reservations", Reservations)
   monkeypatch.setattr(switch.reservations, "obstacles", lambda *_: [])
+  monkeypatch.setattr(switch.watcher, "put", lambda: False)
   return state
 
 

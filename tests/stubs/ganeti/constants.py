@@ -9,6 +9,7 @@ RELEASE_VERSION = {"pci": "2.12.6", "pciqmp": "2.15.2", "hvinfo": "3.0.2",
 VERSION_MAJOR, VERSION_MINOR = [int(n) for n in RELEASE_VERSION.split(".")[:2]]
 
 NODED = "ganeti-noded"
+HOOKS_NAME_WATCHER = "watcher"
 HT_KVM = "kvm"
 HOTPLUG_TARGET_DISK = "disk"
 HOTPLUG_TARGET_NIC = "nic"
