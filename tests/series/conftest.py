@@ -51,7 +51,7 @@ _own_network()
 def without_hook(monkeypatch):
   """Have C{check} judge instances alone: no hook puts the plugin in here."""
   from ganeti_kvm_pci import switch
-  monkeypatch.setattr(switch, "judge_node", lambda: 0)
+  monkeypatch.setattr(switch, "judge_node", lambda *_: 0)
 
 
 def pytest_report_header(config): # pylint: disable=W0613
