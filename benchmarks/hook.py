@@ -16,7 +16,7 @@ import time
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, HERE)
 
-from ganeti_kvm_pci import startup # pylint: disable=C0413
+from ganeti_kvm_pci.node import startup_files # pylint: disable=C0413
 
 RUNS = 400
 
@@ -39,7 +39,7 @@ def main():
   with tempfile.TemporaryDirectory() as scratch:
     without = prepare(os.path.join(scratch, "a"), "import sys\n")
     with_ = prepare(os.path.join(scratch, "b"),
-                    startup.pth_line(HERE))
+                    startup_files.pth_line(HERE))
     once(without)
     once(with_)
     pairs = [(once(without), once(with_)) for _ in range(RUNS)]

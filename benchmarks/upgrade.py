@@ -22,10 +22,10 @@ HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [HERE, os.path.join(HERE, "tests", "unit")]
 
 import genuine # pylint: disable=C0413
-from ganeti_kvm_pci import cli # pylint: disable=C0413
-from ganeti_kvm_pci import files # pylint: disable=C0413
-from ganeti_kvm_pci import lock # pylint: disable=C0413
-from ganeti_kvm_pci import node # pylint: disable=C0413
+from ganeti_kvm_pci import instance_lock # pylint: disable=C0413
+from ganeti_kvm_pci.cli import entry # pylint: disable=C0413
+from ganeti_kvm_pci.node import installation # pylint: disable=C0413
+from ganeti_kvm_pci.node import runtime_files # pylint: disable=C0413
 
 FILES = int(os.environ.get("FILES", "10000"))
 PAIRS = int(os.environ.get("PAIRS", "5"))
@@ -47,7 +47,7 @@ def text_of(number):
 
 def make_files(folder, texts):
   """Put all files there as they were in the beginning."""
-  for kind in (folder, files.control_dir(lock.FOLDER)):
+  for kind in (folder, runtime_files.control_dir(instance_lock.FOLDER)):
     shutil.rmtree(kind, ignore_errors=True)
     os.mkdir(kind)
   for instance, text in texts.items():
@@ -74,7 +74,7 @@ def upgrade(_):
   """Do what the command does."""
   kept, sys.stdout = sys.stdout, open(os.devnull, "w")
   try:
-    assert cli.main(["upgrade"]) == 0
+    assert entry.main(["upgrade"]) == 0
   finally:
     sys.stdout.close()
     sys.stdout = kept
@@ -103,10 +103,10 @@ def start_guests(folder, instances):
 
 
 def measure(scratch, texts):
-  files.RUN_DIR = scratch
+  runtime_files.RUN_DIR = scratch
   os.mkdir(os.path.join(scratch, "kvm-hypervisor"))
-  conf = files.control_dir("conf")
-  processes = start_guests(files.control_dir("pid"), sorted(texts))
+  conf = runtime_files.control_dir("conf")
+  processes = start_guests(runtime_files.control_dir("pid"), sorted(texts))
   try:
     timed(bare, conf, texts)
     pairs = [(timed(bare, conf, texts), timed(upgrade, conf, texts))
@@ -115,14 +115,14 @@ def measure(scratch, texts):
     for process in processes:
       process.stdin.close()
       process.wait()
-  written = len([name for name in os.listdir(files.control_dir(lock.FOLDER))
-                 if name.endswith(".backup")])
+  written = len([name for name in os.listdir(
+    runtime_files.control_dir(instance_lock.FOLDER)) if name.endswith(".backup")])
   return (written, pairs)
 
 
 def main():
-  node.become_daemon_python = lambda argv: None
-  node.series = lambda: SERIES
+  installation.become_daemon_python = lambda argv: None
+  installation.series = lambda: SERIES
   texts = dict(("vm%d.ex" % number, text_of(number))
                for number in range(FILES))
   for parent in sys.argv[1:] or [tempfile.gettempdir(), "/dev/shm"]:

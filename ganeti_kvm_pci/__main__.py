@@ -1,7 +1,7 @@
-"""C{python -m ganeti_kvm_pci}: the command, see L{cli}."""
+"""C{python -m ganeti_kvm_pci}: the command, see L{entry}."""
 
 import sys
 
-from .cli import main
+from .cli.entry import main
 
 sys.exit(main())

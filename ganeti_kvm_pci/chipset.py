@@ -9,13 +9,13 @@ asked.
 import os
 import subprocess
 
-from . import address
-from . import command as command_
-from . import machinetype
-from . import readconfig
+from . import config_reader
+from .bus import address
 from .errors import NodeError
+from .qemu import command as command_
+from .qemu import machine_type
 
-#: What was asked: path to L{machinetype.Listing}. The node daemon does each
+#: What was asked: path to L{machine_type.Listing}. The node daemon does each
 #: request in a process of its own, so this lasts for one operation.
 _LISTINGS = {}
 
@@ -24,7 +24,7 @@ def _ask(path):
   """Ask a QEMU for its machine types.
 
   @type path: string
-  @rtype: L{machinetype.Listing}
+  @rtype: L{machine_type.Listing}
   @raise NodeError: if it does not tell
 
   """
@@ -41,7 +41,7 @@ def _ask(path):
     if process.returncode:
       raise NodeError("%s exits with status %d: %s" % (
         " ".join(command), process.returncode, text.strip()))
-    _LISTINGS[path] = machinetype.Listing(text)
+    _LISTINGS[path] = machine_type.Listing(text)
   return _LISTINGS[path]
 
 
@@ -59,9 +59,9 @@ def obstacle(command, hvparams, is_trusted=True):
   @return: None if the bus is partitioned
 
   """
-  configs = readconfig.read(command) if is_trusted else {}
-  name = machinetype.named(command, configs) or hvparams.get("machine_version")
-  is_i440fx = machinetype.is_i440fx(name) if name else None
+  configs = config_reader.read(command) if is_trusted else {}
+  name = machine_type.named(command, configs) or hvparams.get("machine_version")
+  is_i440fx = machine_type.is_i440fx(name) if name else None
   if is_i440fx is None:
     try:
       if not is_trusted:

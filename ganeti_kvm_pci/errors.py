@@ -89,7 +89,7 @@ class ReservationsError(KvmPciError):
 class BusFullError(KvmPciError):
   """No slot of pci.0 is left for a device.
 
-  @ivar device_class: L{partition.DISK} or L{partition.NIC}
+  @ivar device_class: L{pools.DISK} or L{pools.NIC}
   @ivar holders: dict, slot (int) to the name of what holds it
 
   """

@@ -1,6 +1,6 @@
 """Devices that come and go while the guest runs.
 
-Stock does it; what is asked before and noted down is in L{presence}.
+Stock does it; what is asked before and noted down is in L{reconcile}.
 
 """
 
@@ -16,22 +16,22 @@ from ganeti import errors
 from ganeti import utils
 
 from . import chipset
-from . import connection
-from . import monitor
-from . import partition
-from . import placement
-from . import record
-from . import refusal
-from . import request
-from . import scsi
-from . import timelimit
-from . import vacancy
+from . import cooldown
+from . import time_limit
+from .bus import allocator
+from .bus import pools
+from .bus import scsi_ids
 from .errors import CommandError
 from .errors import KvmPciError
 from .errors import MonitorError
 from .errors import NodeError
-from .presence import CLASS
-from .presence import Presence
+from .qemu import start_error
+from .qmp import client
+from .qmp import queries
+from .reconcile import CLASS
+from .reconcile import Presence
+from .runtime import device_table
+from .runtime import unplug_request
 
 #: What may come of a hot-add that is to be explained; all else is a fault.
 _REASONS = (errors.GenericError, EnvironmentError, KvmPciError)
@@ -80,7 +80,7 @@ class Hotplug(Presence):
       if (self._IsThere(instance, device_class, device) or
           self._Adopt(instance, dev_type, device, extra)):
         return None
-      if device_class == partition.NIC:
+      if device_class == pools.NIC:
         self._CheckMac(instance, device)
       known = self._Record(instance)
       self._ChoosePlace(instance, known, device_class, device, seq)
@@ -94,7 +94,7 @@ class Hotplug(Presence):
           self._TakeBack(instance, execute, known, device_class, device_id)
         slot = self._Slot(device)
         if slot is not None:
-          vacancy.wait(self._Vacated(instance), slot)
+          cooldown.wait(self._Vacated(instance), slot)
         return self._Plug(instance, dev_type, device, extra, seq)
       except Exception as err: # pylint: disable=broad-except
         # whatever it was: what counts is what QEMU has now
@@ -104,7 +104,7 @@ class Hotplug(Presence):
   def _TellWhy(self, instance, known, device_class, device, extra, err):
     """Look whether a device was added in spite of an error, and explain that.
 
-    @type known: L{record.Record}
+    @type known: L{device_table.Record}
     @param known: the runtime file, without the device
     @raise errors.HotplugError: if it was not added; nothing of it is left
 
@@ -116,7 +116,7 @@ class Hotplug(Presence):
     link = extra[0] if isinstance(extra, (list, tuple)) else extra
     if link:
       place += ", %s" % os.path.realpath(link)
-    reason, words = refusal.reason(err, known.partition)
+    reason, words = start_error.reason(err, known.partition)
     text = "Instance %s: %s (%s) was not added: %s" % (
       instance.name, device_id, place, reason)
     try:
@@ -132,8 +132,8 @@ class Hotplug(Presence):
     self._Forget(instance, device_class, device)
     if not isinstance(err, _REASONS):
       raise # pylint: disable=misplaced-bare-raise
-    raise errors.HotplugError("%s; %s" % (text, refusal.remedy(words,
-                                                               device_class)))
+    raise errors.HotplugError("%s; %s" % (text, start_error.remedy(
+      words, device_class)))
 
   def _Plug(self, instance, dev_type, device, extra, seq):
     """Let stock add a device that is in the record already.
@@ -142,10 +142,10 @@ class Hotplug(Presence):
     # stock takes the client that is there, and connects when it needs it
     self._LeaveMonitor()
     path = self._InstanceQmpMonitor(instance.name)
-    qmp = connection.typed(path)
+    qmp = client.typed(path)
     with _Lent(self, _announced=device.uuid, qmp=qmp,
-               **self._Listening(lambda line: connection.human(qmp, path,
-                                                               line))):
+               **self._Listening(lambda line: client.human(qmp, path,
+                                                           line))):
       try:
         return super(Hotplug, self).HotAddDevice(instance, dev_type, device,
                                                  extra, seq)
@@ -155,7 +155,7 @@ class Hotplug(Presence):
   def _ChoosePlace(self, instance, known, device_class, device, seq):
     """Choose where a device goes, unless it has a place.
 
-    @type known: L{record.Record}
+    @type known: L{device_table.Record}
     @raise BusFullError: if no slot, or SCSI id, is free
     @raise MonitorError: if QEMU does not tell
 
@@ -165,18 +165,18 @@ class Hotplug(Presence):
     if self._HasPlace(device):
       self._RenewId(device_class, device)
       return
-    if self._GIVES_SLOTS_TO_ALL or record.is_on_pci(device_class,
-                                                    known.hvparams):
+    if self._GIVES_SLOTS_TO_ALL or device_table.is_on_pci(device_class,
+                                                          known.hvparams):
       with self._Monitor(instance.name) as execute:
-        taken = monitor.held(execute)
+        taken = queries.held(execute)
       taken.update(known.held())
-      self._SetPlace(device_class, device, known.hvparams, placement.hot_add(
+      self._SetPlace(device_class, device, known.hvparams, allocator.hot_add(
         known.partition, device_class, known.slots(device_class), taken, seq))
-    elif device_class == partition.DISK and known.scsi_ids is not None:
+    elif device_class == pools.DISK and known.scsi_ids is not None:
       with self._Monitor(instance.name) as execute:
-        taken = monitor.scsi_ids(execute)
+        taken = queries.scsi_ids(execute)
       taken.update(known.scsi_ids)
-      self._SetScsiPlace(device, known.hvparams, scsi.hot_add(
+      self._SetScsiPlace(device, known.hvparams, scsi_ids.hot_add(
         known.hvparams, known.scsi_ids, taken, seq))
 
   def HotDelDevice(self, instance, dev_type, device, _, seq):
@@ -201,20 +201,20 @@ class Hotplug(Presence):
           "Instance %s: %s %s is not on a bus that devices can leave" %
           (instance.name, device_class, device.uuid))
       self._Unplug(instance, known, device_class, found, device_id)
-      if device_class == partition.NIC:
+      if device_class == pools.NIC:
         utils.RemoveFile(self._InstanceNICFile(instance.name, seq))
       return self._GetPlace(found)
 
   def _Unplug(self, instance, known, device_class, found, device_id):
     """Have a device leave QEMU, then the record, then its backend.
 
-    @type known: L{record.Record}
+    @type known: L{device_table.Record}
 
     @param found: stock's object, of the record
     @raise errors.HotplugError: if it does not leave
 
     """
-    limit = timelimit.unplug()
+    limit = time_limit.unplug()
     with self._Monitor(instance.name) as execute:
       device_id = self._LiveId(execute, device_class, found, device_id)
     name = "%s (%s)" % (device_id, self._ShowPlace(found))
@@ -223,13 +223,13 @@ class Hotplug(Presence):
 
     def note():
       try:
-        requested.note({device_id: request.Request(
+        requested.note({device_id: unplug_request.Request(
           slot, int(time.time()), self._modifying)})
       except NodeError as err: # the guest is asked already
         logging.warning("Instance %s: %s", instance.name, err)
 
     try:
-      has_gone = monitor.unplug(
+      has_gone = queries.unplug(
         lambda: self._Monitor(instance.name), device_id, limit, note)
     except CommandError as err:
       raise errors.HotplugError("Instance %s: %s cannot be removed: %s" %
@@ -246,7 +246,7 @@ class Hotplug(Presence):
     self._Forget(instance, device_class, found)
     requested.forget(device_id)
     if slot is not None:
-      vacancy.note(self._Vacated(instance), [slot])
+      cooldown.note(self._Vacated(instance), [slot])
     try:
       with self._Monitor(instance.name) as execute:
         self._TakeBack(instance, execute, known, device_class, device_id)
@@ -264,7 +264,7 @@ class Hotplug(Presence):
     with self._Alone(instance):
       modify = super(Hotplug, self).HotModDevice
       known = self._Record(instance)
-      if (device_class != partition.NIC or
+      if (device_class != pools.NIC or
           not chipset.applies(known.command, known.hvparams)):
         return modify(instance, dev_type, device, _, seq)
       self._Settle(instance)
@@ -299,7 +299,7 @@ class Hotplug(Presence):
 
     """
     if before is not None and self._Find(self._LoadKVMRuntime(instance),
-                                         partition.NIC, before) is not None:
+                                         pools.NIC, before) is not None:
       return # it has not left
     try:
       if before is None:

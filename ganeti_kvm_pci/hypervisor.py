@@ -12,46 +12,46 @@ from ganeti import constants
 from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
-from . import arrival
 from . import chipset
-from . import claims
 from . import cleanup
-from . import command
-from . import configuration
-from . import connection
-from . import ejected
-from . import emulator
+from . import config_reader
 from . import hotplug
-from . import layout
-from . import links
-from . import monitor
-from . import normal
-from . import partition
-from . import pending
-from . import pinning
-from . import placement
-from . import qemulog
-from . import readconfig
-from . import record
-from . import refusal
-from . import removed
-from . import request
-from . import runtime as runtime_
-from . import scsi
-from . import scsidevices
-from . import series
+from . import incoming as incoming_
+from . import pending_unplugs
+from . import qemu_log
+from . import qemu_version
+from . import versions
+from .bus import allocator
+from .bus import pools
+from .bus import scsi_ids
 from .errors import KvmPciError
-from .presence import Explained
+from .qemu import command
+from .qemu import explicit
+from .qemu import named_slots
+from .qemu import removed_options
+from .qemu import scsi_devices
+from .qemu import start_error
+from .qmp import client
+from .qmp import ejected
+from .qmp import queries
+from .reconcile import Explained
+from .runtime import configuration
+from .runtime import device_table
+from .runtime import disk_links
+from .runtime import layout
+from .runtime import serialized
+from .runtime import unplug_request
+from .runtime import upgrade
 
-_SERIES = series.version(constants)[1]
+_SERIES = versions.version(constants)[1]
 
 
-class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
-                    series.kind(hv_kvm.KVMHypervisor), hv_kvm.KVMHypervisor):
+class KVMHypervisor(cleanup.Cleanup, incoming_.Arrival, hotplug.Hotplug,
+                    versions.kind(hv_kvm.KVMHypervisor), hv_kvm.KVMHypervisor):
   """KVM hypervisor whose disks and NICs keep to pools of their own.
 
   How places are kept in this Ganeti's records is the business of the kind
-  that is mixed in (see L{kinds}).
+  that is mixed in (see L{compat}).
 
   """
   # The partition of the instance that is being started, and how many words
@@ -62,11 +62,11 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
   _rebooting = None
 
   def _Monitor(self, instance_name):
-    """Connect to an instance's QEMU, see L{connection.connect}.
+    """Connect to an instance's QEMU, see L{client.connect}.
 
     """
     self._LeaveMonitor()
-    return connection.connect(self._InstanceQmpMonitor(instance_name))
+    return client.connect(self._InstanceQmpMonitor(instance_name))
 
   def _LeaveMonitor(self):
     """Let others come to the monitor.
@@ -76,16 +76,16 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
 
     """
     if getattr(self, "qmp", None):
-      connection.hang_up(self.qmp)
+      client.hang_up(self.qmp)
 
   def _Record(self, instance):
     """Read the runtime file of an instance.
 
-    @rtype: L{record.Record}
+    @rtype: L{device_table.Record}
     @raise RecordError: if it makes no sense
 
     """
-    return record.Record(self._Loaded(instance))
+    return device_table.Record(self._Loaded(instance))
 
   def _LoadKVMRuntime(self, instance, serialized_runtime=None):
     """Load a record that any series wrote, in the form of this one.
@@ -93,9 +93,9 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
     """
     text = serialized_runtime or self._ReadKVMRuntime(instance.name)
     with Explained(instance.name):
-      loaded = runtime_.parse(text, "runtime file")
+      loaded = serialized.parse(text, "runtime file")
       changed = loaded.witness is not None
-      changed = bool(normal.normalise(loaded, _SERIES)) or changed
+      changed = bool(upgrade.normalise(loaded, _SERIES)) or changed
       changed = bool(self._Renew(instance, loaded)) or changed
       if self._rebooting is instance:
         self._rebooting = None
@@ -120,12 +120,12 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
     @return: what was changed
 
     """
-    found = removed.find(loaded.words)
-    version = emulator.version(loaded.words[0]) if found else None
+    found = removed_options.find(loaded.words)
+    version = qemu_version.version(loaded.words[0]) if found else None
     if version is None:
       return []
-    readconfig.fill(loaded)
-    loaded.command[:], changes = removed.renew(
+    config_reader.fill(loaded)
+    loaded.command[:], changes = removed_options.renew(
       loaded.command, version, needed=True, configs=loaded.configs)
     if changes:
       logging.info("Instance %s: options of an older QEMU in its runtime file:"
@@ -138,7 +138,7 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
     """
     if not chipset.applies(loaded.words, loaded.hvparams):
       return
-    readconfig.fill(loaded)
+    config_reader.fill(loaded)
     gaps = None
     configured = configuration.of(instance)
     if configured is None:
@@ -160,15 +160,15 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
   def _Relink(instance, loaded, configured):
     """Have each disk's link in a record lead to that disk's data.
 
-    Hotplug makes links by the indices of that moment (see L{links}); what one
-    of them is named in the record may lead to another disk by now.
+    Hotplug makes links by the indices of that moment (see L{disk_links});
+    what one of them is named in the record may lead to another disk by now.
 
     @type configured: L{configuration.Configuration}
     @raise errors.HypervisorError: if that cannot be; nothing has changed
 
     """
-    inside = links.inside(loaded)
-    unclaimed = links.unclaimed(loaded, configured.disks)
+    inside = disk_links.inside(loaded)
+    unclaimed = disk_links.unclaimed(loaded, configured.disks)
     if inside and inside != unclaimed:
       raise errors.HypervisorError(
         "Instance %s is not rebooted, and goes on: its command names disks %s,"
@@ -176,7 +176,7 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
         " instance down and start it" %
         tuple([instance.name] + [", ".join(str(index) for index in indices) or
                                  "none" for indices in (inside, unclaimed)]))
-    links.follow(loaded, configured.disks)
+    disk_links.follow(loaded, configured.disks)
     # which imports the hypervisors
     from ganeti import backend
     try:
@@ -224,11 +224,11 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
     @raise KvmPciError: if that cannot be
 
     """
-    witness = runtime_.parse(info, "record of the guest that moved").witness
-    told = (witness or {}).get(request.FIELD)
+    witness = serialized.parse(info, "record of the guest that moved").witness
+    told = (witness or {}).get(unplug_request.FIELD)
     if told:
       with self._Alone(instance):
-        self._Pending(instance).note(request.of_data(
+        self._Pending(instance).note(unplug_request.of_data(
           told, "record of the guest that moved"))
 
   def _BringBack(self, instance, info):
@@ -238,16 +238,16 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
 
     """
     configured = configuration.of(instance)
-    witness = runtime_.parse(info, "record of the guest that moved").witness
+    witness = serialized.parse(info, "record of the guest that moved").witness
     told = (witness or {}).get(ejected.FIELD)
     if not told or configured is None:
       return
     with self._Alone(instance):
-      loaded = runtime_.parse(self._ReadKVMRuntime(instance.name),
-                              "runtime file")
+      loaded = serialized.parse(self._ReadKVMRuntime(instance.name),
+                                "runtime file")
       back = ejected.bring_back(loaded, told, configured)
       if back:
-        links.follow(loaded, configured.disks)
+        disk_links.follow(loaded, configured.disks)
         self._WriteKVMRuntime(instance.name, loaded.dump())
         logging.info("Instance %s: ejected by the guest, and back at its next"
                      " boot: %s", instance.name, ", ".join(back))
@@ -277,22 +277,22 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
     """
     kvm_cmd, nics, hvparams, disks = runtime
     kvm_cmd[:] = command.without_places(kvm_cmd, hvparams.get("kvm_extra"))[0]
-    taken = claims.taken(kvm_cmd, readconfig.read(kvm_cmd))
+    taken = named_slots.taken(kvm_cmd, config_reader.read(kvm_cmd))
     devices = {
-      partition.DISK: [entry[0] for entry in disks],
-      partition.NIC: list(nics),
+      pools.DISK: [entry[0] for entry in disks],
+      pools.NIC: list(nics),
       }
-    if scsi.has_ids(hvparams):
-      self._PlaceScsi(kvm_cmd, hvparams, devices[partition.DISK])
+    if scsi_ids.has_ids(hvparams):
+      self._PlaceScsi(kvm_cmd, hvparams, devices[pools.DISK])
     for device_class, members in devices.items():
-      if not record.is_on_pci(device_class, hvparams):
+      if not device_table.is_on_pci(device_class, hvparams):
         for device in members:
           self._DropPlace(device)
         devices[device_class] = []
-    places = placement.cold_boot(
-      partition.Partition.of(hvparams), len(devices[partition.DISK]),
-      len(devices[partition.NIC]), taken)
-    for device_class, slots in zip((partition.DISK, partition.NIC), places):
+    places = allocator.cold_boot(
+      pools.Partition.of(hvparams), len(devices[pools.DISK]),
+      len(devices[pools.NIC]), taken)
+    for device_class, slots in zip((pools.DISK, pools.NIC), places):
       for device, slot in zip(devices[device_class], slots):
         self._SetPlace(device_class, device, hvparams, slot)
 
@@ -300,8 +300,8 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
     """Place the disks of a cold boot behind their SCSI controller.
 
     """
-    numbers = scsi.cold_boot(hvparams, scsidevices.taken(kvm_cmd),
-                             len(disks))
+    numbers = scsi_ids.cold_boot(hvparams, scsi_devices.taken(kvm_cmd),
+                                 len(disks))
     for disk, number in zip(disks, numbers):
       self._SetScsiPlace(disk, hvparams, number)
 
@@ -310,11 +310,11 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
 
     """
     ours = chipset.applies(kvm_runtime[0], kvm_runtime[2])
-    pending.forget_all(self._InstanceKVMRuntime(instance.name))
+    pending_unplugs.forget_all(self._InstanceKVMRuntime(instance.name))
     self._starting = None
     if ours:
       with Explained(instance.name):
-        self._starting = (partition.Partition.of(kvm_runtime[2]),
+        self._starting = (pools.Partition.of(kvm_runtime[2]),
                           len(kvm_runtime[0]))
     result = super(KVMHypervisor, self)._ExecuteKVMRuntime(
       instance, kvm_runtime, kvmhelp, incoming=incoming)
@@ -337,15 +337,15 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
     """
     known = self._Record(instance)
     with self._Monitor(instance.name) as execute:
-      strays = pinning.beyond(known.partition, monitor.functions(execute),
-                              known.held())
+      strays = explicit.beyond(known.partition, queries.functions(execute),
+                               known.held())
       if not strays:
         return
-      peripherals = monitor.peripherals(execute)
+      peripherals = queries.peripherals(execute)
     runtime = self._LoadKVMRuntime(instance)
     unnamed = [nic for nic in runtime[1] if not self._HasPlace(nic)]
-    kvm_cmd, pinned, left = pinning.pin(runtime[0], peripherals, strays,
-                                        len(unnamed))
+    kvm_cmd, pinned, left = explicit.pin(runtime[0], peripherals, strays,
+                                         len(unnamed))
     if pinned:
       runtime[0][:] = kvm_cmd
       self._SaveKVMRuntime(instance, runtime)
@@ -368,13 +368,13 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
       return run(name, kvm_cmd, tap_fds)
     part, recorded = self._starting
     kvm_cmd = command.addressed_first(kvm_cmd, recorded)
-    log = qemulog.QemuLog(kvm_cmd)
+    log = qemu_log.QemuLog(kvm_cmd)
     try:
       return run(name, kvm_cmd, tap_fds)
     except errors.HypervisorError as err:
       said = log.news()
-      refused = refusal.explain("%s\n%s" % (err, said), kvm_cmd, part,
-                                readconfig.read(kvm_cmd))
+      refused = start_error.explain("%s\n%s" % (err, said), kvm_cmd, part,
+                                    config_reader.read(kvm_cmd))
       if refused:
         raise errors.HypervisorError("Failed to start instance %s: %s" %
                                      (name, refused))
@@ -393,7 +393,7 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
     @rtype: list of strings
 
     """
-    found = removed.find(kvm_cmd)
-    version = emulator.version(kvm_cmd[0]) if found else None
-    return [removed.explain_start(item, version) for item in found
+    found = removed_options.find(kvm_cmd)
+    version = qemu_version.version(kvm_cmd[0]) if found else None
+    return [removed_options.explain_start(item, version) for item in found
             if version and version >= item.option.gone]

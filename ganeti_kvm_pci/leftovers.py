@@ -9,10 +9,10 @@ a runtime file that is there no longer.
 import os
 import re
 
-from . import lock
-from . import pending
+from . import cooldown
+from . import instance_lock
+from . import pending_unplugs
 from . import temporary
-from . import vacancy
 
 #: Added to a runtime file's name: one that waits for its guest; one that was
 #: replaced (a number may follow).
@@ -26,8 +26,8 @@ _NEW = temporary.RANDOM + r"\.new"
 #: What is in the plugin's folder.
 _KEPT_RE = re.compile(
   r"(?P<name>.+)%s(%s(\.\d+)?|%s|%s|%s(\.new)?|%s(%s)?)\Z" % tuple(
-    [re.escape(suffix) for suffix in (_RUNTIME, BACKUP, lock.SUFFIX,
-                                      vacancy.SUFFIX, pending.SUFFIX,
+    [re.escape(suffix) for suffix in (_RUNTIME, BACKUP, instance_lock.SUFFIX,
+                                      cooldown.SUFFIX, pending_unplugs.SUFFIX,
                                       ARRIVING)] + [_NEW]))
 
 #: What is half-written there, or in the folder of the runtime files.
@@ -39,7 +39,7 @@ _HALF_RE = re.compile(r"\.(?P<name>.+)%s(%s)?\.%s(%s)?\Z" % (
 def _folders(runtime_path):
   """Return the folder of the runtime files, and the plugin's own."""
   return (os.path.dirname(os.path.abspath(runtime_path)),
-          os.path.dirname(lock.path_for(runtime_path)))
+          os.path.dirname(instance_lock.path_for(runtime_path)))
 
 
 def _matching(folder, pattern):
@@ -139,7 +139,7 @@ def kept(runtime_path):
   own = _folders(runtime_path)[1]
   found = [os.path.join(own, match.group())
            for match in _matching(own, _KEPT_RE) if match.group("name") == name]
-  path = lock.path_for(runtime_path)
+  path = instance_lock.path_for(runtime_path)
   return half_written(runtime_path) + [
     other for other in found if other != path or temporary.is_abandoned(other)]
 
@@ -148,7 +148,7 @@ def clear(runtime_path, also_ganetis, patience=None, is_needed=None):
   """Remove all that there is of an instance.
 
   @param also_ganetis: see L{sweep}
-  @param patience: see L{lock.held}
+  @param patience: see L{instance_lock.held}
   @type is_needed: function or None
   @param is_needed: says at the last moment whether it must stay
   @rtype: list of strings
@@ -159,7 +159,7 @@ def clear(runtime_path, also_ganetis, patience=None, is_needed=None):
   conf, name = os.path.split(os.path.abspath(runtime_path))
   if not kept(runtime_path) and not (also_ganetis and _new(conf, name)):
     return []
-  with lock.held(lock.path_for(runtime_path), patience):
+  with instance_lock.held(instance_lock.path_for(runtime_path), patience):
     if is_needed and is_needed():
       return []
     return sweep(runtime_path, also_ganetis) + _remove(kept(runtime_path))

@@ -1,11 +1,11 @@
 """Guests that move: nothing is sent that the target could not take over.
 
 Two looks before QEMU is told to move anything. The source's: would its record
-make the machine that the guest has (L{replay})? And the target's (L{arrival}),
-once its QEMU stands there: is that the same machine, part by part
-(L{machine})? What the target needs for it travels as one more entry of the
-record, which a stock target does not read. The disks travel under the names
-that the target gives them (L{links}).
+make the machine that the guest has (L{migration_check})? And the target's
+(L{incoming}), once its QEMU stands there: is that the same machine, part by
+part (L{topology})? What the target needs for it travels as one more entry of
+the record, which a stock target does not read. The disks travel under the names
+that the target gives them (L{disk_links}).
 
 """
 
@@ -17,20 +17,20 @@ import logging
 from ganeti import errors
 
 from . import chipset
-from . import ejected
-from . import links
-from . import monitor
+from . import config_reader
 from . import process
-from . import readconfig
-from . import record
-from . import replay
-from . import request
-from . import runtime as runtime_
-from . import topology
-from . import witness
 from .errors import CommandError
 from .errors import KvmPciError
-from .presence import Explained
+from .qmp import ejected
+from .qmp import inventory
+from .qmp import queries
+from .reconcile import Explained
+from .runtime import device_table
+from .runtime import disk_links
+from .runtime import migration_check
+from .runtime import serialized
+from .runtime import topology_file
+from .runtime import unplug_request
 
 _OTHER_MACHINE = "Its record would not make the same machine again"
 
@@ -41,14 +41,14 @@ class Migration(object):
   def _Replay(self, instance, execute, loaded):
     """Compare a record with the instance's QEMU on this node.
 
-    @type loaded: L{runtime.Runtime}
-    @rtype: tuple (list of L{machine.Part}, L{replay.Replay})
+    @type loaded: L{serialized.Runtime}
+    @rtype: tuple (list of L{topology.Part}, L{migration_check.Replay})
 
     """
-    parts = topology.machine(execute, links.ids(loaded))
+    parts = inventory.machine(execute, disk_links.ids(loaded))
     pid = self._InstancePidAlive(instance.name)[1]
-    return (parts, replay.Replay(loaded, record.Record(loaded), parts,
-                                 process.command(pid)))
+    return (parts, migration_check.Replay(
+      loaded, device_table.Record(loaded), parts, process.command(pid)))
 
   @staticmethod
   def _Refuse(instance, where, problems):
@@ -70,13 +70,13 @@ class Migration(object):
     with self._Alone(instance):
       told = super(Migration, self).MigrationInfo(instance)
       with self._Monitor(instance.name) as execute:
-        if monitor.has_left(execute):
+        if queries.has_left(execute):
           self._Refuse(instance, "This QEMU has only what its guest has left", [
             "the guest has gone to another node: if it runs there, end this"
             " process (kill %d) and run gnt-instance migrate --cleanup; only if"
             " it runs nowhere, let it go on here (cont at QEMU's monitor)" %
             self._InstancePidAlive(instance.name)[1]])
-        if monitor.is_leaving(execute):
+        if queries.is_leaving(execute):
           # Ganeti cleans up; nothing may change by that
           return told
         loaded = self._Loaded(instance)
@@ -87,8 +87,8 @@ class Migration(object):
   def _Compared(self, instance, execute):
     """Compare what of the runtime file would travel with QEMU.
 
-    @rtype: tuple (L{runtime.Runtime}, list, list of L{machine.Part},
-        L{replay.Replay})
+    @rtype: tuple (L{serialized.Runtime}, list, list of L{topology.Part},
+        L{migration_check.Replay})
     @return: what would travel; what L{ejected} left out of it; and the answer
         of L{_Replay}
 
@@ -120,12 +120,12 @@ class Migration(object):
       self._SaveKVMRuntime(instance, runtime)
       logging.info("Instance %s: recorded %s", instance.name,
                    ", ".join(compared.pinned))
-    loaded.witness = witness.write(parts, instance.primary_node)
+    loaded.witness = topology_file.write(parts, instance.primary_node)
     if left_out:
       loaded.witness[ejected.FIELD] = left_out
     requests = self._Pending(instance).requests()
     if requests:
-      loaded.witness[request.FIELD] = request.as_data(requests)
+      loaded.witness[unplug_request.FIELD] = unplug_request.as_data(requests)
     return loaded.dump(witness=True)
 
   def _Follow(self, instance, info):
@@ -145,11 +145,11 @@ class Migration(object):
   def _Followed(instance, info):
     """Do what L{_Follow} does, and let everything go.
 
-    @rtype: tuple (L{runtime.Runtime}, list of strings)
+    @rtype: tuple (L{serialized.Runtime}, list of strings)
 
     """
     with Explained(instance.name):
-      loaded = runtime_.parse(info, "record of the guest that moves")
+      loaded = serialized.parse(info, "record of the guest that moves")
     disks = getattr(instance, "disks", None)
     if disks is None:
       return (loaded, [])
@@ -159,8 +159,9 @@ class Migration(object):
       "disk %s is no longer the instance's by Ganeti's configuration: remove it"
       " at QEMU's monitor and have the record repaired (ganeti-kvm-pci check"
       " --repair), or shut the instance down and start it" % uuid
-      for uuid in links.follow(loaded, uuids)]
-    inside, unclaimed = links.inside(loaded), links.unclaimed(loaded, uuids)
+      for uuid in disk_links.follow(loaded, uuids)]
+    inside = disk_links.inside(loaded)
+    unclaimed = disk_links.unclaimed(loaded, uuids)
     if inside and inside != unclaimed:
       problems.append(
         "its command names disks %s, and by Ganeti's configuration these would"
@@ -172,10 +173,10 @@ class Migration(object):
   def _Loaded(self, instance):
     """Read the runtime file.
 
-    @rtype: L{runtime.Runtime}
+    @rtype: L{serialized.Runtime}
 
     """
-    return readconfig.fill(runtime_.parse(
+    return config_reader.fill(serialized.parse(
       self._ReadKVMRuntime(instance.name), "runtime file"))
 
   def MigrateInstance(self, cluster_name, instance, target, live_migration):

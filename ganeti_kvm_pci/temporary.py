@@ -12,7 +12,7 @@ import re
 import stat
 import tempfile
 
-from . import lock
+from . import instance_lock
 
 #: What C{mkstemp} makes up, in every Python.
 RANDOM = "[A-Za-z0-9_]{6,8}"
@@ -37,7 +37,7 @@ def make(folder, name):
       fcntl.flock(fd, fcntl.LOCK_EX)
     except EnvironmentError: # so does L{_is_abandoned}, and leaves it
       return fd, path
-    if lock.is_at(fd, path):
+    if instance_lock.is_at(fd, path):
       return fd, path
     # it was swept before it was locked
     os.close(fd)
@@ -55,8 +55,8 @@ def is_abandoned(path, remove=False):
   except EnvironmentError: # gone, or none that was made here
     return False
   try:
-    found = (stat.S_ISREG(os.fstat(fd).st_mode) and lock.try_lock(fd) and
-             lock.is_at(fd, path))
+    found = (stat.S_ISREG(os.fstat(fd).st_mode) and
+             instance_lock.try_lock(fd) and instance_lock.is_at(fd, path))
     if found and remove:
       os.unlink(path)
     return found

@@ -28,7 +28,7 @@ def pytest_report_header(config): # pylint: disable=W0613
 def world(tmpdir, monkeypatch):
   """Provide a world in which nothing leaves the test."""
   import harness
-  from ganeti_kvm_pci import emulator
+  from ganeti_kvm_pci import qemu_version
   # whatever is installed where a record says, or nothing
-  monkeypatch.setattr(emulator, "version", lambda _: None)
+  monkeypatch.setattr(qemu_version, "version", lambda _: None)
   return harness.World(str(tmpdir), monkeypatch)

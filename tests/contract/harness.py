@@ -15,11 +15,11 @@ from ganeti import objects
 from ganeti.hypervisor import hv_kvm
 
 from ganeti_kvm_pci import chipset
-from ganeti_kvm_pci import command as command_
+from ganeti_kvm_pci import cooldown
 from ganeti_kvm_pci import hypervisor
-from ganeti_kvm_pci import machinetype
 from ganeti_kvm_pci import process
-from ganeti_kvm_pci import vacancy
+from ganeti_kvm_pci.qemu import command as command_
+from ganeti_kvm_pci.qemu import machine_type
 
 DEVLIST = "".join('name "%s", bus PCI\n' % name for name in (
   "virtio-blk-pci", "virtio-net-pci", "scsi-hd", "ide-hd", "e1000"))
@@ -233,9 +233,9 @@ class World(object):
     monkeypatch.setattr(hv_kvm.utils, "RunCmd", self.run)
     monkeypatch.setattr(chipset, "_LISTINGS", {
       constants.HVC_DEFAULTS[constants.HT_KVM]["kvm_path"]:
-        machinetype.Listing(MACHINES)})
+        machine_type.Listing(MACHINES)})
     # nobody here ejects twice
-    monkeypatch.setattr(vacancy, "REST", 0.01)
+    monkeypatch.setattr(cooldown, "REST", 0.01)
     monkeypatch.setattr(process, "command", lambda _: [
       str(word) for word in self.commands()[-1]])
 

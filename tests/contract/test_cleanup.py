@@ -9,7 +9,7 @@ from ganeti.hypervisor import hv_kvm
 
 from ganeti_kvm_pci import cleanup
 from ganeti_kvm_pci import hypervisor
-from ganeti_kvm_pci import lock
+from ganeti_kvm_pci import instance_lock
 
 import harness
 from harness import DISK, EXTRA
@@ -31,7 +31,7 @@ class Kept(object):
   def __init__(self, hyper, instance):
     self.hyper, self.instance = hyper, instance
     path = hyper._InstanceKVMRuntime(instance.name)
-    self.lock = lock.path_for(path)
+    self.lock = instance_lock.path_for(path)
     self.conf, self.own = os.path.dirname(path), os.path.dirname(self.lock)
     self.name = os.path.basename(path)
     self.fill()
@@ -133,7 +133,7 @@ def test_the_list_of_instances_finds_what_nobody_removed(world, kept):
   kept.hyper.ListInstances()
   assert kept.kept() == ALL
   world.running = False
-  with lock.held(kept.lock):
+  with instance_lock.held(kept.lock):
     kept.hyper.ListInstances()
     assert len(kept.kept()) == len(ALL) + 1
   kept.hyper.ListInstances()
@@ -150,7 +150,7 @@ def test_a_stop_does_not_fail_for_what_cannot_be_removed(world, kept,
                                                          monkeypatch):
   world.running = False
   monkeypatch.setattr(cleanup, "_PATIENCE", 0)
-  with lock.held(kept.lock):
+  with instance_lock.held(kept.lock):
     kept.hyper.CleanupInstance(kept.instance.name)
     assert len(kept.kept()) == len(ALL) + 1
   kept.hyper.CleanupInstance(kept.instance.name)

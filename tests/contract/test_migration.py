@@ -8,7 +8,7 @@ import pytest
 from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
-from ganeti_kvm_pci import runtime
+from ganeti_kvm_pci.runtime import serialized
 
 import harness
 from test_plugin import start
@@ -50,7 +50,7 @@ def test_stock_reads_the_first_four_entries(world, moving):
   stock = world.hypervisor(STOCK)
   with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
     stream.write(info)
-  known = runtime.parse(info, "test")
+  known = serialized.parse(info, "test")
   assert known.unknown == [] and len(json.loads(known.dump())) == 4
   assert world.slots(stock, instance) == world.slots(hyper, instance) == (
     [8, 9], [24, 25])

@@ -10,17 +10,17 @@ from ganeti import errors
 from ganeti import pathutils
 from ganeti.hypervisor import hv_kvm
 
-from ganeti_kvm_pci import backends
 from ganeti_kvm_pci import clock
-from ganeti_kvm_pci import ids
-from ganeti_kvm_pci import lock
-from ganeti_kvm_pci import monitor
-from ganeti_kvm_pci import pending
-from ganeti_kvm_pci import timelimit
-from ganeti_kvm_pci import vacancy
+from ganeti_kvm_pci import cooldown
+from ganeti_kvm_pci import instance_lock
+from ganeti_kvm_pci import pending_unplugs
+from ganeti_kvm_pci import time_limit
+from ganeti_kvm_pci.bus.pools import Partition
 from ganeti_kvm_pci.errors import CommandError
 from ganeti_kvm_pci.errors import MonitorError
-from ganeti_kvm_pci.partition import Partition
+from ganeti_kvm_pci.qemu import ids
+from ganeti_kvm_pci.qmp import backends
+from ganeti_kvm_pci.qmp import queries
 
 import harness
 
@@ -255,7 +255,7 @@ def test_a_guest_that_does_not_let_go_keeps_its_device(world, monkeypatch):
 
 
 def asked_for(hyper, instance):
-  return pending.Pending(
+  return pending_unplugs.Pending(
     hyper._InstanceKVMRuntime(instance.name),
     hyper._InstancePidAlive(instance.name)[1]).requests()
 
@@ -286,11 +286,11 @@ def test_a_removal_that_timed_out_is_noted_until_it_is_completed(
 
 def test_the_limit_is_told_in_the_file_of_the_daemons_defaults(
     world, monkeypatch, tmpdir):
-  monkeypatch.delenv(timelimit.VARIABLE, raising=False)
+  monkeypatch.delenv(time_limit.VARIABLE, raising=False)
   monkeypatch.setattr(pathutils, "CONF_DIR", str(tmpdir.join("ganeti")))
-  assert timelimit.unplug() == 30
+  assert time_limit.unplug() == 30
   tmpdir.mkdir("default").join("ganeti").write(
-    "NODED_ARGS=\n%s=0.25\n" % timelimit.VARIABLE)
+    "NODED_ARGS=\n%s=0.25\n" % time_limit.VARIABLE)
   hyper, instance = start(world, kvm_pci_reservations=8)
   monkeypatch.setattr(world, "unplug", lambda devid: None)
   with pytest.raises(errors.HotplugError) as caught:
@@ -299,8 +299,8 @@ def test_the_limit_is_told_in_the_file_of_the_daemons_defaults(
 
 
 def test_no_guest_gets_longer_than_others_wait_for_it():
-  assert timelimit.MAXIMUM < lock._PATIENCE - 10
-  assert (timelimit.MAXIMUM + lock._PATIENCE <
+  assert time_limit.MAXIMUM < instance_lock._PATIENCE - 10
+  assert (time_limit.MAXIMUM + instance_lock._PATIENCE <
           getattr(constants, "RPC_TMO_NORMAL", 900) / 2)
 
 
@@ -352,9 +352,9 @@ def test_only_a_slot_that_was_just_freed_is_waited_for(world, monkeypatch):
   class Clock(object):
     sleep = waits.append
 
-  monkeypatch.setattr(vacancy, "time", Clock)
+  monkeypatch.setattr(cooldown, "time", Clock)
   monkeypatch.setattr(clock, "monotonic", lambda: 100.0)
-  monkeypatch.setattr(vacancy, "REST", 1.0)
+  monkeypatch.setattr(cooldown, "REST", 1.0)
   hyper.HotDelDevice(instance, NIC, harness.nic(1), None, 1)
   hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)
   assert not waits
@@ -386,7 +386,7 @@ def test_a_scsi_disk_is_inserted_where_it_belongs(world, monkeypatch):
   with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
     json.dump(loaded, stream)
   world.elsewhere = [entry[0]["hvinfo"]["id"] for entry in loaded[3]]
-  monkeypatch.setattr(monitor, "scsi_ids", lambda _: {})
+  monkeypatch.setattr(queries, "scsi_ids", lambda _: {})
   monkeypatch.setattr(world, "plug", lambda _, devid: world.elsewhere.append(
     devid))
   added = harness.disk(7)

@@ -10,9 +10,9 @@ import pytest
 from ganeti import constants
 from ganeti.hypervisor import hv_kvm
 
-from ganeti_kvm_pci import connection
-from ganeti_kvm_pci import monitor
 from ganeti_kvm_pci.errors import MonitorError
+from ganeti_kvm_pci.qmp import client
+from ganeti_kvm_pci.qmp import queries
 
 pytestmark = pytest.mark.skipif("stubs" in hv_kvm.__file__,
                                 reason="the stub has no client")
@@ -101,14 +101,14 @@ def qmp(tmpdir, request):
 
 
 def test_an_answer_is_what_the_command_returns(qmp):
-  with connection.connect(qmp) as execute:
-    assert [f.id for f in monitor.functions(execute)] == ["disk-1"]
+  with client.connect(qmp) as execute:
+    assert [f.id for f in queries.functions(execute)] == ["disk-1"]
 
 
 def test_the_next_client_is_served(qmp):
   for _ in range(2):
-    with connection.connect(qmp) as execute:
-      assert len(monitor.functions(execute)) == 1
+    with client.connect(qmp) as execute:
+      assert len(queries.functions(execute)) == 1
 
 
 @pytest.mark.parametrize("raw", [
@@ -123,14 +123,14 @@ def test_whatever_is_sent_is_a_monitor_error(qmp, monkeypatch, raw):
   for name in ("_SOCKET_TIMEOUT", "_QMP_TIMEOUT"):
     if hasattr(hv_kvm.QmpConnection, name):
       monkeypatch.setattr(hv_kvm.QmpConnection, name, 1)
-  with connection.connect(qmp) as execute:
+  with client.connect(qmp) as execute:
     with pytest.raises(MonitorError) as caught:
-      monitor.functions(execute)
+      queries.functions(execute)
   assert "query-pci" in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_an_error_is_a_monitor_error(qmp):
-  with connection.connect(qmp) as execute:
+  with client.connect(qmp) as execute:
     with pytest.raises(MonitorError) as caught:
       execute("qom-get", {"path": "/machine", "property": "x"})
   assert "no such thing" in str(caught.value)
@@ -144,5 +144,5 @@ def test_an_error_is_a_monitor_error(qmp):
   [b'{"error": {"class": "GenericError", "desc": "no such thing"}}'],
   ], indirect=True)
 def test_the_answer_to_one_who_died_is_not_taken_for_ours(qmp):
-  with connection.connect(qmp) as execute:
-    assert monitor.held(execute) == {9: "disk-1"}
+  with client.connect(qmp) as execute:
+    assert queries.held(execute) == {9: "disk-1"}

@@ -9,7 +9,7 @@ import pytest
 import ganeti
 from ganeti import errors
 
-from ganeti_kvm_pci import record
+from ganeti_kvm_pci.runtime import device_table
 
 import harness
 from test_records import instance_of
@@ -39,7 +39,7 @@ def started(world, disks=2, nics=2):
 
 
 def reread(hyper, instance):
-  return record.parse(hyper._ReadKVMRuntime(instance.name), "test")
+  return device_table.parse(hyper._ReadKVMRuntime(instance.name), "test")
 
 
 def ids(known):
@@ -119,7 +119,7 @@ def test_without_the_configuration_slots_tell_the_order(world, linked):
 def test_disks_in_the_command_must_have_their_indices(world, linked, added):
   hyper = world.hypervisor()
   text = text_of("v2.9.6-plain")
-  known = record.parse(text, "test")
+  known = device_table.parse(text, "test")
   instance = instance_of(known, kvm_pci_reservations=8)
   with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
     stream.write(text)

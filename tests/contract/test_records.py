@@ -11,9 +11,9 @@ from ganeti import constants
 from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
-from ganeti_kvm_pci import command
 from ganeti_kvm_pci import hypervisor
-from ganeti_kvm_pci import record
+from ganeti_kvm_pci.qemu import command
+from ganeti_kvm_pci.runtime import device_table
 
 import harness
 
@@ -67,7 +67,7 @@ def replay(world, cls, text):
   """
   world.running = False
   world.boots = True
-  instance = instance_of(record.parse(text, "test"))
+  instance = instance_of(device_table.parse(text, "test"))
   world.hypervisor(cls).AcceptInstance(instance, text, "192.0.2.1")
   return [str(word) for word in world.commands()[-1]]
 
@@ -113,7 +113,7 @@ def test_qemu_is_given_what_stock_would_give_it(world, name):
       replay(world, STOCK, text)
     return
   stocks = replay(world, STOCK, text)
-  known = record.parse(text, name)
+  known = device_table.parse(text, name)
   # fictitious places of devices that are not on the bus are gone
   if known.hvparams["disk_type"] == "paravirtual":
     assert options(ours) == options(stocks)
@@ -130,7 +130,7 @@ def test_qemu_is_given_what_stock_would_give_it(world, name):
 @pytest.mark.parametrize("name", older_names())
 def test_stock_reads_what_the_plugin_wrote(world, name):
   hyper = world.hypervisor()
-  instance = instance_of(record.parse(text_of(name), name))
+  instance = instance_of(device_table.parse(text_of(name), name))
   hyper._SaveKVMRuntime(instance, hyper._LoadKVMRuntime(
     instance, serialized_runtime=text_of(name)))
   written = hyper._ReadKVMRuntime(instance.name)
@@ -142,7 +142,7 @@ def test_stock_reads_what_the_plugin_wrote(world, name):
 def test_a_soft_reboot_lays_out_anew(world, name):
   hyper = world.hypervisor(note=["_SaveKVMRuntime", "_ExecuteKVMRuntime"])
   text = text_of(name)
-  before = record.parse(text, name)
+  before = device_table.parse(text, name)
   instance = instance_of(before, kvm_pci_reservations=8)
   with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
     stream.write(text)
@@ -151,7 +151,7 @@ def test_a_soft_reboot_lays_out_anew(world, name):
   assert [call[0] for call in world.calls if call[0] in (
     "StopInstance", "_SaveKVMRuntime", "_ExecuteKVMRuntime")] == [
       "StopInstance", "_SaveKVMRuntime", "_ExecuteKVMRuntime"]
-  after = record.parse(hyper._ReadKVMRuntime(instance.name), name)
+  after = device_table.parse(hyper._ReadKVMRuntime(instance.name), name)
   for device_class, first in (("disk", after.partition.reservations),
                               ("nic", 24)):
     slots = after.slots(device_class)
@@ -173,14 +173,14 @@ def test_a_soft_reboot_lays_out_anew(world, name):
   name for name in older_names() if "plain" in name])
 def test_an_old_guest_takes_new_devices_into_the_pools(world, name):
   hyper = world.hypervisor()
-  before = record.parse(text_of(name), name)
+  before = device_table.parse(text_of(name), name)
   instance = instance_of(before)
   with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
     stream.write(text_of(name))
   run_as_recorded(world, before)
   hyper.HotAddDevice(instance, harness.DISK, harness.disk(5), EXTRA, 2)
   hyper.HotAddDevice(instance, harness.NIC, harness.nic(5), None, 2)
-  after = record.parse(hyper._ReadKVMRuntime(instance.name), name)
+  after = device_table.parse(hyper._ReadKVMRuntime(instance.name), name)
   part = after.partition
   for device_class in ("disk", "nic"):
     old, new = before.slots(device_class), after.slots(device_class)
@@ -193,7 +193,7 @@ def test_an_old_guest_takes_new_devices_into_the_pools(world, name):
 
 @pytest.mark.skipif(SERIES < (3, 0), reason="since 3.0 it looks for them")
 def test_stock_misses_parameters_of_old_records(world):
-  """What L{normal} fills in."""
+  """What L{upgrade} fills in."""
   hyper = world.hypervisor(STOCK)
   loaded = json.loads(text_of("v2.10.8-plain"))
   instance = harness.instance_of()
@@ -225,7 +225,7 @@ def test_stock_takes_chroot_away_with_vnc_only(world, vnc, stays):
 def test_options_that_this_nodes_qemu_has_lost_are_replaced(
     world, monkeypatch, version, expected):
   words = ["-no-quit", "-no-acpi"]
-  monkeypatch.setattr(hypervisor.emulator, "version", lambda _: version)
+  monkeypatch.setattr(hypervisor.qemu_version, "version", lambda _: version)
   text = text_of("v2.15.2-plain" if SERIES < (2, 16) else "v3.0.2-plain")
   loaded = json.loads(text)
   loaded[0] += words
@@ -239,7 +239,7 @@ def test_options_that_this_nodes_qemu_has_lost_are_replaced(
 
 def test_a_start_that_fails_names_options_that_qemu_has_lost(world,
                                                              monkeypatch):
-  monkeypatch.setattr(hypervisor.emulator, "version", lambda _: (7, 2))
+  monkeypatch.setattr(hypervisor.qemu_version, "version", lambda _: (7, 2))
   hyper = world.hypervisor()
 
   def fail(self, name, kvm_cmd, tap_fds=None):
@@ -261,7 +261,7 @@ def test_a_reboot_that_does_not_fit_leaves_the_guest_running(world):
   instance = harness.instance_of(8, kvm_pci_reservations=8)
   hyper.StartInstance(instance, harness.block_devices(16), False)
   text = hyper._ReadKVMRuntime(instance.name)
-  run_as_recorded(world, record.parse(text, "test"))
+  run_as_recorded(world, device_table.parse(text, "test"))
   loaded = json.loads(text)
   loaded[2]["kvm_pci_reservations"] = 20
   with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:

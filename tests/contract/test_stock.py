@@ -7,7 +7,7 @@ from ganeti import errors
 from ganeti import hypervisor
 from ganeti.hypervisor import hv_kvm
 
-from ganeti_kvm_pci import series
+from ganeti_kvm_pci import versions
 
 import harness
 
@@ -20,7 +20,7 @@ ALLOCATES = ([name for name in ("_get_bus_manager", "_GetBusSlots")
 
 
 def test_the_series_is_known():
-  assert series.check(constants, hv_kvm) == constants.RELEASE_VERSION
+  assert versions.check(constants, hv_kvm) == constants.RELEASE_VERSION
 
 
 def test_the_map_decides_which_class_is_used(monkeypatch):

@@ -40,7 +40,7 @@ def test_the_files_that_contributors_look_for_are_there():
 
 
 def test_the_names_that_contributors_look_for_are_there():
-  assert re.search("(?m)^KNOWN = ", text_of("ganeti_kvm_pci/series.py"))
+  assert re.search("(?m)^KNOWN = ", text_of("ganeti_kvm_pci/versions.py"))
   assert re.search("(?m)^LINES = ", text_of("tools/make-patches"))
 
 

@@ -82,7 +82,7 @@ class Node(harness.World):
     monkeypatch.setattr(
       harness.chipset, "_LISTINGS", {
         constants.HVC_DEFAULTS[constants.HT_KVM]["kvm_path"]:
-          harness.machinetype.Listing(_said("machines"))})
+          harness.machine_type.Listing(_said("machines"))})
     monkeypatch.setattr(hv_kvm.ssconf, "SimpleStore", _Store)
     monkeypatch.setattr(hv_kvm.uidpool, "RequestUnusedUid", lambda _: _Uid())
     monkeypatch.setattr(hv_kvm.pwd, "getpwuid", lambda _: _Uid())

@@ -14,8 +14,8 @@ import pytest
 from ganeti import constants
 from ganeti.hypervisor import hv_kvm
 
-from ganeti_kvm_pci import partition
-from ganeti_kvm_pci import series
+from ganeti_kvm_pci import versions
+from ganeti_kvm_pci.bus import pools
 from ganeti_kvm_pci.errors import GanetiError
 
 import case as case_
@@ -32,7 +32,7 @@ _VALUES = {"disk_type": constants.HT_KVM_VALID_DISK_TYPES,
 
 def _unknown():
   try:
-    series.check(constants, hv_kvm)
+    versions.check(constants, hv_kvm)
   except GanetiError as err:
     return str(err)
   return None
@@ -115,7 +115,7 @@ def test_the_command_is_the_golden_one(name, tmpdir, monkeypatch):
 def test_another_slot_in_the_pools_shows(tmpdir, monkeypatch):
   case = case_.Case("plain")
   before = _made(case, tmpdir.mkdir("before"), monkeypatch).splitlines()
-  monkeypatch.setattr(partition, "NIC_SLOTS", partition.NIC_SLOTS - 1)
+  monkeypatch.setattr(pools, "NIC_SLOTS", pools.NIC_SLOTS - 1)
   after = _made(case, tmpdir.mkdir("after"), monkeypatch).splitlines()
   changed = [line for line in difflib.unified_diff(before, after, n=0)
              if re.match(r"[-+]\+ -device", line)]

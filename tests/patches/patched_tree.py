@@ -15,9 +15,10 @@ from ganeti import constants
 from ganeti import hypervisor
 
 sys.modules["ganeti_kvm_pci"] = package
-for _, name, _ in pkgutil.iter_modules(package.__path__):
-  sys.modules["ganeti_kvm_pci." + name] = importlib.import_module(
-    "%s.%s" % (package.__name__, name))
+for _, name, _ in pkgutil.walk_packages(package.__path__,
+                                        package.__name__ + "."):
+  sys.modules[name.replace(package.__name__, "ganeti_kvm_pci", 1)] = \
+    importlib.import_module(name)
 
 
 def pytest_report_header(config): # pylint: disable=unused-argument

@@ -103,18 +103,22 @@ def test_each_step_finds_what_it_imports(patches):
       if not path.endswith(".py"):
         continue
       for node in ast.walk(ast.parse(text)):
-        # "from .x import y" needs x; "from . import y", y or the package's
+        # "from ..x import y" needs x, or y in the folder x
         if isinstance(node, ast.ImportFrom) and node.level:
-          assert node.level == 1
-          for name in ([node.module] if node.module else
-                       [alias.name for alias in node.names]):
-            assert FOLDER + name + ".py" in there
+          whole = os.path.join(os.path.normpath(os.path.join(
+            os.path.dirname(path), *[".."] * (node.level - 1))),
+            *(node.module or "").split(".")).rstrip("/")
+          assert (whole + "/").startswith(FOLDER)
+          for alias in node.names:
+            assert whole + ".py" in there or \
+              "%s/%s.py" % (whole, alias.name) in there
 
 
 def test_nothing_but_what_the_hypervisor_needs_goes_along(patches):
-  names = set(os.path.basename(path) for path in new_files(patches))
-  assert not names & set(["activation.py", "chart.py", "cli.py", "hook.py",
-                          "node.py", "__main__.py"])
+  for path in new_files(patches):
+    assert not re.match(FOLDER + "(node|cli)/", path)
+    assert path not in [FOLDER + name for name in (
+      "hook.py", "__main__.py", "runtime/slot_map.py")]
 
 
 def test_the_first_step_knows_nothing_of_ganeti(patches):
@@ -147,11 +151,15 @@ def test_the_build_knows_all_new_files(patches):
   listed = set(line.strip(" \t\\") for line in added)
   assert set(new_files(patches)) <= listed
   # a list goes on as long as lines end in a backslash
-  first = added.index("hypervisor_kvm_pci_PYTHON = \\")
-  last = added.index("", first)
-  assert last - first == len(new_files(patches))
-  assert [line.endswith(" \\") for line in added[first:last]] == \
-    [True] * (last - first - 1) + [False]
+  count = 0
+  for folder in ("", "_bus", "_qemu", "_runtime", "_qmp"):
+    first = added.index("hypervisor_kvm_pci%s_PYTHON = \\" % folder)
+    last = added.index("", first)
+    count += last - first - 1
+    assert [line.endswith(" \\") for line in added[first:last]] == \
+      [True] * (last - first - 1) + [False]
+  # the document is listed elsewhere
+  assert count == len(new_files(patches)) - 1
 
 
 def test_messages_are_in_ganetis_manner(patches):

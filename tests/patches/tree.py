@@ -20,12 +20,12 @@ ONLY_FOR_TESTS = ("opcodes.py", "_generated_rpc.py", "rpc/stub/metad.py",
 _IMPORT = """
 from ganeti import constants, hypervisor
 from ganeti.hypervisor import hv_kvm
-from ganeti.hypervisor.kvm_pci import series
+from ganeti.hypervisor.kvm_pci import versions
 cls = hypervisor._HYPERVISOR_MAP[constants.HT_KVM]
 assert cls.__module__ == "ganeti.hypervisor.kvm_pci.hypervisor", cls
 assert issubclass(cls, hv_kvm.KVMHypervisor)
 assert isinstance(hypervisor.GetHypervisor(constants.HT_KVM), cls)
-print(series.check(constants, hv_kvm))
+print(versions.check(constants, hv_kvm))
 """
 
 
@@ -139,10 +139,14 @@ class Tree(object):
                        cwd=self.root)
 
   def check_import(self):
-    for name in os.listdir(os.path.join(TOP, "ganeti_kvm_pci")):
-      path = os.path.join(self.root, "lib/hypervisor/kvm_pci", name)
-      if os.path.exists(path):
-        run(["cmp", os.path.join(TOP, "ganeti_kvm_pci", name), path])
+    package = os.path.join(TOP, "ganeti_kvm_pci")
+    for folder, _, names in os.walk(package):
+      for name in names:
+        ours = os.path.join(folder, name)
+        path = os.path.join(self.root, "lib/hypervisor/kvm_pci",
+                            os.path.relpath(ours, package))
+        if os.path.exists(path):
+          run(["cmp", ours, path])
     return self.python(["-c", _IMPORT], self._scratch)
 
   def check_contract(self, *arguments):

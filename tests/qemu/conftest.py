@@ -11,13 +11,13 @@ import pytest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(os.path.dirname(HERE)))
 
-from ganeti_kvm_pci import node # pylint: disable=C0413
 from ganeti_kvm_pci.errors import KvmPciError # pylint: disable=C0413
+from ganeti_kvm_pci.node import installation # pylint: disable=C0413
 
 QEMU = os.environ.get("QEMU", "qemu-system-x86_64")
 
 try:
-  node.make_ganeti_importable()
+  installation.make_ganeti_importable()
 except KvmPciError as err:
   pytest.exit("tests/qemu needs a real Ganeti: %s" % err, 1)
 
@@ -59,10 +59,11 @@ class Qemu(object):
       time.sleep(0.01)
     # the socket is there before the devices are
     while process.poll() is None and time.time() < deadline:
-      from ganeti_kvm_pci import connection, monitor
+      from ganeti_kvm_pci.qmp import client
+      from ganeti_kvm_pci.qmp import queries
       try:
-        with connection.connect(socket) as execute:
-          monitor.functions(execute)
+        with client.connect(socket) as execute:
+          queries.functions(execute)
         break
       except KvmPciError:
         time.sleep(0.02)

@@ -2,11 +2,11 @@
 
 import pytest
 
-from ganeti_kvm_pci import backends
-from ganeti_kvm_pci import connection
+from ganeti_kvm_pci.bus.pools import DISK
+from ganeti_kvm_pci.bus.pools import NIC
 from ganeti_kvm_pci.errors import CommandError
-from ganeti_kvm_pci.partition import DISK
-from ganeti_kvm_pci.partition import NIC
+from ganeti_kvm_pci.qmp import backends
+from ganeti_kvm_pci.qmp import client
 
 #: Ids of Ganeti's form that are no device's of the instance.
 DRIVE = "disk-11111111-2222-3333"
@@ -65,7 +65,7 @@ def test_what_is_used_is_no_orphan_and_stays(qemu, disks, monkeypatch, names,
                                              command):
   monkeypatch.setattr(backends, "_RELEASE_LIMIT", 0.05)
   options = users_own(disks, names)
-  with connection.connect(qemu.start(*options)) as execute:
+  with client.connect(qemu.start(*options)) as execute:
     before = seen(execute)
     words = options if command == "known" else []
     assert backends.orphans(execute, [], words) == []
@@ -86,7 +86,7 @@ def test_what_only_bears_such_a_name_and_is_not_used_stays(qemu, disks):
   options = ["-drive", disks("a") + ",if=none,id=disk-spare",
              "-drive", disks("b") + ",if=none,id=" + DRIVE,
              "-netdev", "user,id=nic-spare", "-netdev", "user,id=" + NETDEV]
-  with connection.connect(qemu.start(*options)) as execute:
+  with client.connect(qemu.start(*options)) as execute:
     before = seen(execute)
     # in kvm_extra; device_add by hand may follow
     assert backends.sweep(execute, [], options) == ([], [])
@@ -103,7 +103,7 @@ def test_what_only_bears_such_a_name_and_is_not_used_stays(qemu, disks):
 
 def test_what_stock_left_behind_goes(qemu, disks):
   """Made as Ganeti makes it, for devices that QEMU then refused."""
-  with connection.connect(qemu.start()) as execute:
+  with client.connect(qemu.start()) as execute:
     for name in (DRIVE, OLD_DRIVE):
       said = execute("human-monitor-command", {
         "command-line": "drive_add dummy %s,if=none,id=%s" %
@@ -124,7 +124,7 @@ def test_a_node_that_another_stands_upon_or_is_exported_stays(
     qemu, disks, tmpdir, monkeypatch):
   monkeypatch.setattr(backends, "_RELEASE_LIMIT", 0.05)
   other = DRIVE.replace("disk-1", "disk-2")
-  with connection.connect(qemu.start()) as execute:
+  with client.connect(qemu.start()) as execute:
     for name in (DRIVE, other):
       execute("blockdev-add", {
         "driver": "file", "node-name": name,

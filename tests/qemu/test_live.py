@@ -8,15 +8,15 @@ import pytest
 
 from conftest import version
 
-from ganeti_kvm_pci import command
-from ganeti_kvm_pci import connection
-from ganeti_kvm_pci import live
-from ganeti_kvm_pci import monitor
-from ganeti_kvm_pci import pinning
-from ganeti_kvm_pci import refusal
-from ganeti_kvm_pci import topology
+from ganeti_kvm_pci.bus.pools import Partition
 from ganeti_kvm_pci.errors import MonitorError
-from ganeti_kvm_pci.partition import Partition
+from ganeti_kvm_pci.qemu import command
+from ganeti_kvm_pci.qemu import explicit
+from ganeti_kvm_pci.qemu import replies
+from ganeti_kvm_pci.qemu import start_error
+from ganeti_kvm_pci.qmp import client
+from ganeti_kvm_pci.qmp import inventory
+from ganeti_kvm_pci.qmp import queries
 
 RNG = ["-device", "virtio-rng-pci"]
 AC97 = ["-device", "AC97,audiodev=none"]
@@ -44,10 +44,10 @@ GANETIS = disk(0, 8) + disk(1, 9) + nic(0, 24) + nic(1, 25)
 
 def layout(path):
   """Return the live bus: dict, slot to id or driver."""
-  with connection.connect(path) as execute:
-    found = live.held(monitor.functions(execute))
+  with client.connect(path) as execute:
+    found = replies.held(queries.functions(execute))
     drivers = dict((p.place[0], p.id or p.driver)
-                   for p in monitor.peripherals(execute) if p.place)
+                   for p in queries.peripherals(execute) if p.place)
   found.update(drivers)
   return found
 
@@ -62,16 +62,16 @@ def start(qemu, recorded, ganetis):
 def pinned(path, recorded, part=None):
   """Return the recorded command with the strays of a live QEMU in it."""
   held = {8: "d0", 9: "d1", 24: "n0", 25: "n1"}
-  with connection.connect(path) as execute:
-    strays = pinning.beyond(part or Partition(), monitor.functions(execute),
-                            held)
-    return pinning.pin(["qemu"] + recorded, monitor.peripherals(execute),
-                       strays)
+  with client.connect(path) as execute:
+    strays = explicit.beyond(part or Partition(), queries.functions(execute),
+                             held)
+    return explicit.pin(["qemu"] + recorded, queries.peripherals(execute),
+                        strays)
 
 
 def test_nine_rngs_do_not_start_where_qemu_places_first(qemu):
   assert qemu.start(*(GENUINE + RNG * 9 + GANETIS)) is None
-  error = refusal.explain(qemu.output, ["qemu"] + GANETIS, Partition())
+  error = start_error.explain(qemu.output, ["qemu"] + GANETIS, Partition())
   assert (error.slot, error.device, error.holder) == (8, "d0",
                                                       "virtio-rng-pci")
 
@@ -87,7 +87,7 @@ def test_a_bus_of_32_devices_starts_and_one_more_does_not(qemu):
   # host bridge, PIIX3, VGA, balloon and Ganeti's four leave 24
   assert len(layout(start(qemu, GENUINE + RNG * 24, GANETIS))) == 32
   assert start(qemu, GENUINE + RNG * 25, GANETIS) is None
-  error = refusal.explain(qemu.output, ["qemu"], Partition())
+  error = start_error.explain(qemu.output, ["qemu"], Partition())
   assert error.slot is None and error.device == "virtio-rng-pci"
 
 
@@ -128,12 +128,12 @@ def test_everything_at_once_is_placed_and_replayed(qemu):
   assert sorted(before[f.slot] for f in done) == ["qemu-xhci",
                                                   "virtio-rng-pci"]
   assert [before[f.slot] for f in left] == ["virtio-blk-pci"]
-  with connection.connect(qemu_path(qemu)) as execute:
+  with client.connect(qemu_path(qemu)) as execute:
     owners = dict((bus, execute("qom-list", {"path": path}))
                   for bus, path in ports(execute))
   assert layout(start(qemu, command_[1:], GANETIS)) == before
   # the ports stay with their controllers
-  with connection.connect(qemu_path(qemu)) as execute:
+  with client.connect(qemu_path(qemu)) as execute:
     assert dict((bus, execute("qom-list", {"path": path}))
                 for bus, path in ports(execute)) == owners
 
@@ -147,7 +147,7 @@ def ports(execute):
 def test_a_conflict_within_qemus_own_range_is_told_apart(qemu):
   recorded = RNG * 3 + ["-device", "virtio-rng-pci,addr=0x4"]
   assert start(qemu, recorded, GANETIS) is None
-  error = refusal.explain(qemu.output, ["qemu"] + recorded, Partition())
+  error = start_error.explain(qemu.output, ["qemu"] + recorded, Partition())
   assert error.slot == 4
   assert "take addr=0x4 away from virtio-rng-pci" in str(error)
 
@@ -181,7 +181,7 @@ def test_a_device_of_virtfs_confuses_only_its_like(qemu, tmpdir):
 
 def test_a_device_added_by_hand_is_seen(qemu):
   path = start(qemu, GENUINE, GANETIS)
-  with connection.connect(path) as execute:
+  with client.connect(path) as execute:
     execute("device_add", {"driver": "virtio-rng-pci", "id": "hand",
                            "addr": "0xa"})
   assert layout(path)[10] == "hand"
@@ -189,7 +189,7 @@ def test_a_device_added_by_hand_is_seen(qemu):
 
 def test_no_monitor_is_one_clear_error(tmpdir):
   with pytest.raises(MonitorError) as caught:
-    with connection.connect(str(tmpdir.join("none.qmp"))):
+    with client.connect(str(tmpdir.join("none.qmp"))):
       pass
   assert "does not run on this node" in str(caught.value)
 
@@ -211,8 +211,8 @@ def test_a_monitor_that_hangs_up_is_one_clear_error(tmpdir, says):
   server = threading.Thread(target=serve)
   server.start()
   with pytest.raises(MonitorError) as caught:
-    with connection.connect(path) as execute:
-      monitor.functions(execute)
+    with client.connect(path) as execute:
+      queries.functions(execute)
   assert path in str(caught.value)
   server.join()
   listener.close()
@@ -224,7 +224,7 @@ def test_a_monitor_that_hangs_is_one_clear_error(tmpdir):
   listener.bind(path)
   listener.listen(1)
   with pytest.raises(MonitorError) as caught:
-    with connection.connect(path):
+    with client.connect(path):
       pass
   assert path in str(caught.value)
   listener.close()
@@ -243,8 +243,8 @@ def test_the_machine_is_told_part_by_part(qemu):
       "-drive", (null % (5, "ide")).replace("if=none", "if=ide,index=0"),
       "-drive", null % (6, "nobody"), "-netdev", "hubport,hubid=0,id=n9",
       "-device", "virtio-net-pci,netdev=n9,mac=52:54:00:00:00:99"]))
-  with connection.connect(path) as execute:
-    found = topology.machine(execute)
+  with client.connect(path) as execute:
+    found = inventory.machine(execute)
   by_id = dict((part.id, part) for part in found if part.id)
   assert (by_id["d0"].bus, by_id["d0"].address, by_id["d0"].backend) == (
     "pci.0", (8, 0), "d0")
@@ -275,10 +275,10 @@ def test_the_machine_is_told_part_by_part(qemu):
 def test_an_extra_root_bus_does_not_hide_the_first(qemu):
   """QEMU tells of it before."""
   path = qemu.start(*(GANETIS + ["-device", "pxb,id=more,bus_nr=4,bus=pci.0"]))
-  with connection.connect(path) as execute:
+  with client.connect(path) as execute:
     assert execute("query-pci", None)[0]["bus"] == 4
-    found = monitor.functions(execute)
-    parts = topology.machine(execute)
+    found = queries.functions(execute)
+    parts = inventory.machine(execute)
   assert [f.id for f in found if f.slot in (8, 9, 24, 25)] == [
     "d0", "d1", "n0", "n1"]
   assert [part.address for part in parts if part.id == "d0"] == [(8, 0)]
@@ -289,19 +289,19 @@ SCSI = ["-device", "virtio-scsi-pci,id=scsi", "-drive", "if=none,id=s0,"
         "scsi-hd,id=s0,bus=scsi.0,scsi-id=3,drive=s0"]
 
 
-@pytest.mark.parametrize("look", [topology.machine, monitor.peripherals])
+@pytest.mark.parametrize("look", [inventory.machine, queries.peripherals])
 def test_what_leaves_while_it_is_looked_at_is_not_there(qemu, look):
   """It leaves before the first, the second, ... of the questions."""
   found = []
   for moment in range(100):
     path = qemu.start(*(GANETIS + SCSI + RNG))
-    with connection.connect(path) as execute:
+    with client.connect(path) as execute:
       asked = []
 
       def leaving(name, arguments):
         if len(asked) == moment:
           execute("device_del", {"id": "s0"})
-          while "s0" in monitor.ids(execute):
+          while "s0" in queries.ids(execute):
             pass
         asked.append(name)
         return execute(name, arguments)

@@ -14,10 +14,10 @@ import pytest
 
 from conftest import version
 
-from ganeti_kvm_pci import command
-from ganeti_kvm_pci import connection
-from ganeti_kvm_pci import live
-from ganeti_kvm_pci import monitor
+from ganeti_kvm_pci.qemu import command
+from ganeti_kvm_pci.qemu import replies
+from ganeti_kvm_pci.qmp import client
+from ganeti_kvm_pci.qmp import queries
 
 SEED = int(os.environ.get("OPTIONS_SEED", "20261125"))
 COUNT = int(os.environ.get("OPTIONS_COUNT", "120"))
@@ -161,9 +161,9 @@ def described(path):
 
   """
   found = []
-  with connection.connect(path) as execute:
-    for folder in (live.WITH_ID, live.WITHOUT_ID):
-      for name, driver in live.children(execute("qom-list", {"path": folder})):
+  with client.connect(path) as execute:
+    for folder in (replies.WITH_ID, replies.WITHOUT_ID):
+      for name, driver in replies.children(execute("qom-list", {"path": folder})):
         where = "%s/%s" % (folder, name)
         has = set(item["name"] for item in execute("qom-list",
                                                    {"path": where}))
@@ -171,11 +171,11 @@ def described(path):
                     for key in _WATCHED if key in has)
         bus, addr = [execute("qom-get", {"path": where, "property": key})
                      for key in ("parent_bus", "addr")]
-        found.append((live.place(bus, addr), driver,
-                      name if folder == live.WITH_ID else None, told))
+        found.append((replies.place(bus, addr), driver,
+                      name if folder == replies.WITH_ID else None, told))
     # QEMU itself tells of the same slots
     assert set(place[0] for place, _, _, _ in found) <= set(
-      f.slot for f in monitor.functions(execute))
+      f.slot for f in queries.functions(execute))
   return found
 
 

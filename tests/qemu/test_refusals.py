@@ -1,6 +1,6 @@
 """What a real QEMU's human monitor says to those who hotplug by it alone.
 
-Ganeti 2.10 to 2.12; L{refusal} reads it, and L{kinds} asks.
+Ganeti 2.10 to 2.12; L{start_error} reads it, and L{compat} asks.
 
 """
 
@@ -9,10 +9,10 @@ import socket
 
 import pytest
 
-from ganeti_kvm_pci import connection
-from ganeti_kvm_pci import kinds
-from ganeti_kvm_pci import presence
+from ganeti_kvm_pci import compat
+from ganeti_kvm_pci import reconcile
 from ganeti_kvm_pci.errors import CommandError
+from ganeti_kvm_pci.qmp import client
 
 PROMPT = b"(qemu) "
 
@@ -25,7 +25,7 @@ class Device(object):
 ID = "hot%s-000000d5-pci-8"
 
 
-class Kind(kinds.HmpKind, presence.Presence):
+class Kind(compat.HmpKind, reconcile.Presence):
   """That of these series, with both monitors of one QEMU."""
 
   def __init__(self, qmp, human):
@@ -36,7 +36,7 @@ class Kind(kinds.HmpKind, presence.Presence):
     pass
 
   def _Monitor(self, _):
-    return connection.connect(self.qmp)
+    return client.connect(self.qmp)
 
   def _CallMonitorCommand(self, _, line):
     """Do what Ganeti's program does, and wait for the answer."""

@@ -13,11 +13,11 @@ import pytest
 from conftest import QEMU as PROGRAM
 from conftest import version
 
-from ganeti_kvm_pci import connection
-from ganeti_kvm_pci import machine
-from ganeti_kvm_pci import monitor
-from ganeti_kvm_pci import removed
-from ganeti_kvm_pci import topology
+from ganeti_kvm_pci.qemu import removed_options
+from ganeti_kvm_pci.qemu import topology as topology_
+from ganeti_kvm_pci.qmp import client
+from ganeti_kvm_pci.qmp import inventory
+from ganeti_kvm_pci.qmp import queries
 
 QEMU = version()
 
@@ -69,9 +69,9 @@ def look(qemu, words):
   socket = qemu.start(*words)
   if socket is None:
     return None
-  with connection.connect(socket) as execute:
-    return ([f[:2] for f in monitor.functions(execute)],
-            topology.machine(execute))
+  with client.connect(socket) as execute:
+    return ([f[:2] for f in queries.functions(execute)],
+            inventory.machine(execute))
 
 
 def written(text, tmpdir):
@@ -83,15 +83,15 @@ def written(text, tmpdir):
 @pytest.mark.parametrize("text", COMMANDS)
 def test_the_successor_makes_the_same_guest(qemu, tmpdir, text):
   old = written(text, tmpdir)
-  found = removed.find(old)
+  found = removed_options.find(old)
   assert found and all(item.words is not None for item in found)
   since = max(item.option.since for item in found)
   gone = min(item.option.gone for item in found)
   if ("-chroot" in old or "-runas" in old) and os.getuid():
     pytest.skip("needs root")
   if QEMU >= since:
-    new, _ = removed.renew(removed.renew(old, None)[0], QEMU)
-    assert new != old and not removed.find(new)
+    new, _ = removed_options.renew(removed_options.renew(old, None)[0], QEMU)
+    assert new != old and not removed_options.find(new)
     after = look(qemu, new)
     assert after, qemu.output
   if QEMU >= gone:
@@ -100,15 +100,15 @@ def test_the_successor_makes_the_same_guest(qemu, tmpdir, text):
     before = look(qemu, old)
     assert before, qemu.output
     assert QEMU < since or (
-      before[0] == after[0] and not machine.differences(before[1], after[1]))
+      before[0] == after[0] and not topology_.differences(before[1], after[1]))
 
 
 @pytest.mark.parametrize("text", LEFT)
 def test_what_has_no_successor_is_known(qemu, tmpdir, text):
   old = written(text, tmpdir)
-  found = removed.find(old)
+  found = removed_options.find(old)
   assert found and all(item.words is None for item in found)
-  assert removed.renew(old, removed.LATEST) == (old, [])
+  assert removed_options.renew(old, removed_options.LATEST) == (old, [])
   if QEMU >= min(item.option.gone for item in found):
     assert qemu.start(*old) is None
 
@@ -118,7 +118,7 @@ def test_machine_types_go_when_they_are_said_to():
   for number in ("pc-0.12", "pc-1.3", "pc-i440fx-1.4", "pc-i440fx-2.3",
                  "pc-i440fx-2.4", "pc-i440fx-4.2", "pc-i440fx-5.1",
                  "pc-i440fx-5.2", "pc-q35-4.2"):
-    found = removed.find(["qemu", "-machine", number])
+    found = removed_options.find(["qemu", "-machine", number])
     gone = found[0].option.gone if found else (99, 0)
     has = any(line.split()[:1] == [number] for line in text.splitlines())
     assert has == (QEMU < gone), number

@@ -12,9 +12,9 @@ import pytest
 
 from conftest import version
 
-from ganeti_kvm_pci import connection
-from ganeti_kvm_pci import machine
-from ganeti_kvm_pci import topology
+from ganeti_kvm_pci.qemu import topology as topology_
+from ganeti_kvm_pci.qmp import client
+from ganeti_kvm_pci.qmp import inventory
 
 IDS = ["disk-000000d%d-1111-2222" % n for n in range(2)]
 
@@ -116,9 +116,9 @@ class Two(object):
     source = self._start(one)
     parts = []
     for socket in (source, target):
-      with connection.connect(socket) as execute:
-        parts.append(topology.machine(execute, self._names))
-    with connection.connect(source) as execute:
+      with client.connect(socket) as execute:
+        parts.append(inventory.machine(execute, self._names))
+    with client.connect(source) as execute:
       execute("migrate-set-capabilities", {
         "capabilities": [{"capability": "return-path", "state": True}]})
       execute("migrate", {"uri": "unix:" + place})
@@ -129,7 +129,7 @@ class Two(object):
         time.sleep(0.02)
         status = execute("query-migrate", None).get("status")
     self._qemu.stop()
-    found = machine.differences(*parts)
+    found = topology_.differences(*parts)
     print(status, found)
     return found, status
 

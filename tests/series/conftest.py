@@ -7,7 +7,7 @@ network namespace that these tests make for themselves.
 
 Every test runs on stock and with the plugin. What is expected of stock is what
 the series can do with this QEMU, its faults included. The plugin's tests are
-skipped where C{ganeti_kvm_pci.series} does not know the tree, and say so.
+skipped where C{ganeti_kvm_pci.versions} does not know the tree, and say so.
 
 """
 
@@ -50,8 +50,8 @@ _own_network()
 @pytest.fixture(autouse=True)
 def without_hook(monkeypatch):
   """Have C{check} judge instances alone: no hook puts the plugin in here."""
-  from ganeti_kvm_pci import switch
-  monkeypatch.setattr(switch, "judge_node", lambda *_: 0)
+  from ganeti_kvm_pci.cli import cmd_enable
+  monkeypatch.setattr(cmd_enable, "judge_node", lambda *_: 0)
 
 
 def pytest_report_header(config): # pylint: disable=W0613

@@ -18,8 +18,8 @@ import tempfile
 import threading
 import time
 
-from ganeti_kvm_pci import cli
-from ganeti_kvm_pci import files
+from ganeti_kvm_pci.cli import entry
+from ganeti_kvm_pci.node import runtime_files
 
 from behind import tell
 import test_migration
@@ -160,17 +160,17 @@ class Pair(test_migration.Pair):
     @return: list of strings, what it warns of
 
     """
-    plain, stdout = files.control_dir, sys.stdout
-    files.control_dir = lambda kind: os.path.join(
+    plain, stdout = runtime_files.control_dir, sys.stdout
+    runtime_files.control_dir = lambda kind: os.path.join(
       self.source.folder, {"pid": "pids"}.get(kind, kind) + "_dir")
     said = io.BytesIO()
     sys.stdout = (io.TextIOWrapper(said, write_through=True)
                   if sys.version_info[0] > 2 else said)
     try:
-      cli.main(["check", "--live", "--json", world.NAME])
+      entry.main(["check", "--live", "--json", world.NAME])
       (found, ) = json.loads(said.getvalue().decode("utf-8"))["instances"]
     finally:
-      files.control_dir, sys.stdout = plain, stdout
+      runtime_files.control_dir, sys.stdout = plain, stdout
     warnings = [f["text"] for f in found["findings"] if f["severity"] != "info"]
     # the command's own is about the node as well, which has no plugin here
     assert bool(found["status"]) == bool(warnings), (status, found)

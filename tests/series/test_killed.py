@@ -22,9 +22,9 @@ from ganeti.hypervisor import hv_kvm
 from behind import Behind, agree, record
 from test_faults import id_of
 from world import DISK, NIC
-from ganeti_kvm_pci import cli
-from ganeti_kvm_pci import files
-from ganeti_kvm_pci import lock
+from ganeti_kvm_pci import instance_lock
+from ganeti_kvm_pci.cli import entry as entry_
+from ganeti_kvm_pci.node import runtime_files
 import children
 import killing
 import world
@@ -66,7 +66,7 @@ def ready(booted):
   # 5 s later
   patched = pytest.MonkeyPatch()
   patched.setenv("KVM_PCI_HOTPLUG_LIMIT", "30")
-  patched.setattr(files, "control_dir", lambda kind: os.path.join(
+  patched.setattr(runtime_files, "control_dir", lambda kind: os.path.join(
     booted.folder, {"pid": "pids"}.get(kind, kind) + "_dir"))
   killing.hasten(booted.hyper, booted.qemu)
   for number in range(10):
@@ -90,7 +90,7 @@ def put(node, kind, number, present):
 def repair(node):
   """Run C{check --repair}, in a process of its own."""
   def command():
-    status = cli.main(["check", "--repair", node.instance.name])
+    status = entry_.main(["check", "--repair", node.instance.name])
     assert status == 0, "check --repair ends with %s" % status
 
   assert children.alone(command) is None
@@ -113,7 +113,7 @@ def files_of(node):
   path = node.hyper._InstanceKVMRuntime(node.instance.name)
   name = os.path.basename(path)
   found = []
-  for folder in (os.path.dirname(path), os.path.dirname(lock.path_for(path))):
+  for folder in (os.path.dirname(path), os.path.dirname(instance_lock.path_for(path))):
     found.extend(os.listdir(folder) if os.path.isdir(folder) else [])
   whole = set(name + suffix for suffix in ("", ".vacated", ".lock", ".backup"))
   # one for each repair
@@ -180,7 +180,7 @@ def test_wherever_it_dies_the_next_operation_finds_all_in_order(
         half = []
       check(node)
       assert files_of(node)[0] == half
-      assert not os.path.exists(lock.path_for(
+      assert not os.path.exists(instance_lock.path_for(
         node.hyper._InstanceKVMRuntime(node.instance.name)))
     except AssertionError as err:
       raise AssertionError("%s: %s" % (where, err))

@@ -12,7 +12,7 @@ import pytest
 
 from ganeti import errors
 
-from ganeti_kvm_pci import placement
+from ganeti_kvm_pci.bus import allocator
 
 from behind import Behind, record, tell
 from world import DISK, NIC
@@ -71,7 +71,7 @@ def refuse(node, kind, monkeypatch):
   """
   with monkeypatch.context() as patched:
     slot = node.record()[DISK][0][1]
-    patched.setattr(placement, "hot_add", lambda *_: slot)
+    patched.setattr(allocator, "hot_add", lambda *_: slot)
     with pytest.raises(errors.HypervisorError) as caught:
       node.hot_add(kind, NEW, 2)
   print(caught.value)

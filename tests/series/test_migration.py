@@ -16,7 +16,7 @@ import pytest
 from ganeti import constants
 from ganeti import errors
 
-from ganeti_kvm_pci import emulator
+from ganeti_kvm_pci import qemu_version
 
 from behind import agree, tell
 from talk import Socket
@@ -192,7 +192,7 @@ def test_it_moves(pair, guest):
     assert waiting(pair.target) == []
 
 
-@pytest.mark.skipif((emulator.version(world.QEMU) or (0, 0)) < (7, 1),
+@pytest.mark.skipif((qemu_version.version(world.QEMU) or (0, 0)) < (7, 1),
                     reason="QEMU has no -audio")
 @between(BOTH)
 @pytest.mark.parametrize("card", ["ac97", "hda"])

@@ -10,8 +10,8 @@ import pytest
 
 from ganeti.hypervisor import hv_kvm
 
-from ganeti_kvm_pci import connection
-from ganeti_kvm_pci import monitor
+from ganeti_kvm_pci.qmp import client
+from ganeti_kvm_pci.qmp import queries
 
 from behind import Behind, record
 from talk import Socket
@@ -37,7 +37,7 @@ def ask(path):
   try:
     return (getattr(qmp, "execute_qmp", None) or qmp.Execute)("query-status")
   finally:
-    connection.hang_up(qmp)
+    client.hang_up(qmp)
 
 
 def test_others_get_answers_while_an_unplug_waits(node, monkeypatch):
@@ -93,14 +93,14 @@ def test_a_look_that_others_keep_out_is_taken_again(node, monkeypatch):
     elif len(looks) == 3:
       while crowd:
         crowd.pop().close()
-    return connection.connect(path)
+    return client.connect(path)
 
-  monkeypatch.setattr(connection, "_QUEUE_LIMIT", 0.2)
+  monkeypatch.setattr(client, "_QUEUE_LIMIT", 0.2)
   # Ganeti's own; the second name is that of 3.1 and later
   for name in ("_SOCKET_TIMEOUT", "_QMP_TIMEOUT"):
     if hasattr(hv_kvm.QmpConnection, name):
       monkeypatch.setattr(hv_kvm.QmpConnection, name, 5)
-  assert monitor.unplug(connect, device_id, 60)
+  assert queries.unplug(connect, device_id, 60)
   assert len(looks) >= 3
   watch.sock.close()
   assert device_id not in Behind(node).devices

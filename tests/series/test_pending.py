@@ -13,12 +13,12 @@ import pytest
 
 from ganeti import errors
 
-from ganeti_kvm_pci import cli
-from ganeti_kvm_pci import files
-from ganeti_kvm_pci import lock
-from ganeti_kvm_pci import monitor
-from ganeti_kvm_pci import pending
-from ganeti_kvm_pci import request
+from ganeti_kvm_pci import instance_lock
+from ganeti_kvm_pci import pending_unplugs
+from ganeti_kvm_pci.cli import entry as entry_
+from ganeti_kvm_pci.node import runtime_files
+from ganeti_kvm_pci.qmp import queries
+from ganeti_kvm_pci.runtime import unplug_request
 
 from behind import Behind, record, tell
 from test_migration import Pair
@@ -39,10 +39,10 @@ class Command(object):
     self._capsys = capsys
 
   def __call__(self, node, *args):
-    self._monkeypatch.setattr(files, "control_dir", lambda kind: os.path.join(
+    self._monkeypatch.setattr(runtime_files, "control_dir", lambda kind: os.path.join(
       node.folder, {"pid": "pids"}.get(kind, kind) + "_dir"))
     self._capsys.readouterr()
-    status = cli.main(list(args))
+    status = entry_.main(list(args))
     said = self._capsys.readouterr()
     print(said.out + said.err)
     return (status, said.out + said.err)
@@ -61,7 +61,7 @@ def command(monkeypatch, capsys):
 
 
 def noted(node):
-  return os.path.exists(pending.path_for(
+  return os.path.exists(pending_unplugs.path_for(
     node.hyper._InstanceKVMRuntime(node.instance.name)))
 
 
@@ -170,13 +170,13 @@ def test_no_mark_where_the_guest_completes_it(booted, command):
 def test_a_later_removal_waits_for_the_guest(booted, command, monkeypatch):
   device_id = ask(booted, NIC, 4, monkeypatch)
   # within the time that it has now
-  plain = monitor.unplug
+  plain = queries.unplug
 
   def unplug(*args):
     tell(booted, "cont")
     return plain(*args)
 
-  monkeypatch.setattr(monitor, "unplug", unplug)
+  monkeypatch.setattr(queries, "unplug", unplug)
   booted.hot_del(NIC, 4, 2)
   assert command.device(booted, device_id) is None and not noted(booted)
 
@@ -190,7 +190,7 @@ def test_a_node_daemon_that_dies_leaves_the_mark(booted, command, monkeypatch):
 
   booted.hot_add(DISK, 4, 2)
   with monkeypatch.context() as patched:
-    patched.setattr(monitor.time, "sleep", die)
+    patched.setattr(queries.time, "sleep", die)
     tell(booted, "stop")
     with pytest.raises(Died):
       booted.hot_del(DISK, 4, 2)
@@ -208,7 +208,7 @@ def test_what_qemu_refuses_is_not_marked(booted, command, monkeypatch):
 
   booted.hot_add(DISK, 4, 2)
   with monkeypatch.context() as patched:
-    patched.setattr(monitor, "_request_unplug", refuse)
+    patched.setattr(queries, "_request_unplug", refuse)
     with pytest.raises(errors.HotplugError):
       booted.hot_del(DISK, 4, 2)
   assert not noted(booted)
@@ -238,8 +238,8 @@ def test_a_busy_instance_is_left_for_the_next_time(booted, command,
                                                    monkeypatch):
   device_id = ask(booted, DISK, 4, monkeypatch)
   complete(booted, device_id)
-  path = lock.path_for(booted.hyper._InstanceKVMRuntime(world.NAME))
-  with lock.held(path):
+  path = instance_lock.path_for(booted.hyper._InstanceKVMRuntime(world.NAME))
+  with instance_lock.held(path):
     assert command(booted, "check", "--repair", "--pending") == (0, "")
   assert noted(booted)
   by_watcher(booted, command)
@@ -258,7 +258,7 @@ def test_a_reset_completes_it(node, guest, command, monkeypatch):
 def test_another_qemu_was_asked_for_nothing(node, command, monkeypatch):
   node.start(paused=True)
   device_id = ask(node, DISK, 4, monkeypatch)
-  noted_by_the_first = pending.Pending(
+  noted_by_the_first = pending_unplugs.Pending(
     node.hyper._InstanceKVMRuntime(world.NAME), node.pid()).requests()
   assert list(noted_by_the_first) == [device_id]
   with open(node.hyper._InstanceKVMRuntime(world.NAME)) as stream:
@@ -290,7 +290,7 @@ def test_it_goes_with_the_guest(pair, guest, command, monkeypatch):
   since = command.device(pair.source, device_id)["requested"]
   info = pair.accept()
   (witness, ) = json.loads(info)[-1].values()
-  assert list(witness[request.FIELD]) == [device_id]
+  assert list(witness[unplug_request.FIELD]) == [device_id]
   assert pair.migrate() == "completed"
   pair.finalize(info, True)
   told = command.device(pair.target, device_id, "--live")

@@ -14,8 +14,8 @@ import pytest
 
 from ganeti import constants
 
-from ganeti_kvm_pci import record
-from ganeti_kvm_pci.partition import Partition
+from ganeti_kvm_pci.bus.pools import Partition
+from ganeti_kvm_pci.runtime import device_table
 
 import world
 
@@ -68,7 +68,7 @@ def adopt(node, name, guest):
     text = text.replace(old, new)
   text = re.sub(r"/var/run/ganeti/[a-z0-9]+\.ex:(\d)",
                 lambda match: node.image(int(match.group(1))), text)
-  known = record.parse(text, name)
+  known = device_table.parse(text, name)
   parameters = dict(constants.HVC_DEFAULTS[constants.HT_KVM])
   parameters.update(known.hvparams, kvm_path=node.qemu, cpu_mask="",
                     kvm_pci_reservations=8)
@@ -120,7 +120,7 @@ def test_a_record_is_replayed_and_then_laid_out(node, guest, name):
   report = node.wait_for_guest()
   with open(hyper._InstanceKVMRuntime(known.instance)) as stream:
     text = stream.read()
-  after = record.parse(text, name)
+  after = device_table.parse(text, name)
   part = Partition.of(after.hvparams)
   live = node.live()
   for device_class in ("disk", "nic"):

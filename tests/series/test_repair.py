@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from ganeti_kvm_pci import cli
-from ganeti_kvm_pci import files
+from ganeti_kvm_pci.cli import entry
+from ganeti_kvm_pci.node import runtime_files
 
 from behind import agree, record, tell
 from world import DISK, NIC
@@ -36,12 +36,12 @@ NAMES = {
 @pytest.fixture
 def check(node, monkeypatch, capsys):
   """Provide the command, for the node's instance; gives status and output."""
-  monkeypatch.setattr(files, "control_dir", lambda kind: os.path.join(
+  monkeypatch.setattr(runtime_files, "control_dir", lambda kind: os.path.join(
     node.folder, {"pid": "pids"}.get(kind, kind) + "_dir"))
 
   def run(option):
     capsys.readouterr()
-    status = cli.main(["check", option, world.NAME])
+    status = entry.main(["check", option, world.NAME])
     said = capsys.readouterr()
     return (status, said.out + said.err)
   return run

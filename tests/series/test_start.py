@@ -8,9 +8,9 @@ import pytest
 from ganeti import constants
 from ganeti import errors
 
-from ganeti_kvm_pci import cli
-from ganeti_kvm_pci import command
-from ganeti_kvm_pci import files
+from ganeti_kvm_pci.cli import entry
+from ganeti_kvm_pci.node import runtime_files
+from ganeti_kvm_pci.qemu import command
 
 import world
 
@@ -96,13 +96,13 @@ def with_default(node, tmpdir, wanted):
 @pytest.fixture
 def told(node, monkeypatch, capsys):
   """Have the command run on the node; gives what C{check --live} prints."""
-  monkeypatch.setattr(files, "control_dir", lambda kind: os.path.join(
+  monkeypatch.setattr(runtime_files, "control_dir", lambda kind: os.path.join(
     node.folder, {"pid": "pids"}.get(kind, kind) + "_dir"))
 
   def check(*options):
     capsys.readouterr()
-    status = cli.main(["check", "--live"] + list(options) +
-                      [node.instance.name])
+    status = entry.main(["check", "--live"] + list(options) +
+                        [node.instance.name])
     return (status, capsys.readouterr().out)
   return check
 

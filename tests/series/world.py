@@ -18,7 +18,7 @@ from ganeti import constants
 from ganeti import objects
 from ganeti.hypervisor import hv_kvm
 
-from ganeti_kvm_pci import series
+from ganeti_kvm_pci import versions
 from ganeti_kvm_pci.errors import GanetiError
 
 import mending
@@ -56,7 +56,7 @@ def boot(guest):
 def unknown():
   """Return why the plugin does not fit this Ganeti, or None."""
   try:
-    series.check(constants, hv_kvm)
+    versions.check(constants, hv_kvm)
   except GanetiError as err:
     return str(err)
   return None

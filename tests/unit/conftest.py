@@ -8,10 +8,10 @@ from hypothesis import HealthCheck
 from hypothesis import settings
 
 import genuine
-from ganeti_kvm_pci import emulator
-from ganeti_kvm_pci import files
-from ganeti_kvm_pci import node
+from ganeti_kvm_pci import qemu_version as qemu_version_
 from ganeti_kvm_pci.errors import NodeError
+from ganeti_kvm_pci.node import installation
+from ganeti_kvm_pci.node import runtime_files
 
 
 # A machine that has much else to do is no reason to fail. The examples are the
@@ -30,7 +30,7 @@ QEMU = (7, 2)
 @pytest.fixture(autouse=True)
 def qemu_version(monkeypatch):
   """Whatever QEMU is installed, or none."""
-  monkeypatch.setattr(emulator, "version", lambda _: QEMU)
+  monkeypatch.setattr(qemu_version_, "version", lambda _: QEMU)
 
 
 def start_guest(name):
@@ -104,10 +104,10 @@ class Node(object):
 def here(tmpdir, monkeypatch):
   """Provide a node whose Ganeti is of a series that a test may choose."""
   made = Node(tmpdir.mkdir("node"))
-  monkeypatch.setattr(files, "control_dir", made.control_dir)
-  monkeypatch.setattr(node, "become_daemon_python", lambda argv: None)
-  monkeypatch.setattr(node, "series", lambda: made.series)
-  monkeypatch.setattr(node, "cluster_reservations", lambda: None)
+  monkeypatch.setattr(runtime_files, "control_dir", made.control_dir)
+  monkeypatch.setattr(installation, "become_daemon_python", lambda argv: None)
+  monkeypatch.setattr(installation, "series", lambda: made.series)
+  monkeypatch.setattr(installation, "cluster_reservations", lambda: None)
   yield made
   made.close()
 
@@ -117,19 +117,19 @@ def no_ganeti(monkeypatch):
   """Take the Ganeti away."""
   def refuse(*_):
     raise NodeError("no Ganeti in this test")
-  monkeypatch.setattr(node, "become_daemon_python", refuse)
+  monkeypatch.setattr(installation, "become_daemon_python", refuse)
 
 
-_BECOME = node.become_daemon_python
+_BECOME = installation.become_daemon_python
 
 
 @pytest.fixture(autouse=True)
 def same_python(monkeypatch):
   """Keep the tests in the Python that they run in."""
-  monkeypatch.setattr(node, "become_daemon_python", lambda argv: None)
+  monkeypatch.setattr(installation, "become_daemon_python", lambda argv: None)
 
 
 @pytest.fixture
 def any_python(monkeypatch, same_python):
   """Look for the Ganeti of the node after all."""
-  monkeypatch.setattr(node, "become_daemon_python", _BECOME)
+  monkeypatch.setattr(installation, "become_daemon_python", _BECOME)

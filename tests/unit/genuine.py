@@ -6,18 +6,18 @@ import io
 import os
 import re
 
-from ganeti_kvm_pci import chart
-from ganeti_kvm_pci import checkup
-from ganeti_kvm_pci import ids
-from ganeti_kvm_pci import layout
-from ganeti_kvm_pci import normal
-from ganeti_kvm_pci import older
-from ganeti_kvm_pci import record
-from ganeti_kvm_pci import runtime
+from ganeti_kvm_pci.bus.pools import DISK
+from ganeti_kvm_pci.bus.pools import NIC
 from ganeti_kvm_pci.errors import KvmPciError
-from ganeti_kvm_pci.live import Function
-from ganeti_kvm_pci.partition import DISK
-from ganeti_kvm_pci.partition import NIC
+from ganeti_kvm_pci.qemu import ids
+from ganeti_kvm_pci.qemu.replies import Function
+from ganeti_kvm_pci.runtime import consistency
+from ganeti_kvm_pci.runtime import device_table
+from ganeti_kvm_pci.runtime import downgrade
+from ganeti_kvm_pci.runtime import layout
+from ganeti_kvm_pci.runtime import serialized
+from ganeti_kvm_pci.runtime import slot_map
+from ganeti_kvm_pci.runtime import upgrade
 
 DATA = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
   __file__))), "data")
@@ -41,7 +41,7 @@ def text_of(name):
 
 
 def load(name):
-  return runtime.parse(text_of(name), name)
+  return serialized.parse(text_of(name), name)
 
 
 def series_of(name):
@@ -55,7 +55,7 @@ def series_of(name):
 def writable_by(series):
   """List the files that an upgrade to a series may meet."""
   return [name for name in NAMES
-          if normal.has_hvinfo(series) or not normal.has_hvinfo(
+          if upgrade.has_hvinfo(series) or not upgrade.has_hvinfo(
             series_of(name))]
 
 
@@ -107,23 +107,23 @@ def _check_options(loaded):
 
 
 def _exercise_series(text, series):
-  loaded = runtime.parse(text, "f")
+  loaded = serialized.parse(text, "f")
   # a word that is no option, but looks like one, may hide QEMU's devices
   before = [found for found, device in zip(
-    slots(record.Record(loaded)), record.Record(loaded).devices)
+    slots(device_table.Record(loaded)), device_table.Record(loaded).devices)
             if device.index is not None]
-  if _guarded(normal.normalise, loaded, series) is None:
+  if _guarded(upgrade.normalise, loaded, series) is None:
     return
-  assert slots(record.Record(loaded))[:len(before)] == before
-  assert normal.normalise(loaded, series) == []
+  assert slots(device_table.Record(loaded))[:len(before)] == before
+  assert upgrade.normalise(loaded, series) == []
   _check_options(loaded)
   normalised = loaded.dump()
-  assert runtime.parse(normalised, "f").dump() == normalised
+  assert serialized.parse(normalised, "f").dump() == normalised
   if _guarded(layout.lay_out, loaded, series, 12) is None:
     return
   _check_options(loaded)
   placed = loaded.dump()
-  known = _guarded(record.parse, placed, "f")
+  known = _guarded(device_table.parse, placed, "f")
   assert known
   if _is_sane(known.command):
     _guarded(layout.lay_out, loaded, series, 12)
@@ -137,24 +137,24 @@ def exercise(text):
       if what came out is not what it must be whatever went in
 
   """
-  known = _guarded(record.parse, text, "f")
+  known = _guarded(device_table.parse, text, "f")
   if not known:
     return False
-  loaded = runtime.parse(text, "f")
+  loaded = serialized.parse(text, "f")
   _check_options(loaded)
   dumped = loaded.dump()
-  assert runtime.parse(dumped, "f").dump() == dumped
+  assert serialized.parse(dumped, "f").dump() == dumped
   for functions in (None, _LIVE):
-    chart.as_text(known, chart.entries(known, functions), bool(functions))
-    checkup.findings(known, functions)
-  checkup.repair(loaded, known, _LIVE, [])
-  assert _guarded(record.parse, loaded.dump(), "f")
-  loaded = runtime.parse(text, "f")
+    slot_map.as_text(known, slot_map.entries(known, functions), bool(functions))
+    consistency.findings(known, functions)
+  consistency.repair(loaded, known, _LIVE, [])
+  assert _guarded(device_table.parse, loaded.dump(), "f")
+  loaded = serialized.parse(text, "f")
   before = slots(known)
-  if _guarded(older.downgrade, loaded, (2, 10)) is not None:
-    assert [s for _, s in slots(record.Record(loaded))] == [
+  if _guarded(downgrade.downgrade, loaded, (2, 10)) is not None:
+    assert [s for _, s in slots(device_table.Record(loaded))] == [
       s for _, s in before]
-  older.downgrade(runtime.parse(text, "f"), (3, 0))
+  downgrade.downgrade(serialized.parse(text, "f"), (3, 0))
   for series in ((2, 10), (2, 16), (3, 1)):
     _exercise_series(text, series)
   return True

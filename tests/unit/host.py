@@ -13,11 +13,12 @@ STUB = os.path.join(ROOT, "tests", "stubs")
 _RUN = """\
 import sys
 sys.path.insert(0, %r)
-from ganeti_kvm_pci import cli, node, startup
-node._DAEMON_DIRS = [%r]
-node.site_dir = lambda: %r
-startup._prefixes = lambda: [%r]
-sys.exit(cli.main(sys.argv[1:]))
+from ganeti_kvm_pci.cli import entry
+from ganeti_kvm_pci.node import installation, startup_files
+installation._DAEMON_DIRS = [%r]
+installation.site_dir = lambda: %r
+startup_files._prefixes = lambda: [%r]
+sys.exit(entry.main(sys.argv[1:]))
 """
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ganeti_kvm_pci import address
+from ganeti_kvm_pci.bus import address
 from ganeti_kvm_pci.errors import AddressError
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from ganeti_kvm_pci import backends
+from ganeti_kvm_pci.bus.pools import DISK
+from ganeti_kvm_pci.bus.pools import NIC
 from ganeti_kvm_pci.errors import CommandError
 from ganeti_kvm_pci.errors import MonitorError
-from ganeti_kvm_pci.partition import DISK
-from ganeti_kvm_pci.partition import NIC
+from ganeti_kvm_pci.qmp import backends
 
 NAME = "nic-000000a2-1111-2222"
 OTHER = "nic-000000a3-1111-2222"

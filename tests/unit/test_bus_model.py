@@ -21,14 +21,14 @@ from hypothesis.stateful import invariant
 from hypothesis.stateful import rule
 from hypothesis.stateful import run_state_machine_as_test
 
-from ganeti_kvm_pci import live
-from ganeti_kvm_pci import placement
-from ganeti_kvm_pci import record
+from ganeti_kvm_pci.bus import allocator
+from ganeti_kvm_pci.bus.pools import DISK
+from ganeti_kvm_pci.bus.pools import NIC
+from ganeti_kvm_pci.bus.pools import Partition
+from ganeti_kvm_pci.bus.pools import QEMU
 from ganeti_kvm_pci.errors import BusFullError
-from ganeti_kvm_pci.partition import DISK
-from ganeti_kvm_pci.partition import NIC
-from ganeti_kvm_pci.partition import QEMU
-from ganeti_kvm_pci.partition import Partition
+from ganeti_kvm_pci.qemu import replies
+from ganeti_kvm_pci.runtime import device_table
 
 LONG = int(os.environ.get("STEPS", "0"))
 EXAMPLE = 50
@@ -91,13 +91,13 @@ class Bus(RuleBasedStateMachine):
     command = ["kvm", "-name", "vm1"]
     for slot in self.fixed:
       command += ["-device", "AC97,bus=pci.0,addr=0x%x" % slot]
-    return record.parse(json.dumps([
+    return device_table.parse(json.dumps([
       command, self._entries(NIC), self.parameters,
       [[entry, "link", None] for entry in self._entries(DISK)]]), "model")
 
   def _asked(self):
     """Have QEMU's answer read."""
-    return live.held(live.functions([{"bus": 0, "devices": [
+    return replies.held(replies.functions([{"bus": 0, "devices": [
       {"slot": slot, "function": number, "qdev_id": owner, "class_info":
        {"class": 255}} for slot, owner in self.seen.items()
       for number in range(1 + slot % 2)]}]))
@@ -149,7 +149,7 @@ class Bus(RuleBasedStateMachine):
     counts = {DISK: disks if on_pci else 0, NIC: nics}
     expected = self._expected_at_boot(counts)
     try:
-      slots = placement.cold_boot(Partition.of(self.parameters), counts[DISK],
+      slots = allocator.cold_boot(Partition.of(self.parameters), counts[DISK],
                                   nics, dict.fromkeys(fixed, "kvm_extra"))
     except BusFullError:
       COUNTS["boot refused"] += 1
@@ -193,7 +193,7 @@ class Bus(RuleBasedStateMachine):
     taken.update(read.held())
     expected = self._expected(device_class, index)
     try:
-      slot = placement.hot_add(read.partition, device_class,
+      slot = allocator.hot_add(read.partition, device_class,
                                read.slots(device_class), taken, index)
     except BusFullError:
       COUNTS["add refused"] += 1

@@ -7,13 +7,13 @@ import time
 
 import pytest
 
-from ganeti_kvm_pci import backends
 from ganeti_kvm_pci import clock
-from ganeti_kvm_pci import lock
-from ganeti_kvm_pci import monitor
-from ganeti_kvm_pci import vacancy
+from ganeti_kvm_pci import cooldown
+from ganeti_kvm_pci import instance_lock
 from ganeti_kvm_pci.errors import CommandError
 from ganeti_kvm_pci.errors import NodeError
+from ganeti_kvm_pci.qmp import backends
+from ganeti_kvm_pci.qmp import queries
 
 DISK = "disk-01234567-89ab-cdef"
 
@@ -44,11 +44,11 @@ def test_it_grows(monkeypatch):
 
 
 def test_the_lock_is_not_waited_for_longer(set_back, tmpdir, monkeypatch):
-  monkeypatch.setattr(lock, "_PATIENCE", 0.2)
+  monkeypatch.setattr(instance_lock, "_PATIENCE", 0.2)
   path = str(tmpdir.join("kvm-pci", "vm1.lock"))
-  with lock.held(path):
+  with instance_lock.held(path):
     with pytest.raises(NodeError):
-      with lock.held(path):
+      with instance_lock.held(path):
         pass
 
 
@@ -63,7 +63,7 @@ def test_an_unplug_is_not_waited_for_longer(set_back):
   def connect():
     yield execute
 
-  assert not monitor.unplug(connect, "nic-1", 0.2)
+  assert not queries.unplug(connect, "nic-1", 0.2)
   assert asked[:3] == ["qom-list", "device_del", "qom-list"]
 
 
@@ -86,30 +86,30 @@ def test_a_backend_is_not_waited_for_longer(set_back, monkeypatch):
 @pytest.mark.parametrize("step", [-3600, 3600])
 def test_a_slot_rests_all_the_same(tmpdir, monkeypatch, step):
   tmpdir.mkdir("kvm-pci")
-  path = vacancy.path_for(str(tmpdir.join("conf", "vm1.runtime")))
-  monkeypatch.setattr(vacancy, "REST", 30)
+  path = cooldown.path_for(str(tmpdir.join("conf", "vm1.runtime")))
+  monkeypatch.setattr(cooldown, "REST", 30)
   slept = []
-  vacancy.note(path, [9])
+  cooldown.note(path, [9])
   now = time.time()
   monkeypatch.setattr(time, "time", lambda: now + step)
   monkeypatch.setattr(time, "sleep", slept.append)
-  vacancy.wait(path, 9)
+  cooldown.wait(path, 9)
   assert len(slept) == 1 and 0 < slept[0] <= 30
 
 
 def test_a_lock_ends_though_a_child_has_it_open(tmpdir, monkeypatch):
   """Another thread started it while the lock was held."""
-  monkeypatch.setattr(lock, "_PATIENCE", 1)
+  monkeypatch.setattr(instance_lock, "_PATIENCE", 1)
   path = str(tmpdir.join("kvm-pci", "vm1.lock"))
   mine, theirs = os.pipe()
-  with lock.held(path):
+  with instance_lock.held(path):
     child = os.fork()
     if child == 0:
       os.close(theirs)
       os.read(mine, 1) # until the parent closes its end
       os._exit(0)
   try:
-    with lock.held(path):
+    with instance_lock.held(path):
       assert os.waitpid(child, os.WNOHANG) == (0, 0)
   finally:
     os.close(theirs)
@@ -119,7 +119,7 @@ def test_a_lock_ends_though_a_child_has_it_open(tmpdir, monkeypatch):
 
 def test_a_program_that_is_started_does_not_get_the_lock(tmpdir):
   path = str(tmpdir.join("kvm-pci", "vm1.lock"))
-  with lock.held(path):
+  with instance_lock.held(path):
     held = [fd for fd in (int(name) for name in os.listdir("/proc/self/fd"))
             if os.path.exists("/proc/self/fd/%d" % fd) and
             os.readlink("/proc/self/fd/%d" % fd) == path]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganeti_kvm_pci import command
-from ganeti_kvm_pci import option
+from ganeti_kvm_pci.qemu import command
+from ganeti_kvm_pci.qemu import option
 
 
 def test_the_forms_of_a_device_option():

@@ -6,15 +6,15 @@ import json
 import pytest
 
 import genuine
-from ganeti_kvm_pci import configuration
-from ganeti_kvm_pci import ids
-from ganeti_kvm_pci import layout
-from ganeti_kvm_pci import normal
-from ganeti_kvm_pci import record
-from ganeti_kvm_pci import runtime
-from ganeti_kvm_pci.configuration import Configuration
-from ganeti_kvm_pci.partition import DISK
-from ganeti_kvm_pci.partition import NIC
+from ganeti_kvm_pci.bus.pools import DISK
+from ganeti_kvm_pci.bus.pools import NIC
+from ganeti_kvm_pci.qemu import ids
+from ganeti_kvm_pci.runtime import configuration
+from ganeti_kvm_pci.runtime import device_table
+from ganeti_kvm_pci.runtime import layout
+from ganeti_kvm_pci.runtime import serialized
+from ganeti_kvm_pci.runtime import upgrade
+from ganeti_kvm_pci.runtime.configuration import Configuration
 
 UUID = "%08x-0000-4000-8000-000000000000"
 MAC = "aa:00:00:00:00:%02x"
@@ -29,8 +29,8 @@ def load(change=None, name="v3.0.2-plain", series=(3, 0)):
   data = json.loads(genuine.text_of(name))
   if change:
     change(data)
-  loaded = runtime.parse(json.dumps(data), "f")
-  normal.normalise(loaded, series)
+  loaded = serialized.parse(json.dumps(data), "f")
+  upgrade.normalise(loaded, series)
   return loaded
 
 
@@ -103,7 +103,7 @@ def test_what_was_added_without_hotplug_has_its_slot_kept_free():
   gone, gaps = configuration.apply_to(loaded, configured([0, 5, 1], [6, 0, 7]))
   assert (gone, gaps) == ([], {DISK: [1], NIC: [0, 2]})
   layout.lay_out(loaded, (3, 0), gaps=gaps)
-  known = record.Record(loaded)
+  known = device_table.Record(loaded)
   assert (known.slots(DISK), known.slots(NIC)) == ([8, 10], [25])
 
 
@@ -111,7 +111,7 @@ def test_no_slot_is_kept_free_where_there_are_not_enough():
   loaded = slotted([8, 9], [24], kvm_pci_reservations=28)
   gaps = configuration.apply_to(loaded, configured([0, 5, 1], [6, 0]))[1]
   layout.lay_out(loaded, (3, 0), gaps=gaps)
-  known = record.Record(loaded)
+  known = device_table.Record(loaded)
   assert len(known.slots(DISK) + known.slots(NIC)) == 3
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ganeti_kvm_pci import ids
-from ganeti_kvm_pci.partition import DISK
-from ganeti_kvm_pci.partition import NIC
+from ganeti_kvm_pci.bus.pools import DISK
+from ganeti_kvm_pci.bus.pools import NIC
+from ganeti_kvm_pci.qemu import ids
 
 UUID = "000000d5-1111-4222-8333-0000000000d5"
 

@@ -9,8 +9,8 @@ import pytest
 
 import host
 import schema
-from ganeti_kvm_pci import intent
-from ganeti_kvm_pci.node import REEXEC
+from ganeti_kvm_pci.node import intent
+from ganeti_kvm_pci.node.installation import REEXEC
 
 
 @pytest.fixture

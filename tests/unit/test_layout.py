@@ -6,25 +6,25 @@ import json
 import pytest
 
 import genuine
-from ganeti_kvm_pci import command
-from ganeti_kvm_pci import drives
-from ganeti_kvm_pci import layout
-from ganeti_kvm_pci import normal
-from ganeti_kvm_pci import record
-from ganeti_kvm_pci import runtime
+from ganeti_kvm_pci.bus.pools import DISK
+from ganeti_kvm_pci.bus.pools import NIC
+from ganeti_kvm_pci.bus.pools import QEMU
 from ganeti_kvm_pci.errors import BusFullError
 from ganeti_kvm_pci.errors import ReservationsError
-from ganeti_kvm_pci.partition import DISK
-from ganeti_kvm_pci.partition import NIC
-from ganeti_kvm_pci.partition import QEMU
+from ganeti_kvm_pci.qemu import command
+from ganeti_kvm_pci.runtime import device_table
+from ganeti_kvm_pci.runtime import inline_disks
+from ganeti_kvm_pci.runtime import layout
+from ganeti_kvm_pci.runtime import serialized
+from ganeti_kvm_pci.runtime import upgrade
 
 
 def load(change=None, name="v3.0.2-plain", series=(3, 0)):
   data = json.loads(genuine.text_of(name))
   if change:
     change(data)
-  loaded = runtime.parse(json.dumps(data), "f")
-  normal.normalise(loaded, series)
+  loaded = serialized.parse(json.dumps(data), "f")
+  upgrade.normalise(loaded, series)
   return loaded
 
 
@@ -44,13 +44,13 @@ def comes_to_the_partition(name, series):
   loaded = load(name=name, series=series)
   # those up to 2.9 have their disks in the command
   carried = len(command.virtio_drives(loaded.words))
-  before = record.Record(loaded)
+  before = device_table.Record(loaded)
   moves = layout.lay_out(loaded, series, 12)
-  after = record.parse(loaded.dump(), name)
-  first = 12 if normal.has_hvinfo(series) else 8
+  after = device_table.parse(loaded.dump(), name)
+  first = 12 if upgrade.has_hvinfo(series) else 8
   assert after.partition.reservations == first
   disks = carried + len(loaded.disks)
-  if not record.has_pci_disks(loaded.hvparams):
+  if not device_table.has_pci_disks(loaded.hvparams):
     disks = 0
   assert after.slots(DISK) == list(range(first, first + disks))
   assert after.slots(NIC) == list(range(24, 24 + len(loaded.nics)))
@@ -69,7 +69,7 @@ def comes_to_the_partition(name, series):
 def test_ids_become_those_that_stock_computes_when_it_hotplugs(name):
   loaded = load(name=name)
   layout.lay_out(loaded, (3, 0), 12)
-  if record.has_pci_disks(loaded.hvparams):
+  if device_table.has_pci_disks(loaded.hvparams):
     for disk, _, _ in loaded.disks:
       assert disk["hvinfo"]["id"] == "disk-" + disk["uuid"][:18]
   for nic in loaded.nics:
@@ -113,7 +113,7 @@ def test_the_users_own_addresses_are_kept_and_gone_around(extra):
     data[0].extend(words)
   loaded = load(change, name="v2.15.2-plain")
   layout.lay_out(loaded, (3, 0), 12)
-  known = record.Record(loaded)
+  known = device_table.Record(loaded)
   assert loaded.command[-4:] == words
   assert (known.slots(DISK), known.slots(NIC)) == ([13, 14], [25, 26])
   assert known.slots(QEMU) == [12, 24]
@@ -147,14 +147,14 @@ def test_the_recorded_reservations_outweigh_the_configured_ones(
       data[2]["kvm_pci_reservations"] = recorded
   loaded = load(change)
   layout.lay_out(loaded, (3, 0), configured)
-  assert record.Record(loaded).slots(DISK) == [expected, expected + 1]
+  assert device_table.Record(loaded).slots(DISK) == [expected, expected + 1]
 
 
 def test_reservations_are_no_matter_before_2_16():
   loaded = load(name="v2.15.2-plain", series=(2, 15))
   layout.lay_out(loaded, (2, 15), 12)
   assert "kvm_pci_reservations" not in loaded.hvparams
-  assert record.Record(loaded).slots(DISK) == [8, 9]
+  assert device_table.Record(loaded).slots(DISK) == [8, 9]
 
 
 def test_reservations_that_make_no_sense_are_one_clear_error():
@@ -180,7 +180,7 @@ def test_a_full_house_keeps_its_order():
   loaded = load(lambda d: multiply(10, 8)(d) or d[2].update(
     kvm_pci_reservations=8))
   layout.lay_out(loaded, (3, 0))
-  known = record.Record(loaded)
+  known = device_table.Record(loaded)
   assert known.slots(DISK) == list(range(8, 18))
   assert known.slots(NIC) == list(range(24, 32))
   uuids = [entry[0]["uuid"] for entry in loaded.disks]
@@ -202,7 +202,7 @@ def test_what_does_not_fit_is_one_clear_error_and_moves_nothing():
   ("ne2k_isa", "nic_type", NIC)])
 def test_fictitious_places_go(hv_type, parameter, device_class):
   loaded = load(lambda data: data[2].update({parameter: hv_type}))
-  before = record.Record(loaded).slots(device_class)
+  before = device_table.Record(loaded).slots(device_class)
   moves = layout.lay_out(loaded, (3, 0))
   assert before == [] and not any(m.device_class == device_class
                                   for m in moves)
@@ -217,7 +217,7 @@ def test_real_scsi_disks_keep_their_places_on_their_own_bus():
   before = copy.deepcopy(loaded.disks)
   layout.lay_out(loaded, (3, 0))
   assert loaded.disks == before
-  assert record.Record(loaded).slots(NIC) == [24, 25]
+  assert device_table.Record(loaded).slots(NIC) == [24, 25]
 
 
 def test_disks_in_the_command_come_first_and_other_drives_stay():
@@ -231,11 +231,11 @@ def test_disks_in_the_command_come_first_and_other_drives_stay():
   moves = layout.lay_out(loaded, (3, 0), 12)
   assert [(m.index, m.old, m.new) for m in moves
           if m.device_class == DISK] == [(None, None, 12), (None, None, 13)]
-  known = record.Record(loaded)
+  known = device_table.Record(loaded)
   assert known.slots(DISK) == [12, 13]
   # before all that QEMU places by itself
   options = command.devices(loaded.words)
-  assert [drives.is_disk(o) for o in options] == [True, True] + [False] * (
-    len(options) - 2)
+  assert [inline_disks.is_disk(o) for o in options] == \
+    [True, True] + [False] * (len(options) - 2)
   assert loaded.command[-3:] == [cdrom] + extra.split(" ")
   assert len(command.virtio_drives(loaded.words)) == 2

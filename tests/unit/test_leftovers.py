@@ -9,10 +9,10 @@ import pytest
 
 import genuine
 import schema
-from ganeti_kvm_pci import cli
+from ganeti_kvm_pci import instance_lock
 from ganeti_kvm_pci import leftovers
-from ganeti_kvm_pci import lock
 from ganeti_kvm_pci import temporary
+from ganeti_kvm_pci.cli import entry as entry_
 from ganeti_kvm_pci.errors import NodeError
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
@@ -102,7 +102,7 @@ def test_what_is_needed_at_the_last_moment_stays(folders):
   asked = []
 
   def is_needed():
-    asked.append(os.path.exists(lock.path_for(folders.path)))
+    asked.append(os.path.exists(instance_lock.path_for(folders.path)))
     return True
 
   assert leftovers.clear(folders.path, True, is_needed=is_needed) == []
@@ -112,15 +112,15 @@ def test_what_is_needed_at_the_last_moment_stays(folders):
 def test_an_operation_that_is_under_way_is_waited_for(folders):
   folders.fill()
   before = folders.names()
-  with lock.held(lock.path_for(folders.path)):
+  with instance_lock.held(instance_lock.path_for(folders.path)):
     with pytest.raises(NodeError):
       leftovers.clear(folders.path, True, 0)
   assert folders.names() == before
 
 
 def test_a_lock_is_left_only_if_nobody_holds_it(folders):
-  path = lock.path_for(folders.path)
-  with lock.held(path):
+  path = instance_lock.path_for(folders.path)
+  with instance_lock.held(path):
     assert leftovers.kept(folders.path) == []
     assert leftovers.clear(folders.path, True, 0) == []
     assert os.path.exists(path)
@@ -189,7 +189,7 @@ def test_links_pipes_and_folders_are_nobodys(folders):
 _DIES = """
 import os, sys
 sys.path[0] = %r
-from ganeti_kvm_pci import files
+from ganeti_kvm_pci.node import runtime_files as files
 files.control_dir = lambda kind: os.path.join(sys.argv[1], kind)
 seen = files.read(sys.argv[2])
 def link(old, new):
@@ -212,7 +212,7 @@ def die(path, number):
 
 
 def run(capsys, *arguments):
-  status = cli.main(list(arguments))
+  status = entry_.main(list(arguments))
   out, err = capsys.readouterr()
   assert err == ""
   return (status, out)
@@ -245,9 +245,9 @@ def test_the_next_upgrade_removes_what_a_killed_one_left(here, capsys, number):
 
 
 def test_check_tells_and_repair_removes_it(here, capsys, monkeypatch):
-  from ganeti_kvm_pci import views
-  monkeypatch.setattr(views, "_check_live", lambda *_: None)
-  monkeypatch.setattr(views, "_monitor", lambda _: lock.nothing())
+  from ganeti_kvm_pci.cli import cmd_map
+  monkeypatch.setattr(cmd_map, "_check_live", lambda *_: None)
+  monkeypatch.setattr(cmd_map, "_monitor", lambda _: instance_lock.nothing())
   path = here.add("v3.0.2-plain")
   die(path, 1)
   for name in KEPT:

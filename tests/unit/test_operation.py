@@ -1,7 +1,6 @@
 """The operator's page has each error, in the words of the code."""
 
 import ast
-import glob
 import os
 import re
 
@@ -57,17 +56,20 @@ def page():
     return plain(stream.read())
 
 
-@pytest.mark.parametrize("module", sorted(
-  os.path.basename(path) for path in
-  glob.glob(os.path.join(TOP, "ganeti_kvm_pci", "*.py"))))
+MODULES = sorted(
+  os.path.relpath(os.path.join(path, name), TOP)
+  for path, _, names in os.walk(os.path.join(TOP, "ganeti_kvm_pci"))
+  for name in names if name.endswith(".py"))
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_the_page_has_each_error_of(module, page):
-  for text in texts(os.path.join(TOP, "ganeti_kvm_pci", module)):
+  for text in texts(os.path.join(TOP, module)):
     longest = plain(max(_PLACE_RE.split(text), key=len).strip(" ;:,()"))
     assert longest in page, text
 
 
 def test_errors_are_found_at_all():
-  found = [text for path in
-           glob.glob(os.path.join(TOP, "ganeti_kvm_pci", "*.py"))
-           for text in texts(path)]
+  found = [text for module in MODULES
+           for text in texts(os.path.join(TOP, module))]
   assert len(found) > 80

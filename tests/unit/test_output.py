@@ -12,23 +12,23 @@ import pytest
 
 import genuine
 import schema
-from ganeti_kvm_pci import activation
-from ganeti_kvm_pci import cli
-from ganeti_kvm_pci import console
-from ganeti_kvm_pci import files
-from ganeti_kvm_pci import node
-from ganeti_kvm_pci import report
-from ganeti_kvm_pci import switch
-from ganeti_kvm_pci import views
+from ganeti_kvm_pci.cli import cmd_enable
+from ganeti_kvm_pci.cli import cmd_map
+from ganeti_kvm_pci.cli import entry as entry_
+from ganeti_kvm_pci.cli import output
+from ganeti_kvm_pci.cli import report
 from ganeti_kvm_pci.errors import MonitorError
 from ganeti_kvm_pci.errors import NodeError
+from ganeti_kvm_pci.node import activation
+from ganeti_kvm_pci.node import installation
+from ganeti_kvm_pci.node import runtime_files
 
 OLD = "v2.12.6-plain"
 
 
 def run(capsys, *arguments):
   """Run a command with --json; return what it printed, held to the schema."""
-  status = cli.main(list(arguments) + ["--json"])
+  status = entry_.main(list(arguments) + ["--json"])
   out, err = capsys.readouterr()
   assert err == ""
   document = schema.read(out)
@@ -69,7 +69,7 @@ def test_what_ends_a_command_is_in_the_document(here, capsys, monkeypatch,
                                                 command):
   def fail(*_):
     raise NodeError("no Ganeti in this test")
-  monkeypatch.setattr(node, "become_daemon_python", fail)
+  monkeypatch.setattr(installation, "become_daemon_python", fail)
   document = run(capsys, *command)
   assert document["error"] == "no Ganeti in this test"
   assert (document["status"], document["instances"]) == (2, [])
@@ -98,11 +98,11 @@ def test_what_was_changed_is_told(here, capsys):
 def test_the_map_has_what_the_text_has(here, capsys, monkeypatch):
   data = json.loads(genuine.text_of("v3.0.2-plain"))
   here.write(json.dumps(data))
-  monkeypatch.setattr(views, "_live", lambda *_: ([], []))
+  monkeypatch.setattr(cmd_map, "_live", lambda *_: ([], []))
   (entry, ) = run(capsys, "map", "--live")["instances"]
   assert [d["remark"] for d in entry["devices"]] == [
     "QEMU does not have it: added without hotplug, or lost"] * 4
-  assert cli.main(["map", "--live"]) == 0
+  assert entry_.main(["map", "--live"]) == 0
   text = capsys.readouterr()[0]
   assert all(d["remark"] in text for d in entry["devices"])
   # what has no slot is in both as well
@@ -111,7 +111,7 @@ def test_the_map_has_what_the_text_has(here, capsys, monkeypatch):
   (entry, ) = run(capsys, "map")["instances"]
   assert [d["class"] for d in entry["devices"] if d["slot"] is None] == [
     "disk", "disk"]
-  assert cli.main(["map"]) == 0
+  assert entry_.main(["map"]) == 0
   assert "without a slot: disk 0 (" in capsys.readouterr()[0]
 
 
@@ -120,10 +120,10 @@ def test_the_map_has_what_the_text_has(here, capsys, monkeypatch):
 def test_each_error_names_its_instance(here, capsys, monkeypatch, command):
   def fail(*_):
     raise MonitorError("no answer")
-  monkeypatch.setattr(views, "_monitor", fail)
+  monkeypatch.setattr(cmd_map, "_monitor", fail)
   here.add("v3.0.2-plain")
   here.add("v3.0.2-rng")
-  assert cli.main(command) == 2
+  assert entry_.main(command) == 2
   out, err = capsys.readouterr()
   assert (out, err.splitlines()) == ("", [
     "ganeti-kvm-pci: plain.ex: no answer", "ganeti-kvm-pci: rng.ex: no answer"])
@@ -134,7 +134,7 @@ def test_each_error_names_its_instance(here, capsys, monkeypatch, command):
 def test_each_file_is_named_once(here, tmpdir, capsys, command):
   bad = tmpdir.join("elsewhere.runtime")
   bad.write("{")
-  assert cli.main(command + [str(bad)]) == 2
+  assert entry_.main(command + [str(bad)]) == 2
   out, err = capsys.readouterr()
   assert out == "" and err.count(str(bad)) == 1
   assert err.startswith("ganeti-kvm-pci: %s: " % bad)
@@ -146,8 +146,8 @@ def test_only_the_output_is_called_so(here, capsys, monkeypatch, command):
 
   def fail(path):
     raise OSError(errno.EIO, "Input/output error", path)
-  monkeypatch.setattr(files, "read", fail)
-  assert cli.main(command) == 2
+  monkeypatch.setattr(runtime_files, "read", fail)
+  assert entry_.main(command) == 2
   out, err = capsys.readouterr()
   assert out == "" and err.count("\n") == 1
   assert "cannot write the output" not in err
@@ -158,8 +158,9 @@ def test_only_the_output_is_called_so(here, capsys, monkeypatch, command):
 def command(arguments, **streams):
   return subprocess.Popen(
     [sys.executable, "-B", "-c", "import sys; sys.path.insert(0, %r); from"
-     " ganeti_kvm_pci import cli, node; node.become_daemon_python ="
-     " lambda argv: None; sys.exit(cli.main())" % schema.TOP] + arguments,
+     " ganeti_kvm_pci.cli import entry; from ganeti_kvm_pci.node import"
+     " installation; installation.become_daemon_python = lambda argv: None;"
+     " sys.exit(entry.main())" % schema.TOP] + arguments,
     **streams)
 
 
@@ -219,7 +220,7 @@ def test_a_stream_that_is_closed_is_not_the_next_file(tmpdir):
   """What is printed went to the file that had got its number."""
   made = tmpdir.join("made")
   code = ("import os, sys; sys.path.insert(0, %r)\n"
-          "from ganeti_kvm_pci import console\n"
+          "from ganeti_kvm_pci.cli import output as console\n"
           "console.open_streams()\n"
           "fd = os.open(%r, os.O_WRONLY | os.O_CREAT)\n"
           "console.say('x'); console.complain('y')\n"
@@ -317,9 +318,9 @@ def test_the_page_explains_each_key_and_the_version():
 
 def test_what_is_collected_is_not_printed(capsys):
   made = report.Report("map")
-  with console.collecting(made):
-    console.say("a\nb\n")
-    console.complain(NodeError("c"))
+  with output.collecting(made):
+    output.say("a\nb\n")
+    output.complain(NodeError("c"))
   assert capsys.readouterr() == ("", "")
   assert (made.said, made.warnings) == (["a", "b"], ["c"])
 
@@ -366,9 +367,9 @@ def plugin(monkeypatch):
     """Nothing to be said of them."""
     def low(self):
       return []
-  monkeypatch.setattr(switch.reservations, "Reservations", Reservations)
-  monkeypatch.setattr(switch.reservations, "obstacles", lambda *_: [])
-  monkeypatch.setattr(switch.watcher, "put", lambda: False)
+  monkeypatch.setattr(cmd_enable.reservations, "Reservations", Reservations)
+  monkeypatch.setattr(cmd_enable.reservations, "obstacles", lambda *_: [])
+  monkeypatch.setattr(cmd_enable.watcher, "put", lambda: False)
   return state
 
 

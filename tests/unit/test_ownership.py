@@ -5,7 +5,7 @@ import os
 import pytest
 
 import host
-from ganeti_kvm_pci import ownership
+from ganeti_kvm_pci.node import ownership
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0,
                                 reason="only root can give files away")

@@ -7,10 +7,10 @@ import pytest
 
 import conftest
 import genuine
-from ganeti_kvm_pci import record
-from ganeti_kvm_pci import runtime
-from test_carrier import run
-from test_carrier import run_json
+from ganeti_kvm_pci.runtime import device_table
+from ganeti_kvm_pci.runtime import serialized
+from test_cmd_upgrade import run
+from test_cmd_upgrade import run_json
 
 OLD = os.path.join(genuine.DATA, "removed", "v2.12.6-old.runtime")
 
@@ -26,14 +26,14 @@ def text():
 @pytest.mark.parametrize("version", ["7.2", "10.0"])
 def test_an_old_file_is_written_for_a_newer_qemu(here, capsys, version):
   path = here.write(text(), "old.ex")
-  before = record.parse(text(), "f")
+  before = device_table.parse(text(), "f")
   status, found = run_json(capsys, "upgrade", "--qemu", version)
   result, = found
   # of these, the guest would notice
   assert status == 1 and result["changed"] is True
   assert [warning.split(":")[0] for warning in result["warnings"]] == [
     "-usbdevice host", "machine type pc-i440fx-2.1"]
-  words = runtime.parse(path.read(), "f").words
+  words = serialized.parse(path.read(), "f").words
   at = words.index("-device")
   assert words[at - 2:at + 4] == CARD and words[at + 4] == "-device"
   assert words[at + 5].startswith("virtio-balloon,id=balloon")
@@ -44,7 +44,7 @@ def test_an_old_file_is_written_for_a_newer_qemu(here, capsys, version):
   assert not set(["-soundhw", "-no-acpi", "-localtime", "-no-quit",
                   "-balloon"]) & set(words)
   # what has a slot of its own has it still
-  after = record.parse(path.read(), "f")
+  after = device_table.parse(path.read(), "f")
   assert [d[:4] for d in after.devices] == [d[:4] for d in before.devices]
   status, found = run_json(capsys, "upgrade", "--qemu", version)
   assert status == 1 and found[0]["changed"] is False
@@ -61,7 +61,7 @@ def test_a_file_elsewhere_names_no_qemu(here, capsys, monkeypatch, tmpdir):
   path.write(text())
   status, out, _ = run(capsys, "upgrade", str(path))
   assert status == 1
-  words = runtime.parse(path.read(), "f").words
+  words = serialized.parse(path.read(), "f").words
   assert "-soundhw" in words and "-no-acpi" in words
   assert "-localtime" not in words
   assert "left as it is, because no QEMU is known that is to understand it" \

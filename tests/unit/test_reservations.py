@@ -7,8 +7,8 @@ import pytest
 import conftest
 import genuine
 import host
-from ganeti_kvm_pci import record
-from ganeti_kvm_pci import reservations
+from ganeti_kvm_pci.node import reservations
+from ganeti_kvm_pci.runtime import device_table
 
 
 def runtime_of(instance, reserved, overflowing=0, disks=2):
@@ -44,7 +44,7 @@ def runtime_of(instance, reserved, overflowing=0, disks=2):
   (12, 8, 20, "more devices than the bus has slots for"),
   ])
 def test_what_stands_in_the_way(own, value, disks, text):
-  known = record.parse(runtime_of("vm1.ex", 8, disks=disks), "vm1.ex")
+  known = device_table.parse(runtime_of("vm1.ex", 8, disks=disks), "vm1.ex")
   said = reservations.obstacle(known, own, value, 12)
   if text is None:
     assert said is None
@@ -56,7 +56,7 @@ def test_what_stands_in_the_way(own, value, disks, text):
 def test_without_disks_and_nics_nothing_stands_in_the_way():
   data = json.loads(runtime_of("vm1.ex", 8, disks=0))
   data[1] = []
-  known = record.parse(json.dumps(data), "vm1.ex")
+  known = device_table.parse(json.dumps(data), "vm1.ex")
   assert reservations.obstacle(known, 20, 8, 12) is None
 
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import host
-from ganeti_kvm_pci import watcher
+from ganeti_kvm_pci.node import watcher
 
 #: Which programs Ganeti's watcher takes, 2.10 to master
 _TAKEN = re.compile("^[a-zA-Z0-9_-]+$")

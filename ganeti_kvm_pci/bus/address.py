@@ -1,0 +1,129 @@
+"""The forms in which a PCI address on bus pci.0 appears.
+
+  - in code: the slot, a decimal int from 0 to 31, with the function (0 to 7)
+    beside it where it matters
+  - in the record of Ganeti 2.16 and later: C{hvinfo["addr"]}, e.g. C{"0xc"}
+  - in the record of Ganeti 2.10 to 2.15: C{pci}, an int, e.g. C{12}
+  - on QEMU's command line: C{addr=0xc} or C{addr=0xc.0x1}. QEMU reads the
+    digits as hexadecimal with or without C{0x}: C{addr=10} is slot 16
+    (set_pci_devfn() in hw/core/qdev-properties-system.c, QEMU 5.2 to 11.1)
+  - in QEMU's object model: C{devfn}, an int, slot * 8 + function
+
+"""
+
+import re
+
+from ..errors import AddressError
+
+#: Slots of a conventional PCI bus, by the PCI specification.
+SLOTS = 32
+
+#: Functions of a slot, by the PCI specification.
+FUNCTIONS = 8
+
+#: The bus that QEMU's machine type pc (i440fx) makes.
+BUS = "pci.0"
+
+#: The device of that machine type that has it.
+_HOST_BRIDGE = "i440FX-pcihost"
+
+_ADDR_RE = re.compile(r"^(?:0[xX])?([0-9a-fA-F]+)"
+                      r"(?:\.(?:0[xX])?([0-9a-fA-F]+))?\Z")
+
+
+def check_slot(slot):
+  """Return a slot that really is one.
+
+  @type slot: int
+  @rtype: int
+  @raise AddressError: for anything but an int from 0 to 31
+
+  """
+  if isinstance(slot, bool) or not isinstance(slot, int):
+    raise AddressError(slot, "a slot is a number")
+  if not 0 <= slot < SLOTS:
+    raise AddressError(slot, "slots go from 0 to %d" % (SLOTS - 1))
+  return slot
+
+
+def check_function(function):
+  """Return a function of a slot that really is one.
+
+  @type function: int
+  @rtype: int
+  @raise AddressError: for anything but an int from 0 to 7
+
+  """
+  if isinstance(function, bool) or not isinstance(function, int):
+    raise AddressError(function, "a function is a number")
+  if not 0 <= function < FUNCTIONS:
+    raise AddressError(function, "functions go from 0 to %d" % (FUNCTIONS - 1))
+  return function
+
+
+def parse(text):
+  """Read an address as QEMU would.
+
+  @type text: string
+  @param text: e.g. C{"0xc"} or C{"0xc.0x1"}
+  @rtype: tuple of two ints
+  @return: slot and function
+  @raise AddressError: if QEMU would not take it for an address
+
+  """
+  try:
+    match = _ADDR_RE.match(text)
+  except TypeError:
+    raise AddressError(text, "it is no text")
+  if not match:
+    raise AddressError(text, "hexadecimal SLOT or SLOT.FUNCTION expected")
+  slot = int(match.group(1), 16)
+  function = int(match.group(2) or "0", 16)
+  if slot >= SLOTS:
+    raise AddressError(text, "slot %d is beyond the last one, %d" %
+                       (slot, SLOTS - 1))
+  if function >= FUNCTIONS:
+    raise AddressError(text, "function %d is beyond the last one, %d" %
+                       (function, FUNCTIONS - 1))
+  return (slot, function)
+
+
+def is_bus(name):
+  """Tell whether a bus, as an option names it, is pci.0.
+
+  By its own name, or by a path that leads to it or to the host bridge, which
+  has no other (QEMU's qbus_find()).
+
+  @type name: string
+  @rtype: bool
+
+  """
+  return name.rstrip("/").rpartition("/")[2] in (BUS, _HOST_BRIDGE)
+
+
+def unparse(slot, function=0):
+  """Write an address as Ganeti's records and QEMU's options have it.
+
+  @rtype: string
+  @return: C{"0xc"}, or C{"0xc.0x1"} for a function other than 0
+
+  """
+  check_slot(slot)
+  if check_function(function):
+    return "0x%x.0x%x" % (slot, function)
+  return "0x%x" % slot
+
+
+def from_devfn(devfn):
+  """Split QEMU's C{devfn}.
+
+  @rtype: tuple of two ints
+  @return: slot and function
+  @raise AddressError: if it denotes none
+
+  """
+  if (isinstance(devfn, bool) or not isinstance(devfn, int) or
+      not 0 <= devfn < SLOTS * FUNCTIONS):
+    raise AddressError(devfn, "a devfn goes from 0 to %d" %
+                       (SLOTS * FUNCTIONS - 1))
+  return divmod(devfn, FUNCTIONS)

@@ -1,0 +1,170 @@
+"""Which free slot a device gets.
+
+Two occasions: L{cold_boot} places a whole instance, L{hot_add} one device
+more. Neither ever moves a device, and neither knows where its facts come
+from: C{taken} holds all that is known to sit on the bus, from the record as
+well as from the live QEMU.
+
+What both hold to, in this order:
+
+  1. a slot in C{taken} is never given out
+  2. a class stays in its own pool while it has room there, and borrows from
+     the far end of what is lendable when it has not
+  3. within a class, slots rise as the configuration's order does, wherever a
+     free slot allows it
+
+"""
+
+from ..errors import BusFullError
+from .address import SLOTS
+from .pools import DEFAULT_RESERVATIONS
+from .pools import DISK
+from .pools import NIC
+
+_NAME = {DISK: "disk", NIC: "NIC"}
+
+
+def _free(slots, taken):
+  return [s for s in slots if s not in taken]
+
+
+def _borrow(candidates, count):
+  """Take slots from the far end, in rising order.
+
+  Slot 31 is spared while there is another: QEMU (10.0, 11.1) refuses a
+  C{device_add} without an address while slot 31 is occupied.
+
+  """
+  if len(candidates) > count and candidates[-1] == SLOTS - 1:
+    candidates = candidates[:-1]
+  return candidates[len(candidates) - count:]
+
+
+def _full(partition, device_class, wanted, taken):
+  """Make the error for a bus without room.
+
+  @type wanted: string
+  @param wanted: what was to be placed, e.g. C{"16 disks and 5 NICs"}
+
+  """
+  first = partition.reservations
+  held = ["%d %s" % (s, taken[s]) for s in sorted(taken) if s >= first]
+  ways = []
+  if first > DEFAULT_RESERVATIONS:
+    ways.append("lower kvm_pci_reservations from %d (%d leaves %d slots)" %
+                (first, DEFAULT_RESERVATIONS, SLOTS - DEFAULT_RESERVATIONS))
+  if partition.disks:
+    ways.append("move the disks to SCSI (disk_type=scsi-hd)")
+  ways.append("remove a device")
+  return BusFullError(
+    device_class,
+    "no PCI slot is left for %s: %d of the %d slots of pci.0 are QEMU's"
+    " (kvm_pci_reservations), %d are Ganeti's, held by: %s; %s (parameters"
+    " take effect at the next start)" %
+    (wanted, first, SLOTS, SLOTS - first, ", ".join(held) or "nothing yet",
+     ", or ".join(ways)), dict(taken))
+
+
+def cold_boot(partition, disks, nics, taken=None):
+  """Place all devices of an instance that is about to start.
+
+  Each class fills its pool from the bottom. What does not fit there stands,
+  still in order, at the far end of the other's.
+
+  @type partition: L{pools.Partition}
+  @type disks: int
+  @param disks: how many disks need a slot
+  @type nics: int
+  @param nics: how many NICs need a slot
+  @type taken: dict or None
+  @param taken: slots that something else has, and what; at a cold boot these
+      are the addresses that C{kvm_extra} names
+  @rtype: tuple of two lists of ints
+  @return: slots of the disks and slots of the NICs, in the configuration's
+      order
+  @raise BusFullError: if they do not all fit
+
+  """
+  taken = taken or {}
+  wanted = {DISK: disks, NIC: nics}
+  placed = {}
+  over = {}
+  for device_class, count in wanted.items():
+    pool = _free(partition.pool(device_class), taken)
+    placed[device_class] = pool[:count]
+    over[device_class] = count - len(placed[device_class])
+  used = placed[DISK] + placed[NIC]
+  for device_class in (DISK, NIC):
+    count = over[device_class]
+    if not count:
+      continue
+    room = [s for s in _free(partition.lendable(device_class), taken)
+            if s not in used]
+    if count > len(room):
+      raise _full(partition, device_class,
+                  "%d disks and %d NICs" % (disks, nics), taken)
+    placed[device_class] = sorted(placed[device_class] + _borrow(room, count))
+    used = placed[DISK] + placed[NIC]
+  return (placed[DISK], placed[NIC])
+
+
+def between(free, own, index):
+  """Find the place of a device that is inserted in the midst of others.
+
+  Only a hole between its neighbours keeps the order; so it is with slots, and
+  with SCSI ids.
+
+  @type free: list of ints
+  @type own: list of ints
+  @param own: places of its class, in rising order
+  @type index: int or None
+  @param index: see L{hot_add}
+  @rtype: int or None
+  @return: None if there is no hole, or it comes last
+
+  """
+  if index is None or index >= len(own):
+    return None
+  below = own[index - 1] if index > 0 else -1
+  return ([place for place in free if below < place < own[index]] or [None])[0]
+
+
+def hot_add(partition, device_class, own, taken, index=None):
+  """Choose the slot of one device that joins a running instance.
+
+  @type partition: L{pools.Partition}
+  @param device_class: L{DISK} or L{NIC}
+  @type own: collection of ints
+  @param own: slots of the devices of this class that the instance has
+  @type taken: dict
+  @param taken: every slot that the record or the live QEMU knows to be held,
+      and what holds it; C{own} is expected to be part of it
+  @type index: int or None
+  @param index: place of the new device among those of its class in the
+      configuration; None, or as many as there are, for the last
+  @rtype: int
+  @raise BusFullError: if no slot of Ganeti's is free
+
+  """
+  pool = partition.pool(device_class)
+  free = _free(pool, taken)
+  own = sorted(own)
+  inserted = between(free, own, index)
+  if inserted is not None:
+    return inserted
+  # Devices that an older layout left outside the pool do not push the pool's
+  # first newcomer to its upper end
+  for bottom in (own, [s for s in own if s in pool]):
+    above = [s for s in free if s > (bottom[-1] if bottom else -1)]
+    if above:
+      return above[0]
+  if free:
+    # A hole; the highest has the fewest devices out of order above it
+    return free[-1]
+  room = _free(partition.lendable(device_class), taken)
+  if not room:
+    raise _full(partition, device_class,
+                "one more %s (%d stand on the bus)" %
+                (_NAME[device_class], len(own)), taken)
+  in_order = [s for s in room if not own or s > own[-1]]
+  return _borrow(in_order or room, 1)[0]

@@ -1,0 +1,160 @@
+"""Which of the 32 slots of pci.0 are whose.
+
+::
+
+  slot  0        7 8                    23 24      31
+        +---------+----------------------+----------+
+        |  QEMU   |        disks         |   NICs   |
+        +---------+----------------------+----------+
+
+QEMU's range is as long as C{kvm_pci_reservations} says. The NICs have the
+last 8 slots, whatever the rest looks like, so that names like C{ens24} depend
+on nothing. Disks have what lies between; where the disks do not sit on pci.0
+(SCSI, IDE), that is QEMU's as well.
+
+"""
+
+from ..errors import ReservationsError
+from .address import SLOTS
+
+#: Classes of devices; what is neither a disk nor a NIC of Ganeti is QEMU's.
+DISK = "disk"
+NIC = "nic"
+QEMU = "qemu"
+
+#: Ganeti's limit on the NICs of an instance (constants.MAX_NICS, 2.10 to 3.1).
+NIC_SLOTS = 8
+
+#: QEMU's range where Ganeti has no parameter for it: what is left of 32 slots
+#: when 16 disks (constants.MAX_DISKS) and 8 NICs have theirs.
+DEFAULT_RESERVATIONS = 8
+
+
+#: Values of the hypervisor parameters disk_type and nic_type that decide.
+#: Stock gives a slot to every other disk type as well, and to ISA NICs, which
+#: do not use it (constants.HT_DISK_*, HT_NIC_*, 2.10 to 3.1).
+_DISK_ON_PCI = "paravirtual"
+_NIC_ON_ISA = "ne2k_isa"
+
+
+def has_pci_disks(hvparams):
+  """Tell whether an instance's disks sit on pci.0.
+
+  @type hvparams: dict
+  @rtype: bool
+
+  """
+  return hvparams.get("disk_type", _DISK_ON_PCI) == _DISK_ON_PCI
+
+
+def has_pci_nics(hvparams):
+  """Tell whether an instance's NICs sit on pci.0.
+
+  @type hvparams: dict
+  @rtype: bool
+
+  """
+  return hvparams.get("nic_type") != _NIC_ON_ISA
+
+
+def slots_of(pool):
+  """List the slots of a range.
+
+  @type pool: tuple of two ints, or None
+  @param pool: first and last slot
+  @rtype: list of ints
+
+  """
+  if pool is None:
+    return []
+  return list(range(pool[0], pool[1] + 1))
+
+
+def _range(first, last):
+  return (first, last) if first <= last else None
+
+
+class Partition(object):
+  """The partition of one instance's bus.
+
+  @ivar reservations: slots that belong to QEMU alone
+  @ivar adjustable: whether C{kvm_pci_reservations} says so
+  @ivar qemu: first and last slot of QEMU's range, or None
+  @ivar disks: first and last slot of the disks' pool, or None
+  @ivar nics: first and last slot of the NICs' pool, or None
+
+  """
+  def __init__(self, reservations=None, disks_on_pci=True):
+    """Divide the bus.
+
+    @type reservations: int or None
+    @param reservations: the hypervisor parameter C{kvm_pci_reservations};
+        None where this Ganeti has none (before 2.16)
+    @type disks_on_pci: bool
+    @param disks_on_pci: whether the instance's C{disk_type} sits on pci.0
+    @raise ReservationsError: if C{reservations} is no number from 0 to 32
+
+    """
+    self.adjustable = reservations is not None
+    if reservations is None:
+      reservations = DEFAULT_RESERVATIONS
+    if (isinstance(reservations, bool) or
+        not isinstance(reservations, int) or
+        not 0 <= reservations <= SLOTS):
+      raise ReservationsError(reservations)
+    self.reservations = reservations
+    self.nics = _range(max(reservations, SLOTS - NIC_SLOTS), SLOTS - 1)
+    # Ganeti's part begins here; it is never empty where the NICs' pool is not
+    first_nic = self.nics[0] if self.nics else SLOTS
+    self.disks = None
+    if disks_on_pci:
+      self.disks = _range(reservations, first_nic - 1)
+    first = self.disks[0] if self.disks else first_nic
+    self.qemu = _range(0, first - 1)
+
+  @classmethod
+  def of(cls, hvparams):
+    """Divide the bus of an instance with these hypervisor parameters.
+
+    @type hvparams: dict
+    @raise ReservationsError: if C{kvm_pci_reservations} makes no sense
+
+    """
+    return cls(hvparams.get("kvm_pci_reservations"), has_pci_disks(hvparams))
+
+  def pool(self, device_class):
+    """List the slots of a class's own pool, lowest first.
+
+    @rtype: list of ints
+
+    """
+    return slots_of({DISK: self.disks, NIC: self.nics}[device_class])
+
+  def lendable(self, device_class):
+    """List the slots a class may borrow when its pool is full.
+
+    Stock Ganeti has one pool for all, from C{kvm_pci_reservations} up: with
+    everything that is not its own at hand, neither class can do with less.
+
+    @rtype: list of ints
+
+    """
+    own = set(self.pool(device_class))
+    return [s for s in range(self.reservations, SLOTS) if s not in own]
+
+  def owner(self, slot):
+    """Return the class whose range a slot lies in.
+
+    @rtype: L{DISK}, L{NIC} or L{QEMU}
+
+    """
+    for device_class in (DISK, NIC):
+      if slot in self.pool(device_class):
+        return device_class
+    return QEMU
+
+  def __str__(self):
+    def show(name, pool):
+      return "%s %s" % (name, "%d-%d" % pool if pool else "none")
+    return ", ".join([show("QEMU", self.qemu), show("disks", self.disks),
+                      show("NICs", self.nics)])

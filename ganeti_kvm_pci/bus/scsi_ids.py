@@ -1,0 +1,105 @@
+"""SCSI ids of disks behind the instance's SCSI controller.
+
+The same rules as for slots: an id is given out only if neither the runtime
+file nor QEMU has it, in rising order wherever there is room.
+
+"""
+
+from ..errors import BusFullError
+from . import allocator
+from .pools import DISK
+
+#: Ganeti's controller, and the bus that it makes. The first controller without
+#: id has a bus of the same name.
+CONTROLLER = "scsi"
+BUS = "scsi.0"
+
+#: How many ids a controller has: measured on QEMU 5.2 to 11.1, megasas at
+#: least. Those of parameters that are not known here get what stock assumes.
+_IDS = {"lsi": 8, "megasas": 64, "virtio-scsi-pci": 256}
+_IDS_OF_STOCK = 16
+
+#: The id that a controller has itself: QEMU gives it to a disk, but Linux does
+#: not look there (an lsi53c895a with 8 disks, QEMU 7.2). A start with as many
+#: goes on as it does on stock.
+_OWN_ID = {"lsi": 7}
+
+_CONTROLLER = "scsi_controller_type"
+
+
+def has_ids(hvparams):
+  """Tell whether an instance's disks are devices with SCSI ids.
+
+  Those of C{disk_type=scsi} (up to 3.0) are not: QEMU numbers its drives.
+
+  @type hvparams: dict
+  @rtype: bool
+
+  """
+  return (hvparams.get("disk_type") or "").startswith("scsi-")
+
+
+def limit(hvparams):
+  """Tell how many ids an instance's controller has.
+
+  @type hvparams: dict
+  @rtype: int
+
+  """
+  return _IDS.get(hvparams.get(_CONTROLLER), _IDS_OF_STOCK)
+
+
+def _full(hvparams, wanted, held):
+  return BusFullError(
+    DISK, "no SCSI id is left for %s: the controller (%s=%s) has %d, held by:"
+    " %s; remove a disk, or take scsi_controller_type=virtio-scsi-pci at the"
+    " next start" %
+    (wanted, _CONTROLLER, hvparams.get(_CONTROLLER), limit(hvparams),
+     ", ".join("%d %s" % item for item in sorted(held.items())) or
+     "nothing yet"), dict(held))
+
+
+def cold_boot(hvparams, held, disks):
+  """Choose the ids of all disks of an instance that is about to start.
+
+  @type hvparams: dict
+  @type held: dict
+  @param held: ids that the command's own devices have, see
+      L{scsi_devices.taken}
+  @type disks: int
+  @rtype: list of ints
+  @raise BusFullError: if they do not all fit
+
+  """
+  free = [n for n in range(limit(hvparams)) if n not in held]
+  if disks > len(free):
+    raise _full(hvparams, "%d disks" % disks, held)
+  return free[:disks]
+
+
+def hot_add(hvparams, own, held, index=None):
+  """Choose the id of one disk that joins a running instance.
+
+  @type hvparams: dict
+  @type own: collection of ints
+  @param own: ids of the instance's disks
+  @type held: dict
+  @param held: every id that record or QEMU knows to be held, and by what
+  @type index: int or None
+  @param index: place of the new disk among the others in the configuration;
+      None, or as many as there are, for the last
+  @rtype: int
+  @raise BusFullError: if none is free
+
+  """
+  own_id = _OWN_ID.get(hvparams.get(_CONTROLLER))
+  if own_id is not None:
+    held = dict([(own_id, "the controller itself")] + list(held.items()))
+  free = [n for n in range(limit(hvparams)) if n not in held]
+  if not free:
+    raise _full(hvparams, "one more disk", held)
+  inserted = allocator.between(free, sorted(own), index)
+  if inserted is not None:
+    return inserted
+  above = [n for n in free if n > max(own or [-1])]
+  return (above or free[-1:])[0]

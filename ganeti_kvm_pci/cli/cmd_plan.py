@@ -1,0 +1,99 @@
+"""The command that looks ahead: plan."""
+
+from .. import chipset
+from .. import config_reader
+from ..bus.pools import DISK
+from ..bus.pools import Partition
+from ..errors import BusFullError
+from ..node import installation
+from ..node import runtime_files
+from ..qemu import command
+from ..runtime import configuration
+from ..runtime import device_table
+from ..runtime import layout
+from ..runtime import serialized
+from ..runtime import slot_map
+from ..runtime import upgrade
+from .output import WARNINGS
+from .output import each
+
+
+def _plan_one(found, path, opts, series):
+  """Find out what a cold boot would move.
+
+  @type found: dict
+  @param found: see L{report.entry}
+  @rtype: string or None
+  @return: the text of it
+
+  """
+  loaded = serialized.parse(runtime_files.read(path).text, path)
+  found["instance"] = device_table.Record(loaded).instance
+  is_of_this_node = runtime_files.runs(path) is not None
+  if is_of_this_node:
+    config_reader.fill(loaded)
+  obstacle = chipset.obstacle(loaded.words, loaded.hvparams, is_of_this_node)
+  if obstacle:
+    found["remarks"].append("left to unmodified Ganeti: %s" % obstacle)
+    return _as_text(found, None)
+  cluster = installation.cluster_reservations()
+  recorded = loaded.hvparams.get("kvm_pci_reservations")
+  if opts.reservations is not None:
+    loaded.hvparams["kvm_pci_reservations"] = opts.reservations
+  elif cluster is not None and recorded not in (None, cluster):
+    found["remarks"].append(
+      "started with kvm_pci_reservations %d, the cluster has %d by now: unless"
+      " the instance or its OS has a value of its own, see plan --reservations"
+      " %d" %
+      (recorded, cluster, cluster))
+  upgrade.normalise(loaded, series)
+  for device_class in configuration.guess_order(loaded):
+    found["remarks"].append(
+      "the configuration's order, which decides, is not known here: %ss are"
+      " taken in the order of the slots that they have" % device_class)
+  try:
+    moves = layout.lay_out(loaded, series, cluster)
+  except BusFullError as err:
+    found["error"] = "would not start: %s" % err
+    found["status"] = WARNINGS
+    return None
+  drives = command.virtio_drives(loaded.words)
+  if drives and moves:
+    found["remarks"].append(
+      "%d -drive if=virtio without an address (CD-ROMs, kvm_extra) will stand"
+      " where QEMU chooses, which may be before disk 0: see boot_order" %
+      len(drives))
+  part = Partition.of(loaded.hvparams)
+  found["partition"] = slot_map.pools(part)
+  found["moves"] = [
+    {"class": m.device_class, "index": m.index, "id": m.id, "unit": m.unit,
+     "old": m.old, "new": m.new} for m in moves]
+  return _as_text(found, part)
+
+
+def _place(unit, number):
+  return "where QEMU chooses" if number is None else "%s %d" % (unit, number)
+
+
+def _as_text(found, part):
+  moves = found["moves"]
+  lines = ["%s: %s" % (found["instance"], "%d device%s will move (%s)" % (
+    len(moves), "" if len(moves) == 1 else "s", part) if moves
+    else "nothing moves")]
+  lines.extend("  " + remark for remark in found["remarks"])
+  for move in moves:
+    unit = move["unit"]
+    name = move["id"] or "-"
+    if move["index"] is not None:
+      name = "%s %d (%s)" % (move["class"], move["index"], name)
+    elif move["class"] == DISK:
+      name = "disk " + name
+    lines.append("  %s: %s -> %s" % (name, _place(unit, move["old"]),
+                                      _place(unit, move["new"])))
+  return "\n".join(lines)
+
+
+def plan(opts):
+  """Tell what would move at the next cold boot."""
+  series = installation.series()
+  return each(opts, lambda found, path: _plan_one(found, path, opts, series))

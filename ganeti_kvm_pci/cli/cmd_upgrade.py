@@ -1,0 +1,124 @@
+"""The commands that carry records over: upgrade, downgrade."""
+
+import os
+
+from .. import config_reader
+from .. import qemu_version
+from .. import versions
+from ..errors import RecordError
+from ..node import installation
+from ..node import runtime_files
+from ..qemu import removed_options
+from ..runtime import device_table
+from ..runtime import downgrade as downgrade_
+from ..runtime import serialized
+from ..runtime import upgrade as upgrade_
+from .output import OK
+from .output import WARNINGS
+from .output import each
+
+
+def _as_text(entry, dry_run):
+  did = "would be written" if dry_run else "written"
+  lines = ["%s: %s" % (entry["instance"], "; ".join(entry["remarks"]) or (
+    did if entry["changed"] else "nothing to do"))]
+  lines.extend("  " + change for change in entry["changes"])
+  lines.extend("  warning: " + warning for warning in entry["warnings"])
+  if entry["backup"]:
+    lines.append("  before: %s" % entry["backup"])
+  return "\n".join(lines)
+
+
+def _convert_one(entry, path, running, convert, opts):
+  """Convert one file.
+
+  @type entry: dict
+  @param entry: see L{report.entry}
+  @param convert: function(runtime, bool) that changes it, and returns two
+      lists of strings: changes and warnings; the latter tells whether the file
+      is of an instance of this node
+
+  """
+  seen = runtime_files.read(path)
+  loaded = serialized.parse(seen.text, path)
+  entry["instance"] = loaded.instance
+  if loaded.unknown:
+    raise RecordError(path, "no Ganeti that is known writes %s; not touched" %
+                      ", ".join(loaded.unknown))
+  if running is False:
+    entry["remarks"].append("not running: its next start writes the file anew")
+    changes, warnings = [], []
+  else:
+    changes, warnings = convert(loaded, running is not None)
+  # what is written must be what can be read
+  device_table.Record(serialized.Runtime(path, loaded.as_list()))
+  if changes and not opts.dry_run:
+    entry["backup"] = runtime_files.replace(seen, loaded.dump(),
+                                            opts.backup_dir)
+  entry.update(changes=changes, warnings=warnings, changed=bool(changes),
+               status=WARNINGS if warnings else OK)
+
+
+def _carry(opts, convert):
+  def look(entry, path):
+    with runtime_files.alone(path) as running:
+      _convert_one(entry, path, running, convert, opts)
+    return _as_text(entry, opts.dry_run)
+  status = each(opts, look)
+  folders = set()
+  for entry in opts.report.entries:
+    if entry["backup"]:
+      for written in (entry["file"], entry["backup"]):
+        folder = os.path.dirname(os.path.abspath(written))
+        folders.update([folder, os.path.dirname(folder)])
+  runtime_files.sync(folders)
+  return status
+
+
+def _renew(loaded, qemu):
+  """Replace what QEMU has removed, as far as that is possible.
+
+  @type loaded: L{serialized.Runtime}
+  @param loaded: is changed in place
+  @type qemu: tuple of two ints, or None
+  @param qemu: the version that is to understand it; None if it is not known
+  @rtype: tuple of two lists of strings
+  @return: what was changed, and what newer versions will not start
+
+  """
+  changes = []
+  if qemu is not None:
+    loaded.command[:], changes = removed_options.renew(loaded.command, qemu,
+                                                       configs=loaded.configs)
+  left = removed_options.find(loaded.command, loaded.configs)
+  warnings = [removed_options.explain(item, qemu) for item in left
+              if item.words is None]
+  if qemu is None and len(warnings) < len(left):
+    warnings.append("left as it is, because no QEMU is known that is to"
+                    " understand it (see --qemu): %s" % ", ".join(
+                      item.text for item in left if item.words is not None))
+  return (changes, warnings)
+
+
+def upgrade(opts):
+  """Bring runtime files into the form of this node's Ganeti and QEMU."""
+  wanted = versions.parse(opts.to) if opts.to else installation.series()
+
+  def convert(loaded, is_of_this_node):
+    changes = upgrade_.normalise(loaded, wanted)
+    qemu = opts.qemu
+    # a file that lies elsewhere names a program that nobody here has chosen
+    if is_of_this_node:
+      qemu = qemu or qemu_version.version(loaded.words[0])
+      config_reader.fill(loaded)
+    renewed, warnings = _renew(loaded, qemu)
+    return (changes + renewed, warnings)
+
+  return _carry(opts, convert)
+
+
+def downgrade(opts):
+  """Bring runtime files into the form of the series before it."""
+  wanted = (versions.parse(opts.to) if opts.to
+            else versions.previous(installation.series()))
+  return _carry(opts, lambda loaded, _: downgrade_.downgrade(loaded, wanted))

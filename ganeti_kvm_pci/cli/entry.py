@@ -1,0 +1,205 @@
+"""The command ganeti-kvm-pci.
+
+Exit status: 0 all is well, 1 something deserves a look, 2 something failed or
+was asked for wrongly.
+
+"""
+
+import argparse
+import sys
+
+from .. import __version__
+from .. import qemu_version
+from ..errors import KvmPciError
+from ..errors import NodeError
+from ..errors import OutputError
+from ..errors import show
+from ..node import installation
+from ..node import runtime_files
+from . import cmd_enable
+from . import cmd_map
+from . import cmd_plan
+from . import cmd_upgrade
+from . import report
+from .output import ERRORS
+from .output import collecting
+from .output import complain
+from .output import flush
+from .output import open_streams
+from .output import say
+from .output import say_json
+from .output import say_usage
+
+
+class _Parser(argparse.ArgumentParser):
+  """Says what it has to say as the commands do."""
+
+  # argparse's one way out
+  def _print_message(self, message, file=None):
+    if message and file is sys.stdout:
+      say(message.rstrip("\n"))
+    elif message:
+      say_usage(message.rstrip("\n"))
+
+
+def _slots(text):
+  value = int(text)
+  if not 0 <= value <= 32:
+    raise ValueError
+  return value
+
+
+def _parser():
+  parser = _Parser(
+    prog="ganeti-kvm-pci", description="Partitioned PCI bus for Ganeti's KVM"
+    " instances: QEMU's devices, disks and NICs in slots of their own.")
+  parser.add_argument("--version", action="version", version=__version__)
+  commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+  def add(name, function, text, ganeti=True):
+    """Add a command.
+
+    @param ganeti: whether it fails where there is no Ganeti (True, False); or
+        "unless files" where what it is asked for may be files alone
+
+    """
+    command = commands.add_parser(name, help=text, description=text)
+    command.set_defaults(function=function, ganeti=ganeti)
+    command.add_argument("--json", action="store_true",
+                         help="print one object, for programs")
+    return command
+
+  def add_for_instances(*args):
+    command = add(*args, ganeti="unless files")
+    command.add_argument("names", nargs="*", metavar="INSTANCE|RUNTIME-FILE",
+                         help="by default, all of this node; a file has a / or"
+                         " the ending .runtime")
+    return command
+
+  # what was enabled can be disabled when Ganeti is broken or gone
+  enable = add("enable", cmd_enable.enable, "put the plugin into this node's"
+               " Ganeti")
+  enable.add_argument("--force", action="store_true", help="even where others"
+                      " than root can write the code")
+  for command in (
+      enable,
+      add("disable", cmd_enable.disable, "take it out again", ganeti=False)):
+    command.add_argument("--restart", action="store_true",
+                         help="restart the node daemon as well")
+  add("status", cmd_enable.show_status,
+      "tell which Ganeti this is and whether the plugin is on")
+  for command in (
+      add_for_instances("map", cmd_map.show_map,
+                        "draw who sits on which slot of pci.0"),
+      add_for_instances("check", cmd_map.check, "look for devices that stand"
+                        " where they should not")):
+    command.add_argument("--live", action="store_true",
+                         help="ask the running QEMU, too")
+  command.add_argument("--repair", action="store_true", help="make the record"
+                       " say what QEMU has, as far as that is known; remove"
+                       " files that are of no use any more")
+  command.add_argument("--qemu", type=qemu_version.parse, metavar="VERSION",
+                       help="say what a node with this QEMU could not start;"
+                       " by default (with --live), this node's")
+  command.add_argument("--pending", action="store_true", help="with --repair:"
+                       " finish only removals that had timed out and that the"
+                       " guest has completed since; say nothing else (for"
+                       " Ganeti's watcher)")
+  command = add_for_instances(
+    "plan", cmd_plan.plan, "show what would move at the next cold boot")
+  command.add_argument("--reservations", type=_slots, metavar="N",
+                       help="plan for this kvm_pci_reservations")
+  for name, command, whose in (
+      ("upgrade", add_for_instances(
+        "upgrade", cmd_upgrade.upgrade, "bring the runtime files of running"
+        " guests into the form of this node's Ganeti; no device moves"),
+       "this node's"),
+      ("downgrade", add_for_instances(
+        "downgrade", cmd_upgrade.downgrade, "bring the runtime files of running"
+        " guests into the form that an older Ganeti reads"),
+       "the one before this node's")):
+    command.add_argument("--to", metavar="SERIES", help="the series, e.g. 2.15;"
+                         " by default, %s" % whose)
+    if name == "upgrade":
+      command.add_argument("--qemu", type=qemu_version.parse, metavar="VERSION",
+                           help="the oldest QEMU that is to understand what"
+                           " takes the place of removed options; by default,"
+                           " this node's")
+    command.add_argument("--dry-run", action="store_true",
+                         help="say what would change, and change nothing")
+    command.add_argument("--backup-dir", metavar="DIR", help="keep what is"
+                         " replaced there; by default, beside the file, or for"
+                         " an instance of this node in kvm-pci/ beside its"
+                         " folder, until its QEMU ends")
+  return parser
+
+
+def _needs_ganeti(opts):
+  if opts.ganeti != "unless files":
+    return opts.ganeti
+  # what a carried file is to be depends on it: not to be guessed
+  return (getattr(opts, "live", False) or getattr(opts, "repair", False) or
+          not getattr(opts, "to", True) or not opts.names or
+          not all(runtime_files.is_path(name) for name in opts.names))
+
+
+def main(argv=None):
+  """Run the command.
+
+  @type argv: list of strings or None
+  @param argv: arguments; None for those of the process
+  @rtype: int
+  @return: exit status
+
+  """
+  if argv is None:
+    argv = sys.argv[1:]
+  open_streams()
+  try:
+    parser = _parser()
+    try:
+      opts = parser.parse_args(argv)
+      if getattr(opts, "pending", False) and not opts.repair:
+        parser.error("--pending needs --repair")
+    except SystemExit:
+      flush()
+      raise
+    if not opts.command:
+      parser.print_usage(sys.stderr)
+      return ERRORS
+    opts.report = report.Report(opts.command, getattr(opts, "dry_run", False))
+    if opts.json:
+      with collecting(opts.report):
+        status = _run(opts, argv)
+      say_json(opts.report.document(status))
+    else:
+      status = _run(opts, argv)
+    flush()
+    return status
+  except OutputError as err:
+    if not err.is_unwanted:
+      complain(err)
+    return ERRORS
+
+
+def _run(opts, argv):
+  """Run the command's function.
+
+  @return: exit status; the error that ended it is in the report
+
+  """
+  try:
+    try:
+      # it alone knows where its files are
+      installation.become_daemon_python(argv)
+    except NodeError:
+      if _needs_ganeti(opts):
+        raise
+    return opts.function(opts)
+  except OutputError:
+    raise
+  except (KvmPciError, EnvironmentError) as err:
+    opts.report.error = show(err)
+    if not opts.json:
+      complain(opts.report.error)
+    return ERRORS

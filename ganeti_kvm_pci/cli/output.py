@@ -1,0 +1,228 @@
+"""What the command says, where, and with which exit status."""
+
+from __future__ import print_function
+
+import contextlib
+import errno
+import io
+import json
+import os
+import re
+import sys
+
+from ..errors import KvmPciError
+from ..errors import NodeError
+from ..errors import OutputError
+from ..errors import readable
+from ..node import runtime_files
+from ..runtime.serialized import is_text
+from . import report as report_
+
+OK = 0
+WARNINGS = 1
+ERRORS = 2
+
+#: Half of a letter: what a name that is not in UTF-8 becomes on Python 3.
+_HALF_RE = re.compile((
+  br"[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]"
+  ).decode("unicode_escape"))
+
+#: Where lines go while a program is to get them, with all else, at the end.
+_COLLECTING = []
+
+
+@contextlib.contextmanager
+def collecting(report):
+  """Keep what is said and complained of for a program.
+
+  @type report: L{report.Report}
+  @return: a context
+
+  """
+  _COLLECTING.append(report)
+  try:
+    yield
+  finally:
+    _COLLECTING.remove(report)
+
+
+def open_streams():
+  """Have the standard streams be there, also where they were closed.
+
+  Else the next file that is opened would get the number of one, and what is
+  printed go there. What is written to a closed one fails.
+
+  """
+  for number, name in enumerate(("stdin", "stdout", "stderr")):
+    try:
+      os.fstat(number)
+    except EnvironmentError:
+      # those below are open: it gets this number
+      made = os.open(os.devnull, os.O_RDONLY)
+      if hasattr(os, "set_inheritable"): # Python 2 hands on all of them
+        os.set_inheritable(made, True)
+      # Python 2's own would fail at once, and not when it is flushed
+      mode = ("w" if number else "r") + "b" * (str is bytes)
+      setattr(sys, name, io.open(number, mode))
+
+
+def _line(stream, text):
+  stream = getattr(stream, "buffer", stream)
+  if not isinstance(text, bytes): # what Python 2 calls a string is
+    text = text.encode("utf-8", "replace")
+  stream.write(text + b"\n")
+
+
+def say(text):
+  """Print a line, whatever it holds and wherever it goes.
+
+  @raise OutputError: if it cannot be written
+
+  """
+  if _COLLECTING:
+    _COLLECTING[-1].said.extend(text.rstrip("\n").split("\n"))
+    return
+  try:
+    _line(sys.stdout, text)
+  except EnvironmentError as err:
+    raise _output_error(err)
+
+
+def flush():
+  """Bring what was said to where it goes.
+
+  @raise OutputError: if it cannot be written
+
+  """
+  try:
+    sys.stdout.flush()
+  except EnvironmentError as err:
+    raise _output_error(err)
+
+
+def _abandon(stream):
+  """Let go of what a stream still holds.
+
+  Python would flush it at its end, and make another exit status of that.
+
+  """
+  os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _output_error(err):
+  _abandon(sys.stdout)
+  return OutputError(err.strerror, err.errno == errno.EPIPE)
+
+
+def say_json(data):
+  """Print data for a program."""
+  say(json.dumps(_readable(data), indent=2, sort_keys=True))
+
+
+def _readable(value):
+  """Make each text in some data one that any program can read.
+
+  Names of files may consist of anything.
+
+  """
+  if isinstance(value, dict):
+    return dict((key, _readable(item)) for key, item in value.items())
+  if isinstance(value, list):
+    return [_readable(item) for item in value]
+  value = readable(value)
+  return _HALF_RE.sub("?", value) if is_text(value) else value
+
+
+def complain(message):
+  """Print a line for a person who has to do something."""
+  message = "%s" % message
+  if _COLLECTING:
+    _COLLECTING[-1].warnings.append(message)
+    return
+  say_usage("ganeti-kvm-pci: " + message)
+
+
+def say_usage(text):
+  """Print what stands for itself to the errors."""
+  try:
+    sys.stderr.flush()
+    _line(sys.stderr, text)
+    sys.stderr.flush()
+  except EnvironmentError: # nobody reads it; the exit status says the same
+    _abandon(sys.stderr)
+
+
+def chosen(opts):
+  """List what a command is asked for: all of the node's, if nothing is named.
+
+  @rtype: list of strings
+  @raise NodeError: if what the node has cannot be listed, or Ganeti's daemons
+      have not even made a folder of theirs
+
+  """
+  found = opts.names or runtime_files.all_runtimes()
+  if not found:
+    folder = runtime_files.control_dir("conf")
+    # the first instance brings the folder, the daemons the one above them all
+    above = os.path.dirname(os.path.dirname(folder))
+    if not os.path.isdir(above):
+      raise NodeError("there is no folder %s: Ganeti was not started on this"
+                      " node since it booted" % above)
+    say("no instances: no runtime files in %s" % folder)
+  return found
+
+
+def fail(entry, err):
+  """Note in an entry why it is not, or not wholly, what it should be."""
+  entry["error"] = str(err)
+  entry["status"] = ERRORS
+
+
+def each(opts, look):
+  """Look at each instance that a command is asked for.
+
+  @type look: function
+  @param look: C{look(entry, path)} puts what it finds into an entry, see
+      L{report.entry}, and returns the text of it for a person, or None
+  @return: exit status
+
+  """
+  for name in chosen(opts):
+    entry = report_.entry(opts.command, {})
+    text = None
+    try:
+      if not runtime_files.is_path(name):
+        entry["instance"] = name
+      path = entry["file"] = runtime_files.named(name)
+      entry["instance"] = runtime_files.instance_of(path)
+      text = look(entry, path)
+    except KvmPciError as err:
+      fail(entry, err)
+    tell(opts, entry, text)
+  return opts.report.status()
+
+
+def tell(opts, entry, text):
+  """Put an entry into the report, and say what is in it.
+
+  @param text: of it for a person, or None
+
+  """
+  opts.report.entries.append(entry)
+  if opts.json:
+    return
+  if entry["error"]:
+    complain(about(entry, entry["error"]))
+  if text:
+    say(text)
+
+
+def about(entry, text):
+  """Say what a text is about, unless it begins with that.
+
+  @rtype: string
+
+  """
+  name = readable(entry["instance"] or entry["file"])
+  text = readable(text)
+  return text if text.startswith(name) else "%s: %s" % (name, text)

@@ -1,0 +1,106 @@
+"""C{check --repair --pending}: removals that a guest has completed late.
+
+What Ganeti's watcher runs every few minutes (L{watcher}). So it asks the guests
+only that were asked for something, and changes nothing else: what a guest
+ejected by itself stays in its runtime file.
+
+"""
+
+import os
+
+from .. import instance_lock
+from .. import pending_unplugs
+from ..bus.pools import NIC
+from ..node import runtime_files
+from ..qmp import backends
+from ..qmp import queries
+from ..runtime import consistency
+from ..runtime import device_table
+
+
+def waiting():
+  """List the runtime files of guests that were asked for something.
+
+  @rtype: list of strings
+  @raise NodeError: if they cannot be listed
+
+  """
+  return [path for path in runtime_files.all_runtimes()
+          if os.path.exists(pending_unplugs.path_for(path))]
+
+
+def of(path):
+  """Find what an instance's guest was asked for.
+
+  @param path: the runtime file
+  @rtype: L{pending_unplugs.Pending} or None
+  @return: None for a file that is not one of a running guest on this node
+
+  """
+  if not runtime_files.runs(path):
+    return None
+  return pending_unplugs.Pending(runtime_files.own_path(path),
+                                 runtime_files.pid_of(path))
+
+
+def requests(path):
+  """Read what an instance's guest was asked for.
+
+  @rtype: dict
+  @return: see L{pending_unplugs.Pending.requests}
+
+  """
+  found = of(path)
+  return found.requests() if found else {}
+
+
+def settle(result, execute, seen, loaded):
+  """Finish the removals that the guest has completed.
+
+  @param result: its C{repaired} (list of strings) and C{backup} (path) are to
+      say what was changed
+  @param execute: see L{queries}
+  @type seen: L{runtime_files.Seen}
+  @type loaded: L{serialized.Runtime}
+  @param loaded: what is in that; is changed
+  @raise KvmPciError: if it cannot be finished
+
+  """
+  noted = of(seen.path)
+  asked = noted.requests() if noted else {}
+  ids = queries.ids(execute)
+  completed = set(asked) - ids
+  if not completed:
+    return
+  known = device_table.Record(loaded)
+  gone = [device for device in known.lost(ids, queries.held(execute))
+          if device.id in completed]
+  for device in gone:
+    if device.device_class == NIC:
+      backends.close_descriptors(execute, device.id)
+  changes = consistency.drop(loaded, [device for device in gone
+                                      if not asked[device.id].stays])
+  if changes:
+    result.backup = runtime_files.replace(seen, loaded.dump())
+    runtime_files.sync(set(os.path.dirname(os.path.abspath(path))
+                           for path in (seen.path, result.backup)))
+    result.repaired.extend(changes)
+  noted.keep(ids)
+  for device in gone:
+    result.repaired.extend(
+      "%s, which nothing uses: removed" % what for what in backends.take_back(
+        execute, device.device_class, device.id, known.command))
+
+
+def alone(path, opts):
+  """Keep others from an instance's devices, as long as a command needs it.
+
+  @param opts: of C{check}
+  @return: a context, see L{runtime_files.alone}
+
+  """
+  if opts.pending:
+    # an operation that has them settles what there is, too
+    return runtime_files.alone(path, 0)
+  return (runtime_files.alone(path) if opts.live or opts.repair
+          else instance_lock.nothing())

@@ -1,0 +1,302 @@
+"""How Ganeti's series keep a device's place, and how stock is told of ours.
+
+One class for each kind of record; L{hypervisor} mixes in the one that the
+imported Ganeti calls for. Each answers the same questions:
+
+  - C{_HasPlace}, C{_GetPlace}, C{_SetPlace}, C{_DropPlace}, C{_ShowPlace}: a
+    device's place in the record
+  - C{_Slot}: the slot in it, or None
+  - C{_DeviceId}, C{_RenewId}, C{_KeepId}: QEMU's id of a device
+  - C{_CloseDescriptors}: what was passed for a NIC, and not used, goes
+  - C{_Listening}: what lets a hot-add hear the human monitor
+  - C{_GIVES_SLOTS_TO_ALL}: whether a hot-added device goes to pci.0 whatever
+    the instance's disk_type
+
+and lends stock's own allocation at a start, which runs before ours and is
+thrown away, so many slots that it cannot run out first.
+
+"""
+
+# Mixins: what they call up to is stock's, and so are the names.
+# pylint: disable=no-member,invalid-name
+
+import logging
+import shlex
+
+from . import chipset
+from .bus import address
+from .bus import pools
+from .bus import scsi_ids
+from .qemu import ids
+from .qemu import start_error
+from .qmp import backends
+from .runtime import device_table
+
+#: 16 disks and 8 NICs beside any kvm_pci_reservations.
+_AMPLE_SLOTS = 64
+
+
+class _Kind(object):
+  """What most of them have in common."""
+
+  def _CloseDescriptors(self, instance, execute, device_id):
+    """Close what was passed for a NIC and not used.
+
+    """
+    closed = backends.close_descriptors(execute, device_id)
+    if closed:
+      logging.info("Instance %s: closed %s", instance.name, ", ".join(closed))
+
+
+  @staticmethod
+  def _Listening(_ask):
+    """Tell what upstream's hot-add must have replaced to hear a refusal.
+
+    @param _ask: function(line) that has QEMU's human monitor run a command,
+        through the connection that upstream has open; raises L{CommandError}
+    @rtype: dict
+    @return: methods by name; none where all goes by QMP, whose client raises
+        what QEMU refused (2.13 to 2.15, 3.1, master)
+
+    """
+    return {}
+
+
+class HvinfoKind(_Kind):
+  """The place is C{device.hvinfo}; slots come from C{_GetBusSlots}.
+
+  Ganeti 2.16 to 3.1. Its hot-add takes a C{hvinfo} that is there.
+
+  """
+  _GIVES_SLOTS_TO_ALL = False
+
+  @staticmethod
+  def _Listening(ask):
+    """Have C{drive_add}, which 2.16 and 3.0 give, answered.
+
+    """
+    # pylint: disable=unused-argument
+    def _CallMonitorCommand(name, command, timeout=None):
+      for line in ask(command):
+        logging.warning("Instance %s: QEMU says to %s: %s", name,
+                        command.split(" ")[0], line)
+
+    return {"_CallMonitorCommand": _CallMonitorCommand}
+
+  @staticmethod
+  def _HasPlace(device):
+    return bool(device.hvinfo)
+
+  @staticmethod
+  def _GetPlace(device):
+    return device.hvinfo
+
+  @staticmethod
+  def _SetPlace(device_class, device, hvparams, slot):
+    device.hvinfo = {
+      "driver": device_table.driver(device_class, hvparams),
+      "id": ids.new_id(device_class, device.uuid),
+      "bus": address.BUS,
+      "addr": address.unparse(slot),
+      }
+
+  @staticmethod
+  def _SetScsiPlace(device, hvparams, number):
+    device.hvinfo = {
+      "driver": hvparams["disk_type"],
+      "id": ids.new_id(pools.DISK, device.uuid),
+      "bus": scsi_ids.BUS,
+      "channel": 0,
+      "scsi-id": number,
+      "lun": 0,
+      }
+
+  @staticmethod
+  def _DropPlace(device):
+    # stock gives IDE disks and ISA NICs an address on a bus they are not on,
+    # and an ISA NIC that has one does not start; their id is needed (3.1)
+    if device.hvinfo.get("bus") == address.BUS:
+      del device.hvinfo["bus"]
+      del device.hvinfo["addr"]
+
+  @staticmethod
+  def _ShowPlace(device):
+    if device.hvinfo.get("bus") == scsi_ids.BUS:
+      return "scsi-id %s" % device.hvinfo.get("scsi-id")
+    return "slot %d" % address.parse(device.hvinfo.get("addr"))[0]
+
+  @staticmethod
+  def _Slot(device):
+    hvinfo = device.hvinfo or {}
+    if hvinfo.get("bus") != address.BUS:
+      return None
+    return address.parse(hvinfo.get("addr"))[0]
+
+  @staticmethod
+  def _KeepId(device, device_id):
+    device.hvinfo["id"] = device_id
+
+  @staticmethod
+  def _DeviceId(_, device):
+    hvinfo = device.hvinfo or {}
+    return hvinfo.get("id") if hvinfo.get("bus") in (address.BUS,
+                                                     scsi_ids.BUS) else None
+
+  @staticmethod
+  def _RenewId(device_class, device):
+    device.hvinfo["id"] = ids.new_id(device_class, device.uuid)
+
+  @staticmethod
+  def _Words(kvm_extra):
+    """Split C{kvm_extra} as stock does."""
+    return kvm_extra.split(" ")
+
+  def _IsOurs(self, hvp, runtime):
+    """Tell whether the bus that stock allocates from is partitioned.
+
+    At a start, stock allocates before there is a command.
+
+    """
+    if runtime:
+      return chipset.applies(runtime[0], hvp)
+    return chipset.applies(
+      [hvp["kvm_path"]] + self._Words(hvp.get("kvm_extra") or ""), hvp)
+
+  def _GetBusSlots(self, hvp=None, runtime=None):
+    """Decide what stock's allocation finds free.
+
+    """
+    stock = super(HvinfoKind, self)._GetBusSlots
+    if not self._IsOurs(hvp, runtime):
+      return stock(hvp, runtime)
+    # In a hot-add, what it finds is not used; with the runtime it would fail
+    # on a scsi-id beyond 15
+    slots = stock(hvp)
+    for bits in slots.values():
+      bits.extend([False] * _AMPLE_SLOTS)
+    return slots
+
+
+class BusManagerKind(HvinfoKind):
+  """The place is C{device.hvinfo}; slots come from C{_get_bus_manager}.
+
+  Ganeti's master, 3.2.0~alpha1.
+
+  """
+  @staticmethod
+  def _Words(kvm_extra):
+    """Split C{kvm_extra} as stock does."""
+    return shlex.split(kvm_extra)
+
+  def _get_bus_manager(self, hvp=None, runtime=None):
+    """Decide what stock's allocation finds free.
+
+    """
+    stock = super(BusManagerKind, self)._get_bus_manager
+    if not self._IsOurs(hvp, runtime):
+      return stock(hvp, runtime)
+    manager = stock(hvp)
+    for name, allocator in list(manager.allocators.items()):
+      manager.allocators[name] = type(allocator)(
+        max_slots=_AMPLE_SLOTS + address.SLOTS, reserved_slots=0)
+    return manager
+
+
+class PciKind(_Kind):
+  """The place is C{device.pci}, an int.
+
+  Ganeti 2.10 to 2.15.
+
+  """
+  # Its hotplug adds virtio devices whatever the parameters say
+  _GIVES_SLOTS_TO_ALL = True
+
+  @staticmethod
+  def _HasPlace(device):
+    return device.pci is not None
+
+  @staticmethod
+  def _GetPlace(device):
+    return device.pci
+
+  @staticmethod
+  def _SetPlace(_class, device, _hvparams, slot):
+    device.pci = slot
+
+  @staticmethod
+  def _DropPlace(device):
+    device.pci = None
+
+  @staticmethod
+  def _ShowPlace(device):
+    return "slot %d" % device.pci
+
+  @staticmethod
+  def _Slot(device):
+    return device.pci
+
+  @staticmethod
+  def _KeepId(device, device_id):
+    pass # follows from the slot
+
+  @staticmethod
+  def _DeviceId(device_class, device):
+    if device.pci is None:
+      return None
+    return ids.old_id(device_class, device.uuid, device.pci)
+
+  @staticmethod
+  def _RenewId(device_class, device):
+    pass # follows from the slot
+
+  @property
+  def _DEFAULT_PCI_RESERVATIONS(self):
+    """Widen the bits that stock allocates from at a start."""
+    bits = super(PciKind, self)._DEFAULT_PCI_RESERVATIONS
+    return bits + "0" * _AMPLE_SLOTS
+
+
+class HmpKind(PciKind):
+  """As L{PciKind}, but hotplug is verified by the text of C{info pci}.
+
+  Ganeti 2.10 to 2.12. Its pattern misses the virtio devices of QEMU 2.0 and
+  later, so that every hot-add would count as failed, and a hot-remove as done
+  before it is. It does not look at what the monitor says either.
+
+  """
+  # What the monitor has answered to the last commands: (command, line) pairs
+  _said = ()
+
+  def _CallHotplugCommands(self, name, cmds):
+    """Give commands to the human monitor, and keep what it answers.
+
+    """
+    self._said = []
+    if any(command.startswith("netdev_") for command in cmds):
+      # a descriptor is known to the monitor that it was passed to
+      self._Give(lambda line: self._CallMonitorCommand(name, line).stdout, cmds)
+      return
+    with self._Monitor(name) as execute:
+      self._Give(lambda line: execute("human-monitor-command",
+                                      {"command-line": line}), cmds)
+
+  def _Give(self, ask, cmds):
+    for command in cmds:
+      self._said.extend((command.split(" ")[0], line) for line in
+                        start_error.check(command, ask(command)))
+
+  def _CloseDescriptors(self, instance, execute, device_id):
+    """Close them where these series pass them, at the human monitor.
+
+    """
+    self._CallMonitorCommand(instance.name, "closefd %s" % device_id)
+
+  def _VerifyHotplugCommand(self, instance_name, device, dev_type,
+                            should_exist):
+    """Verify with C{qom-list} what stock would with C{info pci}.
+
+    """
+    # in these series, the type is "hotdisk" or "hotnic"
+    self._VerifyDevice(instance_name, ids.old_id(
+      dev_type.lower().replace("hot", "", 1), device.uuid, device.pci),
+                       should_exist, self._said)

@@ -1,0 +1,307 @@
+"""Guests that come from another node.
+
+Ganeti lists as running what has a runtime file. Until the guest is there, its
+runtime file waits in the plugin's own folder: if the source node dies before,
+Ganeti must not find the instance on this one.
+
+A guest may eject a device while it is copied, long after it was asked to. So
+what it has is compared once more when it is there.
+
+"""
+
+# A mixin: what it calls up to is stock's, and so are the names.
+# pylint: disable=no-member,invalid-name,protected-access
+
+import errno
+import logging
+import os
+
+from ganeti import constants
+from ganeti import errors
+from ganeti import utils
+
+from . import chipset
+from . import config_reader
+from . import instance_lock
+from . import leftovers
+from .errors import KvmPciError
+from .errors import RecordError
+from .migration import Migration
+from .qemu import ids
+from .qemu import topology as topology_
+from .qmp import ejected
+from .qmp import inventory
+from .qmp import queries
+from .reconcile import CLASS
+from .reconcile import Explained
+from .runtime import configuration
+from .runtime import serialized
+from .runtime import topology_file
+
+#: How long to wait for another operation before a guest is looked for, in
+#: seconds; the list of instances is waited for.
+_PATIENCE = 5
+
+_SUFFIX = ".runtime" + leftovers.ARRIVING
+
+
+class Arrival(Migration):
+  """The migration helpers of L{hypervisor.KVMHypervisor}."""
+
+  def AcceptInstance(self, instance, info, target):
+    """Start what a guest is to move to, and make sure that it is the same.
+
+    """
+    info = self._Follow(instance, info)
+    # where it fails, something may run here that is not ours to end
+    result = super(Arrival, self).AcceptInstance(instance, info, target)
+    try:
+      with Explained(instance.name):
+        loaded = serialized.parse(info, "record of the guest that moves")
+        told = topology_file.read(loaded.witness, instance.primary_node,
+                                  loaded.source)
+        # from here on it may be that nobody comes to finish this
+        self._SetAside(instance, loaded.dump(witness=told is not None))
+        self._CompareArrival(instance, loaded, told)
+    except Exception:
+      self._GiveUp(instance, info)
+      raise
+    return result
+
+  def _CompareArrival(self, instance, loaded, told):
+    """Compare the machine that waits on this node with the guest's.
+
+    @type loaded: L{serialized.Runtime}
+    @type told: L{topology_file.Topology} or None
+    @raise errors.HypervisorError: if they differ
+
+    """
+    if not chipset.applies(loaded.words, loaded.hvparams):
+      return
+    # it was started with what is in their place
+    self._Renew(instance, loaded)
+    with self._Monitor(instance.name) as execute:
+      parts, compared = self._Replay(instance, execute,
+                                     config_reader.fill(loaded))
+    problems = compared.problems
+    if told:
+      problems = told.differences(parts) or problems
+    elif loaded.witness:
+      # by a later release; or unmodified Ganeti hands on what it got when the
+      # guest came to it
+      logging.info("Instance %s: node %s sent no list of the guest's devices"
+                   " that can be read here; compared with the runtime file"
+                   " alone", instance.name, instance.primary_node)
+    self._Refuse(instance, "The machine that was started for it here is not the"
+                 " one it has", problems)
+
+  def _Waiting(self, instance_name):
+    return instance_lock.beside(self._InstanceKVMRuntime(instance_name),
+                                leftovers.ARRIVING)
+
+  def _SetAside(self, instance, text):
+    """Keep the runtime file of a guest that is still to come.
+
+    """
+    path = self._Waiting(instance.name)
+    with self._Alone(instance): # which makes the folder
+      try:
+        utils.WriteFile(path, data=text)
+      except EnvironmentError as err:
+        raise errors.HypervisorError("Instance %s: cannot write %s: %s" % (
+          instance.name, path, err.strerror))
+
+  def _SetBack(self, name):
+    """Read what L{_SetAside} kept.
+
+    @type name: string
+    @param name: the instance's
+    @rtype: L{serialized.Runtime}
+    @raise EnvironmentError: if there is nothing
+    @raise RecordError: if it cannot be read
+
+    """
+    return serialized.parse(utils.ReadFile(self._Waiting(name)),
+                            "record of the guest that has moved")
+
+  def _Completed(self, name):
+    """Read what L{_SetAside} kept, and bring back what the guest had ejected.
+
+    The configuration is not known here, but before the next boot.
+
+    @type name: string
+    @param name: the instance's
+    @rtype: L{serialized.Runtime}
+    @raise EnvironmentError: if there is nothing
+    @raise RecordError: if it cannot be read
+
+    """
+    loaded = self._SetBack(name)
+    told = (loaded.witness or {}).get(ejected.FIELD)
+    if told:
+      try:
+        ejected.bring_back(loaded, told)
+      except RecordError as err:
+        # the guest runs here, and a cold boot brings them back
+        logging.error("Instance %s: what the guest has ejected is not in its"
+                      " runtime file: %s", name, err)
+        return self._SetBack(name)
+    return loaded
+
+  def ListInstances(self, *args, **kwargs):
+    """List what runs here; a guest that is here gets its runtime file.
+
+    The job that was to finish its migration may have died. To clean up after
+    it, Ganeti asks both nodes for this list; it does not while all goes well.
+
+    """
+    running = super(Arrival, self).ListInstances(*args, **kwargs)
+    folder = os.path.dirname(self._Waiting("any"))
+    for entry in os.listdir(folder) if os.path.isdir(folder) else []:
+      if not entry.endswith(_SUFFIX):
+        continue
+      name = entry[:-len(_SUFFIX)]
+      try:
+        with instance_lock.held(instance_lock.path_for(
+            self._InstanceKVMRuntime(name)), _PATIENCE):
+          self._Arrive(name, running)
+      except (KvmPciError, errors.HypervisorError, EnvironmentError) as err:
+        logging.warning("Instance %s: cannot tell whether the guest has"
+                        " arrived here: %s", name, err)
+    return running
+
+  def _Arrive(self, name, running):
+    """Move a runtime file that waits where it belongs now.
+
+    @type name: string
+    @param name: the instance's
+    @type running: list of strings
+    @raise KvmPciError: if QEMU does not tell
+
+    """
+    path = self._Waiting(name)
+    final = self._InstanceKVMRuntime(name)
+    # it may have been started after they were listed
+    is_running = name in running or self._InstancePidAlive(name)[2]
+    if is_running and not os.path.exists(final):
+      with self._Monitor(name) as execute:
+        if queries.is_expecting(execute):
+          return
+      # what was meant for the comparison alone is left out
+      utils.WriteFile(path, data=self._Completed(name).dump())
+      try:
+        os.link(path, final)
+        logging.warning("Instance %s: the guest has arrived, and nobody has"
+                        " finished its migration; runtime file written", name)
+      except EnvironmentError as err:
+        # somebody else was faster
+        if err.errno not in (errno.EEXIST, errno.ENOENT):
+          raise
+    utils.RemoveFile(path)
+
+  def _Withdraw(self, instance, info, stop):
+    """Leave nothing of a guest that did not come.
+
+    @type info: string
+    @type stop: function
+    @param stop: ends its QEMU
+
+    """
+    # Ganeti's master does not end what has no record here
+    if not os.path.exists(self._InstanceKVMRuntime(instance.name)):
+      try:
+        with Explained(instance.name):
+          text = serialized.parse(info, "record of the guest that moves").dump()
+        self._WriteKVMRuntime(instance.name, text)
+      except errors.HypervisorError as err: # nothing was started from it
+        logging.warning("%s", err)
+    stop()
+    self.CleanupInstance(instance.name)
+    utils.RemoveFile(self._Waiting(instance.name))
+    # since 2.12, and stock removes it nowhere
+    if hasattr(self, "_InstanceKvmdMonitor"):
+      utils.RemoveFile(self._InstanceKvmdMonitor(instance.name))
+
+  def _GiveUp(self, instance, info):
+    """End what waits for a guest that must not come."""
+    try:
+      self._Withdraw(instance, info,
+                     lambda: self.StopInstance(instance, force=True))
+    except (errors.GenericError, EnvironmentError) as err:
+      logging.error("Instance %s: cannot clean up: %s", instance.name, err)
+
+  def FinalizeMigrationDst(self, instance, info, success):
+    """Finish a migration on the target.
+
+    """
+    finalize = super(Arrival, self).FinalizeMigrationDst
+    if not success:
+      self._Withdraw(instance, info,
+                     lambda: finalize(instance, info, success))
+      return
+    finalize(instance, self._Followed(instance, info)[0].dump(), success)
+    # the guest runs here, whatever comes of the rest
+    try:
+      witness = self._SetBack(instance.name).witness
+      utils.RemoveFile(self._Waiting(instance.name))
+      if witness:
+        self._TakeOut(instance, topology_file.read(
+          witness, topology_file.source_of(witness), instance.name))
+    except (errors.GenericError, KvmPciError, EnvironmentError) as err:
+      logging.error("Instance %s: cannot tell whether the guest ejected a"
+                    " device while it was migrated: %s", instance.name, err)
+
+  def _TakeOut(self, instance, told):
+    """Remove what the guest ejected before it was here.
+
+    That a device has no addresses is no proof: a guest may have disabled it.
+    Only what Ganeti's configuration no longer has is asked for once more.
+
+    @type told: L{topology_file.Topology}
+    @param told: what it had when the target was started
+    @raise KvmPciError: if QEMU does not tell
+
+    """
+    with self._Alone(instance):
+      with self._Monitor(instance.name) as execute:
+        parts = told.left_out(inventory.machine(execute))
+      for part in parts:
+        text = ("Instance %s: the guest ejected or disabled %s at %s while it"
+                " was migrated" % (instance.name, topology_.show(part),
+                                   topology_.show_place(part)))
+        removal = self._Removal(instance, part)
+        if removal is None:
+          logging.warning("%s: it stays attached, and works after the next"
+                          " boot", text)
+          continue
+        try:
+          self.HotDelDevice(instance, *removal)
+        except errors.GenericError as err:
+          logging.error("%s, and it is still attached and in the runtime file:"
+                        " %s", text, err)
+        else:
+          logging.warning("%s; Ganeti's configuration no longer has it, removed"
+                          " here as well", text)
+
+  def _Removal(self, instance, part):
+    """Tell how to hot-remove a disk or NIC that is no longer configured.
+
+    @type part: L{topology.Part}
+    @rtype: tuple or None
+    @return: the other arguments of L{HotDelDevice}; None if it is neither, or
+        Ganeti's configuration has it or does not tell
+
+    """
+    if configuration.of(instance) is None:
+      return None
+    runtime = self._LoadKVMRuntime(instance)
+    known = self._Configured(instance, runtime)
+    for dev_type, entries in (
+        (constants.HOTPLUG_TARGET_DISK, [entry[0] for entry in runtime[3]]),
+        (constants.HOTPLUG_TARGET_NIC, runtime[1])):
+      for seq, device in enumerate(entries):
+        name = self._DeviceId(CLASS[dev_type], device)
+        if (name and ids.is_same(name, part.id) and
+            device.uuid not in known[CLASS[dev_type]]):
+          return (dev_type, device, None, seq)
+    return None

@@ -1,0 +1,174 @@
+"""One operation on an instance's devices at a time, on this node.
+
+Each RPC that hotplugs runs in a process of its own, and Ganeti's locks do not
+keep out a command by hand. The lock goes with the process, however it ends.
+
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import time
+
+from . import clock
+from .errors import BusyError
+from .errors import NodeError
+
+#: In seconds; longer than any guest may take to complete an unplug (see
+#: L{time_limit}).
+_PATIENCE = 150
+
+_INTERVAL = 0.02
+
+#: Of the plugin's own, beside the folder of the runtime files.
+FOLDER = "kvm-pci"
+
+#: What it adds to a runtime file's name.
+SUFFIX = ".lock"
+
+
+def beside(runtime_path, suffix):
+  """Name a file that the plugin keeps for an instance.
+
+  @param runtime_path: its runtime file; that one is replaced all the time, and
+      Ganeti takes every file beside it for an instance's, so the plugin has a
+      folder of its own
+  @param suffix: what the file is
+  @rtype: string
+
+  """
+  folder, name = os.path.split(os.path.abspath(runtime_path))
+  return os.path.join(os.path.dirname(folder), FOLDER, name + suffix)
+
+
+def path_for(runtime_path):
+  """Name the lock of an instance.
+
+  @param runtime_path: its runtime file
+
+  """
+  return beside(runtime_path, SUFFIX)
+
+
+@contextlib.contextmanager
+def held(path, patience=None):
+  """Hold a lock.
+
+  Its file is there only while somebody holds it, or was killed meanwhile.
+
+  @param path: result of L{path_for}
+  @type patience: number or None
+  @param patience: how long others may have it, in seconds
+  @return: a context
+  @raise BusyError: if somebody else does not let go of it
+  @raise NodeError: if it cannot be had for another reason
+
+  """
+  fd = _acquire(path, _PATIENCE if patience is None else patience)
+  try:
+    try:
+      yield
+    finally:
+      _remove(fd, path)
+      # another thread may have forked meanwhile, whose child has it open too
+      fcntl.flock(fd, fcntl.LOCK_UN)
+  finally:
+    os.close(fd)
+
+
+@contextlib.contextmanager
+def nothing():
+  """Hold nothing, where nobody else can come.
+
+  @return: a context
+
+  """
+  yield
+
+
+def is_at(fd, path):
+  """Tell whether an open file is still what a path leads to.
+
+  @rtype: bool
+
+  """
+  try:
+    there = os.lstat(path)
+  except EnvironmentError:
+    return False
+  here = os.fstat(fd)
+  return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+
+
+def try_lock(fd):
+  """Lock an open file, if nobody else has locked it.
+
+  @rtype: bool
+  @raise EnvironmentError: if it cannot be locked at all
+
+  """
+  try:
+    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return True
+  except EnvironmentError as err:
+    if err.errno not in (errno.EAGAIN, errno.EACCES):
+      raise
+    return False
+
+
+def _open(path):
+  try:
+    if not os.path.isdir(os.path.dirname(path)):
+      _make(os.path.dirname(path))
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    # Python 2 would hand it on to each program that it starts
+    fcntl.fcntl(fd, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
+    return fd
+  except EnvironmentError as err:
+    raise NodeError("cannot open the lock %s: %s" % (path, err.strerror))
+
+
+def _make(folder):
+  try:
+    os.mkdir(folder, 0o700)
+  except EnvironmentError as err:
+    if err.errno != errno.EEXIST: # somebody else was faster
+      raise
+
+
+def _remove(fd, path):
+  """Remove the file of a lock that is held."""
+  try:
+    # somebody may have removed it by hand, and then it is another's
+    if is_at(fd, path):
+      os.unlink(path)
+  except EnvironmentError: # it locks nobody out
+    pass
+
+
+def _acquire(path, patience):
+  """Open and lock a file.
+
+  Who held it before has removed it: what was waited for is the lock of nobody
+  then, and others may hold the one that is there by now.
+
+  """
+  deadline = clock.monotonic() + patience
+  while True:
+    fd = _open(path)
+    is_held = False
+    try:
+      is_held = try_lock(fd) and is_at(fd, path)
+    except EnvironmentError as err:
+      raise NodeError("cannot lock %s: %s" % (path, err.strerror))
+    finally:
+      if not is_held:
+        os.close(fd)
+    if is_held:
+      return fd
+    if clock.monotonic() > deadline:
+      raise BusyError("another operation on the instance's devices has held"
+                      " %s for %d s; see which process has it open" %
+                      (path, patience))
+    time.sleep(_INTERVAL)

@@ -1,0 +1,386 @@
+"""Enable, disable, and tell whether the plugin is on.
+
+What enables it is a file that Python reads at its start (see L{startup_files}
+and L{import_hook}), in the site folder of the daemons' Python. Another Python,
+such as the next release's, reads another folder: so the intent is kept apart
+(L{intent}).
+
+"""
+
+import errno
+import os
+import subprocess
+import time
+
+from .. import clock
+from .. import versions
+from ..errors import GanetiError
+from ..errors import KvmPciError
+from ..errors import NodeError
+from . import installation
+from . import intent
+from . import ownership
+from . import startup_files
+from . import watcher
+
+#: How long the node daemon may take to come up again, in seconds.
+_RESTART_LIMIT = 20
+
+
+class Hook(object):
+  """What hooks the daemons' Python.
+
+  @ivar folder: its site folder
+  @ivar contents: see L{startup_files.contents}
+  @ivar path: of the file that Python looks for
+  @ivar package: path of the package's folder
+
+  """
+  package = installation.package()
+
+  def __init__(self):
+    """Ask the daemons' Python.
+
+    @raise NodeError: if it does not answer
+
+    """
+    self.folder = installation.site_dir()
+    self.contents = startup_files.contents(installation.python_version(),
+                                           installation.package_parent())
+    self.path = os.path.join(self.folder, self.contents[-1][0])
+
+  def is_ours(self):
+    """Tell whether what is there leads to this copy of the package."""
+    return all(startup_files.read(os.path.join(self.folder, name)) == text
+               for name, text in self.contents)
+
+  def is_damaged(self):
+    """Tell whether what is there leads to no package at all."""
+    folder = startup_files.package_folder(self.folder, self.contents)
+    return folder is None or not os.path.isfile(
+      os.path.join(folder, os.path.basename(self.package), "hook.py"))
+
+  def writable(self):
+    """Look for what of it and the package others than root can write.
+
+    @rtype: list of L{ownership.Fault}
+
+    """
+    return ownership.faults(self.package, self.path)
+
+
+def _places(hook):
+  """Tell where the hook's files may be, for whatever Python of this node.
+
+  @type hook: L{Hook} or None
+  @rtype: list of strings
+  @return: see L{startup_files.find}
+
+  """
+  places = [hook.path] if hook else []
+  try:
+    places.extend(intent.noted() or [])
+  except Exception: # pylint: disable=broad-except
+    # no Ganeti, or none that imports: to another Python it may be no syntax
+    pass
+  return places
+
+
+def enable(hook, written=None):
+  """Note that the plugin shall be on, and hook the daemons' Python.
+
+  @type hook: L{Hook}
+  @type written: list or None
+  @param written: gets what was written, also where that fails half-way
+  @rtype: list of strings
+  @return: what was written: note and hook, as far as they had to be
+  @raise NodeError: if it cannot be written, or the package is in an archive
+
+  """
+  written = [] if written is None else written
+  if not os.path.isdir(hook.package):
+    raise NodeError("the package is in an archive, where it is no use to"
+                    " Ganeti's daemons: %s; unpack it, and enable it from there"
+                    % hook.package)
+  written.extend(intent.note(hook.path))
+  if startup_files.put(hook.folder, hook.contents):
+    written.append(hook.path)
+  return written
+
+
+def disable(removed=None):
+  """Remove the hook, for every Python, the watcher's program, and the note.
+
+  @type removed: list or None
+  @param removed: gets what was removed, also where that fails half-way
+  @rtype: list of strings
+  @return: what was removed
+  @raise NodeError: if something cannot be removed
+
+  """
+  removed = [] if removed is None else removed
+  try:
+    hook = Hook()
+  except NodeError: # its Python has gone; what it had may still lie there
+    hook = None
+  places = _places(hook)
+  startup_files.remove(startup_files.find(places), removed)
+  startup_files.sweep(places)
+  watcher.remove(removed)
+  try:
+    intent.forget(removed)
+  except KvmPciError:
+    raise
+  except Exception: # pylint: disable=broad-except
+    # no Ganeti, or none that imports
+    pass
+  return removed
+
+
+class Status(object):
+  """What is installed and what runs on this node.
+
+  @ivar release: string, Ganeti's version
+  @ivar series: string, e.g. "3.0"
+  @ivar unfit: string, why the plugin does not act on this Ganeti, or None
+  @ivar python: string, the daemons' Python
+  @ivar hook: L{Hook}
+  @ivar hooked: bool, whether it is there
+  @ivar others: list of strings, hooks of other Pythons, which do nothing
+  @ivar reasons: see L{intent.reasons}
+  @ivar elsewhere: bool, whether it is there but for a package elsewhere
+  @ivar pid: int, the node daemon's process, or None if it does not run
+  @ivar loaded: bool, whether that process has the plugin
+  @ivar stale: bool, whether it has an older copy of the plugin's file
+
+  """
+  def __init__(self):
+    """Look.
+
+    Ganeti must be importable (see L{installation.become_daemon_python}).
+
+    @raise NodeError: if there is no Ganeti
+
+    """
+    try:
+      from ganeti import constants
+      from ganeti.hypervisor import hv_kvm
+    except Exception as err: # pylint: disable=broad-except
+      # another Python's may be no syntax to this one
+      raise NodeError("Ganeti does not import: %s" % err)
+    self.unfit = None
+    self.release = self.series = "?"
+    try:
+      self.release, numbers = versions.version(constants)
+      self.series = "%d.%d" % numbers
+      versions.check(constants, hv_kvm)
+    except GanetiError as err:
+      self.unfit = str(err)
+    self.python = installation.daemon_python()
+    self.hook = Hook()
+    self.hooked = os.path.exists(self.hook.path)
+    self.elsewhere = (self.hooked and not self.hook.is_ours() and
+                      not self.hook.is_damaged())
+    folder = os.path.realpath(self.hook.folder)
+    self.others = [path for path in startup_files.find(_places(self.hook))
+                   if os.path.realpath(os.path.dirname(path)) != folder]
+    self.reasons = intent.reasons()
+    self.pid = node_daemon_pid()
+    self.loaded, self.stale = _marks(self.pid)
+
+  @property
+  def damaged(self):
+    """Whether the hook is there, but leads to no package."""
+    return self.hooked and self.hook.is_damaged()
+
+  def missing(self):
+    """Tell why the plugin is off where it should be on.
+
+    @rtype: string or None
+    @return: the reason, and the remedy; None where all is as it should be
+
+    """
+    if not self.reasons:
+      return None
+    remedy = "run ganeti-kvm-pci enable --restart"
+    if self.unfit:
+      reason, remedy = self.unfit, "install a version of it that does"
+    elif not self.hooked:
+      reason = "%s, the Python of Ganeti's daemons, has no hook (%s)" % (
+        self.python, self.hook.path)
+    elif self.damaged:
+      reason = "the hook %s leads to no package" % self.hook.path
+    elif self.pid is not None and not self.loaded:
+      reason = "the node daemon (pid %d) runs without it" % self.pid
+    else:
+      return None
+    return ("the plugin should be on here, because %s, and is off: %s; %s" %
+            (" and ".join(self.reasons), reason, remedy))
+
+  def consistent(self):
+    """Tell whether what runs is what is installed."""
+    if self.hooked and (self.unfit or self.damaged):
+      return False
+    return self.pid is None or self.loaded == self.hooked and not self.stale
+
+  def as_data(self):
+    """Say it to a program: C{node} of C{--json}.
+
+    @rtype: dict
+
+    """
+    return {
+      "ganeti": self.release, "unfit": self.unfit, "python": self.python,
+      "hook": self.hook.path, "hooked": self.hooked, "damaged": self.damaged,
+      "elsewhere": self.elsewhere, "other_hooks": self.others,
+      "wanted": self.reasons, "missing": self.missing(), "pid": self.pid,
+      "loaded": self.loaded, "stale": self.stale,
+      "consistent": self.consistent(),
+      }
+
+  def lines(self):
+    """Say it to an administrator.
+
+    @rtype: list of strings
+
+    """
+    fits = "supported"
+    if self.unfit:
+      fits = "not supported, the plugin leaves it alone: " + self.unfit
+    found = ["Ganeti       %s (series %s): %s" % (self.release, self.series,
+                                                  fits),
+             "Python       %s" % self.python,
+             "hook         %s %s%s" %
+             ("in place:" if self.hooked else "absent:", self.hook.path,
+              " (for another copy of the package)" if self.elsewhere else
+              " (damaged: it leads to no package)" if self.damaged else "")]
+    found.extend("hook         of another Python, without effect: %s (disable"
+                 " removes it)" % path for path in self.others)
+    found.append("wanted       %s" % (" and ".join(self.reasons) or "no: it was"
+                                      " not enabled here, and the cluster has"
+                                      " no tag %s" % intent.TAG))
+    if self.pid is None:
+      daemon = "not running"
+    else:
+      daemon = "running (pid %d), %s the plugin" % (
+        self.pid, "with" if self.loaded else "without")
+      if self.stale:
+        daemon += ", an older copy"
+      if not self.consistent() and not self.unfit:
+        daemon += "; restart it (enable --restart or disable --restart)"
+    found.append("node daemon  " + daemon)
+    return found
+
+
+def node_daemon_pid():
+  """Return the process of the running node daemon, or None.
+
+  @rtype: int or None
+  @raise NodeError: if that is not for this user to know
+
+  """
+  from ganeti import constants
+  from ganeti import utils
+  path = utils.DaemonPidFileName(constants.NODED)
+  try:
+    with open(path, "rb") as stream:
+      pid = int(stream.read())
+  except ValueError:
+    return None
+  except EnvironmentError as err:
+    if err.errno == errno.ENOENT:
+      return None
+    raise NodeError("cannot tell whether the node daemon runs: %s: %s; run this"
+                    " as root" % (path, err.strerror))
+  return pid if pid > 0 and utils.IsProcessAlive(pid) else None
+
+
+def _marks(pid):
+  """Look for the marks of L{import_hook} in a process.
+
+  @rtype: tuple of two bools
+  @return: whether it has the plugin, and whether that copy was replaced since
+
+  """
+  if pid is None:
+    return (False, False)
+  text = startup_files.read("/proc/%d/maps" % pid)
+  if text is None:
+    raise NodeError("cannot look into the node daemon (pid %d): run this as"
+                    " root" % pid)
+  marks = [line for line in text.splitlines()
+           if "/ganeti_kvm_pci/hypervisor.py" in line]
+  return (bool(marks), any(line.endswith("(deleted)") for line in marks))
+
+
+def _check_start(environment):
+  """Look whether the node daemon would start again.
+
+  After an upgrade of Python, the Ganeti that runs may be none for the new one.
+  Before it tells its version, the daemon imports all that it needs.
+
+  @param environment: what it is started with
+  @raise NodeError: if it would not
+
+  """
+  script = installation.daemon_script()
+  try:
+    process = subprocess.Popen([script, "--version"], env=environment,
+                               stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT)
+    output = process.communicate()[0].decode("utf-8", "replace").strip()
+    reason = process.returncode and (output.rpartition("\n")[2] or
+                                     "no message")
+  except EnvironmentError as err:
+    reason = str(err)
+  if reason:
+    raise NodeError("the node daemon would not start again, and was not"
+                    " restarted: %s --version: %s; is an upgrade of Ganeti"
+                    " half done (gnt-cluster upgrade)?" % (script, reason))
+
+
+def restart(expect_loaded):
+  """Restart the node daemon.
+
+  Instances are not touched; jobs that talk to this node at that moment fail.
+
+  @type expect_loaded: bool
+  @param expect_loaded: whether it should have the plugin afterwards
+  @raise NodeError: if it does not come up, or not as expected; it is not
+      stopped where it would not start again
+
+  """
+  from ganeti import constants
+  from ganeti import pathutils
+  # what this process needed to import is not the daemon's business
+  environment = dict((k, v) for k, v in os.environ.items()
+                     if not k.startswith(("PYTHON", installation.REEXEC)))
+  _check_start(environment)
+  before = node_daemon_pid()
+  for action in ("stop", "start"):
+    try:
+      process = subprocess.Popen(
+        [pathutils.DAEMON_UTIL, action, constants.NODED],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+      output = process.communicate()[0].decode("utf-8", "replace").strip()
+      failed = process.returncode
+    except EnvironmentError as err:
+      failed, output = True, "%s: %s" % (pathutils.DAEMON_UTIL, err.strerror)
+    if failed:
+      raise NodeError("daemon-util %s %s failed: %s" %
+                      (action, constants.NODED, output or "no message"))
+  deadline = clock.monotonic() + _RESTART_LIMIT
+  while clock.monotonic() < deadline:
+    pid = node_daemon_pid()
+    if pid not in (None, before) and _marks(pid)[0] == expect_loaded:
+      return
+    time.sleep(0.1)
+  if node_daemon_pid() is None:
+    raise NodeError("the node daemon did not come up within %d s" %
+                    _RESTART_LIMIT)
+  if node_daemon_pid() == before:
+    raise NodeError("the node daemon (pid %d) was not stopped within %d s" %
+                    (before, _RESTART_LIMIT))
+  raise NodeError("the node daemon runs, but %s the plugin; what it says of"
+                  " it is in its log" %
+                  ("without" if expect_loaded else "still with"))

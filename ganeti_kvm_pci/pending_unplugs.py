@@ -1,0 +1,130 @@
+"""Where it is noted what a guest was asked for: see L{unplug_request}.
+
+It is noted as soon as QEMU has taken the request, so a node daemon that dies
+while it waits leaves it as well. The file lies beside the instance's lock,
+which whoever changes it holds. It is of one QEMU: another, started for the same
+instance, was asked for nothing.
+
+"""
+
+import json
+import os
+
+from . import instance_lock
+from . import process
+from .errors import NodeError
+from .errors import RecordError
+from .runtime import unplug_request
+
+#: What is added to a runtime file's name.
+SUFFIX = ".pending"
+
+
+def path_for(runtime_path):
+  """Name the file with what an instance's guest was asked for.
+
+  @param runtime_path: its runtime file
+
+  """
+  path = instance_lock.path_for(runtime_path)
+  return path[:path.rindex(".")] + SUFFIX
+
+
+def forget_all(runtime_path):
+  """Note that another QEMU is started for an instance.
+
+  Where that fails, it is the more to read later: it is the other QEMU's.
+
+  """
+  try:
+    _remove(path_for(runtime_path))
+  except NodeError:
+    pass
+
+
+class Pending(object):
+  """What the guest in one QEMU was asked for.
+
+  """
+  def __init__(self, runtime_path, pid):
+    """Name it.
+
+    @param runtime_path: the instance's runtime file
+    @type pid: int
+    @param pid: QEMU's
+
+    """
+    self._path = path_for(runtime_path)
+    self._qemu = process.identity(pid)
+
+  def requests(self):
+    """Read what is noted.
+
+    What cannot be read says nothing.
+
+    @rtype: dict
+    @return: QEMU's id of a device to L{unplug_request.Request}
+
+    """
+    try:
+      with open(self._path) as stream:
+        noted = json.load(stream)
+      if noted["qemu"] != self._qemu:
+        return {}
+      return unplug_request.of_data(noted["devices"], self._path)
+    except (EnvironmentError, ValueError, KeyError, TypeError, RecordError):
+      return {}
+
+  def note(self, requests):
+    """Note what the guest was asked for.
+
+    @type requests: dict
+    @param requests: QEMU's id of a device to L{unplug_request.Request}
+    @raise NodeError: if that cannot be written
+
+    """
+    self._write(dict(self.requests(), **requests))
+
+  def forget(self, device_id):
+    """Note that a device was removed.
+
+    @raise NodeError: if that cannot be written
+
+    """
+    self.keep(set(self.requests()) - set([device_id]))
+
+  def keep(self, ids):
+    """Note what the guest has completed.
+
+    @type ids: collection of strings
+    @param ids: of the devices that QEMU still has
+    @raise NodeError: if that cannot be written
+
+    """
+    noted = self.requests()
+    left = dict((name, request) for name, request in noted.items()
+                if name in ids)
+    if not left:
+      _remove(self._path)
+    elif left != noted:
+      self._write(left)
+
+  def _write(self, requests):
+    text = json.dumps({"qemu": self._qemu,
+                       "devices": unplug_request.as_data(requests)})
+    new = self._path + ".new"
+    try:
+      with open(new, "w") as stream:
+        stream.write(text)
+      os.rename(new, self._path)
+    except EnvironmentError as err:
+      raise NodeError("cannot write %s: %s" % (self._path, err.strerror))
+
+
+def _remove(path):
+  if not os.path.lexists(path):
+    return
+  try:
+    os.unlink(path)
+  except EnvironmentError as err:
+    raise NodeError("cannot remove %s: %s" % (path, err.strerror))

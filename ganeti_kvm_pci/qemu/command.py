@@ -1,0 +1,311 @@
+"""QEMU's command line as data: the options that make devices.
+
+C{-device}, C{-balloon} (Ganeti up to 2.15 writes it, QEMU up to 3.1 takes it,
+as another way to say C{-device virtio-balloon}) and C{-drive if=virtio}; and
+what else names a device's address: C{-set}, C{-global}, C{-net nic}, and the
+files of C{-readconfig}. Nothing here knows what any driver is; an option is
+judged by its own keys.
+
+"""
+
+import collections
+import re
+import shlex
+
+from ..bus import address
+from ..errors import AddressError
+from . import option as option_
+from .option import keys as keys_of
+from .option import split as split_option
+
+#: One C{-device} or C{-balloon} option.
+#:   - position: int, index of its argument in the command; None for what
+#:     stands in a file, or is made by an option of another kind
+#:   - driver: string, as written (QEMU knows aliases, e.g. virtio-balloon)
+#:   - id: string or None
+#:   - place: tuple (slot, function) on pci.0, or None if it names none
+#:   - backend: string or None, value of C{drive=} or C{netdev=}
+#:   - is_json: bool; QEMU creates devices given as JSON after all others
+#:   - origin: string, the option that names the place; None if it is this one
+DeviceOption = collections.namedtuple(
+  "DeviceOption", ["position", "driver", "id", "place", "backend", "is_json",
+                   "origin"])
+DeviceOption.__new__.__defaults__ = (None, )
+
+_DEVICE_FLAGS = frozenset(["-device", "--device", "-balloon"])
+DRIVE_FLAGS = frozenset(["-drive", "--drive"])
+_GLOBAL_FLAGS = frozenset(["-global", "--global"])
+_SET_FLAGS = frozenset(["-set", "--set"])
+_CONFIG_FLAGS = frozenset(["-readconfig", "--readconfig"])
+
+#: What QEMU reads before, as distributions build it.
+DEFAULT_FILE = "/etc/qemu/qemu.conf"
+
+_SET_RE = re.compile(r"^device\.([^.]+)\.([^=]+)=(.*)$", re.S)
+_GLOBAL_RE = re.compile(r"^([^.=]+)\.([^=]+)=(.*)$", re.S)
+
+#: What QEMU reads over in an address: blanks and a sign before each number.
+_IN_ADDRESS_RE = re.compile(r"(^|\.)\s*\+?")
+
+
+def arguments(command, flags):
+  """Yield position and text of the arguments of an option."""
+  argument = None
+  for position, word in enumerate(command):
+    if position == argument:
+      yield (position, word)
+    elif word in flags:
+      argument = position + 1
+
+
+def config_files(command):
+  """List the files that a command has QEMU read options from."""
+  return [path for _, path in arguments(command, _CONFIG_FLAGS)]
+
+
+def told(command, configs, flags, group, first="driver"):
+  """Yield what options of one kind say, in the command and in its files.
+
+  @type configs: dict or None
+  @param configs: path of a file to a list of L{config_file.Section}, or None
+  @type flags: frozenset
+  @param flags: what the options are called in the command
+  @param group: what they are called in a file
+  @param first: the key of a first word that has none
+  @return: generator of tuples: position, or None in a file; the option as
+      written; its keys
+
+  """
+  for position, text in [(0, DEFAULT_FILE)] + list(
+      arguments(command, flags | _CONFIG_FLAGS)):
+    flag = command[position - 1] if position else "default of"
+    if flag in flags:
+      yield (position, "%s %s" % (flag, text), keys_of(text, first))
+      continue
+    for section in (configs or {}).get(text) or ():
+      if section.group == group:
+        yield (None, "%s %s" % (flag, text), section.keys)
+
+
+def text_of(keys, name):
+  """Return a key's value if it is a text; in JSON it may be anything."""
+  value = keys.get(name)
+  return value if hasattr(value, "split") else None
+
+
+def place_of(keys):
+  """Return the place on pci.0 that an option names, or None.
+
+  An C{addr} that no PCI device would take belongs to a device of another
+  kind (pc-dimm has one too); then QEMU, not we, has a say in it.
+
+  """
+  bus = text_of(keys, "bus")
+  if not (bus is None or address.is_bus(bus)) or keys.get("addr") is None:
+    return None
+  try:
+    if isinstance(keys["addr"], int):
+      return address.from_devfn(keys["addr"])
+    return address.parse(_IN_ADDRESS_RE.sub(r"\1", keys["addr"]))
+  except (AddressError, TypeError):
+    return None
+
+
+def _driver(flag, keys):
+  driver = text_of(keys, "driver") or ""
+  # the only kind of balloon there is
+  return "virtio-balloon" if flag == "-balloon" else driver
+
+
+def _defaults(command, configs):
+  """List the addresses that C{-global} gives to all devices of a driver.
+
+  @rtype: list of (string, string, string)
+  @return: driver, address, option
+
+  """
+  found = []
+  for position, origin, keys in told(command, configs, _GLOBAL_FLAGS, "global"):
+    match = position is not None and _GLOBAL_RE.match(command[position])
+    driver, name, value = match.groups() if match else [
+      keys.get(key) for key in ("driver", "property", "value")]
+    if name == "addr" and driver and value:
+      found.append((driver, value, origin))
+  return found
+
+
+def _completed(keys, is_json, defaults, settings):
+  """Add what other options say of a device.
+
+  @rtype: tuple (dict, string or None)
+  @return: its keys; the option that names its address, if it is another one
+
+  """
+  keys, origin = dict(keys), None
+  driver = text_of(keys, "driver")
+  for name, value, text in defaults:
+    # QEMU's aliases leave away the bus
+    if keys.get("addr") is None and name in (driver, "%s-pci" % driver):
+      keys["addr"], origin = value, text
+  for text in settings if not is_json else ():
+    match = _SET_RE.match(text)
+    if match and match.group(1) == keys.get("id"):
+      keys[match.group(2)] = match.group(3)
+      if match.group(2) in ("addr", "bus"):
+        origin = "-set %s" % text
+  return (keys, origin)
+
+
+def devices(command, configs=None):
+  """List the C{-device} and C{-balloon} options of a command.
+
+  @type command: list of strings
+  @type configs: dict or None
+  @param configs: see L{told}; without, the files' devices are left out
+  @rtype: list of L{DeviceOption}
+  @return: in the order in which QEMU creates them
+
+  """
+  found = []
+  defaults = _defaults(command, configs)
+  settings = [text for _, text in arguments(command, _SET_FLAGS)]
+  for position, text, keys in told(command, configs, _DEVICE_FLAGS, "device"):
+    in_file = position is None
+    is_json = not in_file and option_.from_json(command[position]) is not None
+    keys, origin = _completed(keys, is_json, defaults, settings)
+    found.append(DeviceOption(
+      position=position, id=text_of(keys, "id"), place=place_of(keys),
+      driver=_driver("" if in_file else command[position - 1], keys),
+      backend=text_of(keys, "drive") or text_of(keys, "netdev"),
+      is_json=is_json, origin=origin or (text if in_file else None)))
+  return sorted(found, key=lambda option: option.is_json)
+
+
+def first_device(command):
+  """Tell where the first option stands that makes a device.
+
+  @type command: list of strings
+  @rtype: int
+  @return: the position of its name; the command's length if there is none
+
+  """
+  return min([position - 1 for position, _ in arguments(
+    command, _DEVICE_FLAGS | _CONFIG_FLAGS)] + [len(command)])
+
+
+def drives(command):
+  """List the values of the C{-drive} options.
+
+  @rtype: list of strings
+
+  """
+  return [text for _, text in arguments(command, DRIVE_FLAGS)]
+
+
+def virtio_drives(command):
+  """List the C{-drive} options that make a PCI device by themselves.
+
+  QEMU turns each C{if=virtio} into a device without id or address, created
+  after the last C{-device} option but before those in JSON.
+
+  @rtype: list of ints
+  @return: positions in the command
+
+  """
+  return [position for position, text in arguments(command, DRIVE_FLAGS)
+          if ("if", "virtio") in split_option(text)]
+
+
+def with_place(command, position, slot, function=0):
+  """Give one C{-device} option its address.
+
+  @type command: list of strings
+  @type position: int
+  @param position: L{DeviceOption}'s
+  @rtype: list of strings
+  @return: a new command; the option names pci.0 and the address
+
+  """
+  text = option_.put(command[position], [
+    ("bus", address.BUS), ("addr", address.unparse(slot, function))])
+  return command[:position] + [text] + command[position + 1:]
+
+
+def words_of(kvm_extra):
+  """Split C{kvm_extra} as Ganeti does.
+
+  At each blank up to 3.1, like a shell's words on the master branch; what
+  either makes of it is the user's own.
+
+  @type kvm_extra: string or None
+  @rtype: set of strings
+
+  """
+  found = set((kvm_extra or "").split(" "))
+  try:
+    found.update(shlex.split(kvm_extra or ""))
+  except ValueError: # a quotation without end, which up to 3.1 is none
+    pass
+  return found
+
+
+def without_places(command, kvm_extra):
+  """Leave the addresses of QEMU's devices to QEMU.
+
+  Ganeti 2.10.2 to 2.16 gave some to balloon, SPICE's controller and the guest
+  agent's (commits 3a72e34a0, 5e6d16abe); L{explicit} records where a device
+  happened to stand. Those that the user chose are kept.
+
+  @type command: list of strings
+  @type kvm_extra: string or None
+  @param kvm_extra: the parameter with which the command was made
+  @rtype: tuple (list of strings, list of L{DeviceOption})
+  @return: a new command; the options that had a place and now have none
+
+  """
+  command = list(command)
+  extra = words_of(kvm_extra)
+  freed = []
+  for option in devices(command):
+    text = command[option.position]
+    if not (option.place and place_of(keys_of(text))) or text in extra:
+      continue
+    command[option.position] = option_.without(text, ("bus", "addr"))
+    freed.append(option)
+  return (command, freed)
+
+
+def addressed_first(command, recorded):
+  """Move Ganeti's disks and NICs before the devices that QEMU places.
+
+  QEMU creates devices in the order of the command line and gives each that
+  names no address the first free slot (QEMU 5.2 to 11.1). With the addressed
+  ones in place, it goes around them.
+
+  Only what Ganeti adds when it starts the record moves (addressed on pci.0,
+  with a backend): disks and NICs bear no bus of their own, so nothing can
+  depend on being created before or after them. A virtio-serial controller in
+  the record does: ports that name no bus go to the one created last. And the
+  order within the record must be the one that a stock node replays.
+
+  @type command: list of strings
+  @type recorded: int
+  @param recorded: how many words of the command are the record's
+  @rtype: list of strings
+  @return: a new command
+
+  """
+  options = devices(command)
+  moved = sorted(o.position for o in options
+                 if o.position >= recorded and o.place and o.backend and
+                 not o.is_json)
+  if not moved:
+    return list(command)
+  first = min(o.position for o in options) - 1
+  front = []
+  for position in moved:
+    front.extend(command[position - 1:position + 1])
+  leaving = set(moved) | set(p - 1 for p in moved)
+  rest = [word for at, word in enumerate(command[first:], first)
+          if at not in leaving]
+  return command[:first] + front + rest

@@ -1,0 +1,133 @@
+"""QEMU's own devices beyond their range, put into the record.
+
+QEMU places its devices in the first free slots. Within its own range these
+are the same whenever the same command is run, because Ganeti names no address
+there. Beyond it they depend on which disks and NICs happened to exist at that
+moment; a replay for a migration, after hotplug, would place them elsewhere,
+and the guest would die. So where such a device really sits is written into
+the recorded command.
+
+"""
+
+from . import command as command_
+
+#: What each C{-drive if=virtio} becomes, and a NIC of Ganeti's without id, in
+#: the place of an option.
+_DRIVE = command_.DeviceOption(None, "virtio-blk-pci", None, None, None, False)
+_NIC = command_.DeviceOption(None, "", None, None, None, False)
+
+
+def beyond(partition, functions, held):
+  """Find what sits outside QEMU's range without the record knowing.
+
+  @type partition: L{pools.Partition}
+  @type functions: list of L{replies.Function}
+  @type held: collection of ints
+  @param held: slots that the record knows
+  @rtype: list of L{replies.Function}
+
+  """
+  first_foreign = partition.qemu[1] + 1 if partition.qemu else 0
+  return [f for f in functions
+          if f.slot >= first_foreign and f.slot not in held]
+
+
+def _may_be(option, peripheral):
+  """Tell whether a driver as written may be a type of the object model.
+
+  QEMU's aliases leave away the bus (virtio-rng for virtio-rng-pci), or the
+  chipset (ahci for ich9-ahci), shorten (lsi for lsi53c895a), or differ in
+  case (es1370).
+
+  """
+  written, real = option.driver.lower(), peripheral.driver.lower()
+  return real.startswith(written) or real.endswith(written) or \
+    written.startswith(real)
+
+
+def _embed(options, peripherals):
+  """Find for each option in turn the first device that it may have become.
+
+  @rtype: list of ints, or None
+  @return: indexes of the devices; None if they cannot all be found
+
+  """
+  found = []
+  at = 0
+  for option in options:
+    while at < len(peripherals) and not _may_be(option, peripherals[at]):
+      at += 1
+    if at == len(peripherals):
+      return None
+    found.append(at)
+    at += 1
+  return found
+
+
+def in_order(command, peripherals, unnamed_nics=0):
+  """Pair what a command makes with the devices that it became.
+
+  @type command: list of strings
+  @type peripherals: list of L{replies.Peripheral}
+  @param peripherals: those with an id, and all without in order of creation
+  @type unnamed_nics: int
+  @param unnamed_nics: how many NICs Ganeti starts without an id (ISA)
+  @rtype: list of (L{command.DeviceOption}, L{replies.Peripheral} or None) pairs
+  @return: in the order in which QEMU creates them: options in words, Ganeti's
+      NICs without id, C{-drive if=virtio}, options in JSON; those without an
+      option of their own have one without position. None where it is not
+      certain which device it is
+
+  """
+  by_id = dict((p.id, p) for p in peripherals if p.id)
+  unnamed = [p for p in peripherals if not p.id]
+  options = command_.devices(command)
+  made = ([o for o in options if not o.is_json] + [_NIC] * unnamed_nics +
+          [_DRIVE] * len(command_.virtio_drives(command)) +
+          [o for o in options if o.is_json])
+  nameless = [option for option in made if not option.id]
+  if len(unnamed) == len(nameless):
+    found = iter(unnamed)
+  else:
+    # There are more than we know of (-virtfs makes one), or fewer. An option
+    # is certain only if it cannot have become any other device than one
+    first = _embed(nameless, unnamed)
+    last = _embed(nameless[::-1], unnamed[::-1])
+    if not (first and last):
+      first = last = [None] * len(nameless)
+    else:
+      last = [len(unnamed) - 1 - at for at in reversed(last)]
+    found = iter([None if low is None or low != high else unnamed[low]
+                  for low, high in zip(first, last)])
+  return [(option, by_id.get(option.id) if option.id else next(found))
+          for option in made]
+
+
+def pin(command, peripherals, strays, unnamed_nics=0):
+  """Give the options of stray devices the address they really have.
+
+  @type command: list of strings
+  @param command: the recorded command
+  @type peripherals: list of L{replies.Peripheral}
+  @param peripherals: those with an id, and all without in order of creation
+  @type strays: list of L{replies.Function}
+  @param strays: result of L{beyond}
+  @type unnamed_nics: int
+  @param unnamed_nics: how many NICs Ganeti starts without an id (ISA)
+  @rtype: tuple (list of strings, list of L{replies.Function},
+      list of L{replies.Function})
+  @return: the new command; what it now names; what no option of the command
+      is sure to stand for, so that it cannot be named (C{-drive if=virtio},
+      C{-net nic}, a device added by hand)
+
+  """
+  wanted = dict(((s.slot, s.function), s) for s in strays)
+  pinned = []
+  for option, peripheral in in_order(command, peripherals, unnamed_nics):
+    if option.position is None or peripheral is None or option.place:
+      continue
+    if peripheral.place in wanted:
+      command = command_.with_place(command, option.position, *peripheral.place)
+      pinned.append(wanted.pop(peripheral.place))
+  left = [wanted[place] for place in sorted(wanted)]
+  return (list(command), pinned, left)

@@ -1,0 +1,274 @@
+"""What QEMU's answers about its devices mean.
+
+C{query-pci} tells what sits on the bus, but of drivers only the PCI class;
+the object model (C{qom-list}, C{qom-get}) tells the driver of everything that
+came from a C{-device} option or a C{device_add}.
+
+"""
+
+import collections
+import contextlib
+import re
+
+from ..bus import address
+from ..errors import AddressError
+from ..errors import MonitorError
+from . import reply_shapes
+
+#: Where QEMU keeps devices with and without id. Those without are named
+#: device[0], device[1] in the order of their creation (QEMU 5.2 to 11.1).
+WITH_ID = "/machine/peripheral"
+WITHOUT_ID = "/machine/peripheral-anon"
+
+#: Where it keeps those that no option names.
+UNATTACHED = "/machine/unattached"
+
+#: A virtio device is two objects, the inner one of this name has its buses.
+INNER = "virtio-backend"
+
+#: The type of a SCSI controller's bus.
+SCSI_BUS = "SCSI"
+
+#: One function on the live bus.
+#:   - slot, function: ints
+#:   - id: string, or None
+#:   - description: string, PCI class in QEMU's words, e.g. "VGA controller"
+Function = collections.namedtuple(
+  "Function", ["slot", "function", "id", "description"])
+
+#: One device of a -device option or a device_add, by the object model.
+#:   - driver: string, the type's own name, never an alias
+#:   - id: string; None for those of WITHOUT_ID
+#:   - place: (slot, function) on pci.0; None elsewhere
+Peripheral = collections.namedtuple("Peripheral", ["driver", "id", "place"])
+
+#: What a device reads and writes.
+#:   - name: string, that of the drive, or of the block node where it has none
+#:   - size: int, bytes; None if nothing is in it
+#:   - path: string, of the device that it belongs to, or of a part of that
+#:   - file: string, where the data are; None if nothing is in it
+#:   - removable: bool, whether it is a CD-ROM or floppy drive
+Drive = collections.namedtuple("Drive", ["name", "size", "path", "file",
+                                         "removable"])
+
+#: A device on a USB port.
+#:   - port: string, e.g. "1", or "2.1" behind a hub
+#:   - id: string or None
+UsbPort = collections.namedtuple("UsbPort", ["port", "id"])
+
+#: A line of C{info usb}, which nothing else tells (QEMU 5.2 to 11.1).
+_USB_RE = re.compile(r"^ *Device \d+\.\d+, Port ([0-9.]+),.*?"
+                     r"(?:, ID: (\S+))?$")
+
+#: The address of a region that has none; QEMU's integers have signs or not.
+_UNMAPPED = (-1, (1 << 64) - 1)
+
+#: What QEMU itself reads a truth value from, in text.
+_TRUTH = {"on": True, "yes": True, "true": True, "y": True,
+          "off": False, "no": False, "false": False, "n": False}
+
+#: Of PCI's classes (base class and subclass), the base class of NICs.
+_NETWORK = 0x02
+
+
+@contextlib.contextmanager
+def reading(command):
+  """Turn what comes of an answer of another shape into one clear error."""
+  try:
+    yield
+  except (AddressError, AttributeError, KeyError, IndexError, TypeError) as err:
+    raise MonitorError("unexpected reply to QMP command %s: %s" %
+                       (command, err))
+
+
+def _on_first_bus(answer):
+  """Return the devices of bus 0, which an extra root bus may come before."""
+  return [bus["devices"] for bus in answer if bus["bus"] == 0][0]
+
+
+def functions(answer):
+  """Read the answer of C{query-pci}.
+
+  @param answer: what the command returned
+  @rtype: list of L{Function}
+  @return: those of the first bus; what sits behind a bridge has a bus, and
+      slots, of its own
+  @raise MonitorError: if the answer has another shape
+
+  """
+  with reading("query-pci"):
+    found = []
+    devices = _on_first_bus(reply_shapes.check("query-pci", None, answer))
+    if not devices: # not even a host bridge
+      raise MonitorError("unexpected reply to QMP command query-pci: nothing"
+                         " on pci.0")
+    for device in devices:
+      info = device["class_info"]
+      found.append(Function(
+        slot=address.check_slot(device["slot"]),
+        function=address.check_function(device["function"]),
+        id=device.get("qdev_id") or None,
+        description=info.get("desc") or "class 0x%04x" % info["class"]))
+    return sorted(found, key=lambda f: (f.slot, f.function))
+
+
+def held(found):
+  """Tell what the live bus has.
+
+  @type found: list of L{Function}
+  @rtype: dict
+  @return: slot (int) to the name of the device there
+
+  """
+  names = {}
+  for function in found:
+    names.setdefault(function.slot, function.id or function.description)
+  return names
+
+
+def age(path):
+  """Make a key that brings devices into the order of their creation.
+
+  @type path: string
+  @param path: name or path; the last part counts where it is QEMU's own
+
+  """
+  folder, _, name = path.rpartition("/")
+  number = name[len("device["):-1]
+  if name.startswith("device[") and number.isdigit():
+    return (folder, int(number), name)
+  return (folder, 0, name)
+
+
+def children(answer):
+  """Read the answer of C{qom-list} for L{WITH_ID} or L{WITHOUT_ID}.
+
+  @rtype: list of (name, driver) pairs
+  @return: in the order of creation where the names are QEMU's own
+  @raise MonitorError: if the answer has another shape
+
+  """
+  with reading("qom-list"):
+    return sorted([(item["name"], item["type"][len("child<"):-1])
+                   for item in reply_shapes.check("qom-list", None, answer)
+                   if item["type"].startswith("child<")],
+                  key=lambda pair: age(pair[0]))
+
+
+def place(bus, devfn):
+  """Read the answers of C{qom-get} for C{parent_bus} and C{addr}.
+
+  @rtype: tuple of two ints, or None
+  @return: slot and function, if it is pci.0 that the device sits on
+
+  """
+  if not hasattr(bus, "endswith") or not bus.endswith("/" + address.BUS):
+    return None
+  try:
+    return address.from_devfn(devfn)
+  except AddressError:
+    return None
+
+
+def typed(arguments, properties):
+  """Give truth values that are text their type.
+
+  Text that stands for numbers stays: that of an address has a meaning of its
+  own.
+
+  @type arguments: dict
+  @param arguments: those of C{device_add}
+  @param properties: the answer of C{device-list-properties} for its driver
+  @rtype: dict
+  @raise MonitorError: if the answer has another shape
+
+  """
+  with reading("device-list-properties"):
+    booleans = set(item["name"] for item in properties
+                   if item["type"] == "bool")
+    return dict((name, _TRUTH.get(value, value) if name in booleans else value)
+                for name, value in arguments.items())
+
+
+def models(answer):
+  """Read what kind of device C{query-pci} tells of each function.
+
+  @rtype: dict
+  @return: (slot, function) to vendor and device in hex, e.g. C{"1af4:1001"}
+  @raise MonitorError: if the answer has another shape
+
+  """
+  with reading("query-pci"):
+    return dict(
+      ((device["slot"], device["function"]),
+       "%04x:%04x" % (device["id"]["vendor"], device["id"]["device"]))
+      for device in _on_first_bus(
+        reply_shapes.check("query-pci", None, answer)))
+
+
+def mapped(answer):
+  """Tell which functions the guest has given addresses.
+
+  @rtype: dict
+  @return: (slot, function) to bool, for those that take any
+  @raise MonitorError: if the answer has another shape
+
+  """
+  with reading("query-pci"):
+    return dict(
+      ((device["slot"], device["function"]),
+       any(region["address"] not in _UNMAPPED for region in device["regions"]))
+      for device in _on_first_bus(reply_shapes.check("query-pci", None, answer))
+      if device["regions"])
+
+
+def nics(answer):
+  """Tell which functions C{query-pci} calls NICs.
+
+  @rtype: set of (slot, function)
+  @raise MonitorError: if the answer has another shape
+
+  """
+  with reading("query-pci"):
+    return set((device["slot"], device["function"])
+               for device in _on_first_bus(
+                 reply_shapes.check("query-pci", None, answer))
+               if device["class_info"]["class"] >> 8 == _NETWORK)
+
+
+def drives(answer):
+  """Read the answer of C{query-block}.
+
+  @rtype: list of L{Drive}
+  @return: those that a device has, in the order of their creation
+  @raise MonitorError: if the answer has another shape
+
+  """
+  found = []
+  with reading("query-block"):
+    for drive in reply_shapes.check("query-block", None, answer):
+      path = drive.get("qdev")
+      if not path: # no device has it
+        continue
+      if not path.startswith("/"):
+        path = "%s/%s" % (WITH_ID, path)
+      name, size, source = drive["device"], None, None
+      inserted = drive.get("inserted")
+      if inserted is not None:
+        name = name or inserted["node-name"]
+        size, source = inserted["image"]["virtual-size"], inserted.get("file")
+      found.append(Drive(name or None, size, path, source, drive["removable"]))
+    return found
+
+
+def usb_ports(text):
+  """Read the answer of C{info usb}.
+
+  @rtype: list of L{UsbPort}
+  @return: for each bus, in the order in which they were plugged
+  @raise MonitorError: if the answer is no text
+
+  """
+  with reading("info usb"):
+    matches = [_USB_RE.match(line.rstrip()) for line in text.splitlines()]
+    return [UsbPort(*match.groups()) for match in matches if match]

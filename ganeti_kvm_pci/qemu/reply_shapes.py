@@ -1,0 +1,157 @@
+"""What QEMU's replies must look like.
+
+The one place where they are checked, before anybody reads them: what is named
+here is there and of that kind, in every reply. What is not named is not read.
+
+"""
+
+import re
+
+from ..bus.address import FUNCTIONS
+from ..bus.address import SLOTS
+from ..errors import MonitorError
+
+#: Python 2's json gives unicode, and long for what is beyond an int.
+_TEXTS = (str, type(b"".decode("ascii")))
+_INTS = (int, type(1 << 64))
+
+
+class _Kind(object):
+  """One kind of value.
+
+  @ivar name: string, for errors
+  @ivar fits: function(value) that tells whether it is one
+
+  """
+  def __init__(self, name, fits):
+    self.name = name
+    self.fits = fits
+
+
+class _Optional(object):
+  """A key that may be missing, or null."""
+
+  def __init__(self, shape):
+    self.shape = shape
+
+
+def _is_int(value):
+  return isinstance(value, _INTS) and not isinstance(value, bool)
+
+
+_ANY = _Kind("anything", lambda value: True)
+_TEXT = _Kind("a text", lambda value: isinstance(value, _TEXTS))
+_BOOL = _Kind("true or false", lambda value: isinstance(value, bool))
+_INT = _Kind("a number", _is_int)
+_SIZE = _Kind("a size", lambda value: _is_int(value) and value >= 0)
+_SLOT = _Kind("a slot from 0 to 31",
+              lambda value: _is_int(value) and 0 <= value < SLOTS)
+_FUNCTION = _Kind("a function from 0 to 7",
+                  lambda value: _is_int(value) and 0 <= value < FUNCTIONS)
+#: PCI Express' root ports have a number of this name.
+_PORT = _Kind("a port",
+              lambda value: _is_int(value) or isinstance(value, _TEXTS) and
+              bool(re.match(r"([0-9]+(\.[0-9]+)*)?$", value)))
+
+#: Command to shape: a kind; a list of one shape; a dict of what is read.
+_SHAPES = {
+  "device-list-properties": [{"name": _TEXT, "type": _TEXT}],
+  "human-monitor-command": _TEXT,
+  "qom-list": [{"name": _TEXT, "type": _TEXT}],
+  "query-block": [{
+    "device": _Optional(_TEXT), "qdev": _Optional(_TEXT),
+    "removable": _Optional(_BOOL),
+    "inserted": _Optional({
+      "node-name": _Optional(_TEXT), "file": _Optional(_TEXT),
+      "image": _Optional({"virtual-size": _SIZE})})}],
+  "query-fdsets": [{"fdset-id": _INT, "fds": [_ANY]}],
+  "query-migrate": {"status": _Optional(_TEXT)},
+  "query-named-block-nodes": [{"node-name": _Optional(_TEXT)}],
+  "query-pci": [{
+    "bus": _INT,
+    "devices": [{
+      "slot": _SLOT, "function": _FUNCTION, "qdev_id": _Optional(_TEXT),
+      "class_info": {"class": _INT, "desc": _Optional(_TEXT)},
+      "id": _Optional({"vendor": _INT, "device": _INT}),
+      "regions": _Optional([{"address": _Optional(_INT)}])}]}],
+  "query-status": {"status": _Optional(_TEXT)},
+  "x-debug-query-block-graph": {
+    "nodes": [{"id": _INT, "name": _TEXT, "type": _TEXT}],
+    "edges": [{"parent": _INT, "child": _INT}]},
+  }
+
+#: Property to shape, of what C{qom-get} gives. What C{addr} is to a device that
+#: is not on a PCI bus is not known.
+_PROPERTIES = {
+  "channel": _INT, "lun": _INT, "mac": _TEXT, "netdev": _TEXT,
+  "nr": _INT, "parent_bus": _TEXT, "port": _PORT, "scsi-id": _INT,
+  "type": _TEXT, "unit": _INT,
+  }
+
+
+def _expected(where, what, value):
+  # it may be as long as it likes
+  return "%s: %s expected, not %.60r" % (where, what, value)
+
+
+def _misfit(value, shape, where):
+  """Find what is not as it should be.
+
+  @param where: the way to the value, for the error
+  @rtype: string or None
+
+  """
+  if isinstance(shape, _Kind):
+    return None if shape.fits(value) else _expected(where, shape.name, value)
+  if isinstance(shape, list):
+    if not isinstance(value, list):
+      return _expected(where, "a list", value)
+    pairs = [("%s[%d]" % (where, at), item, shape[0])
+             for at, item in enumerate(value)]
+  else:
+    if not isinstance(value, dict):
+      return _expected(where, "an object", value)
+    pairs = []
+    for key, inner in sorted(shape.items()):
+      if isinstance(inner, _Optional):
+        if value.get(key) is None:
+          continue
+        inner = inner.shape
+      elif key not in value:
+        return "%s: no %s" % (where, key)
+      pairs.append(("%s.%s" % (where, key), value[key], inner))
+  for inner_where, item, inner in pairs:
+    found = _misfit(item, inner, inner_where)
+    if found:
+      return found
+  return None
+
+
+def check(command, arguments, reply):
+  """Make sure that a reply can be read.
+
+  @type command: string
+  @type arguments: dict or None
+  @return: the reply
+  @raise MonitorError: if it has another shape than it should
+
+  """
+  shape = _SHAPES.get(command)
+  if command == "qom-get":
+    shape = _PROPERTIES.get((arguments or {}).get("property"))
+  found = shape and _misfit(reply, shape, "reply")
+  if found:
+    raise MonitorError("unexpected reply to QMP command %s: %s" %
+                       (command, found))
+  return reply
+
+
+def checking(execute):
+  """Have all replies checked.
+
+  @param execute: see L{queries}
+  @return: a function like it
+
+  """
+  return lambda command, arguments: check(command, arguments,
+                                          execute(command, arguments))

@@ -1,0 +1,62 @@
+"""SCSI devices in QEMU's command line.
+
+QEMU gives what names no C{scsi-id} (a CD-ROM by C{kvm_extra}) the first free
+one in the order of the command, before it comes to Ganeti's disks.
+
+"""
+
+from ..bus.scsi_ids import BUS
+from . import command as command_
+
+#: Drivers that are SCSI controllers, beside those with "scsi" in their names.
+_CONTROLLERS = ("am53c974", "dc390", "lsi", "megasas", "mptsas")
+
+
+def _is_controller(driver):
+  return driver.startswith(_CONTROLLERS) or \
+    "scsi" in driver and not driver.startswith("scsi-")
+
+
+def taken(command):
+  """Tell which ids the command's own devices have.
+
+  Only those on the bus that QEMU takes for L{BUS} afterwards, when Ganeti's
+  disks come: that of the controller created last, if several buses have this
+  name. What names no bus goes to the last controller of those before it.
+
+  @type command: list of strings
+  @rtype: dict
+  @return: id (int) to the name of the device
+
+  """
+  # as long as no controller is seen, Ganeti's is meant
+  found = {}
+  last = {BUS: found, None: found}
+  ours = None
+  has_unnamed = False
+  for option in command_.devices(command):
+    if option.is_json and ours is None:
+      # created after Ganeti's disks
+      ours = last[BUS]
+    if _is_controller(option.driver):
+      if option.id:
+        name = "%s.0" % option.id
+      else:
+        # the next without id has another number, see qbus_init
+        name, has_unnamed = None if has_unnamed else BUS, True
+      last[name] = last[None] = {}
+      continue
+    if not option.driver.startswith("scsi-"):
+      continue
+    keys = command_.keys_of(command[option.position])
+    found = last.get(command_.text_of(keys, "bus"))
+    if found is None:
+      continue
+    number = keys.get("scsi-id")
+    if number is None:
+      number = [n for n in range(len(found) + 1) if n not in found][0]
+    try:
+      found.setdefault(int(number), option.id or option.driver)
+    except (TypeError, ValueError, OverflowError):
+      continue # QEMU will refuse it, and say so
+  return last[BUS] if ours is None else ours

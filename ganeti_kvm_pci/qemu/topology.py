@@ -1,0 +1,142 @@
+"""The machine as a guest sees it, and how two of them differ.
+
+QEMU's migration stream names devices by their address and carries their state,
+not what they are connected to: a device too many on the target, or two disks
+exchanged, goes unnoticed, and the guest goes on with the wrong backends (QEMU
+5.2 to 11.1). So the two machines are compared, part by part, before the guest
+moves.
+
+"""
+
+import collections
+
+from ..bus import address
+from . import ids
+
+#: One device.
+#:   - bus: string, "pci.0", or the id of a bridge; behind a controller, its bus
+#:     and address and the number of the bus there, e.g. "pci.0/1.1/0" for the
+#:     first IDE bus; None for what is on no bus with addresses
+#:   - address: tuple of ints: (slot, function) on PCI, (channel, scsi-id, lun)
+#:     on SCSI, (unit, ) on IDE or of a floppy drive, the ports on USB, (nr, )
+#:     of a serial port of virtio; else a number among those of its driver
+#:   - model: string, PCI vendor and device in hex, "1af4:1001"; None elsewhere
+#:   - driver: string by the object model; None for what the machine makes on
+#:     PCI
+#:   - id: string or None
+#:   - backend: string or None, the name of its drive or netdev
+#:   - mac: string or None
+#:   - size: int, bytes of its drive; None where there is none
+#:   - builtin: bool, whether no option names it; the guest cannot tell
+#:   - mapped: bool, whether it has addresses by the guest's choice; None for
+#:     what takes none, or is not on PCI
+#: The file of its drive is a node's own affair (a DRBD minor, a descriptor).
+Part = collections.namedtuple("Part", [
+  "bus", "address", "model", "driver", "id", "backend", "mac", "size",
+  "builtin", "mapped"])
+Part.__new__.__defaults__ = (False, None)
+
+
+def show_place(part):
+  """Name a part's place.
+
+  @rtype: string
+
+  """
+  if part.bus == address.BUS:
+    slot, function = part.address
+    return "slot %d" % slot + (".%d" % function if function else "")
+  if part.bus:
+    numbers = ":".join(str(n) for n in part.address)
+    controller, _, number = part.bus.rpartition("/")
+    if not controller:
+      return "%s %s" % (part.bus, numbers)
+    return "%s on bus %s of the controller at %s" % (numbers, number,
+                                                     controller)
+  return "%s number %d" % (part.driver, part.address[0])
+
+
+def show(part):
+  """Name a part.
+
+  @rtype: string
+
+  """
+  name = part.driver or "QEMU's own device %s" % part.model
+  return "%s (id %s)" % (name, part.id) if part.id else name
+
+
+def slot_of(part):
+  """Return a part's slot on pci.0, or None."""
+  return part.address[0] if part.bus == address.BUS else None
+
+
+def scsi_id_of(part):
+  """Return a part's id on a SCSI bus, or None."""
+  return part.address[1] if part.bus and len(part.address) == 3 else None
+
+
+def _key(part):
+  return (part.bus or "", part.address, "" if part.bus else part.driver or "")
+
+
+def _unlike(source, target, told):
+  """List in what two parts at one place differ.
+
+  @param told: the fields that are known of both
+  @rtype: list of strings
+
+  """
+  found = []
+  for name, what in (("model", "PCI device"), ("driver", "driver"),
+                     ("mac", "MAC address")):
+    one, other = getattr(source, name), getattr(target, name)
+    # what the machine makes on PCI by itself (-soundhw, -audio) is told by its
+    # PCI device alone
+    if name == "driver" and source.bus == address.BUS and source.model and \
+        not (one and other):
+      continue
+    if name in told and one != other:
+      found.append("%s %s on the source, %s on the target" %
+                   (what, one or "none", other or "none"))
+  for name in ("id", "backend"):
+    one, other = getattr(source, name), getattr(target, name)
+    # Ganeti up to 3.0 has the machine make IDE disks, which gives them no id
+    if name == "id" and source.bus != address.BUS and not (one and other):
+      continue
+    if name in told and not ids.is_same(one, other):
+      found.append("%s %s on the source, %s on the target" %
+                   (name, one or "none", other or "none"))
+  # a disk that has grown since is larger where it was opened last
+  if "size" in told and (target.size or 0) < (source.size or 0):
+    found.append("%s bytes on the source, %s on the target" %
+                 (source.size, target.size or 0))
+  return found
+
+
+def differences(source, target, told=Part._fields):
+  """Compare the machine that a guest has with that which waits for it.
+
+  @type source: list of L{Part}
+  @type target: list of L{Part}
+  @type told: collection of strings
+  @param told: the fields that are known of both
+  @rtype: list of strings
+  @return: what differs, in words; empty if the guest can go there
+
+  """
+  there = dict((_key(part), part) for part in target)
+  here = dict((_key(part), part) for part in source)
+  found = []
+  for key in sorted(set(here) | set(there)):
+    one, other = here.get(key), there.get(key)
+    if one is None or other is None:
+      found.append("%s: %s on the source, %s on the target" % (
+        show_place(one or other), show(one) if one else "nothing",
+        show(other) if other else "nothing"))
+      continue
+    unlike = _unlike(one, other, told)
+    if unlike:
+      found.append("%s, %s: %s" % (show_place(one), show(one),
+                                   "; ".join(unlike)))
+  return found

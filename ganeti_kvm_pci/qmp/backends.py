@@ -1,0 +1,284 @@
+"""Backends: the block nodes, drives and netdevs of devices in QEMU.
+
+Ganeti makes them under the device's id before the device, and they may go
+only when the device has gone: taken away earlier, a guest that has not let go
+yet has a NIC without carrier or a disk that fails (measured on QEMU 5.2 to
+11.1). Here they are looked for, so that what half an operation left behind is
+found as well.
+
+Only what bears an id of Ganeti's in full (see L{ids}), is not named in the
+recorded command (where C{kvm_extra} stands, but no disk nor NIC of Ganeti's),
+and is used by nothing in QEMU, is removed. The last is asked right before:
+C{drive_del} takes a drive from under a device that uses it.
+
+"""
+
+import json
+import re
+import time
+
+from .. import clock
+from ..bus.pools import DISK
+from ..bus.pools import NIC
+from ..errors import CommandError
+from ..qemu import ids
+from ..qemu.replies import reading
+from . import queries
+
+#: How long QEMU may still hold a node whose device has gone, in seconds.
+_RELEASE_LIMIT = 1
+
+#: Queues of a NIC whose descriptors may have been passed (Ganeti: 1 to 8).
+_QUEUES = 8
+
+#: A netdev in the words of C{info network}; what a NIC or a hub uses comes
+#: indented, after its user.
+_NETDEV_RE = re.compile(r"^( \\ .*?)?(\S+): index=\d+,type=(?!nic,)",
+                        re.MULTILINE)
+
+#: A set of descriptors as a file, and as an option makes it.
+_FDSET_RE = re.compile(r"/dev/fdset/(\d+)")
+_ADD_FD_RE = re.compile(r"\bset=(\d+)")
+
+#: What QEMU is asked for to find who uses a block node (3.0 and later).
+_GRAPH = "x-debug-query-block-graph"
+
+
+class _Blocks(object):
+  """The block layer of a QEMU, at one moment.
+
+  @ivar nodes: set of strings, names of block nodes
+  @ivar drives: set of strings, names of drives
+  @ivar used: set of strings, those of both that something uses
+  @ivar is_sure: bool, whether QEMU tells of drives who uses them (2.10 and
+      later)
+
+  """
+  def __init__(self, execute):
+    drives = execute("query-block", None)
+    nodes = execute("query-named-block-nodes", None)
+    self.used = set()
+    with reading("query-block"):
+      self.drives = set(drive.get("device") for drive in drives)
+      self.is_sure = any("qdev" in drive for drive in drives)
+      for drive in drives:
+        if drive.get("qdev"):
+          self.used.update([drive.get("device"),
+                            (drive.get("inserted") or {}).get("node-name")])
+    with reading("query-named-block-nodes"):
+      self.nodes = set(node.get("node-name") for node in nodes)
+
+  def unused(self):
+    """List what can be Ganeti's, and is unused as far as is known.
+
+    @rtype: set of strings
+
+    """
+    return set(name for name in (self.nodes | self.drives) - self.used
+               if ids.class_of(name) == DISK)
+
+  def look_for_users(self, execute):
+    """Look for users beside devices: jobs, exports, other nodes.
+
+    """
+    try:
+      graph = execute(_GRAPH, None)
+    except CommandError:
+      return # a node in use is refused by blockdev-del
+    self.is_sure = True
+    parents = {}
+    with reading(_GRAPH):
+      nodes = dict((node["id"], node) for node in graph["nodes"])
+      for edge in graph["edges"]:
+        parents.setdefault(edge["child"], []).append(nodes[edge["parent"]])
+      self.used.update(nodes[child]["name"] for child in parents)
+      for users in parents.values():
+        # the drive itself is one user of its node; any other uses the drive
+        if len(users) > 1:
+          self.used.update(user["name"] for user in users
+                           if user["type"] == "block-backend")
+
+
+def _netdevs(execute):
+  """Tell which netdevs there are.
+
+  @rtype: dict
+  @return: name to whether something uses it
+
+  """
+  answer = execute("human-monitor-command", {"command-line": "info network"})
+  with reading("info network"):
+    found = {}
+    for user, name in _NETDEV_RE.findall(answer): # each of its queues
+      found[name] = found.get(name, False) or bool(user)
+    return found
+
+
+def orphans(execute, recorded, command):
+  """List the backends that are Ganeti's and that nothing uses.
+
+  Stock leaves them where C{device_add} was refused, and where the node daemon
+  died; a device of that name cannot be added before they have gone.
+
+  @param execute: see L{queries}
+  @type recorded: collection of strings
+  @param recorded: ids that the record has; IDE disks and ISA NICs have a
+      drive, or netdev, of that name, and no device
+  @type command: list of strings
+  @param command: the recorded command
+  @rtype: list of (device class, id) pairs
+  @raise MonitorError: if QEMU does not tell
+
+  """
+  blocks = _Blocks(execute)
+  known = queries.ids(execute).union(recorded, ids.named_in(command))
+  names = set(name for name, is_used in _netdevs(execute).items()
+              if not is_used and ids.class_of(name) == NIC)
+  if blocks.unused() - known:
+    blocks.look_for_users(execute)
+    names |= blocks.unused()
+    if not blocks.is_sure:
+      names -= blocks.drives
+  return sorted((ids.class_of(name), name) for name in names - known)
+
+
+def take_back(execute, device_class, device_id, command):
+  """Remove the backend of a device that QEMU does not have.
+
+  @param execute: see L{queries}
+  @param device_class: L{pools.DISK} or L{pools.NIC}
+  @type device_id: string
+  @type command: list of strings
+  @param command: the recorded command
+  @rtype: list of strings
+  @return: what was removed, for the log
+  @raise CommandError: if something uses it
+  @raise MonitorError: if QEMU does not answer
+
+  """
+  if ids.class_of(device_id) != device_class or \
+      device_id in ids.named_in(command):
+    return []
+  remove = _remove_disk if device_class == DISK else _remove_netdev
+  deadline = clock.monotonic() + _RELEASE_LIMIT
+  while True:
+    try:
+      removed = remove(execute, device_id)
+      break
+    except CommandError as err:
+      # the device that has just gone may hold it for a moment
+      if "in use" not in str(err) or clock.monotonic() > deadline:
+        raise
+    time.sleep(queries.INTERVAL)
+  return removed + (close_sets(execute, command) if device_class == DISK
+                    else [])
+
+
+def sweep(execute, recorded, command):
+  """Remove all orphaned backends, and what was passed for them.
+
+  @param execute: see L{queries}
+  @param recorded: see L{orphans}
+  @param command: see L{orphans}
+  @rtype: tuple (list of strings, list of strings)
+  @return: what was removed, and what is in use by now, both for an
+      administrator
+  @raise MonitorError: if QEMU does not answer
+
+  """
+  removed, kept = [], []
+  for device_class, name in orphans(execute, recorded, command):
+    try:
+      removed += take_back(execute, device_class, name, command)
+    except CommandError as err:
+      kept.append("%s: %s" % (name, err))
+  return (removed + close_sets(execute, command), kept)
+
+
+def close_descriptors(execute, device_id):
+  """Close what was passed for a NIC and not used; it stays open otherwise.
+
+  A netdev that QEMU refused has used some and left others.
+
+  @rtype: list of strings
+  @return: what was closed, for the log
+  @raise MonitorError: if QEMU does not answer
+
+  """
+  if ids.class_of(device_id) != NIC:
+    return []
+  names = ["%s%s-%d" % (device_id, kind, queue)
+           for kind in ("", "-vhost") for queue in range(_QUEUES)]
+  return ["descriptor %s" % name for name in names
+          if _try(execute, "closefd", {"fdname": name})]
+
+
+def close_sets(execute, command):
+  """Close the sets of descriptors that no disk reads from.
+
+  QEMU does so by itself when the last client has hung up, but not while there
+  is another (Ganeti's kvmd is one); while the guest is paused it only notes
+  what it will close then (7.2). As long as it is open, a volume cannot be
+  removed. Sets that the command names, or that somebody has labelled, are not
+  Ganeti's.
+
+  @type command: list of strings
+  @param command: the recorded command
+  @rtype: list of strings
+  @return: what was closed, for the log
+  @raise MonitorError: if QEMU does not answer
+
+  """
+  answer = execute("query-fdsets", None)
+  with reading("query-fdsets"):
+    sets = [int(item["fdset-id"]) for item in answer
+            if item["fds"] and not any(fd.get("opaque") for fd in item["fds"])]
+  if not sets:
+    return []
+  texts = [json.dumps([execute("query-named-block-nodes", None),
+                       execute("query-block", None)])] + list(command)
+  used = set(int(number) for text in texts
+             for number in _FDSET_RE.findall(text))
+  used.update(int(number) for text in command
+              for number in _ADD_FD_RE.findall(text))
+  return ["descriptors /dev/fdset/%d" % number for number in sets
+          if number not in used and
+          _try(execute, "remove-fd", {"fdset-id": number})]
+
+
+def _try(execute, command, arguments):
+  """Tell whether QEMU did something that there may be no need for."""
+  try:
+    execute(command, arguments)
+  except CommandError:
+    return False
+  return True
+
+
+def _remove_disk(execute, device_id):
+  """Remove a block node or a drive, if there is one."""
+  blocks = _Blocks(execute)
+  if device_id not in blocks.nodes | blocks.drives:
+    return []
+  blocks.look_for_users(execute)
+  if device_id in blocks.used:
+    raise CommandError("query-block", "%s is in use" % device_id)
+  if device_id in blocks.nodes:
+    execute("blockdev-del", {"node-name": device_id})
+    return ["block node %s" % device_id]
+  said = execute("human-monitor-command",
+                 {"command-line": "drive_del %s" % device_id})
+  if said:
+    raise CommandError("drive_del", said)
+  return ["drive %s" % device_id]
+
+
+def _remove_netdev(execute, device_id):
+  """Remove a netdev, if there is one."""
+  netdevs = _netdevs(execute)
+  if netdevs.get(device_id):
+    raise CommandError("info network", "%s is in use" % device_id)
+  if device_id not in netdevs:
+    return []
+  execute("netdev_del", {"id": device_id})
+  return ["netdev %s" % device_id]

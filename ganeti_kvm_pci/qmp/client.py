@@ -1,0 +1,197 @@
+"""How L{queries}'s questions reach a running QEMU.
+
+By Ganeti's own QMP client, which every series has; it waits 5 s for an answer.
+QEMU serves one client at a time: a connection is kept as short as possible. A
+few more may queue; who comes then is refused.
+
+"""
+
+import contextlib
+import errno
+import socket
+import time
+
+from ganeti.hypervisor import hv_kvm
+
+from .. import clock
+from ..errors import CommandError
+from ..errors import MonitorError
+from ..errors import show
+from ..qemu import reply_shapes
+from ..qemu import start_error
+from . import queries
+
+#: What is said of a connection that is not in step: that by L{_greet}, those
+#: by Ganeti's client of an answer, or half of one, where another is due.
+_NO_COMMANDS = "out of step"
+_OUT_OF_STEP = (_NO_COMMANDS, "error executing", "data serialization error",
+                "wrong server greeting")
+
+#: How often, and how long after each other in seconds, a connection is made
+#: that is not in step.
+_ATTEMPTS = 20
+_PAUSE = 0.02
+
+#: How long a full queue may last, in seconds: as long as Ganeti's client waits
+#: for an answer.
+_QUEUE_LIMIT = 5
+
+
+def hang_up(qmp):
+  """Close a connection of Ganeti's client.
+
+  That of 3.1.0~rc2 never notes that it is connected, so that its C{close} does
+  nothing; QEMU would not serve anybody else until Python drops it.
+
+  @param qmp: stock's C{QmpConnection}
+
+  """
+  try:
+    qmp.close()
+  except EnvironmentError: # QEMU was faster
+    pass
+  sock = getattr(qmp, "sock", None)
+  if isinstance(sock, socket.socket):
+    sock.close()
+
+
+def _is_full(err):
+  """Tell whether an error is that of a full queue.
+
+  3.0 raises one of its own from it, 3.1 lets it through; on Python 2 it is
+  lost.
+
+  """
+  while err is not None:
+    if getattr(err, "errno", None) == errno.EAGAIN:
+      return True
+    err = getattr(err, "__context__", None)
+  return False
+
+
+def _greet(path):
+  """Make a connection in step: each answer is that to its own question.
+
+  When a client is killed after it has asked, QEMU gives the answer to the
+  next one, which takes it for that to its own first question, and so on.
+  Ganeti's client then finds that QEMU knows no commands, or that it refused
+  the greeting. (Up to 2.11 it does not ask; there, what makes no sense is an
+  error.)
+
+  @rtype: stock's C{QmpConnection}
+  @raise MonitorError: if QEMU cannot be reached
+
+  """
+  deadline = clock.monotonic() + _QUEUE_LIMIT
+  attempts = 0
+  while True:
+    full = False
+    qmp = hv_kvm.QmpConnection(path)
+    try:
+      qmp.connect()
+      if getattr(qmp, "supported_commands", None) != frozenset():
+        return qmp
+      reason = _NO_COMMANDS
+    except Exception as err: # pylint: disable=broad-except
+      # 3.1 lets errors of the socket through, and of a greeting that is none
+      reason = show(err)
+      full = _is_full(err)
+    hang_up(qmp)
+    if full:
+      again = clock.monotonic() < deadline
+    else:
+      attempts += 1
+      again = attempts < _ATTEMPTS and any(words in reason
+                                           for words in _OUT_OF_STEP)
+    if not again:
+      break
+    time.sleep(_PAUSE)
+  raise MonitorError("QEMU's monitor %s cannot be reached (%s): the instance"
+                     " does not run on this node, its QEMU hangs, or somebody"
+                     " else uses the monitor" % (path, reason))
+
+
+def _executor(path, run):
+  """Make the function C{execute} of a client's method.
+
+  """
+  def _Execute(command, arguments):
+    try:
+      answer = run(command, arguments)
+      # up to 2.11 the whole message, later what it returns
+      data = getattr(answer, "data", None)
+      return data["return"] if isinstance(data, dict) else answer
+    except Exception as err: # pylint: disable=broad-except
+      # when QEMU hangs up, 3.0 takes its own None for an answer; others stumble
+      # over an answer that is no dict
+      said = show(err)
+      if start_error.refused(said) or "does not support the" in said:
+        raise CommandError(command, said)
+      raise MonitorError("QEMU's monitor %s does not answer %s: %s" %
+                         (path, command, said))
+
+  return reply_shapes.checking(_Execute)
+
+
+def typed(path):
+  """Make a client of Ganeti's, not connected, that adds devices as QEMU wants.
+
+  Ganeti 3.1.0~rc2 and before send truth values as text (C{mq} of a NIC with
+  several queues), which QEMU 9.2 and later refuse: see L{queries.typed}.
+
+  @rtype: stock's C{QmpConnection}
+
+  """
+  qmp = hv_kvm.QmpConnection(path)
+  name = "execute_qmp" if hasattr(qmp, "execute_qmp") else "Execute"
+  run = getattr(qmp, name)
+
+  def _Run(command, arguments=None):
+    if command == "device_add":
+      arguments = queries.typed(_executor(path, run), arguments)
+    return run(command, arguments)
+
+  setattr(qmp, name, _Run)
+  return qmp
+
+
+def human(qmp, path, line):
+  """Give the human monitor a command, by QMP, and look whether it refused.
+
+  Ganeti up to 3.0 adds drives by a program (socat) that waits 0.5 s for the
+  answer, and looks at none.
+
+  @param qmp: what L{typed} made, connected
+  @type path: string
+  @param path: its socket
+  @type line: string
+  @rtype: list of strings
+  @return: see L{start_error.check}
+  @raise CommandError: if QEMU refused it
+  @raise MonitorError: if QEMU does not answer
+
+  """
+  return start_error.check(line, _executor(path, _run(qmp))(
+    "human-monitor-command", {"command-line": line.strip()}))
+
+
+def _run(qmp):
+  """Find the method of a client that runs a command; 3.1 renamed it."""
+  return getattr(qmp, "execute_qmp", None) or qmp.Execute
+
+
+@contextlib.contextmanager
+def connect(path):
+  """Connect to a QMP socket.
+
+  @type path: string
+  @return: a context that gives a function C{execute(command, arguments)},
+      which returns the command's result or raises L{MonitorError}
+  @raise MonitorError: if QEMU cannot be reached
+
+  """
+  qmp = _greet(path)
+  try:
+    yield _executor(path, _run(qmp))
+  finally:
+    hang_up(qmp)

@@ -1,0 +1,67 @@
+"""What a guest ejected by itself, while it moves.
+
+Its runtime file keeps the device, so that the next boot brings it back. A
+target must be started without it; it travels beside the record, and is put
+into the target's runtime file once the guest is there.
+
+"""
+
+from ..bus.pools import DISK
+from ..bus.pools import NIC
+from ..errors import RecordError
+from ..runtime import configuration
+from ..runtime import device_table
+from . import queries
+
+#: The field of L{serialized.Runtime}'s witness: a list of [class, entry].
+FIELD = "ejected"
+
+
+def leave_out(execute, loaded):
+  """Take out of a record what QEMU does not have.
+
+  @type loaded: L{serialized.Runtime}
+  @param loaded: is changed
+  @rtype: list
+  @return: what L{FIELD} is for
+
+  """
+  lost = device_table.Record(loaded).lost(queries.ids(execute),
+                                          queries.held(execute))
+  lists = {DISK: loaded.disks, NIC: loaded.nics}
+  # from the end, so that the indexes before stay right
+  return [[device.device_class, lists[device.device_class].pop(device.index)]
+          for device in reversed(lost)]
+
+
+def bring_back(loaded, told, configured=None):
+  """Put back into a record what L{leave_out} took out.
+
+  @type loaded: L{serialized.Runtime}
+  @param loaded: is changed
+  @param told: what came from another node
+  @type configured: L{configuration.Configuration} or None
+  @param configured: what it does not have is not put back; None for all
+  @rtype: list of strings
+  @return: what was
+  @raise RecordError: if it is malformed, or has no room
+
+  """
+  lists = {DISK: loaded.disks, NIC: loaded.nics}
+  back = []
+  try:
+    uuids = configured and configuration.uuids(
+      configured, loaded.instance,
+      [entry["uuid"] for device_class, entry in told if device_class == NIC])
+    for device_class, entry in told:
+      uuid = (entry[0] if device_class == DISK else entry)["uuid"]
+      if (uuids is None or uuid in uuids[device_class]) and uuid not in [
+          (known[0] if device_class == DISK else known).get("uuid")
+          for known in lists[device_class]]:
+        lists[device_class].append(entry)
+        back.append("%s %s" % (device_class, uuid))
+  except (TypeError, ValueError, KeyError, IndexError, AttributeError) as err:
+    raise RecordError(loaded.source, "what the guest ejected is malformed: %s" %
+                      err)
+  device_table.parse(loaded.dump(), loaded.source)
+  return back

@@ -1,0 +1,281 @@
+"""The devices of a running QEMU as its guest sees them.
+
+What PCI has by its address; what sits behind a controller by the controller's
+address, the bus, and the number there; and what each reads from. How a device
+came to be, by an option or by the machine (C{-drive if=ide}), makes no
+difference to the guest.
+
+"""
+
+import collections
+
+from ..bus import address
+from ..errors import AddressError
+from ..errors import MonitorError
+from ..qemu import ids
+from ..qemu import replies
+from ..qemu.topology import Part
+from . import queries
+
+#: What tells what stands behind a NIC, and where any device is.
+_OF_NICS = frozenset(["netdev", "mac"])
+_OF_SCSI = frozenset(["channel", "scsi-id", "lun"])
+_OF_PLACES = _OF_SCSI | frozenset(["parent_bus", "addr", "unit", "nr", "port"])
+_OF_ALL = _OF_NICS | _OF_PLACES
+
+#: Of a virtio device's two objects, the outer one is on PCI.
+_INNER = "/" + replies.INNER
+
+#: Of what the machine makes, these are on a bus of their own and have no
+#: drives; QEMU calls all of them so. The latter are what -soundhw and -audio
+#: make.
+_USB = "usb-"
+_SOUND = "hda-"
+
+#: One device of the object model: its path there, id or None, type.
+_Listed = collections.namedtuple("_Listed", ["path", "id", "driver"])
+
+
+def _listed(execute, folder):
+  return [_Listed("%s/%s" % (folder, name),
+                  name if folder == replies.WITH_ID else None, driver)
+          for name, driver in replies.children(
+            execute("qom-list", {"path": folder}))]
+
+
+class _Look(object):
+  """One look at a QEMU.
+
+  A question takes QEMU about as long as an answer that holds everything, so of
+  a device only that is asked which no list tells.
+
+  """
+  def __init__(self, execute, disks):
+    """Ask for the lists.
+
+    @type disks: dict
+    @param disks: file to the id that Ganeti gives a disk
+
+    """
+    self._execute = execute
+    self._disks = disks
+    answer = execute("query-pci", None)
+    self._models = replies.models(answer)
+    self._functions = replies.functions(answer)
+    self._nics = replies.nics(answer)
+    self._mapped = replies.mapped(answer)
+    self._drives = replies.drives(execute("query-block", None))
+    self._options = _listed(execute, replies.WITH_ID) + \
+      _listed(execute, replies.WITHOUT_ID)
+    # driver to the names of all its properties
+    self._known = {}
+    # bus in the object model to its name here
+    self._buses = {}
+    self._made = []
+    self._ports = {}
+
+  def parts(self):
+    """Tell all devices.
+
+    @rtype: list of L{Part}
+
+    """
+    self._ports = self._usb_ports()
+    owners = dict((drive.path, drive) for drive in self._drives)
+    # a device's drive is its own, or that of the part of it that is virtio's
+    named = self._addressed()
+    found = []
+    for device in self._options:
+      drive = owners.pop(device.path, None) or \
+        owners.pop(device.path + _INNER, None)
+      place, wanted = named.get(device.path, (None, _OF_ALL))
+      told = self._properties(device.path, device.driver, wanted)
+      if place:
+        place = (address.BUS, place)
+      else:
+        place = self._place(device, told)
+      found.append(self._part(found, device, place, told, drive))
+    found.extend(self._builtin(found, owners))
+    on_pci = set(part.address for part in found if part.bus == address.BUS)
+    found[:0] = [Part(address.BUS, (f.slot, f.function),
+                      self._models[f.slot, f.function], None, f.id, None, None,
+                      None)
+                 for f in self._functions if (f.slot, f.function) not in on_pci]
+    return [part._replace(mapped=self._mapped.get(part.address))
+            if part.bus == address.BUS else part for part in found]
+
+  def _builtin(self, known, owners):
+    """Tell what no option names: it has a drive, or is on USB, or plays.
+
+    @type owners: dict
+    @param owners: path to L{replies.Drive}
+
+    """
+    drivers = [(path, queries.get(self._execute, path, "type"))
+               for path in sorted(owners, key=replies.age)]
+    # for a moment, a drive still names a device that has gone
+    devices = [_Listed(path, None, driver) for path, driver in drivers
+               if driver]
+    devices += [device for device in self._made if device.path not in owners]
+    found = []
+    for device in devices:
+      told = self._properties(device.path, device.driver, _OF_PLACES)
+      found.append(self._part(
+        known + found, device, self._place(device, told), told,
+        owners.get(device.path))._replace(builtin=True))
+    return found
+
+  def _part(self, known, device, place, told, drive):
+    """Make one part.
+
+    @type known: list of L{Part}
+    @param known: those before it
+    @type place: tuple (string, tuple of ints), or None
+
+    """
+    bus, where = place or (None, (len([
+      part for part in known
+      if part.bus is None and part.driver == device.driver]), ))
+    # which disc is in a CD-ROM drive is the user's affair
+    backend, size = told.get("netdev") or None, None
+    if drive and not drive.removable:
+      backend, size = drive.name, drive.size
+      if not ids.is_ours(backend):
+        backend = self._disks.get(drive.file, backend)
+    return Part(bus, where,
+                self._models.get(where) if bus == address.BUS else None,
+                device.driver, device.id, backend, told.get("mac"), size)
+
+  def _addressed(self):
+    """Tell which devices C{query-pci} names, and what it leaves to be asked.
+
+    @rtype: dict
+    @return: the device's path to its place and a frozenset of properties
+
+    """
+    found = {}
+    for function in self._functions:
+      if function.id:
+        place = (function.slot, function.function)
+        found["%s/%s" % (replies.WITH_ID, function.id)] = (
+          place, _OF_NICS if place in self._nics else frozenset())
+    return found
+
+  def _get(self, path, name):
+    return self._execute("qom-get", {"path": path, "property": name})
+
+  def _properties(self, path, driver, wanted):
+    """Ask for those properties of a device that tell something.
+
+    @type wanted: frozenset of strings
+    @rtype: dict
+
+    """
+    if not wanted:
+      return {}
+    if driver not in self._known:
+      self._known[driver] = set(
+        item["name"] for item in self._execute("qom-list", {"path": path}))
+    return dict((name, self._get(path, name))
+                for name in sorted(wanted & self._known[driver]))
+
+  def _place(self, device, told):
+    """Tell a device's bus and address; None if it has none.
+
+    """
+    path = told.get("parent_bus")
+    if not path:
+      return None
+    try:
+      if "scsi-id" in told:
+        missing = sorted(_OF_SCSI - frozenset(told))
+        if missing:
+          raise MonitorError("unexpected reply to QMP command qom-list: %s has"
+                             " scsi-id, but no %s" %
+                             (device.path, " and no ".join(missing)))
+        return (self._bus(path), (told["channel"], told["scsi-id"],
+                                  told["lun"]))
+      if "addr" in told:
+        return (path.rpartition("/")[2], address.from_devfn(told["addr"]))
+    except AddressError as err:
+      raise MonitorError("unexpected reply to QMP command qom-get: %s" % err)
+    for name in ("unit", "nr"):
+      if name in told:
+        return (self._bus(path), (told[name], ))
+    if "port" in told:
+      port = str(told["port"]) or self._ports.get(device.path)
+      return None if not port else \
+        (self._bus(path), tuple(int(n) for n in port.split(".")))
+    return None
+
+  def _bus(self, path):
+    """Name a bus by its controller's address and its number there.
+
+    The names that QEMU gives depend on ids, and two may have the same.
+
+    @param path: in the object model
+    @rtype: string
+
+    """
+    if path not in self._buses:
+      owner, _, name = path.rpartition("/")
+      if owner.endswith(_INNER):
+        owner = owner[:-len(_INNER)]
+      device = _Listed(owner, None, self._get(owner, "type"))
+      place = self._place(device, self._properties(owner, device.driver,
+                                                   _OF_PLACES))
+      self._buses[path] = "/".join(
+        ([place[0], ".".join("%d" % n for n in place[1])] if place else
+         [device.driver]) + [name.rpartition(".")[2]])
+    return self._buses[path]
+
+  def _usb_ports(self):
+    """Tell on which ports USB devices are; the object model tells only those
+    that an option has chosen.
+
+    @rtype: dict
+    @return: path to port
+
+    """
+    self._made = [
+      device for device in _listed(self._execute, replies.UNATTACHED)
+      if device.driver.startswith((_USB, _SOUND))]
+    devices = [device for device in self._made + self._options
+               if device.driver.startswith(_USB)]
+    if not devices:
+      return {}
+    lines = replies.usb_ports(self._execute(
+      "human-monitor-command", {"command-line": "info usb"}))
+    by_id = dict((line.id, line.port) for line in lines if line.id)
+    found = dict((device.path, by_id[device.id]) for device in devices
+                 if device.id in by_id)
+    # those without id are in the order of their creation; hubs are made when
+    # the ports run out
+    unnamed = [line.port for line in lines if not line.id]
+    hubs = set(line.port.rpartition(".")[0] for line in lines)
+    for ports, members in (
+        ([port for port in unnamed if port in hubs],
+         [d for d in devices if not d.id and d.driver == "usb-hub"]),
+        ([port for port in unnamed if port not in hubs],
+         [d for d in devices if not d.id and d.driver != "usb-hub"])):
+      if len(ports) == len(members):
+        found.update((device.path, port)
+                     for device, port in zip(members, ports))
+    return found
+
+
+def machine(execute, disks=None):
+  """Ask for the machine as the guest sees it.
+
+  @type disks: dict or None
+  @param disks: file to the id that Ganeti gives a disk, for those that QEMU
+      has under another name
+  @rtype: list of L{topology.Part}
+  @return: what the machine makes by itself, then what has an id, then what has
+      none, in the order of its creation, then what the machine's own
+      controllers have (C{-drive if=ide}, C{-usbdevice})
+  @raise MonitorError: if QEMU does not tell
+
+  """
+  return queries.unchanging(
+    execute, lambda: _Look(execute, disks or {}).parts())

@@ -1,0 +1,322 @@
+"""Questions to a running QEMU.
+
+C{execute} is a function that runs one QMP command: C{execute(command,
+arguments)} returns its result or raises L{MonitorError}; how it reaches QEMU
+is its own affair (see L{client}).
+
+"""
+
+import time
+
+from .. import clock
+from ..bus import scsi_ids as scsi_ids_
+from ..errors import CommandError
+from ..errors import MonitorError
+from ..qemu import replies
+
+#: Between two looks, in seconds; a guest lets go within about 0.25.
+INTERVAL = 0.1
+
+#: What C{query-migrate} says before, and after; None: there was nothing.
+_NOT_MOVING = frozenset([None, "none", "completed", "failed", "cancelled"])
+
+#: A request is lost on a guest that is still booting; it is made again.
+_REPEAT = 1
+
+#: How often devices that come or leave meanwhile are looked at anew.
+_LOOKS = 20
+
+
+def functions(execute):
+  """Ask what sits on pci.0.
+
+  @rtype: list of L{replies.Function}
+  @raise MonitorError: if QEMU does not tell
+
+  """
+  return replies.functions(execute("query-pci", None))
+
+
+def held(execute):
+  """Ask which slots are held, and by what.
+
+  @rtype: dict
+  @raise MonitorError: if QEMU does not tell
+
+  """
+  return replies.held(functions(execute))
+
+
+def ids(execute):
+  """Ask for the ids of all devices, on whatever bus.
+
+  @rtype: set of strings
+  @raise MonitorError: if QEMU does not tell
+
+  """
+  return set(name for name, _ in replies.children(
+    execute("qom-list", {"path": replies.WITH_ID})))
+
+
+def unplug(connect, device_id, limit, note=lambda: None):
+  """Ask for a device's removal, and wait until it has gone.
+
+  Each look has a connection of its own: others use the monitor meanwhile, and
+  a look that these kept out is taken once more.
+
+  @type connect: function
+  @param connect: returns a context that gives C{execute}
+  @type device_id: string
+  @type limit: number
+  @param limit: how long the guest may take, in seconds
+  @type note: function
+  @param note: is called once QEMU has taken a request and still has the device
+  @rtype: bool
+  @return: whether it has gone
+  @raise MonitorError: if QEMU does not answer, or cannot remove it
+
+  """
+  deadline = clock.monotonic() + limit
+  asked = None
+  while True:
+    now = clock.monotonic()
+    try:
+      with connect() as execute:
+        if device_id not in ids(execute):
+          return True
+        if asked is None or _REPEAT < now - asked and now < deadline:
+          asked = now
+          _request_unplug(execute, device_id)
+          # no guest is asked for a SCSI disk; and QEMU may not answer again
+          # before it has closed that
+          if device_id not in ids(execute):
+            return True
+          note()
+    except CommandError:
+      raise
+    except MonitorError:
+      if asked is None or now > deadline:
+        raise
+    if now > deadline:
+      return False
+    time.sleep(INTERVAL)
+
+
+def _request_unplug(execute, device_id):
+  try:
+    execute("device_del", {"id": device_id})
+  except CommandError as err:
+    # asked before, perhaps by somebody else; or gone just now
+    if not ("in the process of unplug" in str(err) or _is_not_found(err)):
+      raise
+
+
+def _is_not_found(err):
+  """Tell whether it is what QEMU says of a device that has gone.
+
+  @type err: CommandError
+
+  """
+  return "not found" in str(err)
+
+
+def get(execute, path, name):
+  """Ask for a property; None if the device has gone meanwhile."""
+  try:
+    return execute("qom-get", {"path": path, "property": name})
+  except CommandError as err:
+    if _is_not_found(err):
+      return None
+    raise
+
+
+def _listed(execute):
+  """Give path, id (or None) and driver of what the object model lists."""
+  for folder in (replies.WITH_ID, replies.WITHOUT_ID):
+    for name, driver in replies.children(execute("qom-list", {"path": folder})):
+      yield ("%s/%s" % (folder, name),
+             name if folder == replies.WITH_ID else None, driver)
+
+
+def typed(execute, arguments):
+  """Give the arguments of C{device_add} the types that the driver has.
+
+  QEMU 9.2 and later take no text for a truth value.
+
+  @type arguments: dict
+  @rtype: dict
+  @raise MonitorError: if QEMU does not answer
+
+  """
+  try:
+    properties = execute("device-list-properties",
+                         {"typename": arguments.get("driver")})
+  except CommandError:
+    return arguments # what is wrong with the driver, device_add will tell
+  return replies.typed(arguments, properties)
+
+
+def macs(execute):
+  """Ask for the MAC addresses that NICs were given.
+
+  The guest may use others by now, and two NICs the same (bonding).
+
+  @rtype: list of tuples (string, string, tuple of two ints or None)
+  @return: id of each NIC, or its driver where it has none; MAC address; slot
+      and function on pci.0
+  @raise MonitorError: if QEMU does not tell
+
+  """
+  found = []
+  for path, name, driver in _listed(execute):
+    mac = get(execute, path, "mac")
+    if mac:
+      found.append((name or driver, mac, replies.place(
+        get(execute, path, "parent_bus"), get(execute, path, "addr"))))
+  return found
+
+
+def _scsi_buses(execute, path):
+  """List the buses of a SCSI controller, by path.
+
+  """
+  found = []
+  for name, kind in replies.children(execute("qom-list", {"path": path})):
+    if kind == replies.SCSI_BUS:
+      found.append("%s/%s" % (path, name))
+    elif name == replies.INNER:
+      found.extend(_scsi_buses(execute, "%s/%s" % (path, name)))
+  return found
+
+
+def unchanging(execute, look):
+  """Look at all devices while none comes or leaves.
+
+  It takes more than one question; a device that left between two of them is in
+  the answer to the first only. So the whole is looked at anew.
+
+  @type look: function
+  @param look: asks, and returns what was found
+  @return: what C{look} returned
+  @raise MonitorError: if QEMU does not tell, or its devices change all the time
+
+  """
+  before = _inventory(execute)
+  for _ in range(_LOOKS):
+    found, refused = None, None
+    try:
+      found = look()
+    except CommandError as err:
+      refused = err
+    after = _inventory(execute)
+    if after == before:
+      if refused:
+        raise refused
+      return found
+    before = after
+  raise MonitorError("devices come or leave all the time, the last time there"
+                     " were %s; try again" %
+                     (", ".join(sorted(before[0])) or "none"))
+
+
+def _inventory(execute):
+  """Ask which devices there are, to be compared with what there are later."""
+  return (ids(execute), replies.children(execute(
+    "qom-list", {"path": replies.WITHOUT_ID})), functions(execute))
+
+
+def scsi_ids(execute):
+  """Ask which ids of Ganeti's SCSI bus are held, and by what.
+
+  A controller by C{kvm_extra} may have a bus of the same name. Where an option
+  or C{device_add} names it, QEMU takes that of the controller created last (5.2
+  to 11.1); those with an id are Ganeti's, which comes first.
+
+  @rtype: dict
+  @raise MonitorError: if QEMU does not tell
+
+  """
+  return unchanging(execute, lambda: _scsi_ids(execute))
+
+
+def _scsi_ids(execute):
+  buses = set()
+  devices = []
+  for path, name, driver in _listed(execute):
+    if driver.startswith("scsi-"):
+      bus = get(execute, path, "parent_bus")
+      number = get(execute, path, "scsi-id")
+      if bus and isinstance(number, int):
+        devices.append((bus, number, name or driver))
+        buses.add(bus)
+    # the bus of what has another id is named after that
+    elif name in (None, scsi_ids_.CONTROLLER):
+      buses.update(_scsi_buses(execute, path))
+  named = [bus for bus in buses if bus.endswith("/" + scsi_ids_.BUS)]
+  if not named:
+    return {}
+  # those without id are the later ones
+  ours = max(named, key=lambda bus: (
+    bus.startswith(replies.WITHOUT_ID + "/"),
+    replies.age("/".join(bus.split("/")[:4]))))
+  return dict((number, name) for bus, number, name in devices if bus == ours)
+
+
+def peripherals(execute):
+  """Ask what became of all C{-device} options.
+
+  @rtype: list of L{replies.Peripheral}
+  @raise MonitorError: if QEMU does not tell
+
+  """
+  return unchanging(execute, lambda: _peripherals(execute))
+
+
+def _peripherals(execute):
+  found = []
+  for folder in (replies.WITH_ID, replies.WITHOUT_ID):
+    for name, driver in replies.children(execute("qom-list", {"path": folder})):
+      path = "%s/%s" % (folder, name)
+      properties = set(item["name"] for item in
+                       execute("qom-list", {"path": path}))
+      place = None
+      if "addr" in properties and "parent_bus" in properties:
+        place = replies.place(
+          execute("qom-get", {"path": path, "property": "parent_bus"}),
+          execute("qom-get", {"path": path, "property": "addr"}))
+      found.append(replies.Peripheral(
+        driver, name if folder == replies.WITH_ID else None, place))
+  return found
+
+
+def is_leaving(execute):
+  """Ask whether the guest is just being sent to another node.
+
+  A QEMU says for the rest of its life how a guest came to it, and how its last
+  attempt to send one went.
+
+  @rtype: bool
+  @raise MonitorError: if QEMU does not tell
+
+  """
+  return execute("query-migrate", None).get("status") not in _NOT_MOVING
+
+
+def is_expecting(execute):
+  """Ask whether QEMU still waits for a guest from another node.
+
+  @rtype: bool
+  @raise MonitorError: if QEMU does not tell
+
+  """
+  return execute("query-status", None).get("status") == "inmigrate"
+
+
+def has_left(execute):
+  """Ask whether the guest has gone to another node.
+
+  @rtype: bool
+  @raise MonitorError: if QEMU does not tell
+
+  """
+  return execute("query-status", None).get("status") == "postmigrate"

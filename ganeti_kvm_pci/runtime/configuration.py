@@ -1,0 +1,132 @@
+"""The disks and NICs of an instance by Ganeti's configuration.
+
+Hotplug appends to the runtime file and takes out of its midst, so its order
+comes to differ from the configuration's, by which a cold boot places. And a
+guest ejects devices on its own, which the configuration still has, or
+completes an unplug late, of what the configuration no longer has. Before a
+boot the configuration decides about both.
+
+"""
+
+import collections
+
+from ..bus import address
+from ..bus.pools import DISK
+from ..bus.pools import NIC
+from . import upgrade
+
+#: What the configuration has of an instance.
+#:   - disks: list of uuids
+#:   - nics: list of (uuid, MAC address)
+Configuration = collections.namedtuple("Configuration", ["disks", "nics"])
+
+
+def of(instance):
+  """Read Ganeti's object of an instance.
+
+  @param instance: what the master sends with most requests; its disks are
+      objects up to 2.11, uuids from 2.12 on
+  @rtype: L{Configuration} or None
+  @return: None if the object does not have both
+
+  """
+  disks = getattr(instance, "disks", None)
+  nics = getattr(instance, "nics", None)
+  if disks is None or nics is None:
+    return None
+  return Configuration([getattr(disk, "uuid", disk) for disk in disks],
+                       [(nic.uuid, nic.mac) for nic in nics])
+
+
+def uuids(configuration, instance, recorded):
+  """Tell the uuids that an instance's devices have in its runtime file.
+
+  They are the configuration's, but for NICs from before 2.8: these have one
+  that was made up as the file was read (see L{upgrade.lasting_uuid}).
+
+  @type configuration: L{Configuration}
+  @type instance: string
+  @param instance: its name
+  @type recorded: collection of strings
+  @param recorded: the uuids of the NICs in the runtime file
+  @rtype: dict
+  @return: L{DISK} and L{NIC} to lists of strings
+
+  """
+  nics = []
+  for uuid, mac in configuration.nics:
+    made_up = upgrade.lasting_uuid(instance, mac)
+    nics.append(made_up if made_up in recorded and uuid not in recorded
+                else uuid)
+  return {DISK: list(configuration.disks), NIC: nics}
+
+
+def apply_to(runtime, configuration):
+  """Bring a runtime file into the configuration's order before a boot.
+
+  What the configuration does not have leaves. What it has, and the runtime
+  file has not (added without hotplug), stays out until a cold boot, but keeps
+  its place in the order, so that a cold boot moves nothing then.
+
+  @type runtime: L{serialized.Runtime}
+  @param runtime: after L{upgrade.normalise}; is changed in place
+  @type configuration: L{Configuration}
+  @rtype: tuple (list of strings, dict)
+  @return: what left, for a log; and L{DISK} and L{NIC} to lists of ints, the
+      indices, by the configuration, of what is not in the runtime file
+
+  """
+  known = uuids(configuration, runtime.instance,
+                [nic["uuid"] for nic in runtime.nics])
+  gone, gaps = [], {}
+  for device_class, entries, uuid_of in (
+      (DISK, runtime.disks, lambda entry: entry[0]["uuid"]),
+      (NIC, runtime.nics, lambda entry: entry["uuid"])):
+    by_uuid = dict((uuid_of(entry), entry) for entry in entries)
+    gone.extend("%s %s" % (device_class, uuid) for uuid in sorted(by_uuid)
+                if uuid not in known[device_class])
+    entries[:] = [by_uuid[uuid] for uuid in known[device_class]
+                  if uuid in by_uuid]
+    gaps[device_class] = [index for index, uuid in
+                          enumerate(known[device_class]) if uuid not in by_uuid]
+  return (gone, gaps)
+
+
+def guess_order(runtime):
+  """Bring a runtime file into the order of the slots that its devices have.
+
+  Where the configuration is not at hand this is the best guess: a device that
+  hotplug inserts before others gets a slot before theirs.
+
+  @type runtime: L{serialized.Runtime}
+  @param runtime: is changed in place
+  @rtype: list of strings
+  @return: the classes, L{DISK} and L{NIC}, whose order was another
+
+  """
+  changed = []
+  for device_class, entries, key in (
+      (DISK, runtime.disks, lambda entry: _place(entry[0])),
+      (NIC, runtime.nics, _place)):
+    before = list(entries)
+    entries.sort(key=key)
+    if entries != before:
+      changed.append(device_class)
+  return changed
+
+
+def _place(entry):
+  """Tell a device's slot, or SCSI id.
+
+  @rtype: int
+  @return: -1 where QEMU chose: what it placed itself was there first
+
+  """
+  hvinfo = entry.get("hvinfo")
+  if not hvinfo:
+    place = entry.get("pci")
+  elif hvinfo.get("bus") == address.BUS:
+    place = address.parse(hvinfo["addr"])[0]
+  else:
+    place = hvinfo.get("scsi-id")
+  return -1 if place is None else place

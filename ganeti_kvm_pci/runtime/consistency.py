@@ -1,0 +1,137 @@
+"""What is wrong with an instance's bus, and what of it can be put right."""
+
+import collections
+
+from ..bus import address
+from ..bus.pools import DISK
+from ..bus.pools import NIC
+from ..bus.pools import QEMU
+from ..qemu import explicit
+from . import slot_map
+from .device_table import describe
+
+#: How bad it is. INFO is no fault: old layouts are legal as long as they live.
+INFO = "info"
+WARNING = "warning"
+
+#: One thing to say.
+#:   - severity: INFO or WARNING
+#:   - slot: int or None
+#:   - device: string or None
+#:   - text: string
+Finding = collections.namedtuple(
+  "Finding", ["severity", "slot", "device", "text"])
+
+
+def _name(entry):
+  if entry.index is None:
+    return entry.id or entry.driver
+  return "%s %d (%s)" % (entry.device_class, entry.index, entry.id)
+
+
+def findings(record, functions=None, peripherals=(), requests=None):
+  """Judge what is on the bus.
+
+  @type record: L{device_table.Record}
+  @type functions: list of L{replies.Function}, or None
+  @param functions: what the live QEMU has; None if it was not asked
+  @type peripherals: list of L{replies.Peripheral}
+  @param requests: see L{slot_map.entries}
+  @rtype: list of L{Finding}
+
+  """
+  found = []
+  part = record.partition
+  for entry in slot_map.entries(record, functions, peripherals, requests):
+    owner = part.owner(entry.slot)
+    severity = INFO
+    if entry.remark:
+      # whether one of QEMU's own would go elsewhere, the migration check tells;
+      # what has an id, and is not in the record, somebody may have added
+      own = entry.source == slot_map.LIVE and not entry.id
+      severity, text = INFO if own else WARNING, entry.remark
+    elif entry.device_class not in (QEMU, owner):
+      text = "not in the %s pool (%s); the next cold boot decides anew" % (
+        {DISK: "disks'", NIC: "NICs'"}[entry.device_class], part)
+    elif owner == entry.device_class or entry.source == slot_map.LIVE:
+      continue
+    else:
+      text = "beyond QEMU's range (%s), recorded there" % part
+    found.append(Finding(severity, entry.slot, _name(entry),
+                         "slot %d, %s: %s" % (entry.slot, _name(entry), text)))
+  return found
+
+
+def _entry(runtime, device):
+  """Return a device's dict in a runtime."""
+  if device.device_class == NIC:
+    return runtime.nics[device.index]
+  return runtime.disks[device.index][0]
+
+
+def drop(runtime, devices):
+  """Take disks and NICs out of a record.
+
+  @type runtime: L{serialized.Runtime}
+  @param runtime: is changed in place
+  @type devices: list of L{device_table.Device}
+  @param devices: in the record's order
+  @rtype: list of strings
+  @return: what was changed
+
+  """
+  changes = []
+  # from the end, so that the indexes before stay right
+  for device in reversed(devices):
+    del {DISK: runtime.disks, NIC: runtime.nics}[device.device_class][
+      device.index]
+    changes.append("%s: taken out of the record, QEMU does not have it" %
+                   describe(device))
+  return changes
+
+
+def repair(runtime, record, functions, peripherals):
+  """Make a record say what QEMU has, as far as that can be known.
+
+  Disks and NICs that QEMU does not have leave the record (see
+  L{device_table.Record.lost}): a later migration would start the target with a
+  device too many. What QEMU has on another slot is recorded there.
+  QEMU's own devices beyond their range get their address (see L{explicit}).
+  What only QEMU knows stays unknown: a record of it needs what only the
+  configuration has.
+
+  @type runtime: L{serialized.Runtime}
+  @param runtime: is changed in place
+  @type record: L{device_table.Record}
+  @param record: that of the runtime
+  @type functions: list of L{replies.Function}
+  @type peripherals: list of L{replies.Peripheral}
+  @rtype: list of strings
+  @return: what was changed
+
+  """
+  changes = []
+  slots = dict((f.id, f.slot) for f in functions if f.id)
+  for device in record.devices:
+    if device.index is not None and device.slot is not None and \
+        slots.get(device.id, device.slot) != device.slot:
+      hvinfo = _entry(runtime, device).get("hvinfo")
+      if not hvinfo: # up to 2.15, the slot is part of the id
+        continue
+      hvinfo["addr"] = address.unparse(slots[device.id])
+      changes.append("%s: slot %d in the record, %d in QEMU, corrected" %
+                     (describe(device), device.slot, slots[device.id]))
+  ids = set(p.id for p in peripherals) | set(slots)
+  changes.extend(drop(runtime, record.lost(ids, set(f.slot
+                                                    for f in functions))))
+  strays = explicit.beyond(record.partition, functions, record.held())
+  unnamed = [nic for nic in runtime.nics
+             if not nic.get("hvinfo") and nic.get("pci") is None]
+  words, pinned, _ = explicit.pin(runtime.words, peripherals, strays,
+                                  len(unnamed))
+  if pinned:
+    runtime.command[:] = words
+  changes.extend("%s, slot %d: QEMU's own, recorded there" %
+                 (function.id or function.description, function.slot)
+                 for function in pinned)
+  return changes

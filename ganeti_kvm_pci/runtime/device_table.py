@@ -1,0 +1,205 @@
+"""The devices that a runtime file speaks of.
+
+Reading here changes nothing and needs no Ganeti.
+
+"""
+
+import collections
+
+from ..bus import address
+from ..bus import scsi_ids
+from ..bus.pools import DISK
+from ..bus.pools import NIC
+from ..bus.pools import Partition
+from ..bus.pools import QEMU
+from ..bus.pools import has_pci_disks
+from ..bus.pools import has_pci_nics
+from ..errors import RecordError
+from ..errors import ReservationsError
+from ..qemu import named_slots
+from ..qemu.ids import old_id
+from . import inline_disks
+from . import serialized
+
+#: One device on the bus, as a record or a live QEMU knows it.
+#:   - slot: int; None for a device of Ganeti's that is not on pci.0
+#:   - device_class: DISK or NIC for what Ganeti assigned, else QEMU
+#:   - index: int, place among its class in the record; None for QEMU's
+#:   - id: string, QEMU's id of the device; None where it has none
+#:   - driver: string
+Device = collections.namedtuple(
+  "Device", ["slot", "device_class", "index", "id", "driver"])
+
+_VIRTIO = {DISK: "virtio-blk-pci", NIC: "virtio-net-pci"}
+_TYPE_PARAMETER = {DISK: "disk_type", NIC: "nic_type"}
+
+
+def is_on_pci(device_class, hvparams):
+  """Tell whether an instance's disks, or NICs, sit on pci.0.
+
+  @param device_class: L{DISK} or L{NIC}
+  @rtype: bool
+
+  """
+  return {DISK: has_pci_disks, NIC: has_pci_nics}[device_class](hvparams)
+
+
+def driver(device_class, hvparams):
+  """Name the driver of an instance's disks or NICs.
+
+  @param device_class: L{DISK} or L{NIC}
+  @rtype: string
+
+  """
+  hv_type = hvparams.get(_TYPE_PARAMETER[device_class], "paravirtual")
+  return _VIRTIO[device_class] if hv_type == "paravirtual" else hv_type
+
+
+def _device(device_class, index, entry, hvparams):
+  """Read one disk or NIC of the record.
+
+  """
+  hvinfo = entry.get("hvinfo")
+  if hvinfo:
+    slot = None
+    # stock writes a slot also for IDE disks and ISA NICs, which use none
+    if hvinfo.get("bus") == address.BUS and is_on_pci(device_class, hvparams):
+      slot = address.parse(hvinfo["addr"])[0]
+    return Device(slot, device_class, index, hvinfo.get("id"),
+                  hvinfo.get("driver"))
+  slot = entry.get("pci")
+  device_id = None
+  if slot is not None:
+    device_id = old_id(device_class, entry.get("uuid"), slot)
+    if not is_on_pci(device_class, hvparams):
+      slot = None
+  return Device(slot, device_class, index, device_id,
+                driver(device_class, hvparams))
+
+
+class Record(object):
+  """What a runtime file says.
+
+  @ivar instance: string, name of the instance
+  @ivar command: list of strings
+  @ivar hvparams: dict
+  @ivar partition: L{Partition} by the recorded parameters
+  @ivar devices: list of L{Device}: disks and NICs in the record's order, then
+      what else of the command names a place on pci.0
+  @ivar scsi_ids: dict, id (int) on Ganeti's SCSI bus to the name of the disk
+      there; None if the instance's disks are not on one
+
+  """
+  def __init__(self, runtime):
+    """Read a runtime.
+
+    @type runtime: L{serialized.Runtime}
+    @raise RecordError: if it gives a slot twice, or divides the bus in no
+        possible way
+
+    """
+    self.command = command = runtime.words
+    self.hvparams = hvparams = runtime.hvparams
+    self.instance = runtime.instance
+    try:
+      self.partition = Partition.of(hvparams)
+    except ReservationsError as err:
+      raise RecordError(runtime.source, str(err))
+    disks = [entry[0] for entry in runtime.disks]
+    self.devices = [
+      _device(device_class, index, entry, hvparams)
+      for device_class, entries in ((DISK, disks), (NIC, runtime.nics))
+      for index, entry in enumerate(entries)]
+    own = set(d.id for d in self.devices if d.id)
+    slots = set(d.slot for d in self.devices)
+    for option in named_slots.addressed(command, runtime.configs):
+      # a file may have been changed since QEMU has read it
+      is_stale = option.place[0] in slots and option.position is None
+      if option.id not in own and not is_stale:
+        self.devices.append(Device(
+          option.place[0], DISK if inline_disks.is_disk(option) else QEMU,
+          None, option.id, option.driver))
+    self._check_slots(runtime.source)
+    self.scsi_ids = None
+    if scsi_ids.has_ids(hvparams):
+      self.scsi_ids = dict(
+        (disk["hvinfo"]["scsi-id"], disk["hvinfo"].get("id")) for disk in disks
+        if "scsi-id" in (disk.get("hvinfo") or {}))
+
+  def _check_slots(self, source):
+    seen = {}
+    for device in self.devices:
+      other = seen.setdefault(device.slot, device)
+      # QEMU's own may share a slot, as functions of one device
+      if (device.slot is not None and other is not device and
+          not device.device_class == other.device_class == QEMU):
+        raise RecordError(
+          source, "slot %d is given to two devices, %s and %s; only a cold"
+          " boot (shutdown and start) assigns slots anew" %
+          (device.slot, describe(other), describe(device)))
+
+  def held(self):
+    """Tell what the record has on the bus.
+
+    @rtype: dict
+    @return: slot (int) to the name of the device there
+
+    """
+    return dict((d.slot, describe(d)) for d in self.devices
+                if d.slot is not None)
+
+  def slots(self, device_class):
+    """List the slots of a class, in the record's order.
+
+    @rtype: list of ints
+
+    """
+    return [d.slot for d in self.devices
+            if d.device_class == device_class and d.slot is not None]
+
+  def lost(self, ids, slots):
+    """List the disks and NICs that QEMU should have and has not.
+
+    Only those that it has under an id; IDE disks and ISA NICs it has not. A
+    device whose slot holds another is not lost for certain: it may be the
+    same, under an id of another Ganeti's making.
+
+    @type ids: collection of strings
+    @param ids: the ids of all devices that QEMU has
+    @type slots: collection of ints
+    @param slots: the slots that QEMU has devices on
+    @rtype: list of L{Device}
+
+    """
+    return [d for d in self.devices
+            if d.index is not None and d.id and d.id not in ids and
+            (d.slot is not None and d.slot not in slots or
+             d.device_class == DISK and self.scsi_ids is not None)]
+
+
+def describe(device):
+  """Name a device for an error text.
+
+  @type device: L{Device}
+  @rtype: string
+
+  """
+  name = device.id or device.driver or "unnamed"
+  if device.index is None:
+    return name
+  return "%s %d (%s)" % (device.device_class, device.index, name)
+
+
+def parse(text, source):
+  """Read a runtime file.
+
+  @type text: string
+  @param text: the file's content
+  @type source: string
+  @param source: file or instance, to be named in errors
+  @rtype: L{Record}
+  @raise RecordError: if the text is no runtime file, or one with an impossible
+      or doubly given slot
+
+  """
+  return Record(serialized.parse(text, source))

@@ -1,0 +1,83 @@
+"""The names under which a node has the data of an instance's disks.
+
+Ganeti names a link to a disk's data after the instance and the disk's index,
+C{vm1:0}, and a record names disks by these links. Hotplug gives disks other
+indices, as soon as one is removed, or inserted, before others; record and
+links stay as they were. The links of the node to which the guest moves are
+made anew, by the new indices: a target that is started from such a record has
+another disk's data behind a disk, or none (stock 2.10 to 3.1). What remains is
+the uuid; disks that 2.9 put inside the command have none.
+
+"""
+
+import re
+
+from ..bus.pools import DISK
+from ..qemu import command as command_
+from ..qemu.ids import new_id
+
+_LINK_RE = re.compile(r"^(/.*:)\d+$")
+
+
+def inside(runtime):
+  """Tell by which indices the command itself names disks.
+
+  @type runtime: L{serialized.Runtime}
+  @rtype: list of ints
+
+  """
+  link_re = re.compile(r"^/.*/%s:(\d+)$" % re.escape(runtime.instance))
+  found = []
+  for text in command_.drives(runtime.words):
+    match = link_re.match(command_.keys_of(text).get("file") or "")
+    if match:
+      found.append(int(match.group(1)))
+  return sorted(found)
+
+
+def ids(runtime):
+  """Tell which disk a file is.
+
+  @type runtime: L{serialized.Runtime}
+  @rtype: dict
+  @return: link or URI to the id that Ganeti gives the disk
+
+  """
+  return dict((uri or link, new_id(DISK, disk["uuid"]))
+              for disk, link, uri in runtime.disks if uri or link)
+
+
+def unclaimed(runtime, uuids):
+  """Tell which disks of Ganeti's configuration no entry of a record is.
+
+  @rtype: list of ints
+  @return: their indices
+
+  """
+  claimed = set(entry[0]["uuid"] for entry in runtime.disks)
+  return [index for index, uuid in enumerate(uuids) if uuid not in claimed]
+
+
+def follow(runtime, uuids):
+  """Name a record's disks as a node does that makes its links now.
+
+  @type runtime: L{serialized.Runtime}
+  @param runtime: gets the new names
+  @type uuids: list of strings
+  @param uuids: the instance's disks in Ganeti's configuration, by their index
+  @rtype: list of strings
+  @return: uuids of the record's disks that are not among them, and keep their
+      names
+
+  """
+  indices = dict((uuid, index) for index, uuid in enumerate(uuids))
+  strange = []
+  for entry in runtime.disks:
+    uuid, link = entry[0]["uuid"], entry[1]
+    if uuid not in indices:
+      strange.append(uuid)
+      continue
+    match = _LINK_RE.match(link or "")
+    if match:
+      entry[1] = "%s%d" % (match.group(1), indices[uuid])
+  return strange

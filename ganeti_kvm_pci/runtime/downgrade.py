@@ -1,0 +1,107 @@
+"""A record brought into the form that an older series reads: the way back.
+
+The reverse of what L{upgrade} does: C{hvinfo} becomes C{pci} for 2.10 to 2.15,
+and what the older series does not know, and would fail on, is left out.
+
+"""
+
+from ..bus import address
+from ..bus.pools import DISK
+from ..bus.pools import NIC
+from ..errors import RecordError
+from ..qemu import command
+from ..qemu import ids
+from ..qemu import option
+from . import device_table
+from . import upgrade
+
+#: Attributes of a disk that a series knows nothing of before (objects.Disk,
+#: 2.10 to 2.16). None matters to a running guest.
+_DISK_KEYS_SINCE = {
+  "ctime": (2, 12), "mtime": (2, 12), "serial_no": (2, 12),
+  "forthcoming": (2, 14), "nodes": (2, 14),
+  }
+
+#: The first series that adds -chroot (or -run-with) at each start.
+_CHROOT_AT_START = (3, 1)
+
+
+def downgrade(runtime, series):
+  """Bring a runtime into the form of an older series.
+
+  @type runtime: L{serialized.Runtime}
+  @param runtime: is changed in place, unless an error is raised
+  @type series: tuple of two ints
+  @rtype: tuple of two lists of strings
+  @return: what was changed, and what will not work as before
+  @raise RecordError: if there is something that this series cannot have
+
+  """
+  changes, warnings, places = [], [], []
+  disks = [entry[0] for entry in runtime.disks]
+  for device_class, entries in ((DISK, disks), (NIC, runtime.nics)):
+    for index, entry in enumerate(entries):
+      if entry.get("hvinfo") is None or upgrade.has_hvinfo(series):
+        continue
+      name = "%s %d" % (device_class, index)
+      slot = _slot(runtime, device_class, name, entry["hvinfo"])
+      places.append((entry, slot))
+      changes.append("%s: hvinfo to pci %s" % (name, slot))
+      warnings.extend(_other_id(device_class, name, entry, slot))
+  for entry, slot in places:
+    del entry["hvinfo"]
+    if slot is not None:
+      entry["pci"] = slot
+  for index, entry in enumerate(disks):
+    for key, since in sorted(_DISK_KEYS_SINCE.items()):
+      if series < since and key in entry:
+        del entry[key]
+        changes.append("disk %d: without %s" % (index, key))
+  if series < _CHROOT_AT_START and runtime.hvparams.get("use_chroot") and \
+      not _is_confined(runtime.words):
+    warnings.append("Ganeti before 3.1 records -chroot, and this record has"
+                    " none: what starts from it is not confined")
+  return (changes, warnings)
+
+
+def _is_confined(words):
+  """Tell whether a command has QEMU confine itself."""
+  return "-chroot" in words or any(
+    option.keys(text, None).get("chroot") for _, text in
+    command.arguments(words, frozenset(["-run-with"])))
+
+
+def _slot(runtime, device_class, name, hvinfo):
+  """Find the slot that C{pci} can say.
+
+  @rtype: int or None
+
+  """
+  wanted = device_table.driver(device_class, runtime.hvparams)
+  if hvinfo and hvinfo.get("driver") != wanted or \
+      hvinfo.get("bus") not in (None, address.BUS) or \
+      (wanted or "").startswith("scsi-"):
+    raise RecordError(
+      runtime.source, "%s (%s on %s) cannot be had before Ganeti 2.16" %
+      (name, hvinfo.get("driver"), hvinfo.get("bus")))
+  if hvinfo.get("bus") is None:
+    return None
+  slot, function = address.parse(hvinfo["addr"])
+  if function:
+    raise RecordError(
+      runtime.source, "%s is function %d of slot %d; before Ganeti 2.16 a"
+      " record has no place for that" % (name, function, slot))
+  return slot
+
+
+def _other_id(device_class, name, entry, slot):
+  """Say what comes of an id that these series would make up differently."""
+  known = entry["hvinfo"].get("id")
+  if slot is None or known is None:
+    return []
+  computed = ids.old_id(device_class, entry.get("uuid"), slot)
+  if known == computed:
+    return []
+  return ["%s: QEMU has it as %s, Ganeti before 2.16 will look for %s: it"
+          " cannot be removed live before the next start or migration" %
+          (name, known, computed)]

@@ -1,0 +1,223 @@
+"""The partition's layout for a guest that is about to boot.
+
+Not for one that runs: the slots of a running guest never change. A cold boot
+makes a new record out of the configuration; a soft reboot starts QEMU anew
+from the old one, and there the layout of whatever Ganeti wrote it gives way
+to the partition's. Disks and NICs are placed in the order of the record, which
+L{configuration} has made that of a cold boot.
+
+"""
+
+import collections
+
+from ..bus import address
+from ..bus import allocator
+from ..bus import scsi_ids
+from ..bus.pools import DISK
+from ..bus.pools import NIC
+from ..bus.pools import Partition
+from ..bus.pools import QEMU
+from ..errors import BusFullError
+from ..qemu import command as command_
+from ..qemu import ids
+from ..qemu import named_slots
+from ..qemu import scsi_devices
+from . import device_table
+from . import inline_disks
+from . import upgrade
+
+#: What becomes of one device.
+#:   - device_class: DISK, NIC or QEMU
+#:   - index: int, place among its class in the record; None for QEMU's
+#:   - id: string or None, as the record has it until then
+#:   - old: int, or None where QEMU chose the slot
+#:   - new: int, or None where QEMU will choose it
+#:   - unit: what both are, SLOT or SCSI_ID
+Move = collections.namedtuple(
+  "Move", ["device_class", "index", "id", "old", "new", "unit"])
+
+SLOT = "slot"
+SCSI_ID = "scsi-id"
+Move.__new__.__defaults__ = (SLOT, )
+
+_RESERVATIONS = "kvm_pci_reservations"
+
+
+def lay_out(runtime, series, reservations=None, gaps=None):
+  """Place all devices of a record anew.
+
+  @type runtime: L{serialized.Runtime}
+  @param runtime: in the form of the series (see L{upgrade}); is changed in
+      place
+  @type series: tuple of two ints
+  @type reservations: int or None
+  @param reservations: the instance's C{kvm_pci_reservations} as configured,
+      for a record of a series that did not have it
+  @type gaps: dict or None
+  @param gaps: result of L{configuration.apply_to}: the indices of what has no
+      entry in the record. The first of the disks among them are those in the
+      command; for the others, slots are kept free, if there are enough
+  @rtype: list of L{Move}
+  @return: the devices that get another slot
+  @raise BusFullError: if they do not fit
+  @raise ReservationsError: if C{kvm_pci_reservations} makes no sense
+
+  """
+  if upgrade.has_hvinfo(series) and reservations is not None:
+    runtime.hvparams.setdefault(_RESERVATIONS, reservations)
+  carried, words, freed = _release(runtime)
+  members, elsewhere = _members(runtime)
+  inside, slots = _choose(runtime.hvparams,
+                          named_slots.taken(words, runtime.configs), members,
+                          len(carried), gaps or {})
+  old = dict((o.position, o.place[0]) for o in freed)
+  moves = [Move(QEMU, None, o.id or o.driver, o.place[0], None)
+           for o in freed if not inline_disks.is_disk(o)]
+  moves += [Move(DISK, None, "in the command", old.get(position), slot)
+            for position, slot in zip(carried, inside)]
+  if carried or freed:
+    runtime.command[:] = inline_disks.place(words, carried, inside)
+  for device_class, entries in sorted(members.items()):
+    moves += [
+      _move(runtime, device_class, index, entry, slot, series) for
+      index, (entry, slot) in enumerate(zip(entries, slots[device_class]))]
+  _drop(elsewhere)
+  moves += _renumber(runtime, words, (gaps or {}).get(DISK, []))
+  return [move for move in moves if move.old != move.new]
+
+
+def _choose(hvparams, taken, members, carried, gaps):
+  """Choose the slots.
+
+  @type taken: dict
+  @param taken: see L{allocator.cold_boot}
+  @type carried: int
+  @param carried: how many disks the command has
+  @type gaps: dict
+  @param gaps: see L{lay_out}
+  @rtype: tuple (list of ints, dict of lists of ints)
+  @return: slots of the disks in the command, and of the record's entries
+
+  """
+  part = Partition.of(hvparams)
+  gaps = dict((device_class, gaps.get(device_class, [])
+               if device_table.is_on_pci(device_class, hvparams) else [])
+              for device_class in (DISK, NIC))
+  if len(gaps[DISK]) < carried:
+    gaps[DISK] = list(range(carried))
+  # at the second attempt nothing is kept free
+  for kept in (gaps, {DISK: gaps[DISK][:carried], NIC: []}):
+    try:
+      slots = dict(zip((DISK, NIC), allocator.cold_boot(
+        part, len(members[DISK]) + len(kept[DISK]),
+        len(members[NIC]) + len(kept[NIC]), taken)))
+      break
+    except BusFullError:
+      if len(kept[DISK]) == carried and not kept[NIC]:
+        raise
+  return ([slots[DISK][index] for index in kept[DISK][:carried]],
+          dict((device_class, _without(slots[device_class], kept[device_class]))
+               for device_class in (DISK, NIC)))
+
+
+def _without(values, indices):
+  return [value for index, value in enumerate(values) if index not in indices]
+
+
+def _members(runtime):
+  """Tell the disks and NICs that sit on pci.0 from the others.
+
+  @rtype: tuple (dict of lists of dicts, list of dicts)
+
+  """
+  members = {
+    DISK: [entry[0] for entry in runtime.disks],
+    NIC: list(runtime.nics),
+    }
+  elsewhere = []
+  for device_class, entries in members.items():
+    if not device_table.is_on_pci(device_class, runtime.hvparams):
+      elsewhere += entries
+      members[device_class] = []
+  return (members, elsewhere)
+
+
+def _renumber(runtime, words, gaps):
+  """Choose the ids of the disks behind Ganeti's SCSI controller.
+
+  @type gaps: list of ints
+  @param gaps: indices for which ids are kept free, if there are enough
+  @rtype: list of L{Move}
+  @return: empty where the disks have none
+
+  """
+  if not scsi_ids.has_ids(runtime.hvparams) or not all(
+      "scsi-id" in (entry[0].get("hvinfo") or {}) for entry in runtime.disks):
+    return []
+  held = scsi_devices.taken(words)
+  count = len(runtime.disks)
+  try:
+    numbers = _without(
+      scsi_ids.cold_boot(runtime.hvparams, held, count + len(gaps)), gaps)
+  except BusFullError:
+    numbers = scsi_ids.cold_boot(runtime.hvparams, held, count)
+  moves = []
+  for index, number in enumerate(numbers):
+    hvinfo = runtime.disks[index][0]["hvinfo"]
+    moves.append(Move(DISK, index, hvinfo.get("id"), hvinfo["scsi-id"], number,
+                      SCSI_ID))
+    hvinfo["scsi-id"] = number
+  return moves
+
+
+def _release(runtime):
+  """Take from the command what older layouts addressed.
+
+  @rtype: tuple (list of ints, list of strings, list of
+      L{command.DeviceOption})
+  @return: where the disks in the command are, the new command, and the
+      options that lost their place
+
+  """
+  extra = runtime.hvparams.get("kvm_extra")
+  words = runtime.words
+  carried = inline_disks.find(words, extra)
+  return (carried, ) + command_.without_places(words, extra)
+
+
+def _move(runtime, device_class, index, entry, slot, series):
+  """Put a disk or NIC on a slot.
+
+  Its id becomes that of the series, which stock computes when it hotplugs.
+
+  """
+  if not upgrade.has_hvinfo(series):
+    old, entry["pci"] = entry.get("pci"), slot
+    name = None
+    if old is not None:
+      name = ids.old_id(device_class, entry.get("uuid"), old)
+    return Move(device_class, index, name, old, slot)
+  hvinfo = entry.get("hvinfo") or {}
+  old = None
+  if hvinfo.get("bus") == address.BUS:
+    old = address.parse(hvinfo["addr"])[0]
+  entry["hvinfo"] = {
+    "driver": hvinfo.get("driver") or device_table.driver(device_class,
+                                                          runtime.hvparams),
+    "id": ids.new_id(device_class, entry["uuid"]),
+    "bus": address.BUS,
+    "addr": address.unparse(slot),
+    }
+  return Move(device_class, index, hvinfo.get("id"), old, slot)
+
+
+def _drop(entries):
+  """Take away places on a bus that the devices are not on.
+
+  """
+  for entry in entries:
+    hvinfo = entry.get("hvinfo") or {}
+    if hvinfo.get("bus") == address.BUS:
+      del hvinfo["bus"]
+      del hvinfo["addr"]
+    entry.pop("pci", None)

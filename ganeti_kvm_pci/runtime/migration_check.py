@@ -1,0 +1,261 @@
+"""Whether a record makes the same machine again.
+
+A migration starts the target from the record. What QEMU got without the
+record, or lost, and what it would place elsewhere the second time, must show
+before the guest moves; the guest does not survive it, and QEMU says
+C{completed} (5.2 to 11.1).
+
+"""
+
+import collections
+
+from ..bus import address
+from ..bus.pools import NIC
+from ..qemu import command as command_
+from ..qemu import explicit
+from ..qemu import ids
+from ..qemu import removed_options
+from ..qemu import topology
+from ..qemu.replies import Function
+from ..qemu.replies import Peripheral
+from .device_table import describe
+
+#: Options that make one device without id each, like a C{-device} of their own.
+_MAKERS = frozenset(["-virtfs", "-virtfs_synth", "-virtioconsole", "-watchdog"])
+
+#: Options that make a device with an id of QEMU's choice.
+_MAKERS_WITH_ID = {"-debugcon": "debugcon"}
+
+#: Options that may make any number.
+_UNREADABLE = frozenset(["-readconfig"])
+
+_COLD_BOOT = "shut the instance down and start it"
+
+
+class Replay(object):
+  """A record beside the machine that was made from it.
+
+  @ivar command: list of strings, the recorded command, with an address for
+      each of QEMU's own devices that would go elsewhere without
+  @ivar pinned: list of strings, what got an address by that
+  @ivar problems: list of strings, why the record does not make this machine;
+      each names the device, its place, and the way out
+
+  """
+  def __init__(self, runtime, record, parts, command):
+    """Compare.
+
+    @type runtime: L{serialized.Runtime}
+    @type record: L{device_table.Record}
+    @param record: that of the runtime
+    @type parts: list of L{topology.Part}
+    @param parts: answer of L{inventory.machine}
+    @type command: list of strings
+    @param command: what QEMU was really given, Ganeti's devices and those of a
+        wrapper included
+
+    """
+    self.problems = []
+    self._runtime = runtime
+    self._record = record
+    self._parts = parts
+    self._by_id = dict((part.id, part) for part in parts if part.id)
+    self._unnamed_nics = len([
+      nic for nic in runtime.nics
+      if not nic.get("hvinfo") and nic.get("pci") is None])
+    self._options = command_.devices(runtime.words)
+    # QEMU takes its options with two dashes as well
+    self._given = [word[1:] if word.startswith("--") else word
+                   for word in command]
+    self._check_recorded()
+    self._check_options()
+    self._check_strangers()
+    self._check_unnamed()
+    self.command, self.pinned = self._pin()
+
+  def _find(self, device):
+    """Find the part that a recorded device is.
+
+    @type device: L{device_table.Device}
+    @rtype: L{topology.Part} or None
+
+    """
+    if device.id in self._by_id:
+      return self._by_id[device.id]
+    return ([part for name, part in sorted(self._by_id.items())
+             if ids.is_same(name, device.id)] or [None])[0]
+
+  def _at(self, slot):
+    """Name what QEMU has on a slot."""
+    return " and ".join(topology.show(part) for part in self._parts
+                        if topology.slot_of(part) == slot) or "nothing"
+
+  def _check_recorded(self):
+    """Look for the record's disks and NICs."""
+    for device in self._record.devices:
+      if device.index is None or not device.id:
+        continue
+      has_scsi_id = device.device_class != NIC and \
+        self._record.scsi_ids is not None
+      if device.slot is None and not has_scsi_id:
+        continue # IDE, ISA: not a device with this id
+      part = self._find(device)
+      if part is None:
+        place = "scsi bus" if device.slot is None else "slot %d" % device.slot
+        self.problems.append(
+          "%s: the record has %s there, QEMU has %s; have the record repaired"
+          " (ganeti-kvm-pci check --repair), or %s" %
+          (place, describe(device),
+           "no such disk" if device.slot is None else self._at(device.slot),
+           _COLD_BOOT))
+        continue
+      self._check_place(device, part)
+      self._check_driver(device, part)
+      if device.device_class == NIC:
+        self._check_mac(device, part)
+
+  def _check_place(self, device, part):
+    if device.slot is not None:
+      recorded, real = device.slot, topology.slot_of(part)
+    else:
+      entry = self._runtime.disks[device.index][0]
+      recorded = entry["hvinfo"].get("scsi-id")
+      real = topology.scsi_id_of(part)
+    if recorded != real:
+      what = "slot" if device.slot is not None else "scsi-id"
+      self.problems.append(
+        "%s: %s %s in the record, %s in QEMU; have the record repaired"
+        " (ganeti-kvm-pci check --repair), or %s" %
+        (describe(device), what, recorded, topology.show_place(part),
+         _COLD_BOOT))
+
+  def _check_driver(self, device, part):
+    # up to 2.15, hot-added disks and NICs are virtio's whatever the parameters
+    if device.driver and device.driver != part.driver:
+      self.problems.append(
+        "%s, %s: %s in the record, %s in QEMU; %s" %
+        (topology.show_place(part), describe(device), device.driver,
+         part.driver, _COLD_BOOT))
+
+  def _check_mac(self, device, part):
+    mac = self._runtime.nics[device.index].get("mac")
+    if mac and part.mac and mac.lower() != part.mac.lower():
+      self.problems.append(
+        "%s, %s: MAC address %s in the record, %s in QEMU; put the record"
+        " right, or %s" % (topology.show_place(part), describe(device), mac,
+                           part.mac, _COLD_BOOT))
+
+  def _check_options(self):
+    """Look for what the command names, by id or by address."""
+    places = set(part.address for part in self._parts
+                 if part.bus == address.BUS)
+    for option in self._options:
+      name = "%s (id %s)" % (option.driver, option.id) if option.id else \
+        option.driver
+      if option.id and option.id not in self._by_id:
+        self.problems.append(
+          "%s: it is in the recorded command, QEMU has it no longer; take it"
+          " out of kvm_extra, if it stands there, and %s" % (name, _COLD_BOOT))
+      elif option.place and option.place not in places and not any(
+          part.driver == option.driver and part.bus != address.BUS
+          for part in self._parts): # "addr" may be something else
+        self.problems.append(
+          "slot %d: the recorded command has %s there, QEMU has nothing; %s" %
+          (option.place[0], name, _COLD_BOOT))
+
+  def _strange(self, part):
+    self.problems.append(
+      "%s: QEMU has %s, the record has not: added by hand, or by a node daemon"
+      " that died, and a target would be without; %s, or, to keep it, name it"
+      " in kvm_extra and %s" %
+      (topology.show_place(part), topology.show(part),
+       "remove it (device_del %s at QEMU's monitor)" % part.id if part.id else
+       "it has no id, so only a reset of QEMU removes it: %s" % _COLD_BOOT,
+       _COLD_BOOT))
+
+  def _check_strangers(self):
+    """Look for devices with an id that nobody recorded."""
+    if _UNREADABLE.intersection(self._given):
+      return
+    known = [name for option, name in sorted(_MAKERS_WITH_ID.items())
+             if option in self._given]
+    known += [option.id for option in self._options if option.id]
+    known += [option.id for option in command_.devices(self._given)
+              if option.id and not ids.is_ours(option.id)]
+    known += [d.id for d in self._record.devices if d.id]
+    for part in self._parts:
+      if part.driver and part.id and \
+          not any(ids.is_same(name, part.id) for name in known):
+        self._strange(part)
+
+  def _check_unnamed(self):
+    """Count the devices without id: those by hand were created last."""
+    words = self._given
+    if _UNREADABLE.intersection(words):
+      return
+    expected = (len([o for o in command_.devices(words) if not o.id]) +
+                len(command_.virtio_drives(words)))
+    more = len([word for word in words if word in _MAKERS])
+    unnamed = [part for part in self._parts
+               if part.driver and not part.id and not part.builtin]
+    if len(unnamed) < expected:
+      self.problems.append(
+        "its command makes %d devices without id, QEMU has %d: one was"
+        " removed by hand; %s" % (expected, len(unnamed), _COLD_BOOT))
+    for part in unnamed[expected + more:]:
+      self._strange(part)
+
+  def _pin(self):
+    """Name the addresses of what a plain replay would put elsewhere."""
+    words = self._runtime.words
+    peripherals = [Peripheral(
+      part.driver, part.id,
+      part.address if part.bus == address.BUS else None)
+                   for part in self._parts
+                   if part.driver and not part.builtin]
+    if not removed_options.sound(words):
+      # what -soundhw made has an option in the runtime file now
+      peripherals[:0] = [Peripheral(driver, None, None)
+                         for driver in removed_options.sound(self._given)]
+    astray = self._astray(words, peripherals)
+    words, pinned, left = explicit.pin(words, peripherals, sorted(astray),
+                                       self._unnamed_nics)
+    for function in left:
+      self.problems.append(
+        "slot %d: QEMU has its own %s there, which a start from the record"
+        " would put on slot %d, and no option of the record is sure to stand"
+        " for it; %s" % (function.slot, function.id or function.description,
+                         astray[function], _COLD_BOOT))
+    return (words, ["%s at slot %d" % (f.id or f.description, f.slot)
+                    for f in pinned])
+
+  def _astray(self, words, peripherals):
+    """Find what QEMU placed elsewhere than it would now.
+
+    It gives what names no address the first free slot, in the order of
+    creation.
+
+    @rtype: dict
+    @return: L{replies.Function} to the slot that it would get
+
+    """
+    pairs = explicit.in_order(words, peripherals, self._unnamed_nics)
+    paired = set(peripheral for _, peripheral in pairs)
+    taken = set(self._record.held())
+    # what the machine makes comes first, and what nobody can tell the option
+    # of goes where it was
+    taken.update(topology.slot_of(part) for part in self._parts
+                 if part.bus == address.BUS and not part.driver)
+    taken.update(p.place[0] for p in peripherals
+                 if p.place and p not in paired)
+    found = collections.OrderedDict()
+    for option, peripheral in pairs:
+      if option.place or peripheral is None or peripheral.place is None:
+        continue
+      wanted = [slot for slot in range(address.SLOTS) if slot not in taken]
+      slot, function = peripheral.place
+      if wanted and slot != wanted[0]:
+        found[Function(slot, function, peripheral.id, peripheral.driver)] = \
+          wanted[0]
+      taken.add(slot)
+    return found

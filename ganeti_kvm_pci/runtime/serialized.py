@@ -1,0 +1,331 @@
+"""The text of a runtime file as data, and back.
+
+Ganeti writes, when it starts an instance, what QEMU was given, so that the
+same machine can be built on another node: JSON, a list of
+
+  1. the command: list of strings, without disks and NICs
+  2. the NICs: list of dicts
+  3. the hypervisor parameters: dict
+  4. the disks: list of [dict, link, uri]; absent before Ganeti 2.10, where the
+     disks stood in the command
+
+A device's place is C{hvinfo} (2.16 and later: C{driver, id, bus, addr}, or
+C{channel, scsi-id, lun} behind a SCSI controller) or C{pci} (2.10 to 2.15: an
+int). All that is read here is checked, so that nobody else has to; what was
+read is written back as it was, to the last value.
+
+Ganeti pastes these values into options of a QEMU that root starts, each
+C{hvinfo} as it stands. So none may hold what would end one value and begin
+another: a file in which one does is refused as a whole.
+
+"""
+
+import collections
+import json
+import re
+import sys
+
+from ..bus import address
+from ..errors import AddressError
+from ..errors import RecordError
+from ..qemu import command as command_
+
+#: The key of what travels with a record. A stock node writes it down when a
+#: guest comes to it, and reads the first four entries only (2.10 to master).
+_WITNESS = "ganeti-kvm-pci"
+
+#: Attributes of objects.NIC, objects.Disk and of hvinfo, Ganeti 2.8 to 3.2.
+_NIC_KEYS = frozenset([
+  "hvinfo", "ip", "mac", "name", "netinfo", "network", "nicparams", "pci",
+  "uuid"])
+_DISK_KEYS = frozenset([
+  "children", "ctime", "dev_type", "dynamic_params", "forthcoming", "hvinfo",
+  "iv_name", "logical_id", "mode", "mtime", "name", "nodes", "params",
+  "physical_id", "pci", "serial_no", "size", "spindles", "uuid"])
+_HVINFO_KEYS = frozenset([
+  "addr", "bus", "channel", "driver", "id", "lun", "scsi-id"])
+
+#: Parameters that are looked at here; all are texts. What else stands among
+#: the parameters is Ganeti's affair, and many a site has its own.
+_TEXT_PARAMETERS = ("disk_type", "kvm_extra", "machine_version", "nic_type")
+
+#: Those of a few words each that go into the options of disks and NICs.
+_WORD_PARAMETERS = ("disk_aio", "disk_cache", "disk_discard", "disk_type",
+                    "nic_type", "scsi_controller_type")
+
+#: What QEMU takes for an id, a driver or a bus, and what a uuid consists of.
+_WORD_RE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
+
+_MAC_RE = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}\Z")
+
+#: Any other value in an option.
+_VALUE_RE = re.compile(r"[^,\x00-\x1f\x7f]*\Z")
+
+#: A URI comes from the configuration alone, where a storage provider may have
+#: meant its commas; but it is a line of the human monitor as well.
+_LINE_RE = re.compile(r"[^\x00-\x1f\x7f]*\Z")
+
+#: What JSON makes of a text, on any Python.
+_TEXT = (type(""), type(b"".decode("ascii")))
+
+#: What the command consists of; bool is not in it.
+_WORDS = frozenset(_TEXT + (int, ))
+
+#: Python 2's dicts forget the order of their keys.
+_Dict = dict if sys.version_info >= (3, 6) else collections.OrderedDict
+
+
+class Runtime(object):
+  """What a runtime file holds.
+
+  @ivar source: string, file or instance, to be named in errors
+  @ivar command: list of strings and ints (C{-m}), as it was written
+  @ivar nics: list of dicts
+  @ivar hvparams: dict
+  @ivar disks: list of [dict, string, string or None]
+  @ivar entries: int, how many entries the file had: 3 or 4
+  @ivar unknown: list of strings, what no known Ganeti writes
+  @ivar configs: dict, what the files say that the command has QEMU read (see
+      L{command.told}); empty until somebody puts it there
+  @ivar witness: dict or None, what the source of a migration tells of the
+      guest's machine; it is true of that moment, and not written again
+
+  """
+  def __init__(self, source, loaded):
+    """Take over what was read.
+
+    @param loaded: what JSON made of the text
+    @raise RecordError: if it is no runtime
+
+    """
+    self.source = source
+    self.unknown = []
+    self.configs = {}
+    if not isinstance(loaded, list) or len(loaded) < 3:
+      raise self._error("a list of command, NICs, parameters and disks"
+                        " expected")
+    self.entries = min(len(loaded), 4)
+    self.command, self.nics, self.hvparams = loaded[:3]
+    self.disks = loaded[3] if len(loaded) > 3 else []
+    self._rest = loaded[4:]
+    self.witness = None
+    if len(self._rest) == 1 and isinstance(self._rest[0], dict) and \
+        list(self._rest[0]) == [_WITNESS]:
+      self.witness = self._rest.pop()[_WITNESS]
+      if not isinstance(self.witness, dict):
+        raise self._error("what the source node tells is no dict")
+    if self._rest:
+      self.unknown.append("entry %d" % 5)
+    for value, kind, what in (
+        (self.command, list, "the command is no list"),
+        (self.nics, list, "the NICs are no list"),
+        (self.hvparams, dict, "the parameters are no dict"),
+        (self.disks, list, "the disks are no list")):
+      if not isinstance(value, kind):
+        raise self._error(what)
+    self._check_command()
+    self._check_parameters()
+    for index, nic in enumerate(self.nics):
+      self._check_device("nic %d" % index, nic, _NIC_KEYS)
+    for index, entry in enumerate(self.disks):
+      if not isinstance(entry, list) or len(entry) != 3:
+        raise RecordError(source, "disk %d: [dict, link, uri] expected" % index)
+      self._check_device("disk %d" % index, entry[0], _DISK_KEYS)
+      if not entry[0].get("uuid"):
+        raise RecordError(source, "disk %d: no uuid" % index)
+      check_extra(source, "disk %d" % index, entry[1:])
+
+  def _error(self, reason):
+    return RecordError(self.source, "not a runtime file: %s" % reason)
+
+  def _check_command(self):
+    if not self.command:
+      raise self._error("the command is empty")
+    for index, word in enumerate(self.command):
+      if type(word) not in _WORDS:
+        raise self._error("word %d of the command is no text" % index)
+
+  def _check_parameters(self):
+    for name in _TEXT_PARAMETERS:
+      if not is_text(self.hvparams.get(name, "")):
+        raise self._error("the parameter %s is no text" % name)
+    for name in _WORD_PARAMETERS:
+      value = self.hvparams.get(name)
+      # the type is a driver's name where a device gets its place
+      if (value or value == "" and name in _TEXT_PARAMETERS) and \
+          not (is_text(value) and _WORD_RE.match(value)):
+        raise self._error("the parameter %s is no word: %r" % (name, value))
+
+  def _check_device(self, name, entry, known):
+    """Check one NIC or disk."""
+    if not isinstance(entry, dict):
+      raise RecordError(self.source, "%s: a dict expected" % name)
+    for key in sorted(set(entry) - known):
+      self.unknown.append("%s of %s" % (key, name))
+    check_names(self.source, name, entry)
+    hvinfo = entry.get("hvinfo")
+    try:
+      if entry.get("pci") is not None:
+        address.check_slot(entry["pci"])
+      if hvinfo:
+        self._check_hvinfo(name, hvinfo)
+      elif not (hvinfo is None or hvinfo == {}):
+        raise RecordError(self.source, "%s: hvinfo is no dict" % name)
+    except AddressError as err:
+      raise RecordError(self.source, "%s: %s" % (name, err))
+
+  def _check_hvinfo(self, name, hvinfo):
+    if not isinstance(hvinfo, dict):
+      raise RecordError(self.source, "%s: hvinfo is no dict" % name)
+    for key, value in hvinfo.items():
+      if key not in _HVINFO_KEYS:
+        self.unknown.append("%s in hvinfo of %s" % (key, name))
+        if not (_WORD_RE.match(key) and _is_value(value)):
+          raise RecordError(self.source, "%s: %r: %r in hvinfo is no option"
+                            % (name, key, value))
+      elif key in ("channel", "lun", "scsi-id"):
+        if isinstance(value, bool) or not isinstance(value, int):
+          raise RecordError(self.source, "%s: %s is no number" % (name, key))
+      elif key == "addr":
+        address.parse(value)
+      else:
+        _check_text(self.source, name, key, value, _WORD_RE)
+    if hvinfo.get("bus") == address.BUS:
+      address.parse(hvinfo.get("addr"))
+
+  def forget(self, uuid):
+    """Leave a device out.
+
+    @param uuid: its uuid
+
+    """
+    self.nics[:] = [nic for nic in self.nics if nic.get("uuid") != uuid]
+    self.disks[:] = [entry for entry in self.disks
+                     if entry[0].get("uuid") != uuid]
+
+  @property
+  def instance(self):
+    """The name of the instance, or the source where the command has none."""
+    if "-name" in self.command[:-1]:
+      name = self.command[self.command.index("-name") + 1]
+      if is_text(name):
+        return command_.split_option(name)[0][0]
+    return self.source
+
+  @property
+  def words(self):
+    """The command as QEMU gets it, a list of strings."""
+    return [str(w) if isinstance(w, int) else w for w in self.command]
+
+  def as_list(self):
+    """Return what the file is a text of."""
+    found = [self.command, self.nics, self.hvparams]
+    if self.entries > 3:
+      found += [self.disks] + self._rest
+    return found
+
+  def dump(self, witness=False):
+    """Write the text that Ganeti would.
+
+    @type witness: bool
+    @param witness: whether C{witness} goes with it
+    @rtype: string
+    @raise RecordError: if it cannot be written
+
+    """
+    loaded = self.as_list()
+    if witness:
+      loaded.append({_WITNESS: self.witness})
+    try:
+      return json.dumps(loaded) + "\n"
+    except RuntimeError: # what was just short enough of that to be read
+      raise self._error("it is nested too deeply")
+
+
+def _is_value(value):
+  """Tell whether Ganeti can make one value of an option of it."""
+  if is_text(value):
+    return bool(_VALUE_RE.match(value))
+  return not isinstance(value, (list, dict))
+
+
+def _check_text(source, name, key, value, pattern):
+  if not is_text(value):
+    raise RecordError(source, "%s: %s is no text" % (name, key))
+  if not pattern.match(value):
+    raise RecordError(source, "%s: %r is no %s: characters in it that Ganeti"
+                      " does not write" % (name, value, key))
+
+
+def check_names(source, name, entry):
+  """Check what of a disk or NIC goes into options under its own name.
+
+  @param source: named in errors
+  @param name: the device's, for errors
+  @type entry: dict
+  @raise RecordError: if it may be more than one value
+
+  """
+  for key, pattern in (("uuid", _WORD_RE), ("mac", _MAC_RE)):
+    if entry.get(key) is not None:
+      _check_text(source, name, key, entry[key], pattern)
+
+
+def check_extra(source, name, extra):
+  """Check what names the data of a disk.
+
+  @param source: named in errors
+  @param name: the device's, for errors
+  @param extra: its link and perhaps its URI; each may be None
+  @raise RecordError: if it may be more than one value
+
+  """
+  for key, word, pattern in zip(("link", "uri"), extra,
+                                (_VALUE_RE, _LINE_RE)):
+    if word is not None:
+      _check_text(source, name, key, word, pattern)
+
+
+def is_text(value):
+  """Tell whether a value of JSON's is a text, on any Python."""
+  return isinstance(value, _TEXT)
+
+
+def _pairs(pairs):
+  found = _Dict(pairs)
+  if len(found) != len(pairs):
+    raise ValueError("a key stands twice in a dict")
+  return found
+
+
+def _no_constant(word):
+  raise ValueError("%s is no number" % word)
+
+
+def _number(word):
+  value = float(word)
+  if value in (float("inf"), float("-inf")):
+    raise ValueError("%s is too large a number" % word)
+  return value
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_float=_number,
+                            parse_constant=_no_constant)
+
+
+def parse(text, source):
+  """Read a runtime file.
+
+  @type text: string
+  @param text: the file's content
+  @type source: string
+  @param source: file or instance, to be named in errors
+  @rtype: L{Runtime}
+  @raise RecordError: if the text is no runtime file
+
+  """
+  try:
+    loaded = _DECODER.decode(text)
+  except (ValueError, RuntimeError) as err: # the latter: nested too deeply
+    raise RecordError(source, "not a runtime file, JSON expected: %s" % err)
+  return Runtime(source, loaded)

@@ -1,0 +1,185 @@
+"""The map of one instance's bus: record and live QEMU side by side."""
+
+import collections
+
+from ..bus.pools import DISK
+from ..bus.pools import NIC
+from ..bus.pools import QEMU
+from ..bus.pools import slots_of
+from . import unplug_request
+
+RECORD = "record"
+LIVE = "live"
+BOTH = "both"
+
+#: One line of the map.
+#:   - slot .. driver: as in L{device_table.Device}
+#:   - source: RECORD, LIVE or BOTH: who knows of it
+#:   - remark: string, what is wrong with that; "" if nothing is
+#:   - request: L{unplug_request.Request}, or None
+Entry = collections.namedtuple(
+  "Entry", ["slot", "device_class", "index", "id", "driver", "source",
+            "remark", "request"])
+
+_LETTERS = {DISK: "D", NIC: "N", QEMU: "Q"}
+
+
+def _live_only(partition, function, drivers):
+  remark = ""
+  if partition.owner(function.slot) != QEMU:
+    remark = ("not in the record, beyond QEMU's range: whether a migration"
+              " would place it elsewhere is checked before each")
+  driver = drivers.get((function.slot, function.function))
+  return Entry(function.slot, QEMU, None, function.id,
+               driver or function.description, LIVE, remark, None)
+
+
+def _with_request(entry, request, asked):
+  """Add to an entry that the guest was asked for the device.
+
+  @type request: L{unplug_request.Request} or None
+  @param asked: whether the live QEMU was asked
+
+  """
+  if request is None:
+    return entry
+  remark = unplug_request.text(request)
+  if asked and entry.source == RECORD:
+    remark += (", completed since: the next operation, or check --repair,"
+               " takes it out of the runtime file")
+  elif entry.remark:
+    remark = "%s; %s" % (remark, entry.remark)
+  return entry._replace(remark=remark, request=request)
+
+
+def entries(record, functions=None, peripherals=(), requests=None):
+  """List what is on the bus.
+
+  @type record: L{device_table.Record}
+  @type functions: list of L{replies.Function}, or None
+  @param functions: what the live QEMU has; None if it was not asked
+  @type peripherals: list of L{replies.Peripheral}
+  @param peripherals: for the drivers of what only QEMU knows
+  @type requests: dict or None
+  @param requests: ids of devices that the guest was asked for to
+      L{unplug_request.Request}
+  @rtype: list of L{Entry}
+  @return: by rising slot; functions of one slot are one entry unless they
+      have ids of their own
+
+  """
+  found = []
+  unknown = list(functions or [])
+  for device in record.devices:
+    if device.slot is None:
+      continue
+    source, remark = RECORD, ""
+    if functions is not None:
+      there = [f for f in unknown if f.slot == device.slot and
+               (f.id == device.id or not device.id)]
+      if there:
+        source = BOTH
+        unknown.remove(there[0])
+      else:
+        remark = "QEMU does not have it: added without hotplug, or lost"
+    found.append(Entry(device.slot, device.device_class, device.index,
+                       device.id, device.driver, source, remark, None))
+  drivers = dict((p.place, p.driver) for p in peripherals if p.place)
+  shown = set(e.slot for e in found if e.source == BOTH)
+  for function in unknown:
+    if function.id or function.slot not in shown:
+      found.append(_live_only(record.partition, function, drivers))
+      shown.add(function.slot)
+  found = [_with_request(entry, (requests or {}).get(entry.id),
+                         functions is not None) for entry in found]
+  return sorted(found, key=lambda e: (e.slot, e.source == LIVE))
+
+
+def pools(part):
+  """Tell whose slots are whose.
+
+  @type part: L{pools.Partition}
+  @rtype: dict
+
+  """
+  return dict((name, list(pool) if pool else None) for name, pool in (
+    ("qemu", part.qemu), ("disks", part.disks), ("nics", part.nics)))
+
+
+def as_data(record, found):
+  """Return what the map puts into an entry, see L{report.entry}.
+
+  @rtype: dict
+
+  """
+  elsewhere = [device for device in record.devices if device.slot is None]
+  return {
+    "instance": record.instance, "partition": pools(record.partition),
+    "devices": [{"slot": e.slot, "class": e.device_class, "index": e.index,
+                 "id": e.id, "driver": e.driver, "source": e.source,
+                 "remark": e.remark or None,
+                 "requested": e.request and unplug_request.iso(e.request)}
+                for e in list(found) + [
+                  Entry(None, d.device_class, d.index, d.id, d.driver, RECORD,
+                        None, None) for d in elsewhere]],
+    }
+
+
+def drawing(partition, found, asked):
+  """Draw the 32 slots, a letter each.
+
+  @type partition: L{pools.Partition}
+  @type found: list of L{Entry}
+  @type asked: bool
+  @param asked: see L{as_text}
+  @rtype: list of strings
+
+  """
+  letters = {}
+  for entry in found:
+    letter = "!" if entry.remark else _LETTERS[entry.device_class]
+    if letters.get(entry.slot) != "!":
+      letters[entry.slot] = letter
+  columns = []
+  for label, pool in (("QEMU", partition.qemu), ("disks", partition.disks),
+                      ("NICs", partition.nics)):
+    if pool is None:
+      continue
+    # without asking QEMU, nothing is known of what it has in its own range
+    empty = "." if label == "QEMU" and not asked else "_"
+    columns.append((label, "%d-%d" % pool,
+                    "".join(letters.get(s, empty) for s in slots_of(pool))))
+  widths = [max(len(text) for text in column) for column in columns]
+  return ["  " + " ".join(column[row].ljust(width) for column, width
+                          in zip(columns, widths)).rstrip()
+          for row in range(3)]
+
+
+def as_text(record, found, asked):
+  """Draw the map.
+
+  @type found: list of L{Entry}
+  @type asked: bool
+  @param asked: whether the live QEMU was asked
+  @rtype: string
+
+  """
+  lines = [record.instance] + drawing(record.partition, found, asked)
+  elsewhere = [d for d in record.devices if d.slot is None]
+  rows = [(str(e.slot), e.device_class,
+           "-" if e.index is None else str(e.index), e.id or "-",
+           e.driver or "-", e.source) for e in found]
+  if rows:
+    rows.insert(0, ("slot", "class", "index", "id", "driver", "known to"))
+    widths = [max(len(row[i]) for row in rows) for i in range(6)]
+    remarks = [""] + [e.remark for e in found]
+    for row, remark in zip(rows, remarks):
+      line = "  " + "  ".join(
+        text.rjust(width) if at == 0 else text.ljust(width)
+        for at, (text, width) in enumerate(zip(row, widths)))
+      lines.append((line + ("  ! " + remark if remark else "")).rstrip())
+  if elsewhere:
+    lines.append("  without a slot: %s" %
+                 ", ".join("%s %d (%s)" % (d.device_class, d.index, d.driver)
+                           for d in elsewhere))
+  return "\n".join(lines)

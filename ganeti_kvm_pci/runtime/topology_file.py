@@ -1,0 +1,180 @@
+"""What the source node tells of its guest's devices, as it travels.
+
+It is one more entry of the runtime that the target gets (L{serialized}), and
+outlives releases: nodes are upgraded one by one. It has a version, and names
+its fields.
+
+"""
+
+from ..bus import address
+from ..errors import RecordError
+from ..qemu import topology
+from .serialized import is_text
+
+#: A disk of Python 2 may be longer than its int.
+_INTS = (int, type(1 << 64))
+
+
+def _is_int(value):
+  return isinstance(value, _INTS) and not isinstance(value, bool)
+
+
+def _is_text_or_none(value):
+  return value is None or is_text(value)
+
+
+#: What stands in each field of a L{topology.Part} that travels.
+_CHECKS = dict(
+  [(name, _is_text_or_none) for name in ("bus", "model", "driver", "id",
+                                         "backend", "mac")],
+  address=lambda value: (isinstance(value, list) and value and
+                         all(_is_int(number) for number in value)),
+  size=lambda value: value is None or _is_int(value),
+  mapped=lambda value: value in (None, True, False))
+
+#: Without these, a device cannot be told from others.
+_REQUIRED = frozenset(["bus", "address", "driver"])
+
+#: Of the form below. A release that adds a field keeps it, since what it does
+#: not know it ignores, and what it is not told it does not compare; one that
+#: gives a field another meaning takes the next.
+VERSION = 1
+
+#: In this form, the source node tells what its guest has. The names are not
+#: those of the first form, a list of lists without a version, in which each
+#: new value made a migration a refusal: what reads that finds nothing here.
+_VERSION, _SOURCE, _DEVICES = "version", "source", "devices"
+
+#: The same of the first form, and the order of its values.
+_FIRST_SOURCE, _FIRST_DEVICES = "node", "machine"
+_FIRST_FIELDS = ["bus", "address", "model", "driver", "id", "backend", "mac",
+                 "size"]
+
+
+class Topology(object):
+  """What the source node tells of its guest's devices.
+
+  @ivar parts: list of L{topology.Part}
+  @ivar told: frozenset of strings, the fields that are known of all
+  @ivar buses: collection of strings, the buses that all this is of; None for
+      everything
+
+  """
+  def __init__(self, parts, told, buses=None):
+    self.parts = parts
+    self.told = told
+    self.buses = buses
+
+  def differences(self, target):
+    """Compare with the target, as far as this tells.
+
+    @type target: list of L{topology.Part}
+    @rtype: list of strings
+
+    """
+    here, there = [
+      [part for part in parts if self.buses is None or part.bus in self.buses]
+      for parts in (self.parts, target)]
+    return topology.differences(here, there, self.told)
+
+  def left_out(self, target):
+    """Find devices that the guest may have ejected while it was copied.
+
+    The target was started with them, and the stream does not say that the
+    source has them no longer: they come up as after a reset, without
+    addresses, which the guest had given them. One that the guest has disabled
+    looks the same. A guest that is being reset has taken the addresses from all
+    its devices.
+
+    @type target: list of L{topology.Part}
+    @param target: when the guest has arrived
+    @rtype: list of L{topology.Part}
+    @return: those of the target
+
+    """
+    had = set(part.address for part in self.parts
+              if part.bus == address.BUS and part.mapped)
+    there = [part for part in target
+             if part.bus == address.BUS and part.address in had]
+    if not any(part.mapped for part in there):
+      return []
+    return [part for part in there if part.mapped is False]
+
+
+def write(parts, node):
+  """Turn a machine into what travels with its guest.
+
+  @type node: string
+  @param node: the source; who hands this on is another
+  @rtype: dict
+
+  """
+  return {_VERSION: VERSION, _SOURCE: node, _DEVICES: [
+    dict((name, list(value) if isinstance(value, tuple) else value)
+         for name, value in part._asdict().items() if name in _CHECKS)
+    for part in parts]}
+
+
+def _part(values):
+  """Read one device; None if it is something else.
+
+  @type values: dict
+
+  """
+  if not _REQUIRED.issubset(values) or not (values["bus"] or values["driver"]):
+    return None
+  if not all(check(values[name]) for name, check in _CHECKS.items()
+             if name in values):
+    return None
+  if values["bus"] == address.BUS and len(values["address"]) != 2:
+    return None
+  values = dict((name, values.get(name)) for name in _CHECKS)
+  return topology.Part(**dict(values, address=tuple(values["address"])))
+
+
+def read(witness, node, source):
+  """Read what L{write}, of this release or another, made.
+
+  @type witness: dict or None
+  @type node: string
+  @param node: the guest's; what another node has told is not true any more
+  @param source: named in errors
+  @rtype: L{Topology} or None
+  @return: None if it tells nothing, or nothing that can be read here
+  @raise RecordError: if it is of a version that is known, and malformed
+
+  """
+  witness = witness or {}
+  if witness.get(_SOURCE) == node:
+    version = witness.get(_VERSION)
+    if not _is_int(version) or not 1 <= version <= VERSION:
+      return None
+    devices, buses = witness.get(_DEVICES), None
+    if not (isinstance(devices, list) and
+            all(isinstance(values, dict) for values in devices)):
+      devices = [{}]
+  elif witness.get(_FIRST_SOURCE) == node:
+    # it named the devices of other buses as is done no longer
+    devices, buses = witness.get(_FIRST_DEVICES), frozenset([address.BUS])
+    if isinstance(devices, list) and all(
+        isinstance(values, list) and len(values) == len(_FIRST_FIELDS)
+        for values in devices):
+      devices = [dict(zip(_FIRST_FIELDS, values)) for values in devices]
+    else:
+      devices = [{}]
+  else:
+    return None
+  parts = [_part(values) for values in devices]
+  if None in parts:
+    raise RecordError(source, "what the source node tells of the guest's"
+                      " devices is malformed")
+  told = frozenset(topology.Part._fields).intersection(
+    *[set(values) for values in devices])
+  return Topology(parts, told, buses)
+
+
+def source_of(witness):
+  """Tell which node made what L{read} reads.
+
+  """
+  return witness.get(_SOURCE, witness.get(_FIRST_SOURCE))

@@ -1,0 +1,149 @@
+"""A record brought into the form of a Ganeti series: same machine, newer form.
+
+Ganeti is upgraded while guests run, and does not touch their runtime files;
+each series reads what the older ones wrote, and brings it up to date as it
+loads it. Here the same is done, with what stock misses. What QEMU would be
+given stays the same to the last byte that matters: the slots, the ids that
+QEMU knows, the order of the command.
+
+"""
+
+import uuid
+
+from ..bus import address
+from ..bus.pools import DISK
+from ..bus.pools import NIC
+from ..errors import RecordError
+from ..qemu import ids
+from ..qemu import removed_options
+from . import device_table
+from . import serialized
+
+#: The first series with C{hvinfo}, and the first that adds -chroot (or
+#: -run-with) at each start instead of recording it.
+_HVINFO = (2, 16)
+_CHROOT_AT_START = (3, 1)
+
+#: Parameters that stock's hot-add expects in a record (KeyError if missing)
+#: or that its replay takes from the configuration instead: with the values
+#: that say what QEMU does where nothing is said (QEMU 1.7 to 11.1), so that a
+#: running guest does not change.
+#: Each with the first series that knows it.
+_NEUTRAL = [((2, 8), "vnet_hdr", True), ((2, 12), "disk_aio", "threads"),
+            ((2, 12), "virtio_net_queues", 1)]
+_DISCARD = "disk_discard"
+
+
+def has_hvinfo(series):
+  """Tell whether a series keeps places as C{hvinfo}.
+
+  @type series: tuple of two ints
+  @rtype: bool
+
+  """
+  return series >= _HVINFO
+
+
+def normalise(runtime, series):
+  """Bring a runtime into the form of a series.
+
+  What is in that form stays as it is.
+
+  @type runtime: L{serialized.Runtime}
+  @param runtime: is changed in place
+  @type series: tuple of two ints
+  @param series: e.g. C{(3, 0)}
+  @rtype: list of strings
+  @return: what was changed, for an administrator
+  @raise RecordError: if that series cannot have it
+
+  """
+  changes = []
+  if runtime.entries < 4:
+    runtime.entries = 4
+    changes.append("a list of disks, as Ganeti 2.10 and later expect")
+  for index, nic in enumerate(runtime.nics):
+    if not nic.get("uuid"):
+      nic["uuid"] = lasting_uuid(runtime.instance, nic.get("mac"))
+      changes.append("nic %d: uuid %s" % (index, nic["uuid"]))
+  disks = [entry[0] for entry in runtime.disks]
+  for device_class, entries in ((DISK, disks), (NIC, runtime.nics)):
+    for index, entry in enumerate(entries):
+      name = "%s %d" % (device_class, index)
+      if not has_hvinfo(series):
+        if entry.get("hvinfo"):
+          raise RecordError(
+            runtime.source, "%s has its place as Ganeti 2.16 and later write"
+            " it; ganeti-kvm-pci downgrade makes it readable" % name)
+      elif entry.get("hvinfo") is None:
+        changes.extend(_add_hvinfo(runtime, device_class, name, entry))
+  changes.extend(_parameters(runtime.hvparams, series))
+  if has_hvinfo(series):
+    changes.extend(_options(runtime.command, series))
+  return changes
+
+
+def lasting_uuid(instance, mac):
+  """Make up a uuid that is the same whenever the record is read.
+
+  Up to 2.7, NICs have none. It follows from the instance and the MAC address,
+  which does not change while the guest runs.
+
+  @type instance: string
+  @param instance: its name
+  @type mac: string or None
+  @rtype: string
+
+  """
+  text = "%s/%s" % (instance, mac or "")
+  # the one form that uuid takes on any Python, whatever is in the text
+  text = str(text.encode("ascii", "backslashreplace").decode("ascii"))
+  return str(uuid.uuid5(uuid.NAMESPACE_OID, text))
+
+
+def _add_hvinfo(runtime, device_class, name, entry):
+  """Turn C{pci} into C{hvinfo}; the id is the one that QEMU knows.
+
+  """
+  hvinfo = {}
+  slot = entry.pop("pci", None)
+  if slot is not None:
+    hvinfo["driver"] = device_table.driver(device_class, runtime.hvparams)
+    hvinfo["id"] = ids.old_id(device_class, entry.get("uuid"), slot)
+    # up to 2.15, disks of all types have a slot, which but virtio's not use
+    if device_table.is_on_pci(device_class, runtime.hvparams):
+      hvinfo["bus"] = address.BUS
+      hvinfo["addr"] = address.unparse(slot)
+  entry["hvinfo"] = hvinfo
+  if slot is None:
+    return ["%s: no place of its own" % name]
+  return ["%s (%s): pci %d to hvinfo" % (name, hvinfo["id"], slot)]
+
+
+def _parameters(hvparams, series):
+  """Add the parameters that a record of an older series lacks."""
+  changes = []
+  for since, name, value in _NEUTRAL:
+    if series >= since and name not in hvparams:
+      hvparams[name] = value
+      changes.append("parameter %s=%s" % (name, value))
+  if has_hvinfo(series):
+    # 3.1 knows no "default" any more, and calls the same "ignore"
+    wanted = "ignore" if series >= _CHROOT_AT_START else "default"
+    if hvparams.get(_DISCARD, "default") == "default" and \
+        hvparams.get(_DISCARD) != wanted:
+      hvparams[_DISCARD] = wanted
+      changes.append("parameter %s=%s" % (_DISCARD, wanted))
+  return changes
+
+
+def _options(command, series):
+  """Replace options as this series does, or adds anew at each start."""
+  command[:], changes = removed_options.renew(command, None)
+  if series >= _CHROOT_AT_START:
+    # backwards, because what stands before a change keeps its position
+    for at in reversed(range(len(command) - 1)):
+      if command[at] == "-chroot" and serialized.is_text(command[at + 1]):
+        del command[at:at + 2]
+        changes.append("-chroot left to each start")
+  return changes

@@ -1,0 +1,83 @@
+"""How long a guest may take to complete an unplug.
+
+An administrator says it in C{/etc/default/ganeti}. What starts the daemons
+reads that file in two ways: systemd's units (upstream's from 2.12 on, Debian's
+after trixie) take each assignment, and none with C{export}; C{daemon-util} of
+the init script (Debian up to trixie) sources it, and what is not exported does
+not reach the daemon. So the file itself is looked at, too.
+
+"""
+
+import logging
+import os
+import re
+
+#: In seconds. A booted Linux takes 0.25; for a busy Windows, the 5 that
+#: unmodified Ganeti gives are too few.
+DEFAULT = 30
+
+#: The most that may be asked for. Ganeti's RPC C{hotplug_device} may take 900
+#: (RPC_TMO_NORMAL in lib/rpc_defs.py, "Normal" in src/Ganeti/Types.hs: the same
+#: from 2.10 to master), of which waiting for the instance's devices
+#: (L{instance_lock}) has a part as well.
+MAXIMUM = 120
+
+VARIABLE = "KVM_PCI_HOTPLUG_LIMIT"
+
+#: What a shell and systemd take for the same.
+_LINE = re.compile(r"""[ \t]*(?:export[ \t]+)?%s=(["']?)([^"'\s#]*)\1"""
+                   r"""[ \t]*(?:[ \t]#.*)?$""" % VARIABLE)
+
+
+def defaults_path():
+  """Name the file with the daemons' defaults; Ganeti must be importable."""
+  from ganeti import pathutils
+  return os.path.join(os.path.dirname(pathutils.CONF_DIR), "default", "ganeti")
+
+
+def said(text):
+  """Find the value that a file of defaults gives.
+
+  @type text: string
+  @param text: the file's content
+  @rtype: string or None
+
+  """
+  matches = [_LINE.match(line) for line in text.splitlines()]
+  return ([match.group(2) for match in matches if match] or [None])[-1]
+
+
+def seconds(value):
+  """Turn what an administrator said into a time limit.
+
+  @type value: string or None
+  @rtype: number
+
+  """
+  try:
+    limit = float(value)
+  except (TypeError, ValueError):
+    return DEFAULT
+  if limit > MAXIMUM:
+    logging.warning("%s=%g is too long for an operation that others wait for;"
+                    " a guest gets %d s", VARIABLE, limit, MAXIMUM)
+    return MAXIMUM
+  # "nan" is a float as well
+  return limit if limit > 0 else DEFAULT
+
+
+def unplug():
+  """Tell how long a guest may take here.
+
+  @rtype: number
+  @return: in seconds
+
+  """
+  value = os.environ.get(VARIABLE)
+  if value is None:
+    try:
+      with open(defaults_path(), "rb") as stream:
+        value = said(stream.read().decode("utf-8", "replace"))
+    except EnvironmentError: # a Ganeti from source need not have it
+      pass
+  return seconds(value)

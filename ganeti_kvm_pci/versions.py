@@ -1,0 +1,173 @@
+"""Which Ganeti the plugin fits.
+
+The version decides first: a series nobody has tried may do the same things in
+another order. Then the things themselves are looked for, because distributions
+patch, and a name that is gone is better found now than at the next start of
+an instance.
+
+"""
+
+import inspect
+
+from . import compat
+from .errors import GanetiError
+
+#: Series that the plugin was tried on.
+KNOWN = frozenset([(2, minor) for minor in range(10, 17)] +
+                  [(3, 0), (3, 1), (3, 2)])
+
+#: Kinds of records, newest first, each with what stock has in that kind only
+#: (beside what the next has).
+_KINDS = [
+  (compat.BusManagerKind, "_get_bus_manager"),
+  (compat.HvinfoKind, "_GetBusSlots"),
+  (compat.HmpKind, "_FIND_PCI_DEVICE_RE"),
+  (compat.PciKind, "_DEFAULT_PCI_RESERVATIONS"),
+  ]
+
+#: Methods that are overridden or relied on, with their arguments after self.
+#: Stock wraps some (to connect to QMP), which hides their arguments.
+_METHODS = {
+  "_ExecuteKVMRuntime": ["instance", "kvm_runtime", "kvmhelp", "incoming"],
+  "_GenerateKVMRuntime": ["instance", "block_devices", "startup_paused",
+                          "kvmhelp"],
+  "_InstanceKVMRuntime": ["instance_name"],
+  "_InstancePidAlive": ["instance_name"],
+  "_InstanceNICFile": ["instance_name", "seq"],
+  "_InstanceQmpMonitor": ["instance_name"],
+  "_LoadKVMRuntime": ["instance", "serialized_runtime"],
+  "_ReadKVMRuntime": ["instance_name"],
+  "_RunKVMCmd": ["name", "kvm_cmd", "tap_fds"],
+  "_SaveKVMRuntime": ["instance", "kvm_runtime"],
+  "_WriteKVMRuntime": ["instance_name", "data"],
+  "AcceptInstance": ["instance", "info", "target"],
+  "CleanupInstance": ["instance_name"],
+  "FinalizeMigrationDst": ["instance", "info", "success"],
+  "HotAddDevice": ["instance", "dev_type", "device", "extra", "seq"],
+  "HotDelDevice": ["instance", "dev_type", "device", "_", "seq"],
+  "HotModDevice": ["instance", "dev_type", "device", "_", "seq"],
+  "MigrationInfo": ["instance"],
+  "RebootInstance": ["instance"],
+  "StopInstance": ["instance", "force", "retry", "name", "timeout"],
+  }
+
+_KIND_METHODS = {
+  compat.BusManagerKind: {"_get_bus_manager": ["hvp", "runtime"]},
+  compat.HvinfoKind: {"_GetBusSlots": ["hvp", "runtime"]},
+  compat.HmpKind: {"_VerifyHotplugCommand": ["instance_name", "device",
+                                             "dev_type", "should_exist"]},
+  compat.PciKind: {},
+  }
+
+_CONSTANTS = ["HT_KVM", "HOTPLUG_TARGET_DISK", "HOTPLUG_TARGET_NIC"]
+
+
+def previous(series):
+  """Return the series before another.
+
+  @type series: tuple of two ints
+  @rtype: tuple of two ints
+  @raise GanetiError: if there is none that is known
+
+  """
+  older = [known for known in KNOWN if known < series]
+  if not older:
+    raise GanetiError("no series before Ganeti %d.%d is known" % series)
+  return max(older)
+
+
+def parse(text):
+  """Read a series.
+
+  @type text: string
+  @param text: e.g. C{"3.0"}
+  @rtype: tuple of two ints
+  @raise GanetiError: if it is none that is known
+
+  """
+  for known in KNOWN:
+    if text == "%d.%d" % known:
+      return known
+  raise GanetiError("%r is no series of Ganeti that is known here (%s)" % (
+    text, ", ".join("%d.%d" % known for known in sorted(KNOWN))))
+
+
+def kind(stock):
+  """Tell how this Ganeti keeps places.
+
+  @param stock: its class C{KVMHypervisor}
+  @return: one of the classes of L{compat}
+  @raise GanetiError: if it is none that is known
+
+  """
+  for found, mark in _KINDS:
+    if hasattr(stock, mark):
+      return found
+  raise GanetiError("this Ganeti keeps the places of devices in a way that"
+                    " is not known")
+
+
+def version(constants):
+  """Return Ganeti's version.
+
+  @param constants: the module ganeti.constants
+  @rtype: tuple (string, (int, int))
+  @return: the version as released, and the series
+  @raise GanetiError: if it does not tell
+
+  """
+  try:
+    return (str(constants.RELEASE_VERSION),
+            (int(constants.VERSION_MAJOR), int(constants.VERSION_MINOR)))
+  except (AttributeError, TypeError, ValueError) as err:
+    raise GanetiError("Ganeti's version cannot be told: %s" % err)
+
+
+def _arguments(function):
+  """Return a method's argument names after the first, None where hidden."""
+  # Python 2 has the latter only
+  spec = getattr(inspect, "getfullargspec",
+                 getattr(inspect, "getargspec", None))(function)
+  if spec.varargs:
+    return None
+  bound = inspect.ismethod(function) and function.__self__ is not None
+  skip = 0 if bound and spec.args[:1] not in (["cls"], ["self"]) else 1
+  return spec.args[skip:]
+
+
+def check(constants, hv_kvm):
+  """Make sure that the plugin fits this Ganeti.
+
+  @param constants: the module ganeti.constants
+  @param hv_kvm: the module ganeti.hypervisor.hv_kvm
+  @rtype: string
+  @return: Ganeti's version
+  @raise GanetiError: if it does not, and why
+
+  """
+  release, series = version(constants)
+  if series not in KNOWN:
+    raise GanetiError(
+      "Ganeti %s is of no series this plugin knows (%s)" %
+      (release, ", ".join("%d.%d" % known for known in sorted(KNOWN))))
+  missing = ["constants.%s" % name for name in _CONSTANTS
+             if not hasattr(constants, name)]
+  if not hasattr(hv_kvm, "_RUNTIME_ENTRY"):
+    missing.append("hv_kvm._RUNTIME_ENTRY")
+  client = getattr(hv_kvm, "QmpConnection", None)
+  missing.extend("hv_kvm.QmpConnection.%s" % name
+                 for name in ("connect", "close") if not hasattr(client, name))
+  # the latter since 3.1
+  if not (hasattr(client, "Execute") or hasattr(client, "execute_qmp")):
+    missing.append("hv_kvm.QmpConnection.Execute")
+  stock = getattr(hv_kvm, "KVMHypervisor", None)
+  methods = dict(_METHODS, **_KIND_METHODS[kind(stock)])
+  for name, expected in sorted(methods.items()):
+    method = getattr(stock, name, None)
+    if method is None:
+      missing.append("KVMHypervisor.%s" % name)
+    elif _arguments(method) not in (None, expected):
+      missing.append("KVMHypervisor.%s(%s)" % (name, ", ".join(expected)))
+  if missing:
+    raise GanetiError("Ganeti %s has no %s" % (release, ", ".join(missing)))
+  return release

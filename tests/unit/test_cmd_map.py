@@ -1,0 +1,519 @@
+"""The commands plan and check."""
+
+import contextlib
+import json
+import os
+
+import pytest
+
+import genuine
+import schema
+from ganeti_kvm_pci import instance_lock
+from ganeti_kvm_pci.cli import cmd_map
+from ganeti_kvm_pci.cli import entry
+from ganeti_kvm_pci.errors import CommandError
+from ganeti_kvm_pci.errors import MonitorError
+from ganeti_kvm_pci.node import installation
+from ganeti_kvm_pci.qemu.replies import Function
+from ganeti_kvm_pci.qemu.replies import Peripheral
+from ganeti_kvm_pci.runtime import device_table
+
+
+def run(capsys, *arguments):
+  status = entry.main(list(arguments))
+  out, err = capsys.readouterr()
+  return (status, out, err)
+
+
+def run_json(capsys, *arguments):
+  status, out, err = run(capsys, *(arguments + ("--json", )))
+  assert err == ""
+  document = schema.read(out)
+  assert document["status"] == status
+  return (status, document["instances"])
+
+
+def test_the_plan_of_an_old_layout(here, capsys):
+  here.add("v2.10.8-hdaspice+hotplug", runs=False)
+  status, out, err = run(capsys, "plan")
+  assert (status, err) == (0, "")
+  assert out.splitlines() == [
+    "hdaspice.ex: 6 devices will move (QEMU 0-7, disks 8-23, NICs 24-31)",
+    "  balloon: slot 4 -> where QEMU chooses",
+    "  spice: slot 5 -> where QEMU chooses",
+    "  disk 0 (hotdisk-0000d151-pci-7): slot 7 -> slot 8",
+    "  disk 1 (hotdisk-0000d152-pci-10): slot 10 -> slot 9",
+    "  nic 0 (hotnic-000041c1-pci-9): slot 9 -> slot 24",
+    "  nic 1 (hotnic-000041c2-pci-11): slot 11 -> slot 25"]
+
+
+def test_disks_in_the_command_are_in_the_plan(here, capsys):
+  here.add("v2.9.6-plain")
+  out = run(capsys, "plan")[1].splitlines()
+  assert out[0].startswith("plain.ex: 4 devices will move")
+  assert out[1:3] == [
+    "  disk in the command: where QEMU chooses -> slot 8",
+    "  disk in the command: where QEMU chooses -> slot 9"]
+  assert out[3] == "  nic 0 (-): where QEMU chooses -> slot 24"
+
+
+def test_a_single_move_is_one_device(here, capsys):
+  data = json.loads(genuine.text_of("v3.0.2-plain"))
+  del data[1][1:]
+  here.write(json.dumps(data))
+  assert run(capsys, "plan")[1].startswith("plain.ex: 1 device will move (")
+
+
+def test_the_plan_changes_nothing(here, capsys):
+  paths = [here.write(genuine.text_of(name), name, runs=False)
+           for name in genuine.NAMES]
+  status, found = run_json(capsys, "plan")
+  assert status == 0 and len(found) == 90
+  for name, path in zip(genuine.NAMES, paths):
+    assert path.read() == genuine.text_of(name)
+    assert os.stat(str(path)).st_mtime == 1000
+  assert here.names() == sorted(path.basename for path in paths)
+
+
+def test_the_plan_as_json(here, capsys):
+  path = here.add("v3.0.2-plain")
+  status, found = run_json(capsys, "plan")
+  assert status == 0
+  assert found == [{
+    "instance": "plain.ex", "remarks": [], "error": None,
+    "file": str(path), "status": 0, "changed": False,
+    "partition": {"qemu": [0, 11], "disks": [12, 23], "nics": [24, 31]},
+    "moves": [
+      {"class": "nic", "index": 0, "id": "nic-000041c0-0000-4000", "old": 14,
+       "new": 24, "unit": "slot"},
+      {"class": "nic", "index": 1, "id": "nic-000041c1-0000-4000", "old": 15,
+       "new": 25, "unit": "slot"}]}]
+
+
+def test_a_plan_for_other_reservations(here, capsys):
+  here.add("v3.0.2-plain")
+  found = run_json(capsys, "plan", "--reservations", "8")[1]
+  assert [(m["old"], m["new"]) for m in found[0]["moves"]] == [
+    (12, 8), (13, 9), (14, 24), (15, 25)]
+  assert found[0]["partition"]["qemu"] == [0, 7]
+
+
+@pytest.mark.parametrize("number", ["-1", "33", "x", "1.5", ""])
+def test_reservations_that_are_none_are_wrong_usage(here, capsys, number):
+  with pytest.raises(SystemExit) as caught:
+    entry.main(["plan", "--reservations", number])
+  assert caught.value.code == 2
+  capsys.readouterr()
+
+
+def test_the_clusters_reservations_are_minded(here, capsys, monkeypatch):
+  here.add("v3.0.2-plain")
+  here.add("v2.15.2-rng")
+  monkeypatch.setattr(installation, "cluster_reservations", lambda: 16)
+  plain, rng = run_json(capsys, "plan")[1]
+  # what was started with another number may have one of its own
+  assert plain["partition"]["qemu"] == [0, 11]
+  assert "see plan --reservations 16" in plain["remarks"][0]
+  assert rng["partition"]["qemu"] == [0, 15] and rng["remarks"] == []
+  assert "  started with kvm_pci_reservations 12, the cluster has 16" in \
+    run(capsys, "plan", "plain")[1]
+  assert run_json(capsys, "plan", "plain", "--reservations", "16")[1][0][
+    "remarks"] == []
+
+
+def test_what_would_not_start_is_a_warning(here, capsys):
+  here.add("v3.0.2-plain")
+  here.add("v3.0.2-scsihd")
+  status, out, err = run(capsys, "plan", "--reservations", "29")
+  assert status == 1
+  assert err.count("\n") == 1 and "would not start: no PCI slot is left" in err
+  assert out.startswith("scsihd.ex: ")
+
+
+def test_a_bus_of_another_machine_is_left_to_stock(here, capsys):
+  data = json.loads(genuine.text_of("v3.0.2-plain"))
+  data[0] += ["-machine", "q35,smm=on"]
+  here.write(json.dumps(data))
+  reason = ("left to unmodified Ganeti: its machine type (q35) is not"
+            " i440fx\n")
+  status, out, _ = run(capsys, "plan")
+  assert (status, out) == (0, "plain.ex: nothing moves\n  " + reason)
+  # and QEMU, which is not there, is not asked
+  status, out, _ = run(capsys, "check", "--live")
+  assert (status, out.splitlines()[0]) == (0, "plain.ex: info: " +
+                                           reason.strip())
+
+
+def test_on_older_ganetis_the_plan_is_theirs(here, capsys):
+  here.add("v2.15.2-plain")
+  here.series = (2, 15)
+  status, found = run_json(capsys, "plan")
+  assert status == 0 and [m["new"] for m in found[0]["moves"]] == [
+    None, 8, 9, 24, 25]
+  here.add("v3.0.2-rng")
+  status, _, err = run(capsys, "plan")
+  assert status == 2 and "rng.ex" in err
+
+
+@pytest.fixture
+def qemu(monkeypatch):
+  """Provide QEMU's answers, and check's way to them."""
+  class Qemu(object):
+    """What the guest's QEMU has; by default, what the record says."""
+    lacks = ()
+    functions = ()
+    peripherals = ()
+    error = None
+    # what stands behind something, or nothing
+    nodes = ()
+    drives = ()
+    netdevs = ()
+    sets = ()
+    passed = ()
+    # why it could not go elsewhere
+    problems = ()
+    in_use = False
+
+    def __init__(self):
+      self.known = None
+      self.did = []
+
+    @contextlib.contextmanager
+    def monitor(self, known):
+      if self.error:
+        raise self.error
+      self.known = known
+      yield self.execute
+
+    def ask(self, _):
+      own = [Function(0, 0, None, "Host bridge")] + [
+        Function(d.slot, 0, d.id, d.driver) for d in self.known.devices
+        if d.slot is not None and d.slot not in self.lacks]
+      return (own + list(self.functions), list(self.peripherals))
+
+    def execute(self, command, arguments):
+      if command == "query-named-block-nodes":
+        return [{"node-name": name} for name in self.nodes] + [{}]
+      if command == "query-block":
+        return [{"device": name} for name in self.drives] + [
+          {"device": "ide0", "qdev": "/machine/unattached/device[5]"}]
+      if command == "query-fdsets":
+        return [{"fdset-id": number, "fds": [{"fd": 20 + number}]}
+                for number in self.sets]
+      if command == "qom-list":
+        return [{"name": f.id, "type": "child<%s>" % f.description}
+                for f in self.ask(None)[0] if f.id]
+      if command == "human-monitor-command":
+        line = arguments["command-line"]
+        if line == "info network":
+          return "".join("%s: index=0,type=tap,fd=20\r\n" % name
+                         for name in self.netdevs)
+        self.did.append(line)
+        return ""
+      if command == "x-debug-query-block-graph":
+        return {"nodes": [], "edges": []}
+      if self.in_use:
+        raise CommandError(command, "Node is in use")
+      if command == "closefd" and arguments["fdname"] not in self.passed:
+        raise CommandError(command, "File descriptor named x not found")
+      self.did.append((command, list(arguments.values())[0]))
+      return {}
+  found = Qemu()
+  monkeypatch.setattr(cmd_map, "_monitor", found.monitor)
+  monkeypatch.setattr(cmd_map, "_ask", found.ask)
+  monkeypatch.setattr(cmd_map, "_problems", lambda *_: list(found.problems))
+  return found
+
+
+def test_all_is_well(here, capsys, qemu):
+  here.add("v3.0.2-scsihd")
+  data = json.loads(genuine.text_of("v3.0.2-plain"))
+  del data[1][:]
+  here.write(json.dumps(data))
+  for arguments in ([], ["--live"], ["--repair"]):
+    status, out, err = run(capsys, "check", "plain", *arguments)
+    assert (status, out, err) == (0, "plain.ex: all is well\n", "")
+
+
+def test_without_live_no_ganeti_is_needed(here, capsys, no_ganeti):
+  path = str(here.add("v3.0.2-plain"))
+  assert run(capsys, "check", path)[0] == 0
+  status, out, err = run(capsys, "check", path, "--live")
+  assert (status, out) == (2, "") and "no Ganeti in this test" in err
+  assert run(capsys, "check", path, "--repair")[0] == 2
+
+
+@pytest.mark.parametrize("command", [
+  ["check", "--repair"], ["check", "--live"], ["map", "--live"]])
+def test_only_files_of_this_node_lead_to_a_guest(here, tmpdir, capsys, qemu,
+                                                 command):
+  path = here.add("v3.0.2-plain")
+  text = path.read()
+  copy = tmpdir.join("plain.ex.runtime")
+  copy.write(text)
+  # as a file of this node, but by its command another's
+  other = here.write(text, "other.ex")
+  link = tmpdir.join("link.runtime")
+  link.mksymlinkto(copy)
+  inside = here.conf.join("inside.ex.runtime")
+  inside.mksymlinkto(copy)
+  qemu.error = MonitorError("asked")
+  for name, reason in (
+      (copy, "is not a runtime file of this node"),
+      (link, "a symbolic link"),
+      (inside, "a symbolic link"),
+      (other, "is that of instance plain.ex")):
+    status, out, err = run(capsys, *(command + [str(name)]))
+    assert (status, out) == (2, "")
+    assert err.count("\n") == 1 and reason in err and str(name) in err
+  # by whatever way, this is the file itself
+  tmpdir.join("way").mksymlinkto(here.conf)
+  with tmpdir.as_cwd():
+    for name in (str(path), "plain.ex", "way/plain.ex.runtime"):
+      assert "asked" in run(capsys, *(command + [name]))[2]
+
+
+def test_another_way_to_a_file_leads_to_the_same_lock(here, tmpdir, capsys,
+                                                      qemu, monkeypatch):
+  path = here.add("v3.0.2-plain")
+  tmpdir.join("way").mksymlinkto(here.conf)
+  monkeypatch.setattr(instance_lock, "_PATIENCE", 0.05)
+  with instance_lock.held(instance_lock.path_for(str(path))):
+    status, _, err = run(capsys, "check", "--repair",
+                         str(tmpdir.join("way", "plain.ex.runtime")))
+  assert status == 2 and "another operation" in err
+
+
+def test_information_leaves_the_status_at_0(here, capsys, qemu):
+  here.add("v3.0.2-plain")
+  for arguments in ([], ["--live"]):
+    status, out, err = run(capsys, "check", *arguments)
+    assert (status, err) == (0, "")
+    assert out.startswith("plain.ex: info: slot 14, nic 0 (nic-000041c0-")
+    assert out.count("\n") == 2
+
+
+def test_a_warning_makes_it_1_and_an_error_2(here, capsys, qemu):
+  here.add("v3.0.2-plain")
+  qemu.lacks = [13]
+  status, out, _ = run(capsys, "check", "--live")
+  assert status == 1
+  assert "plain.ex: warning: slot 13, disk 1 (disk-0000d151-0000-4000): " \
+    "QEMU does not have it" in out
+  here.write("{")
+  status, out, err = run(capsys, "check", "--live")
+  assert (status, out) == (2, "") and "JSON expected" in err
+
+
+def test_two_devices_on_one_slot_are_an_error(here, capsys):
+  data = json.loads(genuine.text_of("v3.0.2-plain"))
+  data[1][0]["hvinfo"]["addr"] = "0xc"
+  here.write(json.dumps(data))
+  status, out, err = run(capsys, "check")
+  assert (status, out) == (2, "")
+  assert err.count("\n") == 1 and "slot 12 is given to two devices" in err
+
+
+def test_check_as_json(here, capsys, qemu):
+  here.write("[]", "broken.ex")
+  here.add("v3.0.2-plain")
+  qemu.lacks = [12]
+  status, found = run_json(capsys, "check", "--live")
+  assert status == 2 and len(found) == 2
+  broken, plain = found
+  assert (broken["instance"], broken["findings"]) == ("broken.ex", [])
+  assert "a list of command" in broken["error"] and broken["status"] == 2
+  assert sorted(broken) == sorted(plain) and plain["error"] is None
+  assert (plain["instance"], plain["repaired"]) == ("plain.ex", [])
+  assert [(f["severity"], f["slot"]) for f in plain["findings"]] == [
+    ("warning", 12), ("info", 14), ("info", 15)]
+  assert plain["findings"][0]["device"] == "disk 0 (disk-0000d150-0000-4000)"
+
+
+def test_a_silent_qemu_is_an_error_and_nothing_is_repaired(here, capsys, qemu):
+  path = here.add("v3.0.2-plain")
+  qemu.error = MonitorError("no answer")
+  status, _, err = run(capsys, "check", "--repair")
+  assert status == 2 and "no answer" in err
+  assert os.stat(str(path)).st_mtime == 1000
+
+
+def test_what_does_not_run_is_not_asked(here, capsys, qemu):
+  here.add("v3.0.2-plain", runs=False)
+  qemu.error = MonitorError("not to be seen")
+  assert run(capsys, "check", "--repair") == (
+    0, "plain.ex: info: not running: its next start writes the file anew\n", "")
+
+
+def test_live_alone_repairs_nothing(here, capsys, qemu):
+  path = here.add("v3.0.2-plain")
+  qemu.lacks = [12]
+  assert run(capsys, "check", "--live")[0] == 1
+  assert os.stat(str(path)).st_mtime == 1000
+
+
+def test_repair_takes_stale_entries_out_and_keeps_the_old_file(here, capsys,
+                                                               qemu):
+  path = here.add("v3.0.2-plain")
+  before = json.loads(path.read())
+  qemu.lacks = [12, 15]
+  status, out, err = run(capsys, "check", "--repair")
+  assert (status, err) == (0, "")
+  assert "plain.ex: repaired: disk 0 (disk-0000d150-0000-4000): " \
+    "taken out of the record, QEMU does not have it" in out.splitlines()
+  after = json.loads(path.read())
+  assert after == [before[0], before[1][:1], before[2], before[3][1:]]
+  assert here.backup().read() == genuine.text_of("v3.0.2-plain")
+  inode = os.stat(str(path)).st_ino
+  status, found = run_json(capsys, "check", "--repair")
+  assert status == 0 and found[0]["repaired"] == []
+  assert os.stat(str(path)).st_ino == inode
+
+
+def test_a_repair_that_would_not_make_sense_is_not_written(here, capsys, qemu):
+  path = here.add("v3.0.2-plain")
+  # the first disk stands where the record has the second, which is gone
+  qemu.lacks = [12, 13]
+  qemu.functions = [Function(13, 0, "disk-0000d150-0000-4000", "disk")]
+  status, _, err = run(capsys, "check", "--repair")
+  assert status == 2 and "slot 13 is given to two devices" in err
+  assert path.read() == genuine.text_of("v3.0.2-plain")
+  assert here.backups() == []
+
+
+def test_repair_records_qemus_strays(here, capsys, qemu):
+  path = here.add("v3.0.2-rng")
+  balloon = Peripheral("virtio-balloon-pci", None, (3, 0))
+  qemu.functions = [Function(20, 0, None, "RNG")]
+  qemu.peripherals = [balloon, Peripheral("virtio-rng-pci", None, (20, 0))]
+  status, found = run_json(capsys, "check", "--repair")
+  assert status == 0
+  assert found[0]["repaired"] == ["RNG, slot 20: QEMU's own, recorded there"]
+  assert device_table.parse(path.read(), "f").held()[20] == "virtio-rng-pci"
+
+
+@pytest.mark.parametrize("hv_types", [
+  {"disk_type": "ide", "nic_type": "ne2k_isa"},
+  {"disk_type": "sd", "nic_type": "ne2k_isa"}])
+def test_repair_never_takes_what_is_not_on_the_bus(here, capsys, qemu,
+                                                   hv_types):
+  data = json.loads(genuine.text_of("v3.0.2-plain"))
+  data[2].update(hv_types)
+  path = here.write(json.dumps(data))
+  assert run(capsys, "check", "--repair")[0] == 0
+  assert os.stat(str(path)).st_mtime == 1000
+
+
+def test_what_is_not_wholly_known_is_not_repaired(here, capsys, qemu):
+  data = json.loads(genuine.text_of("v3.0.2-plain"))
+  data[1][0]["vlan"] = 5
+  path = here.write(json.dumps(data))
+  qemu.lacks = [12]
+  status, out, _ = run(capsys, "check", "--repair")
+  assert status == 1 and os.stat(str(path)).st_mtime == 1000
+  assert "not repaired: no Ganeti that is known writes vlan of nic 0" in out
+
+
+def test_what_the_node_daemon_writes_meanwhile_wins(here, capsys, qemu,
+                                                    monkeypatch):
+  path = here.add("v3.0.2-plain")
+  qemu.lacks = [12]
+
+  def ask(execute):
+    path.remove()
+    path.write("the daemon's")
+    return qemu.ask(execute)
+  monkeypatch.setattr(cmd_map, "_ask", ask)
+  status, _, err = run(capsys, "check", "--repair")
+  assert status == 2 and "changed meanwhile" in err
+  assert path.read() == "the daemon's"
+
+
+def test_what_stands_behind_nothing_is_named_and_removed(here, capsys, qemu):
+  path = here.add("v3.0.2-plain")
+  # those of 2.15, of 3.0 and by hand; a recorded device's own; its lost one's
+  qemu.nodes = ["disk-00000001-0000-4000", "byhand", "#block123",
+                "disk-0000d150-0000-4000"]
+  qemu.drives = ["hotdisk-00000002-pci-7", "ide0-cd0"]
+  qemu.netdevs = ["nic-00000003-0000-4000", "hotnic-00000004-pci-9", "user0",
+                  "nic-000041c0-0000-4000"]
+  left = ["disk-00000001-0000-4000", "hotdisk-00000002-pci-7",
+          "hotnic-00000004-pci-9", "nic-00000003-0000-4000"]
+  status, found = run_json(capsys, "check", "--live")
+  assert status == 1 and qemu.did == []
+  assert [f["device"] for f in found[0]["findings"]
+          if f["severity"] == "warning"] == left
+  qemu.lacks = [12] # disk 0
+  found = run_json(capsys, "check", "--repair")[1]
+  assert qemu.did == [
+    ("blockdev-del", "disk-00000001-0000-4000"),
+    ("blockdev-del", "disk-0000d150-0000-4000"),
+    "drive_del hotdisk-00000002-pci-7",
+    ("netdev_del", "hotnic-00000004-pci-9"),
+    ("netdev_del", "nic-00000003-0000-4000")]
+  assert "block node disk-00000001-0000-4000, which nothing uses: removed" \
+    in found[0]["repaired"]
+  assert len(json.loads(path.read())[3]) == 1
+
+
+def test_a_migration_that_would_be_refused_is_foretold(here, capsys, qemu):
+  here.add("v3.0.2-plain")
+  qemu.problems = ["slot 20: QEMU has x, the record has not"]
+  status, out, _ = run(capsys, "check", "--live")
+  assert status == 1
+  assert "plain.ex: warning: a migration would be refused: slot 20: QEMU has" \
+    " x, the record has not" in out.splitlines()
+  assert run(capsys, "check")[0] == 0
+
+
+def test_descriptors_that_no_disk_reads_from_are_closed(here, capsys, qemu):
+  here.add("v3.0.2-plain")
+  qemu.sets = [0, 1, 12]
+  qemu.nodes = ["byhand reads /dev/fdset/1"]
+  status, found = run_json(capsys, "check", "--repair")
+  assert status == 0 and qemu.did == [("remove-fd", 0), ("remove-fd", 12)]
+  assert found[0]["repaired"][0] == \
+    "descriptors /dev/fdset/0, which nothing uses: removed"
+
+
+def test_descriptors_of_a_nic_that_never_came_are_closed(here, capsys, qemu):
+  here.add("v3.0.2-plain")
+  qemu.lacks = [14]
+  qemu.passed = ["nic-000041c0-0000-4000-0", "nic-000041c1-0000-4000-0"]
+  status, found = run_json(capsys, "check", "--repair")
+  assert status == 0
+  assert qemu.did == [("closefd", "nic-000041c0-0000-4000-0")]
+  assert found[0]["repaired"][0] == "descriptor nic-000041c0-0000-4000-0," \
+    " passed for a NIC that is not there: closed"
+
+
+def test_what_is_in_use_is_a_warning_and_the_record_right(here, capsys, qemu):
+  path = here.add("v3.0.2-plain")
+  qemu.lacks = [12]
+  qemu.nodes = ["disk-0000d150-0000-4000"]
+  qemu.in_use = True
+  status, out, err = run(capsys, "check", "--repair")
+  assert (status, err) == (1, "")
+  assert "warning: not removed: disk-0000d150-0000-4000: " in out
+  assert len(json.loads(path.read())[3]) == 1
+
+
+def test_what_is_the_users_own_is_neither_named_nor_removed(here, capsys, qemu):
+  data = json.loads(genuine.text_of("v3.0.2-plain"))
+  data[0] += ["-drive", "if=none,id=disk-00000001-0000-4000,file=x",
+              "-netdev", "user,id=hotnic-00000004-pci-9"]
+  here.write(json.dumps(data))
+  qemu.drives = ["disk-00000001-0000-4000", "disk-extra"]
+  qemu.netdevs = ["hotnic-00000004-pci-9", "nic-mgmt"]
+  assert run(capsys, "check", "--live")[0] == 0
+  assert run(capsys, "check", "--repair")[0] == 0
+  assert qemu.did == []
+
+
+def test_drives_of_disks_that_are_no_devices_are_left(here, capsys, qemu):
+  data = json.loads(genuine.text_of("v3.0.2-plain"))
+  data[2]["disk_type"] = "ide"
+  here.write(json.dumps(data))
+  qemu.drives = ["disk-0000d150-0000-4000", "disk-0000d151-0000-4000"]
+  assert run(capsys, "check", "--repair")[0] == 0
+  assert qemu.did == []

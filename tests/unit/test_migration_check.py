@@ -1,0 +1,271 @@
+"""Whether a record makes the machine that a guest has."""
+
+import json
+
+import pytest
+
+import genuine
+from ganeti_kvm_pci.qemu.topology import Part
+from ganeti_kvm_pci.runtime import device_table
+from ganeti_kvm_pci.runtime import migration_check
+from ganeti_kvm_pci.runtime import serialized
+
+HOST = Part("pci.0", (0, 0), "8086:1237", None, None, None, None, None)
+ISA = HOST._replace(address=(1, 0), model="8086:7000")
+VGA = HOST._replace(address=(2, 0), model="1234:1111")
+
+
+def part(slot, driver, name=None, **more):
+  return Part("pci.0", (slot, 0), "1af4:1000", driver, name, None, None,
+              None)._replace(**more)
+
+
+def rng(slot, name=None):
+  return part(slot, "virtio-rng-pci", name)
+
+
+def parts_of(known, others=()):
+  """Return the machine of a record, with what QEMU placed itself."""
+  found = [HOST, ISA, VGA]
+  for device in known.devices:
+    if device.slot is not None:
+      found.append(part(device.slot, device.driver, device.id))
+  return found + list(others)
+
+
+class World(object):
+  """A record, and a machine."""
+
+  def __init__(self, extra=(), nics=2):
+    data = json.loads(genuine.text_of("v3.0.2-plain"))
+    command = []
+    words = iter(data[0])
+    # no devices but those of the test
+    for word in words:
+      if word in ("-device", "-balloon"):
+        next(words)
+      else:
+        command.append(word)
+    data[0] = command
+    for text in extra:
+      data[0] += ["-device", text]
+    del data[1][nics:]
+    self.data = data
+
+  def compare(self, others=(), change=None, command=None):
+    loaded = serialized.parse(json.dumps(self.data), "test")
+    known = device_table.Record(loaded)
+    parts = parts_of(known, others)
+    if change:
+      parts = change(parts)
+    return migration_check.Replay(loaded, known, parts, [
+      str(word) for word in command or loaded.words])
+
+
+def test_the_same_machine():
+  found = World(["virtio-rng-pci"]).compare([rng(3)])
+  assert (found.problems, found.pinned) == ([], [])
+  assert found.command[-1] == "virtio-rng-pci"
+
+
+def test_what_nobody_recorded_is_refused():
+  (text, ) = World().compare([rng(3, "hand")]).problems
+  for words in ("slot 3: QEMU has virtio-rng-pci (id hand), the record has not",
+                "device_del hand", "name it in kvm_extra"):
+    assert words in text
+
+
+def test_a_disk_that_a_dead_daemon_left_is_refused():
+  (text, ) = World().compare([
+    part(20, "virtio-blk-pci", "disk-00000001-0000-4000")]).problems
+  assert "slot 20" in text and "by a node daemon that died" in text
+
+
+def test_without_id_the_last_ones_are_those_by_hand():
+  found = World(["virtio-rng-pci"]).compare([rng(3), rng(4), rng(5)])
+  assert [text.partition(":")[0] for text in found.problems] == ["slot 4",
+                                                                 "slot 5"]
+  assert "it has no id" in found.problems[0]
+
+
+def test_options_that_make_devices_of_their_own_are_counted():
+  world = World(["virtio-rng-pci"])
+  world.data[0] += ["-virtfs", "local,id=x"]
+  fs = part(4, "virtio-9p-pci")
+  assert world.compare([rng(3), fs]).problems == []
+  assert len(world.compare([rng(3), fs, rng(5)]).problems) == 1
+  world.data[0] += ["-readconfig", "file"]
+  assert world.compare([rng(3), fs, rng(5)]).problems == []
+
+
+def test_what_a_wrapper_adds_is_nobodys_by_hand():
+  world = World(["virtio-rng-pci"])
+  given = world.data[0] + ["-device", "virtio-rng-pci,id=more", "-device",
+                           "virtio-balloon-pci"]
+  others = [rng(3), part(4, "virtio-balloon-pci"), rng(5, "more")]
+  assert len(world.compare(others).problems) == 2
+  assert world.compare(others, command=given).problems == []
+  assert len(world.compare(others + [rng(6)], command=given).problems) == 1
+  assert len(world.compare(others + [rng(6, "x")], command=given
+                           ).problems) == 1
+
+
+def test_a_disk_of_the_command_that_nobody_recorded_is_refused():
+  world = World()
+  name = "disk-00000001-0000-4000"
+  given = world.data[0] + ["-device", "virtio-blk-pci,id=%s,drive=%s" %
+                           (name, name)]
+  # it was started with it, and would not be again
+  assert len(world.compare([part(20, "virtio-blk-pci", name)],
+                           command=given).problems) == 1
+
+
+def test_a_drive_that_is_a_device_is_counted():
+  world = World()
+  world.data[0] += ["-drive", "file=x,if=virtio"]
+  cd = part(3, "virtio-blk-pci")
+  assert world.compare([cd]).problems == []
+  assert len(world.compare([cd, rng(4)]).problems) == 1
+  (text, ) = world.compare([]).problems
+  assert "its command makes 1 devices without id, QEMU has 0" in text
+
+
+def test_an_option_whose_device_has_gone_is_refused():
+  (text, ) = World(["virtio-rng-pci,id=rng0"]).compare().problems
+  assert text.startswith("virtio-rng-pci (id rng0): it is in the recorded"
+                         " command")
+  found = World(["virtio-rng-pci,bus=pci.0,addr=0x5"]).compare(
+    change=lambda parts: [p for p in parts if p.address != (5, 0)])
+  assert any(text.startswith("slot 5: the recorded command has virtio-rng-pci"
+                             " there") for text in found.problems)
+
+
+def without(name):
+  return lambda parts: [p for p in parts if p.id != name]
+
+
+def moved(name, slot):
+  return lambda parts: [p._replace(address=(slot, 0)) if p.id == name else p
+                        for p in parts]
+
+
+DISK = "disk-0000d151-0000-4000"
+
+
+def test_a_disk_that_qemu_does_not_have_is_refused():
+  (text, ) = World().compare(change=without(DISK)).problems
+  assert text.startswith("slot 13: the record has disk 1 (%s) there, QEMU has"
+                         " nothing" % DISK)
+  (text, _) = World().compare([rng(13, "hand")], change=without(DISK)).problems
+  assert "QEMU has virtio-rng-pci (id hand)" in text
+  assert "check --repair" in text
+
+
+def test_a_disk_elsewhere_is_refused():
+  (text, ) = World().compare(change=moved(DISK, 20)).problems
+  assert text.startswith("disk 1 (%s): slot 13 in the record, slot 20 in QEMU" %
+                         DISK)
+
+
+def test_ids_of_another_series_are_no_difference():
+  def rename(parts):
+    return [p._replace(id="hotdisk-0000d151-pci-13") if p.id == DISK else p
+            for p in parts]
+  assert World().compare(change=rename).problems == []
+
+
+def test_another_mac_is_refused():
+  def change(parts):
+    return [p._replace(mac="aa:00:00:00:00:99") if p.driver == "virtio-net-pci"
+            and p.address == (14, 0) else p for p in parts]
+  (text, ) = World().compare(change=change).problems
+  assert text.startswith("slot 14, nic 0 (nic-000041c0-0000-4000): MAC address")
+
+
+def test_what_would_go_elsewhere_gets_its_address():
+  # when they were placed, something by hand stood on 3 and 5
+  world = World(["virtio-rng-pci", "virtio-rng-pci,id=rng1",
+                 "virtio-balloon-pci"])
+  found = world.compare([rng(6, "rng1"), rng(4), part(7, "virtio-balloon-pci")])
+  assert found.problems == []
+  assert found.command[-5:] == [
+    "virtio-rng-pci,bus=pci.0,addr=0x4", "-device",
+    "virtio-rng-pci,id=rng1,bus=pci.0,addr=0x6", "-device",
+    "virtio-balloon-pci,bus=pci.0,addr=0x7"]
+  assert len(found.pinned) == 3
+  # and it stays so
+  world.data[0] = found.command
+  again = world.compare()
+  assert (again.problems, again.pinned) == ([], [])
+
+
+def test_what_goes_to_the_same_place_gets_none():
+  world = World(["virtio-rng-pci", "virtio-rng-pci,bus=pci.0,addr=0x4",
+                 "virtio-rng-pci"])
+  found = world.compare(
+    change=lambda parts: parts[:3] + [rng(3)] + parts[3:] + [rng(5)])
+  assert (found.problems, found.pinned) == ([], [])
+
+
+def test_what_has_no_option_and_would_go_elsewhere_is_refused():
+  world = World()
+  world.data[0] += ["-drive", "file=x,if=virtio"]
+  (text, ) = world.compare([part(6, "virtio-blk-pci")]).problems
+  assert text.startswith("slot 6: QEMU has its own virtio-blk-pci there, which"
+                         " a start from the record would put on slot 3")
+
+
+def test_what_a_file_of_options_makes_is_left_to_the_target():
+  world = World()
+  world.data[0] += ["--readconfig", "file"]
+  assert world.compare([rng(3, "rng0")]).problems == []
+
+
+def test_options_with_two_dashes():
+  world = World()
+  world.data[0] += ["--virtfs", "local,id=x"]
+  assert world.compare([part(3, "virtio-9p-pci")]).problems == []
+
+
+def test_a_device_whose_id_is_qemus():
+  world = World()
+  debug = Part(None, (0, ), None, "isa-debugcon", "debugcon", None, None, None)
+  assert len(world.compare([debug]).problems) == 1
+  world.data[0] += ["-debugcon", "null"]
+  assert world.compare([debug]).problems == []
+
+
+def test_a_nic_of_a_wrapper_is_nobodys_by_hand():
+  world = World()
+  given = world.data[0] + ["-device", "virtio-net-pci,netdev=n,id=extra"]
+  assert world.compare([part(3, "virtio-net-pci", "extra")],
+                       command=given).problems == []
+
+
+def test_an_address_that_is_none_of_pci():
+  world = World(["loader,addr=0x8,data=0"])
+  loader = Part(None, (0, ), None, "loader", None, None, None, None)
+  assert world.compare([loader], change=lambda parts: [
+    p for p in parts if p.address != (8, 0)]).problems == []
+
+
+def test_another_driver_is_refused():
+  def change(parts):
+    return [p._replace(driver="nvme") if p.id == DISK else p for p in parts]
+  (text, ) = World().compare(change=change).problems
+  assert text.startswith("slot 13, disk 1 (%s): virtio-blk-pci in the record,"
+                         " nvme in QEMU" % DISK)
+
+
+def test_a_card_that_soundhw_made_has_an_option_in_the_record_now():
+  card = "AC97,audiodev=soundhw"
+  world = World([card, "virtio-rng-pci", "virtio-rng-pci"])
+  given = [str(word) for word in world.data[0]]
+  at = given.index(card)
+  given[at - 1:at + 1] = ["-soundhw", "ac97"]
+  others = [HOST._replace(address=(3, 0), model="8086:2415"), rng(4), rng(30)]
+  found = world.compare(others, command=given)
+  # the one that went elsewhere, and no other
+  assert found.problems == [] and found.pinned == ["virtio-rng-pci at slot 30"]
+  assert found.command[-3] == "virtio-rng-pci"
+  assert found.command[-1] == "virtio-rng-pci,bus=pci.0,addr=0x1e"

@@ -1,0 +1,107 @@
+"""The map."""
+
+import json
+import os
+
+from ganeti_kvm_pci.qemu.replies import Function
+from ganeti_kvm_pci.qemu.replies import Peripheral
+from ganeti_kvm_pci.runtime import device_table
+from ganeti_kvm_pci.runtime import slot_map
+from ganeti_kvm_pci.runtime import unplug_request
+from ganeti_kvm_pci.runtime.unplug_request import Request
+
+DATA = os.path.join(os.path.dirname(os.path.dirname(__file__)), "data")
+
+
+def plain():
+  with open(os.path.join(DATA, "v3.0.2-plain.runtime")) as stream:
+    return device_table.parse(stream.read(), "plain")
+
+
+LIVE = [
+  Function(0, 0, None, "Host bridge"), Function(1, 0, None, "ISA bridge"),
+  Function(1, 1, None, "IDE controller"), Function(3, 0, None, "class 0x00ff"),
+  Function(12, 0, "disk-0000d150-0000-4000", "SCSI controller"),
+  Function(13, 0, "byhand", "Ethernet controller"),
+  Function(14, 0, "nic-000041c0-0000-4000", "Ethernet controller"),
+  Function(15, 0, "nic-000041c1-0000-4000", "Ethernet controller"),
+  ]
+PERIPHERALS = [Peripheral("virtio-balloon-pci", None, (3, 0)),
+               Peripheral("e1000", "byhand", (13, 0))]
+
+
+def test_the_record_alone():
+  found = slot_map.entries(plain())
+  assert [(e.slot, e.device_class, e.index, e.source) for e in found] == [
+    (12, "disk", 0, "record"), (13, "disk", 1, "record"),
+    (14, "nic", 0, "record"), (15, "nic", 1, "record")]
+
+
+def test_record_and_live_side_by_side():
+  found = slot_map.entries(plain(), LIVE, PERIPHERALS)
+  assert [(e.slot, e.device_class, e.source, bool(e.remark))
+          for e in found] == [
+    (0, "qemu", "live", False), (1, "qemu", "live", False),
+    (3, "qemu", "live", False), (12, "disk", "both", False),
+    (13, "disk", "record", True), (13, "qemu", "live", True),
+    (14, "nic", "both", False), (15, "nic", "both", False)]
+  assert found[2].driver == "virtio-balloon-pci"
+  assert found[5].driver == "e1000" and found[5].id == "byhand"
+  # what is neither named nor of a driver is known by its PCI class
+  assert found[0].driver == "Host bridge"
+
+
+def test_the_data_is_as_documented():
+  data = slot_map.as_data(plain(), slot_map.entries(plain(), LIVE, PERIPHERALS))
+  assert data == json.loads(json.dumps(data))
+  assert data["instance"] == "plain.ex"
+  assert data["partition"] == {"qemu": [0, 11], "disks": [12, 23],
+                               "nics": [24, 31]}
+  assert data["devices"][3] == {
+    "slot": 12, "class": "disk", "index": 0, "driver": "virtio-blk-pci",
+    "id": "disk-0000d150-0000-4000", "source": "both",
+    "remark": None, "requested": None}
+  assert [d["remark"] for d in data["devices"] if d["remark"]] == [
+    e.remark for e in slot_map.entries(plain(), LIVE, PERIPHERALS) if e.remark]
+
+
+def test_a_removal_that_timed_out():
+  noted = {"disk-0000d150-0000-4000": Request(12, 1700000000, False),
+           "of-another": Request(13, 1700000000, False)}
+  found = slot_map.entries(plain(), LIVE, PERIPHERALS, noted)
+  (entry, ) = [e for e in found if e.request]
+  assert (entry.slot, entry.source, entry.index) == (12, "both", 0)
+  assert entry.remark == unplug_request.text(noted[entry.id])
+  (line, ) = [line for line in slot_map.as_text(plain(), found, True).splitlines()
+              if entry.id in line]
+  assert line.endswith("  ! removal requested at " + entry.remark[-16:])
+  assert "  QQ_Q________ !!NN________ ________" in slot_map.as_text(
+    plain(), found, True)
+  (told, ) = [d for d in slot_map.as_data(plain(), found)["devices"]
+              if d["requested"]]
+  assert told["requested"] == unplug_request.iso(noted[entry.id])
+  # QEMU was not asked
+  (entry, ) = [e for e in slot_map.entries(plain(), requests=noted) if e.request]
+  assert entry.remark == unplug_request.text(noted[entry.id])
+
+
+def test_a_removal_that_was_completed_late():
+  gone = [function for function in LIVE if function.slot != 12]
+  noted = {"disk-0000d150-0000-4000": Request(12, 1700000000, False)}
+  found = slot_map.entries(plain(), gone, PERIPHERALS, noted)
+  (entry, ) = [e for e in found if e.request]
+  assert entry.source == "record"
+  assert entry.remark.startswith(
+    unplug_request.text(noted[entry.id]) + ", completed since: ")
+
+
+def test_the_drawing():
+  found = slot_map.entries(plain(), LIVE, PERIPHERALS)
+  lines = slot_map.as_text(plain(), found, True).splitlines()
+  assert lines[0] == "plain.ex"
+  assert lines[1].split() == ["QEMU", "disks", "NICs"]
+  assert lines[2].split() == ["0-11", "12-23", "24-31"]
+  assert lines[3] == "  QQ_Q________ D!NN________ ________"
+  assert len([line for line in lines if " ! " in line]) == 2
+  unasked = slot_map.as_text(plain(), slot_map.entries(plain()), False)
+  assert "  ............ DDNN________ ________" in unasked

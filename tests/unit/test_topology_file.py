@@ -1,0 +1,125 @@
+"""What one node tells another of a guest's devices."""
+
+import json
+
+import pytest
+
+from ganeti_kvm_pci.errors import RecordError
+from ganeti_kvm_pci.runtime import topology_file
+
+from test_topology import ALL, DISK, NIC, SCSI, TABLET, VGA
+
+
+def sent(parts=ALL, **changes):
+  """Return what the node "source" tells, as it arrives."""
+  told = dict(topology_file.write(parts, "source"), **changes)
+  return json.loads(json.dumps(told))
+
+
+def test_it_travels():
+  found = topology_file.read(sent(), "source", "test")
+  assert found.parts == ALL
+  assert found.differences(ALL) == []
+  assert len(found.differences(ALL[1:])) == 1
+
+
+def test_what_another_node_has_told_is_not_true_any_more():
+  for told in (sent(), {"node": "source", "machine": []}, {}, None):
+    assert topology_file.read(told, "other", "test") is None
+
+
+def test_a_field_that_is_not_known_here_is_ignored():
+  told = sent()
+  for device in told["devices"]:
+    device["colour"] = "blue"
+  told["mood"] = "good"
+  assert topology_file.read(told, "source", "test").parts == ALL
+
+
+def test_a_field_that_is_not_told_is_not_compared():
+  told = sent()
+  for device in told["devices"]:
+    del device["size"], device["mac"]
+  found = topology_file.read(told, "source", "test")
+  assert found.differences(ALL) == []
+  assert len(found.differences(ALL[:-1] + [TABLET._replace(
+    driver="usb-mouse")])) == 2
+  assert len(found.differences([VGA, DISK._replace(model="1234:0000")] +
+                               ALL[2:])) == 1
+
+
+@pytest.mark.parametrize("version", [2, 3, 0, -1, None, "1", True])
+def test_another_version_tells_nothing(version):
+  told = sent(version=version, devices="in another way")
+  assert topology_file.read(told, "source", "test") is None
+
+
+def test_the_next_release_reads_this_one(monkeypatch):
+  told = sent()
+  monkeypatch.setattr(topology_file, "VERSION", topology_file.VERSION + 1)
+  assert topology_file.read(told, "source", "test").parts == ALL
+
+
+#: As the first form was sent: without a version, and names.
+FIRST = {"node": "source", "machine": [
+  ["pci.0", [2, 0], "1234:1111", None, None, None, None, None],
+  ["pci.0", [8, 0], "1af4:1001", "virtio-blk-pci", "disk-000000d0-1111-2222",
+   "disk-000000d0-1111-2222", None, 4096],
+  ["scsi.0", [0, 3, 0], None, "scsi-hd", "disk-x", "disk-x", None, 4096],
+  [None, [0], None, "drive", "ide0-hd0", None, None, 4096]]}
+
+
+def test_the_first_form_is_read_as_far_as_it_means_the_same():
+  """That is, on pci.0."""
+  found = topology_file.read(FIRST, "source", "test")
+  assert found.differences([VGA, DISK]) == []
+  assert found.differences([VGA, DISK, TABLET, SCSI]) == []
+  assert len(found.differences([VGA])) == 1
+  assert len(found.differences([VGA, DISK, NIC])) == 1
+
+
+def test_the_first_release_finds_nothing_that_it_knows():
+  """It refuses a guest by what stands there in another form."""
+  assert not set(sent()) & set(FIRST)
+
+
+def change(position=0, **changes):
+  told = sent()
+  told["devices"][position].update(changes)
+  return told
+
+
+@pytest.mark.parametrize("told", [
+  sent(devices=value) for value in (None, {}, 3, [3], [[]], [{}])] + [
+    change(address="8"), change(address=[]), change(address=[True, 0]),
+    change(address=[8]), change(driver=3), change(model=7), change(bus=[]),
+    change(bus=None), change(size="4096")] + [
+      dict(FIRST, machine=value) for value in (
+        None, {}, 3, [3], [[]], [["pci.0", [8, 0]]],
+        [["pci.0", "8", None, None, None, None, None, None]])])
+def test_what_makes_no_sense_is_one_clear_error(told):
+  with pytest.raises(RecordError) as caught:
+    topology_file.read(told, "source", "vm1")
+  assert str(caught.value).startswith("vm1: what the source node tells")
+
+
+def test_what_comes_up_without_addresses_was_left_out():
+  had = [part._replace(mapped=part.bus == "pci.0" or None) for part in ALL]
+  found = topology_file.read(sent(had), "source", "test")
+  assert found.left_out(had) == []
+  assert found.differences([part._replace(mapped=None) for part in ALL]) == []
+  lost = DISK._replace(mapped=False)
+  there = [lost if part.address == DISK.address and part.bus == DISK.bus
+           else part for part in had]
+  assert found.left_out(there) == [lost]
+  # it is being reset
+  assert found.left_out([part._replace(mapped=False) for part in had]) == []
+  # nor had the source any
+  assert topology_file.read(sent(there), "source", "test").left_out(
+    there) == []
+  # the source does not tell
+  told = sent(had)
+  for device in told["devices"]:
+    del device["mapped"]
+  assert topology_file.read(told, "source", "test").left_out(there) == []
+  assert topology_file.read(FIRST, "source", "test").left_out(there) == []
