@@ -26,7 +26,6 @@ from .errors import KvmPciError
 from .errors import MonitorError
 from .errors import NodeError
 from .qemu import start_error
-from .qmp import client
 from .qmp import queries
 from .reconcile import CLASS
 from .reconcile import Presence
@@ -54,15 +53,8 @@ def _Lent(owner, **attributes):
 class Hotplug(Presence):
   """The hotplug helpers of L{hypervisor.KVMHypervisor}."""
 
-  # The uuid of the device that is in the record but not in QEMU yet, which
-  # stock is about to add to both
-  _announced = None
-
   # Stock's client of the monitor, of the series that keep one
   qmp = None
-
-  # Whether what is removed is to be put back
-  _modifying = False
 
   def HotAddDevice(self, instance, dev_type, device, extra, seq):
     """Hot-add a device: all of it, or nothing.
@@ -71,7 +63,7 @@ class Hotplug(Presence):
 
     """
     device_class = CLASS[dev_type]
-    with self._Alone(instance):
+    with self._Operate(instance, errors.HotplugError):
       known = self._Record(instance)
       if not chipset.applies(known.command, known.hvparams):
         return super(Hotplug, self).HotAddDevice(instance, dev_type, device,
@@ -139,18 +131,18 @@ class Hotplug(Presence):
     """Let stock add a device that is in the record already.
 
     """
-    # stock takes the client that is there, and connects when it needs it
-    self._LeaveMonitor()
-    path = self._InstanceQmpMonitor(instance.name)
-    qmp = client.typed(path)
-    with _Lent(self, _announced=device.uuid, qmp=qmp,
-               **self._Listening(lambda line: client.human(qmp, path,
-                                                           line))):
-      try:
+    begun = self._operation
+    begun.announced = device.uuid
+    try:
+      with _Lent(self, qmp=begun.lend(), **self._Listening(begun.human)):
         return super(Hotplug, self).HotAddDevice(instance, dev_type, device,
                                                  extra, seq)
-      finally:
-        self._LeaveMonitor()
+    except Exception:
+      # the connection may have lost its step
+      begun.hang_up()
+      raise
+    finally:
+      begun.announced = None
 
   def _ChoosePlace(self, instance, known, device_class, device, seq):
     """Choose where a device goes, unless it has a place.
@@ -186,7 +178,7 @@ class Hotplug(Presence):
 
     """
     device_class = CLASS[dev_type]
-    with self._Alone(instance):
+    with self._Operate(instance, errors.HotplugError):
       known = self._Record(instance)
       if not chipset.applies(known.command, known.hvparams):
         return super(Hotplug, self).HotDelDevice(instance, dev_type, device, _,
@@ -224,13 +216,14 @@ class Hotplug(Presence):
     def note():
       try:
         requested.note({device_id: unplug_request.Request(
-          slot, int(time.time()), self._modifying)})
+          slot, int(time.time()),
+          self._operation.is_modifying)})
       except NodeError as err: # the guest is asked already
         logging.warning("Instance %s: %s", instance.name, err)
 
     try:
-      has_gone = queries.unplug(
-        lambda: self._Monitor(instance.name), device_id, limit, note)
+      has_gone = queries.unplug(lambda: self._Monitor(instance.name), device_id,
+                                limit, note, self._operation.hang_up)
     except CommandError as err:
       raise errors.HotplugError("Instance %s: %s cannot be removed: %s" %
                                 (instance.name, name, err))
@@ -240,8 +233,8 @@ class Hotplug(Presence):
         " complete it. The device stays attached and in the runtime file until"
         " the guest completes the unplug or is reset: %s" %
         (instance.name, name, limit,
-         "it has not been changed; try again" if self._modifying else
-         "do not remove its backend, and try again"))
+         "it has not been changed; try again" if self._operation.is_modifying
+         else "do not remove its backend, and try again"))
     # whatever else may fail, it has gone
     self._Forget(instance, device_class, found)
     requested.forget(device_id)
@@ -261,7 +254,7 @@ class Hotplug(Presence):
 
     """
     device_class = CLASS[dev_type]
-    with self._Alone(instance):
+    with self._Operate(instance, errors.HotplugError) as begun:
       modify = super(Hotplug, self).HotModDevice
       known = self._Record(instance)
       if (device_class != pools.NIC or
@@ -280,14 +273,14 @@ class Hotplug(Presence):
                         " added", instance.name, device.uuid)
         return self.HotAddDevice(instance, dev_type, device, _, seq)
       self._CheckMac(instance, device, live_id)
-      self._modifying = True
+      begun.is_modifying = True
       try:
         return modify(instance, dev_type, device, _, seq)
       except errors.GenericError as err:
         self._PutBack(instance, dev_type, before, seq, err)
         raise
       finally:
-        self._modifying = False
+        begun.is_modifying = False
 
   def _PutBack(self, instance, dev_type, before, seq, reason):
     """Add a NIC again that could not be changed.

@@ -31,7 +31,6 @@ from .qemu import named_slots
 from .qemu import removed_options
 from .qemu import scsi_devices
 from .qemu import start_error
-from .qmp import client
 from .qmp import ejected
 from .qmp import queries
 from .reconcile import Explained
@@ -61,23 +60,6 @@ class KVMHypervisor(cleanup.Cleanup, incoming_.Arrival, hotplug.Hotplug,
   # The instance that is being rebooted, until its record has been read
   _rebooting = None
 
-  def _Monitor(self, instance_name):
-    """Connect to an instance's QEMU, see L{client.connect}.
-
-    """
-    self._LeaveMonitor()
-    return client.connect(self._InstanceQmpMonitor(instance_name))
-
-  def _LeaveMonitor(self):
-    """Let others come to the monitor.
-
-    QEMU serves one client at a time. Stock of 3.1 keeps a connection of its
-    own open through a job, and opens it anew when it needs it.
-
-    """
-    if getattr(self, "qmp", None):
-      client.hang_up(self.qmp)
-
   def _Record(self, instance):
     """Read the runtime file of an instance.
 
@@ -101,8 +83,8 @@ class KVMHypervisor(cleanup.Cleanup, incoming_.Arrival, hotplug.Hotplug,
         self._rebooting = None
         self._LayOut(instance, loaded)
         changed = True
-      if self._announced:
-        loaded.forget(self._announced)
+      if self._operation and self._operation.announced:
+        loaded.forget(self._operation.announced)
         changed = True
       if changed:
         text = loaded.dump()
@@ -242,7 +224,7 @@ class KVMHypervisor(cleanup.Cleanup, incoming_.Arrival, hotplug.Hotplug,
     told = (witness or {}).get(ejected.FIELD)
     if not told or configured is None:
       return
-    with self._Alone(instance):
+    with self._Operate(instance):
       loaded = serialized.parse(self._ReadKVMRuntime(instance.name),
                                 "runtime file")
       back = ejected.bring_back(loaded, told, configured)

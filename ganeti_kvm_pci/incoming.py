@@ -104,7 +104,7 @@ class Arrival(Migration):
 
     """
     path = self._Waiting(instance.name)
-    with self._Alone(instance): # which makes the folder
+    with self._Operate(instance): # which makes the folder
       try:
         utils.WriteFile(path, data=text)
       except EnvironmentError as err:
@@ -262,7 +262,7 @@ class Arrival(Migration):
     @raise KvmPciError: if QEMU does not tell
 
     """
-    with self._Alone(instance):
+    with self._Operate(instance):
       with self._Monitor(instance.name) as execute:
         parts = told.left_out(inventory.machine(execute))
       for part in parts:

@@ -67,7 +67,7 @@ class Migration(object):
         the guest has
 
     """
-    with self._Alone(instance):
+    with self._Operate(instance):
       told = super(Migration, self).MigrationInfo(instance)
       with self._Monitor(instance.name) as execute:
         if queries.has_left(execute):
@@ -183,7 +183,7 @@ class Migration(object):
     """Let a guest go, if its machine is still what the record makes.
 
     """
-    with self._Alone(instance):
+    with self._Operate(instance):
       loaded = self._Loaded(instance)
       if chipset.applies(loaded.words, loaded.hvparams):
         with self._Monitor(instance.name) as execute:

@@ -20,8 +20,8 @@ from ganeti.hypervisor import hv_kvm
 
 from . import chipset
 from . import cooldown
-from . import instance_lock
 from . import leftovers
+from . import operation
 from . import pending_unplugs
 from .bus import pools
 from .bus import scsi_ids
@@ -30,6 +30,7 @@ from .errors import KvmPciError
 from .errors import MonitorError
 from .qemu.ids import is_of
 from .qmp import backends
+from .qmp import client
 from .qmp import queries
 from .runtime import configuration
 from .runtime import serialized
@@ -46,48 +47,108 @@ _INDEX = {pools.NIC: 1, pools.DISK: 3}
 
 
 @contextlib.contextmanager
-def Explained(instance_name):
-  """Turn the package's errors into what Ganeti reports as they are."""
+def Explained(instance_name, kind=errors.HypervisorError):
+  """Turn the package's errors into what Ganeti reports as they are.
+
+  @param kind: Ganeti's class of errors
+
+  """
   try:
     yield
   except KvmPciError as err:
-    raise errors.HotplugError("Instance %s: %s" % (instance_name, err))
+    raise kind("Instance %s: %s" % (instance_name, err))
 
 
 class Presence(object):
   """What L{hotplug.Hotplug} asks and notes down."""
 
-  # How often the lock is held already by this very object
-  _depth = 0
+  # The L{operation.Operation} that runs; Ganeti's methods have no argument
+  # through which it could be handed on
+  _operation = None
 
   @contextlib.contextmanager
-  def _Alone(self, instance):
-    """Keep others from the instance's devices, and explain errors."""
-    with Explained(instance.name):
-      if self._depth:
-        yield
+  def _Operate(self, instance, kind=errors.HypervisorError):
+    """Begin an operation, or take part in the one that runs.
+
+    @param kind: see L{Explained}
+    @return: a context that gives L{operation.Operation}
+
+    """
+    with Explained(instance.name, kind):
+      if self._operation:
+        yield self._operation
         return
       # who holds the lock needs the monitor, which stock of 3.1 keeps
       self._LeaveMonitor()
       path = self._InstanceKVMRuntime(instance.name)
-      with instance_lock.held(instance_lock.path_for(path)):
+      with operation.begin(instance.name,
+                           self._InstanceQmpMonitor(instance.name),
+                           path) as begun:
         # who else writes the runtime file has Ganeti's own lock on the instance
         removed = leftovers.sweep(path, True)
         if removed:
           logging.info("Instance %s: removed what a killed process left: %s",
                        instance.name, ", ".join(removed))
-        self._depth = 1
+        self._operation = begun
         try:
-          yield
+          yield begun
         finally:
-          self._depth = 0
+          self._operation = None
+
+  @contextlib.contextmanager
+  def _Monitor(self, instance_name):
+    """Reach an instance's QEMU.
+
+    @return: a context that gives C{execute}, see L{client.Connection}
+
+    """
+    if self._operation:
+      yield self._operation.execute
+      return
+    self._LeaveMonitor()
+    with client.connect(self._InstanceQmpMonitor(instance_name)) as execute:
+      yield execute
+
+  def _LeaveMonitor(self):
+    """Let others come to the monitor.
+
+    QEMU serves one client at a time. Stock of 3.1 keeps a connection of its
+    own open through a job, and opens it anew when it needs it.
+
+    """
+    if getattr(self, "qmp", None):
+      client.hang_up(self.qmp)
+
+  def _ReadKVMRuntime(self, instance_name):
+    """Read the runtime file, once in an operation.
+
+    """
+    read = super(Presence, self)._ReadKVMRuntime
+    if not self._operation:
+      return read(instance_name)
+    if self._operation.text is None:
+      self._operation.text = read(instance_name)
+    return self._operation.text
+
+  def _WriteKVMRuntime(self, instance_name, data):
+    """Write the runtime file.
+
+    """
+    if self._operation:
+      # if it fails, nobody knows what is there
+      self._operation.text = None
+    super(Presence, self)._WriteKVMRuntime(instance_name, data)
+    if self._operation:
+      # Ganeti 3.0 and later hand over bytes
+      self._operation.text = (data if isinstance(data, str)
+                              else data.decode("utf-8"))
 
   def _Remember(self, instance, dev_type, device, extra):
     """Put a device into the record.
 
     """
     # what cannot be read again must not get into the record
-    with Explained(instance.name):
+    with Explained(instance.name, errors.HotplugError):
       name = "%s to be added" % CLASS[dev_type]
       serialized.check_names("record", name, device.ToDict())
       if CLASS[dev_type] == pools.DISK:
@@ -413,7 +474,7 @@ class Presence(object):
     @raise errors.HypervisorError: if that is not so
 
     """
-    with Explained(instance_name):
+    with Explained(instance_name, errors.HotplugError):
       with self._Monitor(instance_name) as execute:
         exists = device_id in queries.ids(execute)
     if exists != should_exist:

@@ -38,7 +38,7 @@ _QUEUE_LIMIT = 5
 
 
 def hang_up(qmp):
-  """Close a connection of Ganeti's client.
+  """Close a connection of Ganeti's client, lent or not.
 
   That of 3.1.0~rc2 never notes that it is connected, so that its C{close} does
   nothing; QEMU would not serve anybody else until Python drops it.
@@ -47,7 +47,7 @@ def hang_up(qmp):
 
   """
   try:
-    qmp.close()
+    type(qmp).close(qmp)
   except EnvironmentError: # QEMU was faster
     pass
   sock = getattr(qmp, "sock", None)
@@ -133,37 +133,59 @@ def _executor(path, run):
   return reply_shapes.checking(_Execute)
 
 
-def typed(path):
-  """Make a client of Ganeti's, not connected, that adds devices as QEMU wants.
+class Connection(object):
+  """A connection to QEMU, by Ganeti's client.
 
-  Ganeti 3.1.0~rc2 and before send truth values as text (C{mq} of a NIC with
-  several queues), which QEMU 9.2 and later refuse: see L{queries.typed}.
-
-  @rtype: stock's C{QmpConnection}
+  @ivar execute: function C{execute(command, arguments)}, which returns the
+      command's result or raises L{MonitorError}
 
   """
-  qmp = hv_kvm.QmpConnection(path)
-  name = "execute_qmp" if hasattr(qmp, "execute_qmp") else "Execute"
-  run = getattr(qmp, name)
+  def __init__(self, path):
+    """Connect.
 
-  def _Run(command, arguments=None):
-    if command == "device_add":
-      arguments = queries.typed(_executor(path, run), arguments)
-    return run(command, arguments)
+    @type path: string
+    @raise MonitorError: if QEMU cannot be reached
 
-  setattr(qmp, name, _Run)
-  return qmp
+    """
+    self._qmp = _greet(path)
+    # 3.1 has given it another name
+    self._name = ("execute_qmp" if hasattr(self._qmp, "execute_qmp")
+                  else "Execute")
+    self._run = getattr(self._qmp, self._name)
+    self.execute = _executor(path, self._run)
+
+  def lend(self):
+    """Give the client to Ganeti's own methods.
+
+    They connect before what they do, and close after it; here it stays open.
+    And Ganeti 3.1.0~rc2 and before send truth values as text (C{mq} of a NIC
+    with several queues), which QEMU 9.2 and later refuse: see
+    L{queries.typed}.
+
+    @rtype: unmodified Ganeti's C{QmpConnection}
+
+    """
+    def _Run(command, arguments=None):
+      if command == "device_add":
+        arguments = queries.typed(self.execute, arguments)
+      return self._run(command, arguments)
+
+    self._qmp.connect = self._qmp.close = lambda: None
+    setattr(self._qmp, self._name, _Run)
+    return self._qmp
+
+  def close(self):
+    """Hang up."""
+    hang_up(self._qmp)
 
 
-def human(qmp, path, line):
+def human(execute, line):
   """Give the human monitor a command, by QMP, and look whether it refused.
 
   Ganeti up to 3.0 adds drives by a program (socat) that waits 0.5 s for the
   answer, and looks at none.
 
-  @param qmp: what L{typed} made, connected
-  @type path: string
-  @param path: its socket
+  @param execute: see L{Connection}
   @type line: string
   @rtype: list of strings
   @return: see L{start_error.check}
@@ -171,13 +193,8 @@ def human(qmp, path, line):
   @raise MonitorError: if QEMU does not answer
 
   """
-  return start_error.check(line, _executor(path, _run(qmp))(
+  return start_error.check(line, execute(
     "human-monitor-command", {"command-line": line.strip()}))
-
-
-def _run(qmp):
-  """Find the method of a client that runs a command; 3.1 renamed it."""
-  return getattr(qmp, "execute_qmp", None) or qmp.Execute
 
 
 @contextlib.contextmanager
@@ -185,13 +202,12 @@ def connect(path):
   """Connect to a QMP socket.
 
   @type path: string
-  @return: a context that gives a function C{execute(command, arguments)},
-      which returns the command's result or raises L{MonitorError}
+  @return: a context that gives C{execute}, see L{Connection}
   @raise MonitorError: if QEMU cannot be reached
 
   """
-  qmp = _greet(path)
+  connection = Connection(path)
   try:
-    yield _executor(path, _run(qmp))
+    yield connection.execute
   finally:
-    hang_up(qmp)
+    connection.close()

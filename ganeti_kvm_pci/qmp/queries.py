@@ -20,6 +20,10 @@ INTERVAL = 0.1
 #: What C{query-migrate} says before, and after; None: there was nothing.
 _NOT_MOVING = frozenset([None, "none", "completed", "failed", "cancelled"])
 
+#: How long a connection is kept while a guest takes its time, in seconds. After
+#: that others come to the monitor between two looks.
+_HOLD = 0.5
+
 #: A request is lost on a guest that is still booting; it is made again.
 _REPEAT = 1
 
@@ -58,11 +62,12 @@ def ids(execute):
     execute("qom-list", {"path": replies.WITH_ID})))
 
 
-def unplug(connect, device_id, limit, note=lambda: None):
+def unplug(connect, device_id, limit, note=lambda: None,
+           hang_up=lambda: None):
   """Ask for a device's removal, and wait until it has gone.
 
-  Each look has a connection of its own: others use the monitor meanwhile, and
-  a look that these kept out is taken once more.
+  After the first moment each look has a connection of its own: others use the
+  monitor meanwhile, and a look that these kept out is taken once more.
 
   @type connect: function
   @param connect: returns a context that gives C{execute}
@@ -71,12 +76,15 @@ def unplug(connect, device_id, limit, note=lambda: None):
   @param limit: how long the guest may take, in seconds
   @type note: function
   @param note: is called once QEMU has taken a request and still has the device
+  @type hang_up: function
+  @param hang_up: closes what C{connect} may have kept open
   @rtype: bool
   @return: whether it has gone
   @raise MonitorError: if QEMU does not answer, or cannot remove it
 
   """
-  deadline = clock.monotonic() + limit
+  begun = clock.monotonic()
+  deadline = begun + limit
   asked = None
   while True:
     now = clock.monotonic()
@@ -99,6 +107,8 @@ def unplug(connect, device_id, limit, note=lambda: None):
         raise
     if now > deadline:
       return False
+    if now - begun > _HOLD:
+      hang_up()
     time.sleep(INTERVAL)
 
 

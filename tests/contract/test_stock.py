@@ -35,7 +35,7 @@ def test_errors_have_the_expected_order():
 
 def test_a_start_generates_saves_and_executes(world):
   hyper = world.hypervisor(STOCK, note=[
-    "_GenerateKVMRuntime", ALLOCATES, "_SaveKVMRuntime",
+    "_GenerateKVMRuntime", ALLOCATES, "_SaveKVMRuntime", "_WriteKVMRuntime",
     "_ExecuteKVMRuntime", "_RunKVMCmd"])
   instance = harness.instance_of(kvm_extra="-device virtio-rng-pci")
   hyper.StartInstance(instance, harness.block_devices(2), False)
@@ -43,8 +43,8 @@ def test_a_start_generates_saves_and_executes(world):
            call[0] != "_ConfigureNIC"]
   assert [name for name in names if name[:5] != "_GetB" and
           name != "_get_bus_manager"] == [
-    "_GenerateKVMRuntime", "_SaveKVMRuntime", "_ExecuteKVMRuntime",
-    "_RunKVMCmd"]
+    "_GenerateKVMRuntime", "_SaveKVMRuntime", "_WriteKVMRuntime",
+    "_ExecuteKVMRuntime", "_RunKVMCmd"]
   if ALLOCATES.startswith("_Gen"):
     return
   # once, without a runtime, so that ours can tell a start from a hot-add

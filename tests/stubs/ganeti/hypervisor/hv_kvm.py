@@ -162,9 +162,9 @@ class _Stock(object):
 
   def _SaveKVMRuntime(self, instance, kvm_runtime):
     kvm_cmd, nics, hvparams, disks = kvm_runtime
-    with open(self._InstanceKVMRuntime(instance.name), "w") as stream:
-      json.dump([kvm_cmd, [n.ToDict() for n in nics], hvparams,
-                 [(d.ToDict(), link, uri) for d, link, uri in disks]], stream)
+    self._WriteKVMRuntime(instance.name, json.dumps(
+      [kvm_cmd, [n.ToDict() for n in nics], hvparams,
+       [(d.ToDict(), link, uri) for d, link, uri in disks]]))
 
   def _LoadKVMRuntime(self, instance, serialized_runtime=None):
     text = serialized_runtime or self._ReadKVMRuntime(instance.name)

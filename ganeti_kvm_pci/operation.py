@@ -1,0 +1,101 @@
+"""What one operation on an instance holds: its lock, QEMU, the runtime file.
+
+Ganeti's methods call each other by the instance alone. So what is opened and
+read once is kept here for as long as the outermost of them runs.
+
+"""
+
+import contextlib
+
+from . import instance_lock
+from .errors import CommandError
+from .errors import MonitorError
+from .qmp import client
+
+
+class Operation(object):
+  """One operation.
+
+  @ivar name: string, the instance's
+  @ivar text: string or None, the runtime file as it was last read or written
+  @ivar announced: string or None, uuid of a device that is in the runtime file
+      but not in QEMU yet; unmodified Ganeti is about to add it to both
+  @ivar is_modifying: bool, whether what is removed is to be added again
+
+  """
+  def __init__(self, name, socket):
+    """Begin one.
+
+    @type name: string
+    @type socket: string
+    @param socket: path of QEMU's QMP socket
+
+    """
+    self.name = name
+    self.text = None
+    self.announced = None
+    self.is_modifying = False
+    self._socket = socket
+    self._connection = None
+
+  def execute(self, command, arguments):
+    """Run one QMP command, see L{queries}.
+
+    The first one connects. After an answer that did not come, the next command
+    has a connection of its own: an old one may give it the late answer.
+
+    @raise MonitorError: if QEMU does not answer
+    @raise CommandError: if it refuses
+
+    """
+    if self._connection is None:
+      self._connection = client.Connection(self._socket)
+    try:
+      return self._connection.execute(command, arguments)
+    except CommandError:
+      raise
+    except MonitorError:
+      self.hang_up()
+      raise
+
+  def lend(self):
+    """Give Ganeti's methods the connection that is open.
+
+    @return: unmodified Ganeti's C{QmpConnection}; what it opens and closes is
+        this one
+    @raise MonitorError: if QEMU cannot be reached
+
+    """
+    if self._connection is None:
+      self._connection = client.Connection(self._socket)
+    return self._connection.lend()
+
+  def human(self, line):
+    """Give the human monitor a command, see L{client.human}."""
+    return client.human(self.execute, line)
+
+  def hang_up(self):
+    """Let others come to the monitor, until the next command."""
+    if self._connection is not None:
+      self._connection.close()
+      self._connection = None
+
+
+@contextlib.contextmanager
+def begin(name, socket, runtime_path):
+  """Begin an operation, and keep others from the instance's devices.
+
+  @type name: string
+  @param name: the instance's
+  @param socket: path of QEMU's QMP socket
+  @param runtime_path: the instance's runtime file
+  @return: a context that gives L{Operation}
+  @raise NodeError: if another operation does not end
+
+  """
+  with instance_lock.held(instance_lock.path_for(runtime_path)):
+    made = Operation(name, socket)
+    try:
+      yield made
+    finally:
+      made.hang_up()

@@ -1,0 +1,110 @@
+"""What one operation takes: modules, connections, commands, reads.
+
+Counted where it happens, so that nothing in the package knows of it: Python's
+profiler sees calls from module to module, its audit events files that are
+opened, and Ganeti's own client of QEMU connections and commands.
+
+"""
+
+import collections
+import contextlib
+import os
+import socket
+import sys
+
+from ganeti.hypervisor import hv_kvm
+
+import ganeti_kvm_pci
+
+_PACKAGE = os.path.dirname(os.path.abspath(ganeti_kvm_pci.__file__)) + os.sep
+
+#: What was counted.
+#:   - modules: set of strings, those of the package that were entered
+#:   - crossings: int, calls from one of them to another
+#:   - connections: int, to a socket of QEMU's
+#:   - commands: list of strings, what QEMU was told through QMP
+#:   - reads, writes: ints, how often the runtime file was opened for it
+Cost = collections.namedtuple("Cost", [
+  "modules", "crossings", "connections", "commands", "reads", "writes"])
+
+_open_hooks = []
+
+
+def _audit(event, args):
+  if event == "open":
+    for hook in _open_hooks:
+      hook(args[0], args[2])
+
+
+if hasattr(sys, "addaudithook"):
+  sys.addaudithook(_audit)
+
+
+class _Counter(object):
+  """Counts while it is on."""
+
+  def __init__(self, path):
+    self._path = path
+    self.modules = set()
+    self.crossings = 0
+    self.connections = 0
+    self.commands = []
+    self.opened = {True: 0, False: 0}
+
+  def opens(self, path, flags):
+    if isinstance(path, str) and os.path.dirname(path) == \
+        os.path.dirname(self._path) and self._path in (
+          path, os.path.join(os.path.dirname(path), os.path.basename(
+            path).split(".new-")[0])):
+      self.opened[bool(flags & (os.O_WRONLY | os.O_RDWR))] += 1
+
+  def profile(self, frame, event, _):
+    if event != "call" or not frame.f_code.co_filename.startswith(_PACKAGE):
+      return
+    entered = frame.f_code.co_filename[len(_PACKAGE):]
+    self.modules.add(entered)
+    caller = frame.f_back
+    if caller is None or caller.f_code.co_filename != \
+        frame.f_code.co_filename:
+      self.crossings += 1
+
+
+@contextlib.contextmanager
+def counting(runtime_path):
+  """Count until the context ends.
+
+  @param runtime_path: the instance's runtime file
+  @return: a context that gives a function, which returns L{Cost} afterwards
+
+  """
+  counter = _Counter(runtime_path)
+  client = hv_kvm.QmpConnection
+  name = "execute_qmp" if hasattr(client, "execute_qmp") else "Execute"
+  run, connect = getattr(client, name), socket.socket.connect
+
+  def _run(self, command, *args, **kwargs):
+    counter.commands.append(command)
+    return run(self, command, *args, **kwargs)
+
+  class _Socket(socket.socket):
+    """A socket whose connections are counted."""
+
+    def connect(self, address):
+      if self.family == socket.AF_UNIX:
+        counter.connections += 1
+      return connect(self, address)
+
+  genuine = socket.socket
+  setattr(client, name, _run)
+  socket.socket = _Socket
+  _open_hooks.append(counter.opens)
+  sys.setprofile(counter.profile)
+  try:
+    yield lambda: Cost(counter.modules, counter.crossings, counter.connections,
+                       counter.commands, counter.opened[False],
+                       counter.opened[True])
+  finally:
+    sys.setprofile(None)
+    _open_hooks.remove(counter.opens)
+    socket.socket = genuine
+    setattr(client, name, run)
