@@ -21,6 +21,7 @@ C{qemu} and C{runtime} touch no socket, no file and no Ganeti:
         an unplug, and those that took longer
       - L{compat}, L{versions}: how Ganeti's releases differ, and which this one
         is
+      - L{operation}: what one operation holds: lock, connection, runtime file
       - L{reconcile}: whether the runtime file says what QEMU has
       - L{hotplug}, L{migration}, L{incoming}, L{cleanup}, L{hypervisor}: the
         operations

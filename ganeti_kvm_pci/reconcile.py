@@ -271,6 +271,9 @@ class Presence(object):
         not got it either, or on no bus of ours
 
     """
+    if not any(is_of(name, device_class, device.uuid)
+               for name in queries.ids(execute)):
+      return (None, None)
     for names in (queries.held(execute), queries.scsi_ids(execute)):
       for place, name in names.items():
         # both go into options: a QEMU that a guest has taken over may say

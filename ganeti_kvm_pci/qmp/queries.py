@@ -10,8 +10,10 @@ import time
 
 from .. import clock
 from ..bus import scsi_ids as scsi_ids_
+from ..bus.pools import DISK
 from ..errors import CommandError
 from ..errors import MonitorError
+from ..qemu import ids as ids_
 from ..qemu import replies
 
 #: Between two looks, in seconds; a guest lets go within about 0.25.
@@ -179,6 +181,8 @@ def macs(execute):
   """
   found = []
   for path, name, driver in _listed(execute):
+    if ids_.class_of(name) == DISK:
+      continue
     mac = get(execute, path, "mac")
     if mac:
       found.append((name or driver, mac, replies.place(
