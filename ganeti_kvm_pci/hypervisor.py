@@ -209,7 +209,7 @@ class KVMHypervisor(cleanup.Cleanup, incoming_.Arrival, hotplug.Hotplug,
     witness = serialized.parse(info, "record of the guest that moved").witness
     told = (witness or {}).get(unplug_request.FIELD)
     if told:
-      with self._Alone(instance):
+      with self._Operate(instance):
         self._Pending(instance).note(unplug_request.of_data(
           told, "record of the guest that moved"))
 

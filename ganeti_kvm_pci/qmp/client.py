@@ -38,7 +38,7 @@ _QUEUE_LIMIT = 5
 
 
 def hang_up(qmp):
-  """Close a connection of Ganeti's client, lent or not.
+  """Close a connection of Ganeti's client.
 
   That of 3.1.0~rc2 never notes that it is connected, so that its C{close} does
   nothing; QEMU would not serve anybody else until Python drops it.
@@ -47,7 +47,7 @@ def hang_up(qmp):
 
   """
   try:
-    type(qmp).close(qmp)
+    qmp.close()
   except EnvironmentError: # QEMU was faster
     pass
   sock = getattr(qmp, "sock", None)
@@ -176,6 +176,8 @@ class Connection(object):
 
   def close(self):
     """Hang up."""
+    for name in ("connect", "close", self._name):
+      vars(self._qmp).pop(name, None)
     hang_up(self._qmp)
 
 
