@@ -104,7 +104,8 @@ test-hotplug: needs
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) -s tests/series/test_faults.py \
 	  tests/series/test_scsi.py tests/series/test_adverse.py \
 	  tests/series/test_left_behind.py tests/series/test_monitor.py \
-	  tests/series/test_multiqueue.py tests/series/test_repair.py \
+	  tests/series/test_multiqueue.py tests/series/test_one_way.py \
+	  tests/series/test_repair.py \
 	  tests/series/test_pending.py \
 	  tests/series/test_refusals.py \
 	  tests/series/test_killed.py tests/series/test_random.py \

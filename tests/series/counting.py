@@ -23,9 +23,9 @@ _PACKAGE = os.path.dirname(os.path.abspath(ganeti_kvm_pci.__file__)) + os.sep
 #:   - crossings: int, calls from one of them to another
 #:   - connections: int, to a socket of QEMU's
 #:   - commands: list of strings, what QEMU was told through QMP
-#:   - reads, writes: ints, how often the runtime file was opened for it
+#:   - reads: int, how often the runtime file was opened
 Cost = collections.namedtuple("Cost", [
-  "modules", "crossings", "connections", "commands", "reads", "writes"])
+  "modules", "crossings", "connections", "commands", "reads"])
 
 _open_hooks = []
 
@@ -49,14 +49,11 @@ class _Counter(object):
     self.crossings = 0
     self.connections = 0
     self.commands = []
-    self.opened = {True: 0, False: 0}
+    self.reads = 0
 
   def opens(self, path, flags):
-    if isinstance(path, str) and os.path.dirname(path) == \
-        os.path.dirname(self._path) and self._path in (
-          path, os.path.join(os.path.dirname(path), os.path.basename(
-            path).split(".new-")[0])):
-      self.opened[bool(flags & (os.O_WRONLY | os.O_RDWR))] += 1
+    if path == self._path and not flags & (os.O_WRONLY | os.O_RDWR):
+      self.reads += 1
 
   def profile(self, frame, event, _):
     if event != "call" or not frame.f_code.co_filename.startswith(_PACKAGE):
@@ -101,8 +98,7 @@ def counting(runtime_path):
   sys.setprofile(counter.profile)
   try:
     yield lambda: Cost(counter.modules, counter.crossings, counter.connections,
-                       counter.commands, counter.opened[False],
-                       counter.opened[True])
+                       counter.commands, counter.reads)
   finally:
     sys.setprofile(None)
     _open_hooks.remove(counter.opens)
