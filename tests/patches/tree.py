@@ -138,6 +138,20 @@ class Tree(object):
     return self.pytest(["-c", os.path.join(folder, "pytest.ini"), folder],
                        cwd=self.root)
 
+  def check_header(self):
+    """Have Ganeti's own script look at how the new modules begin.
+
+    @rtype: int
+    @return: how many these are
+    @raise Failure: if it is not content with all of them
+
+    """
+    paths = glob.glob(self.root + "/lib/hypervisor/kvm_pci/**/*.py",
+                      recursive=True)
+    self.python([os.path.join(self.root, "autotools", "check-header")] + paths,
+                self._scratch)
+    return len(paths)
+
   def check_import(self):
     package = os.path.join(TOP, "ganeti_kvm_pci")
     for folder, _, names in os.walk(package):
