@@ -55,8 +55,12 @@ def run(tmpdir, folder):
   path = tmpdir.join("program")
   path.write(watcher._PROGRAM % {"python": sys.executable, "limit": 60,
                                  "folder": str(folder)})
+  # cron gives it none
+  environment = dict(os.environ)
+  environment.pop("PYTHONPATH", None)
   process = subprocess.Popen([sys.executable, str(path)], cwd="/",
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                             env=environment, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT)
   return (process.communicate()[0].decode(), process.returncode)
 
 
