@@ -10,7 +10,7 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.append(os.path.join(TOP, "tests", "series"))
 
-from talk import Socket # pylint: disable=wrong-import-position
+from line_socket import Socket # pylint: disable=wrong-import-position
 
 QEMU = os.environ.get("QEMU", "qemu-system-x86_64")
 

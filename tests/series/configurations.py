@@ -13,9 +13,9 @@ import random
 
 from ganeti import constants
 
-import roundtrip
+import round_trip
 
-_DIR = roundtrip.FOLDER
+_DIR = round_trip.FOLDER
 
 #: Names that people give, and those that look like Ganeti's.
 _IDS = ["data%d", "disk-data%d", "disk-%d", "nic-mgmt%d", "net%d", "extra%d",

@@ -2,7 +2,7 @@
 
 C{GANETI_TREE} names the folder that has an importable C{ganeti}; run by root
 with the Python of that series (2.7 up to 2.16). C{QEMU} is the program; what
-it no longer understands is translated, see L{oldqemu}. Taps are real, in a
+it no longer understands is translated, see L{old_qemu}. Taps are real, in a
 network namespace that these tests make for themselves.
 
 Every test runs on stock and with the plugin. What is expected of stock is what
@@ -56,31 +56,31 @@ def without_hook(monkeypatch):
 
 def pytest_report_header(config): # pylint: disable=W0613
   from ganeti import constants
-  import world
+  import nodes
   return ["ganeti: %s from %s" % (constants.RELEASE_VERSION, TREE),
-          "plugin: %s" % (world.unknown() or "knows this Ganeti")]
+          "plugin: %s" % (nodes.unknown() or "knows this Ganeti")]
 
 
 def pytest_terminal_summary(terminalreporter):
-  import mending
-  for line in sorted(mending.MENDED):
+  import old_releases
+  for line in sorted(old_releases.MENDED):
     terminalreporter.write_line("mended: %s" % line)
 
 
 @pytest.fixture(params=["stock", "plugin"], scope="module")
 def which(request):
   """Say whose hypervisor it is."""
-  import world
-  if request.param == "plugin" and world.unknown():
-    pytest.skip("the plugin does not know this Ganeti: %s" % world.unknown())
+  import nodes
+  if request.param == "plugin" and nodes.unknown():
+    pytest.skip("the plugin does not know this Ganeti: %s" % nodes.unknown())
   return request.param
 
 
 @pytest.fixture
 def node(which, tmpdir):
   """Provide a node that stops its instances afterwards."""
-  import world
-  made = world.Node(which, str(tmpdir))
+  import nodes
+  made = nodes.Node(which, str(tmpdir))
   try:
     yield made
   finally:
@@ -98,10 +98,10 @@ def guest(tmpdir_factory):
 @pytest.fixture(scope="module")
 def booted(which, guest, tmpdir_factory):
   """Provide a node with an instance whose guest is up."""
-  import world
-  made = world.Node(which, str(tmpdir_factory.mktemp(which)))
+  import nodes
+  made = nodes.Node(which, str(tmpdir_factory.mktemp(which)))
   try:
-    made.start(**world.boot(guest))
+    made.start(**nodes.boot(guest))
     made.wait_for_guest()
     yield made
   finally:

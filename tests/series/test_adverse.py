@@ -14,12 +14,12 @@ from ganeti import constants
 from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
-from behind import Behind, agree, record
+from qemu_state import Behind, agree, record
 from test_faults import id_of, text_of
-from world import DISK, NIC
-import children
-import talk
-import world
+from nodes import DISK, NIC
+import child_processes
+import line_socket
+import nodes
 
 pytestmark = pytest.mark.skipif(
   (constants.VERSION_MAJOR, constants.VERSION_MINOR) != (3, 0),
@@ -39,7 +39,7 @@ def test_a_removal_is_asked_for_again_once_the_guest_is_up(
     node, which, guest, monkeypatch):
   # long enough for the guest to boot
   monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "40")
-  node.start(**world.boot(guest))
+  node.start(**nodes.boot(guest))
   if which == "stock":
     with pytest.raises(errors.HypervisorError) as caught:
       node.hot_del(DISK, 1, 1)
@@ -55,7 +55,7 @@ def test_a_removal_is_asked_for_again_once_the_guest_is_up(
 
 def test_a_disk_added_before_the_guest_is_up_can_go(node, guest, monkeypatch):
   monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "30")
-  node.start(**world.boot(guest))
+  node.start(**nodes.boot(guest))
   node.hot_add(DISK, 2, 2)
   node.wait_for_guest()
   node.hot_del(DISK, 2, 2)
@@ -67,7 +67,7 @@ def test_two_at_once_get_two_slots(node, which):
   went_well = []
   for numbers in ((2, 3), (4, 5), (6, 7)):
     before = record(node)
-    said = children.together([
+    said = child_processes.together([
       lambda number=number: node.hot_add(DISK, number, len(before) - 2)
       for number in numbers])
     found = Behind(node)
@@ -98,7 +98,7 @@ def test_a_bus_without_hotplug_is_refused_at_once(node, which, kind):
   left = found.drives if kind == DISK else found.netdevs
   assert (id_of(kind, 2) in left) == (which == "stock")
   if which == "plugin":
-    for word in (world.NAME, id_of(kind, 2), "slot "):
+    for word in (nodes.NAME, id_of(kind, 2), "slot "):
       assert word in text
     agree(node)
 
@@ -112,7 +112,7 @@ def test_a_removal_that_the_bus_refuses_changes_nothing(node, which):
   assert record(node) == before
   if which == "plugin":
     # it does not wait for a guest that will never be asked
-    for word in (world.NAME, id_of(DISK, 1), "cannot be removed"):
+    for word in (nodes.NAME, id_of(DISK, 1), "cannot be removed"):
       assert word in text
     agree(node)
 
@@ -121,7 +121,7 @@ OPERATIONS = {
   "add": lambda node: node.hot_add(DISK, 2, 2),
   "del": lambda node: node.hot_del(DISK, 1, 1),
   "mod": lambda node: node.hyper.HotModDevice(
-    node.instance, NIC, world.nic(1), None, 1),
+    node.instance, NIC, nodes.nic(1), None, 1),
   }
 
 
@@ -139,7 +139,7 @@ def test_a_monitor_that_hangs_is_an_error_soon(node, which, operation):
   assert record(node) == before
   text = text_of(caught)
   if which == "plugin":
-    assert world.NAME in text and "monitor" in text
+    assert nodes.NAME in text and "monitor" in text
     agree(node)
 
 
@@ -152,7 +152,7 @@ def wait_until_it_listens(node):
   """
   client = socket.socket(socket.AF_UNIX)
   try:
-    client.connect(node.hyper._InstanceQmpMonitor(world.NAME))
+    client.connect(node.hyper._InstanceQmpMonitor(nodes.NAME))
     assert b"QMP" in client.recv(4096)
   finally:
     client.close()
@@ -182,7 +182,7 @@ def test_a_monitor_that_hangs_midway_loses_nothing(node, which, kind):
   assert all(item in record(node).items() for item in before.items())
   if which == "stock":
     return
-  assert world.NAME in text and "monitor" in text
+  assert nodes.NAME in text and "monitor" in text
   wait_until_it_listens(node)
   node.hot_add(kind, 2, 2)
   assert id_of(kind, 2) in agree(node).devices
@@ -200,7 +200,7 @@ def test_a_guest_whose_qemu_died_is_an_error_at_once(node, which):
       OPERATIONS[operation](node)
     text = text_of(caught)
     if which == "plugin":
-      assert world.NAME in text and "does not run on this node" in text
+      assert nodes.NAME in text and "does not run on this node" in text
   assert record(node) == before
 
 
@@ -212,14 +212,14 @@ class Export(object):
     nbd = os.path.join(node.folder, "nbd.sock")
     self.uri = "nbd+unix:///disk?socket=%s" % nbd
     self._process = subprocess.Popen([
-      world.QEMU, "-machine", "none", "-nodefaults", "-display", "none",
+      nodes.QEMU, "-machine", "none", "-nodefaults", "-display", "none",
       "-drive", "if=none,id=disk,format=raw,file=%s" % node.image(7),
       "-qmp", "unix:%s,server,nowait" % qmp])
     peer = None
     while peer is None:
       assert self._process.poll() is None
       try:
-        peer = talk.Socket(qmp)
+        peer = line_socket.Socket(qmp)
       except EnvironmentError: # it does not listen yet
         time.sleep(0.01)
     assert "QMP" in peer.line()
@@ -274,7 +274,7 @@ def test_a_removal_is_done_though_its_disk_does_not_close(
   # no guest is asked there
   node.start(nics=0, paused=True, disk_type="scsi-hd",
              scsi_controller_type="virtio-scsi-pci")
-  node.hyper.HotAddDevice(node.instance, DISK, world.disk(7),
+  node.hyper.HotAddDevice(node.instance, DISK, nodes.disk(7),
                           (export.uri, None), 2)
   before = agree(node).devices
   impatient_after_the_removal(monkeypatch)
@@ -286,7 +286,7 @@ def test_a_removal_is_done_though_its_disk_does_not_close(
   finally:
     export.go_on()
   assert id_of(DISK, 7) in before and id_of(DISK, 7) not in without
-  for word in (world.NAME, id_of(DISK, 7), "was not closed"):
+  for word in (nodes.NAME, id_of(DISK, 7), "was not closed"):
     assert word in caplog.text
   wait_until_it_listens(node)
   assert agree(node).devices == without

@@ -19,14 +19,14 @@ import time
 import pytest
 
 import configurations
-import roundtrip
+import round_trip
 
 COUNT = int(os.environ.get("CONFIGURATIONS", "20"))
 SEED = os.environ.get("CONFIGURATIONS_SEED", "2014")
 FIRST = int(os.environ.get("CONFIGURATIONS_FIRST", "0"))
 ONE = os.environ.get("CONFIGURATION")
 
-#: Beside the stages of L{roundtrip}
+#: Beside the stages of L{round_trip}
 _DIFFERS = "devices other than stock's"
 
 #: The most attempts to make one smaller
@@ -65,8 +65,8 @@ def _run(which, configuration, moves=True):
   parameters = dict(configuration["hvparams"])
   if configuration["extra"]:
     parameters["kvm_extra"] = " ".join(configuration["extra"])
-  return roundtrip.run(which, configuration["disks"], configuration["nics"],
-                       configuration["running"], parameters, moves)
+  return round_trip.run(which, configuration["disks"], configuration["nics"],
+                        configuration["running"], parameters, moves)
 
 
 def judge(which, configuration):
@@ -76,19 +76,19 @@ def judge(which, configuration):
 
   """
   mine = _run(which, configuration)
-  is_done = mine.stage == roundtrip.DONE
+  is_done = mine.stage == round_trip.DONE
   stock = _run("stock", configuration, moves=not is_done)
-  if stock.stage == roundtrip.START:
+  if stock.stage == round_trip.START:
     return Verdict(None, "only the plugin starts" if mine.devices else
                    "neither starts", mine.why)
   if is_done:
     if stock.devices.kinds != mine.devices.kinds:
       return Verdict(_DIFFERS, _DIFFERS, "only on one side: %s" % sorted(
         set(stock.devices.kinds) ^ set(mine.devices.kinds)))
-    return Verdict(None, roundtrip.DONE, "")
+    return Verdict(None, round_trip.DONE, "")
   # a warning that a migration will go wrong on stock is right
-  if (mine.stage == roundtrip.START or stock.stage == roundtrip.DONE or
-      mine.stage == roundtrip.CHECK and roundtrip.DIFFERS not in stock.why):
+  if (mine.stage == round_trip.START or stock.stage == round_trip.DONE or
+      mine.stage == round_trip.CHECK and round_trip.DIFFERS not in stock.why):
     return Verdict(mine.stage, "failed at " + mine.stage, mine.why)
   return Verdict(None, "stock fails as well at " + stock.stage,
                  "%s; stock: %s" % (mine.why, stock.why))
@@ -168,5 +168,5 @@ def test_what_stock_does_with_a_configuration_the_plugin_does(which, capsys):
 @pytest.mark.parametrize("name", sorted(_FOUND))
 def test_what_was_found_is_well(which, name):
   verdict = judge(which, _FOUND[name])
-  assert verdict.said in (roundtrip.DONE, "only the plugin starts"), verdict
+  assert verdict.said in (round_trip.DONE, "only the plugin starts"), verdict
   assert not verdict.why, verdict

@@ -16,8 +16,8 @@ import time
 
 import pytest
 
-import roundtrip
-import world
+import round_trip
+import nodes
 
 EVERY = int(os.environ.get("DEVICES_EVERY", "1"))
 
@@ -26,7 +26,7 @@ _TYPE_RE = re.compile(r'^name "([^"]+)", bus PCI', re.M)
 
 def types():
   """List the types of PCI devices by QEMU's own help."""
-  text = subprocess.check_output([world.QEMU, "-device", "help"],
+  text = subprocess.check_output([nodes.QEMU, "-device", "help"],
                                  stderr=subprocess.STDOUT)
   return sorted(set(_TYPE_RE.findall(text.decode("utf-8", "replace"))))
 
@@ -52,24 +52,24 @@ def test_what_stock_does_with_a_device_the_plugin_does(which, capsys):
     outcomes = {}
     # stock is asked where the plugin does not come to the end
     for side in (which, "stock"):
-      outcomes[side] = roundtrip.run(
+      outcomes[side] = round_trip.run(
         side, hvparams={"kvm_extra": "-device " + name})
-      if outcomes[side].stage == roundtrip.DONE:
+      if outcomes[side].stage == round_trip.DONE:
         break
     mine = outcomes[which]
     stock = outcomes.get("stock", mine)
-    if mine.stage == roundtrip.DONE:
+    if mine.stage == round_trip.DONE:
       counts["done"] += 1
     elif stock.stage == mine.stage:
       counts["stock: " + stock.stage] += 1
-      if stock.stage != roundtrip.START:
+      if stock.stage != round_trip.START:
         _tell(capsys, "%s: %s, on stock as well: %s" % (name, mine.stage,
                                                         _short(stock.why)))
     else:
       failures.append("%s: %s: %s (stock: %s %s)" % (
         name, mine.stage, _short(mine.why), stock.stage, _short(stock.why)))
       _tell(capsys, "FAILED " + failures[-1])
-  refused = counts.pop("stock: " + roundtrip.START, 0)
+  refused = counts.pop("stock: " + round_trip.START, 0)
   starting = len(tried) - refused
   _tell(capsys, "%d types, %d start alone; of these: there and back %d%s;"
         " failed %d; %.0f s" %

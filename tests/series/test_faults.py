@@ -15,11 +15,11 @@ from ganeti import errors
 from ganeti import objects
 from ganeti.hypervisor import hv_kvm
 
-from behind import Behind, agree, record, recorded, tell
+from qemu_state import Behind, agree, record, recorded, tell
 from test_records import adopt
-from world import DISK, NIC
-import patience
-import world
+from nodes import DISK, NIC
+import slow_guest
+import nodes
 
 SERIES = (constants.VERSION_MAJOR, constants.VERSION_MINOR)
 
@@ -60,13 +60,13 @@ def wait_until_gone(node, device_id, timeout=60):
 
 
 def id_of(kind, number):
-  uuid = (world.nic if kind == NIC else world.disk)(number).uuid
+  uuid = (nodes.nic if kind == NIC else nodes.disk)(number).uuid
   return hv_kvm._GenerateDeviceKVMId(kind, objects.NIC(uuid=uuid))
 
 
 def test_devices_of_an_older_series_leave_and_change_live(
     node, which, guest, monkeypatch):
-  patience.lend(node, monkeypatch)
+  slow_guest.lend(node, monkeypatch)
   adopt(node, "v2.15.2-hdaspice+hotplug", guest)
   node.replay()
   node.wait_for_guest()
@@ -134,7 +134,7 @@ def test_adding_again_what_a_dead_daemon_added_changes_nothing(
 def test_a_refused_nic_leaves_nothing_behind(node, which):
   node.start()
   before = vars(Behind(node))
-  refused = world.nic(2)
+  refused = nodes.nic(2)
   refused.mac = "no such address"
   with pytest.raises(errors.HypervisorError) as caught:
     node.hyper.HotAddDevice(node.instance, NIC, refused, None, 2)
@@ -177,7 +177,7 @@ def test_a_refused_disk_leaves_nothing_behind(node, which, monkeypatch):
     with pytest.raises(errors.HypervisorError):
       node.hot_add(DISK, 2, 2)
     return
-  for word in (world.NAME, id_of(DISK, 2), "slot ", "byhand"):
+  for word in (nodes.NAME, id_of(DISK, 2), "slot ", "byhand"):
     assert word in text
   agree(node)
   node.hot_add(DISK, 2, 2)
@@ -188,7 +188,7 @@ def test_a_refused_disk_leaves_nothing_behind(node, which, monkeypatch):
 
 def test_a_removal_is_looked_for_ten_times_a_second_and_not_once(
     booted, which, monkeypatch):
-  patience.lend(booted, monkeypatch)
+  slow_guest.lend(booted, monkeypatch)
   booted.hot_add(DISK, 8, 2)
   pauses = []
   plain = time.sleep
@@ -229,7 +229,7 @@ def test_what_the_guest_still_has_keeps_its_backend(booted, which, kind,
                    device_id in found.drives)
     assert has_backend == (which == "plugin")
     if which == "plugin":
-      for word in (world.NAME, device_id, "slot %d" % slot, "1.5 s"):
+      for word in (nodes.NAME, device_id, "slot %d" % slot, "1.5 s"):
         assert word in text
   finally:
     tell(booted, "cont")
@@ -270,11 +270,11 @@ def test_a_migration_takes_no_device_that_the_guest_let_go_of(
 def test_a_nic_without_uuid_has_the_same_at_each_load(node, which, guest):
   adopt(node, "v2.9.6-plain", guest)
   path = node.hyper._InstanceKVMRuntime(node.instance.name)
-  text = world.json.loads(open(path).read())
+  text = nodes.json.loads(open(path).read())
   for nic in text[1]:
     nic.pop("uuid", None)
   with open(path, "w") as stream:
-    world.json.dump(text, stream)
+    nodes.json.dump(text, stream)
   node.replay()
   loads = [[nic.uuid for nic in node.hyper._LoadKVMRuntime(node.instance)[1]]
            for _ in range(2)]

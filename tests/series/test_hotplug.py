@@ -10,8 +10,8 @@ import pytest
 from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
-import patience
-from world import DISK, NIC
+import slow_guest
+from nodes import DISK, NIC
 
 KINDS = pytest.mark.parametrize("kind", [DISK, NIC], ids=["disk", "nic"])
 
@@ -50,7 +50,7 @@ def test_hot_add(booted, which, kind):
 
 @KINDS
 def test_hot_del(booted, kind, monkeypatch):
-  patience.lend(booted, monkeypatch)
+  slow_guest.lend(booted, monkeypatch)
   # one that was there when the guest booted
   record = booted.record()[kind]
   booted.hot_del(kind, 1, 1)
@@ -61,7 +61,7 @@ def test_hot_del(booted, kind, monkeypatch):
 
 @KINDS
 def test_hot_del_of_the_added(booted, which, kind, monkeypatch):
-  patience.lend(booted, monkeypatch)
+  slow_guest.lend(booted, monkeypatch)
   if which == "stock" and LOOKS_AT_TEXT:
     with pytest.raises(errors.HotplugError) as caught:
       booted.hot_del(kind, 2, 1)

@@ -1,8 +1,8 @@
 """The node daemon is killed anywhere; the next operation finds all in order.
 
 Each operation is begun again and again, in a process of its own, and that is
-killed at a later point between two effects each time (see L{killing}), until it
-gets to its end: at each fifth point, or at each C{KILLED_EVERY}th of the
+killed at a later point between two effects each time (see L{kill_points}),
+until it gets to its end: at each fifth point, or at each C{KILLED_EVERY}th of the
 environment. After each death stock must be able to read the record, and after
 one more operation of another device's, or C{check --repair}, record and QEMU
 must agree, with nothing left over, half-written files and locks included. The
@@ -19,15 +19,15 @@ import pytest
 from ganeti import constants
 from ganeti.hypervisor import hv_kvm
 
-from behind import Behind, agree, record
+from qemu_state import Behind, agree, record
 from test_faults import id_of
-from world import DISK, NIC
+from nodes import DISK, NIC
 from ganeti_kvm_pci import instance_lock
 from ganeti_kvm_pci.cli import entry as entry_
 from ganeti_kvm_pci.node import runtime_files
-import children
-import killing
-import world
+import child_processes
+import kill_points
+import nodes
 
 pytestmark = [
   pytest.mark.skipif(
@@ -49,12 +49,12 @@ STRIDE = int(os.environ.get("KILLED_EVERY", "5"))
 
 
 def hot_mod(node, kind, number, seq):
-  node.hyper.HotModDevice(node.instance, kind, world.nic(number), None, seq)
+  node.hyper.HotModDevice(node.instance, kind, nodes.nic(number), None, seq)
 
 
 OPERATIONS = {
-  "add": (world.Node.hot_add, False),
-  "del": (world.Node.hot_del, True),
+  "add": (nodes.Node.hot_add, False),
+  "del": (nodes.Node.hot_del, True),
   "mod": (hot_mod, True),
   }
 
@@ -68,7 +68,7 @@ def ready(booted):
   patched.setenv("KVM_PCI_HOTPLUG_LIMIT", "30")
   patched.setattr(runtime_files, "control_dir", lambda kind: os.path.join(
     booted.folder, {"pid": "pids"}.get(kind, kind) + "_dir"))
-  killing.hasten(booted.hyper, booted.qemu)
+  kill_points.hasten(booted.hyper, booted.qemu)
   for number in range(10):
     booted.image(number)
   booted.image = lambda n: "%s/disk%d" % (booted.folder, n)
@@ -82,8 +82,8 @@ def ready(booted):
 def put(node, kind, number, present):
   """Add or remove a device, as if nothing had ever happened."""
   if (id_of(kind, number) in record(node)) != present:
-    operation = world.Node.hot_add if present else world.Node.hot_del
-    assert children.alone(
+    operation = nodes.Node.hot_add if present else nodes.Node.hot_del
+    assert child_processes.alone(
       lambda: operation(node, kind, number, SEQ[number])) is None
 
 
@@ -93,7 +93,7 @@ def repair(node):
     status = entry_.main(["check", "--repair", node.instance.name])
     assert status == 0, "check --repair ends with %s" % status
 
-  assert children.alone(command) is None
+  assert child_processes.alone(command) is None
 
 
 def check(node):
@@ -140,12 +140,12 @@ def die_at(node, number, pending, function):
 
   """
   def operation():
-    points = killing.Points(node.hyper, number, pending)
+    points = kill_points.Points(node.hyper, number, pending)
     function()
     with open(node.folder + "/points", "w") as stream:
       stream.write("\n".join(points.names))
 
-  return children.alone(operation)
+  return child_processes.alone(operation)
 
 
 @pytest.mark.parametrize("name, kind", [
@@ -160,7 +160,7 @@ def test_wherever_it_dies_the_next_operation_finds_all_in_order(
   while True:
     number = visit // VISITS * STRIDE + 1
     put(node, kind, THIS, present)
-    pending = killing.pending()
+    pending = kill_points.pending()
     said = die_at(node, number, pending,
                   lambda: function(node, kind, THIS, SEQ[THIS]))
     where = "%s, point %d: %s" % (name, number, said)
@@ -195,7 +195,7 @@ def test_wherever_it_dies_the_next_operation_finds_all_in_order(
     names = stream.read().split("\n")
   # all of them, and the one beyond; a guest that took its time may have made
   # for one or two looks more
-  assert len(names) < number <= len(names) + 2 * killing.LOOK + STRIDE
+  assert len(names) < number <= len(names) + 2 * kill_points.LOOK + STRIDE
   with capsys.disabled():
     print("\n%s of a %s: killed %d times, at each %d. of %d points, %.0f s" % (
       name, kind, visit, STRIDE, len(names), time.time() - start))

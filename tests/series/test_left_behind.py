@@ -14,9 +14,9 @@ from ganeti import errors
 
 from ganeti_kvm_pci.bus import allocator
 
-from behind import Behind, record, tell
-from world import DISK, NIC
-import world
+from qemu_state import Behind, record, tell
+from nodes import DISK, NIC
+import nodes
 
 pytestmark = pytest.mark.parametrize("which", ["plugin"], indirect=True)
 
@@ -89,7 +89,7 @@ def test_a_refusal_leaves_nothing_behind(node, kind, state, monkeypatch):
     # QEMU closes nothing by itself while somebody listens
     listen(node)
   text = refuse(node, kind, monkeypatch)
-  assert world.NAME in text and "slot %d" % node.record()[DISK][0][1] in text
+  assert nodes.NAME in text and "slot %d" % node.record()[DISK][0][1] in text
   if state == "paused":
     # until then QEMU closes no descriptors, whoever asks for it
     tell(node, "cont")
@@ -108,7 +108,7 @@ def test_what_stock_left_when_it_died_is_taken_over(node, kind):
   node.start()
   before = record(node)
   plain, node.hyper = node.hyper, node._contained(
-    world.hypervisor_class("stock"))()
+    nodes.hypervisor_class("stock"))()
 
   def die(*_):
     raise Died
@@ -136,12 +136,12 @@ def test_a_nic_is_not_taken_for_one_that_is_still_to_go(node, monkeypatch):
   with pytest.raises(errors.GenericError):
     node.hot_del(NIC, 0, 0)
   before, recorded = agree(node), record(node)
-  added = world.nic(NEW)
-  added.mac = world.nic(0).mac
+  added = nodes.nic(NEW)
+  added.mac = nodes.nic(0).mac
   with pytest.raises(errors.GenericError) as caught:
     node.hyper.HotAddDevice(node.instance, NIC, added, None, 1)
   slot = node.record()[NIC][0][1]
-  for part in (world.NAME, "the guest still has a NIC with this MAC address, %s"
+  for part in (nodes.NAME, "the guest still has a NIC with this MAC address, %s"
                % added.mac, "(slot %d)" % slot):
     assert part in str(caught.value)
   assert record(node) == recorded

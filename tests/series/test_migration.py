@@ -18,9 +18,9 @@ from ganeti import errors
 
 from ganeti_kvm_pci import qemu_version
 
-from behind import agree, tell
-from talk import Socket
-import world
+from qemu_state import agree, tell
+from line_socket import Socket
+import nodes
 
 HERE = "127.0.0.1"
 
@@ -40,14 +40,14 @@ class Pair(object):
   """A source, which has a guest, and a target."""
 
   def __init__(self, source, target, folder):
-    self.source = world.Node(source, os.path.join(folder, "source"))
-    self.target = world.Node(target, os.path.join(folder, "target"))
+    self.source = nodes.Node(source, os.path.join(folder, "source"))
+    self.target = nodes.Node(target, os.path.join(folder, "target"))
 
   def start(self, guest, **hvparams):
-    parameters = dict(CAREFUL, migration_port=8102, **world.boot(guest))
+    parameters = dict(CAREFUL, migration_port=8102, **nodes.boot(guest))
     parameters.update(hvparams)
     self.source.start(**parameters)
-    self.target.adopt(world.NAME, dict(self.source.instance.hvparams,
+    self.target.adopt(nodes.NAME, dict(self.source.instance.hvparams,
                                        kvm_path=self.target.qemu))
     for node in (self.source, self.target):
       node.instance.primary_node = "node1"
@@ -112,8 +112,8 @@ class Pair(object):
 @pytest.fixture
 def pair(request, tmpdir):
   sides = request.param
-  if "plugin" in sides and world.unknown():
-    pytest.skip("the plugin does not know this Ganeti: %s" % world.unknown())
+  if "plugin" in sides and nodes.unknown():
+    pytest.skip("the plugin does not know this Ganeti: %s" % nodes.unknown())
   for name in ("source", "target"):
     tmpdir.mkdir(name)
   made = Pair(sides[0], sides[1], str(tmpdir))
@@ -157,7 +157,7 @@ def is_clean(node):
     return
   left = [name for kind in ("_CONF_DIR", "_CTRL_DIR", "_PIDS_DIR")
           for name in os.listdir(getattr(node.hyper, kind))
-          if name.startswith(world.NAME)]
+          if name.startswith(nodes.NAME)]
   assert left == [] and waiting(node) == []
 
 
@@ -178,21 +178,21 @@ def test_it_moves(pair, guest):
   pair.start(guest)
   places = pair.source.places()
   info = pair.accept()
-  path = pair.target.hyper._InstanceKVMRuntime(world.NAME)
+  path = pair.target.hyper._InstanceKVMRuntime(nodes.NAME)
   # QEMU runs there, the instance does not
   for _ in range(2):
     assert listed(pair.target) == [] and not os.path.exists(path)
-    assert pair.target.hyper.ListInstances() == [world.NAME]
-  assert listed(pair.source) == [world.NAME]
+    assert pair.target.hyper.ListInstances() == [nodes.NAME]
+  assert listed(pair.source) == [nodes.NAME]
   arrives(pair, info)
-  assert listed(pair.target) == [world.NAME]
+  assert listed(pair.target) == [nodes.NAME]
   assert pair.target.places() == places
   is_clean(pair.source)
   if is_plugin(pair.target):
     assert waiting(pair.target) == []
 
 
-@pytest.mark.skipif((qemu_version.version(world.QEMU) or (0, 0)) < (7, 1),
+@pytest.mark.skipif((qemu_version.version(nodes.QEMU) or (0, 0)) < (7, 1),
                     reason="QEMU has no -audio")
 @between(BOTH)
 @pytest.mark.parametrize("card", ["ac97", "hda"])
@@ -201,7 +201,7 @@ def test_a_sound_card_of_an_older_qemu_moves(pair, guest, card):
   made, recorded = "-audio none,model=" + card, "-soundhw " + card
   pair.start(guest, kvm_extra=made)
   places, slots = pair.source.places(), sorted(pair.source.live())
-  path = pair.source.hyper._InstanceKVMRuntime(world.NAME)
+  path = pair.source.hyper._InstanceKVMRuntime(nodes.NAME)
   with open(path) as stream:
     text = stream.read()
   old, new = [", ".join('"%s"' % word for word in words.split(" "))
@@ -219,7 +219,7 @@ def test_a_sound_card_of_an_older_qemu_moves(pair, guest, card):
 
 def let_go(pair, slot):
   """Have the guest let go of a device, without being asked."""
-  serial = Socket(pair.source.hyper._InstanceSerial(world.NAME), _PATIENCE)
+  serial = Socket(pair.source.hyper._InstanceSerial(nodes.NAME), _PATIENCE)
   serial.sock.sendall(b"echo 0 > /sys/bus/pci/slots/%d/power\n" % slot)
   deadline = time.time() + _PATIENCE
   while slot in pair.source.live():
@@ -234,9 +234,9 @@ def configure(node, numbers):
   @param numbers: in the order of the runtime file, the disks first
 
   """
-  node.instance.disks = [world.disk(number).uuid for number in numbers
+  node.instance.disks = [nodes.disk(number).uuid for number in numbers
                          if number < 2]
-  node.instance.nics = [world.nic(number - 2) for number in numbers
+  node.instance.nics = [nodes.nic(number - 2) for number in numbers
                         if number >= 2]
 
 
@@ -362,7 +362,7 @@ def lose(info):
 
 def take_anything(pair, info):
   """Have stock start a target from a record, whatever is in it."""
-  world.hypervisor_class("stock").AcceptInstance(
+  nodes.hypervisor_class("stock").AcceptInstance(
     pair.target.hyper, pair.target.instance, info, HERE)
   return info
 
@@ -460,7 +460,7 @@ def by_option(monkeypatch, node, place="bus=ide.0,unit=0"):
     for word in kvm_cmd:
       if ",if=ide" in str(word):
         number = int(word.partition(",")[0][-1])
-        drive = "disk-" + world.disk(number).uuid.rsplit("-", 2)[0]
+        drive = "disk-" + nodes.disk(number).uuid.rsplit("-", 2)[0]
         command += [
           word.replace("if=ide", "if=none") + ",id=" + drive, "-device",
           "ide-hd,drive=%s,%s" % (drive, "bus=ide.0,unit=1" if number
@@ -530,7 +530,7 @@ def test_a_guest_that_has_gone_is_not_called_back(pair, guest):
   # as it says; then Ganeti finds the guest on the other node alone
   pair.source.stop()
   assert listed(pair.target) == []
-  assert pair.target.hyper.ListInstances() == [world.NAME]
-  assert listed(pair.target) == [world.NAME] and waiting(pair.target) == []
+  assert pair.target.hyper.ListInstances() == [nodes.NAME]
+  assert listed(pair.target) == [nodes.NAME] and waiting(pair.target) == []
   is_alive(pair, pair.target)
   assert [len(places) for places in pair.target.places()] == [2, 2]

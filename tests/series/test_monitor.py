@@ -13,10 +13,10 @@ from ganeti.hypervisor import hv_kvm
 from ganeti_kvm_pci.qmp import client
 from ganeti_kvm_pci.qmp import queries
 
-from behind import Behind, record
-from talk import Socket
-from world import NIC
-import children
+from qemu_state import Behind, record
+from line_socket import Socket
+from nodes import NIC
+import child_processes
 
 pytestmark = pytest.mark.parametrize("which", ["plugin"], indirect=True)
 
@@ -45,7 +45,7 @@ def test_others_get_answers_while_an_unplug_waits(node, monkeypatch):
   # nobody is there to answer
   node.start(paused=True)
   path = node.hyper._InstanceQmpMonitor(node.instance.name)
-  waiting = children.start(lambda: node.hot_del(NIC, 1, 1))
+  waiting = child_processes.start(lambda: node.hot_del(NIC, 1, 1))
   answers = []
   try:
     time.sleep(0.5)
@@ -61,7 +61,7 @@ def test_others_get_answers_while_an_unplug_waits(node, monkeypatch):
         each.sock.close()
       answers.append(time.time())
   finally:
-    said = children.end(waiting)
+    said = child_processes.end(waiting)
   assert "%g s" % LIMIT in said
   assert len(answers) > CLIENTS
   assert len(Behind(node).devices) == len(record(node)) == 4

@@ -9,10 +9,10 @@ import pytest
 
 from ganeti.hypervisor import hv_kvm
 
-from behind import record, tell
+from qemu_state import record, tell
 from test_left_behind import agree
-from world import NIC
-import world
+from nodes import NIC
+import nodes
 
 pytestmark = [
   pytest.mark.parametrize("which", ["plugin"], indirect=True),
@@ -33,7 +33,7 @@ def queued(node, guest):
     return (dict(features, vhost=False), "", nic_extra)
 
   node.hyper._GetNetworkDeviceFeatures = _GetNetworkDeviceFeatures
-  node.start(vhost_net=True, virtio_net_queues=QUEUES, **world.boot(guest))
+  node.start(vhost_net=True, virtio_net_queues=QUEUES, **nodes.boot(guest))
   node.wait_for_guest()
   yield node
 
@@ -57,7 +57,7 @@ def test_a_nic_is_added_with_its_queues(queued):
 def test_a_nic_is_modified_and_keeps_its_queues(queued, monkeypatch):
   monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "40")
   before = record(queued)
-  changed = world.nic(0)
+  changed = nodes.nic(0)
   changed.nicparams = dict(changed.nicparams, link="br1")
   queued.hyper.HotModDevice(queued.instance, NIC, changed, None, 0)
   assert record(queued) == before

@@ -6,8 +6,8 @@ import pytest
 
 import counting
 import test_migration
-import world
-from world import DISK, NIC
+import nodes
+from nodes import DISK, NIC
 
 pytestmark = pytest.mark.skipif(not hasattr(sys, "addaudithook"),
                                 reason="this Python does not tell which files"
@@ -23,7 +23,7 @@ class Ledger(object):
 
   def run(self, node, name, function, *args):
     """Run an operation and note down what it took."""
-    path = node.hyper._InstanceKVMRuntime(world.NAME)
+    path = node.hyper._InstanceKVMRuntime(nodes.NAME)
     with counting.counting(path) as told:
       result = function(*args)
     cost = told()
@@ -39,8 +39,8 @@ class Ledger(object):
 def ledger(request, guest, tmpdir_factory):
   """Go through all operations on one guest."""
   which = request.param
-  if which == "plugin" and world.unknown():
-    pytest.skip("the plugin does not know this Ganeti: %s" % world.unknown())
+  if which == "plugin" and nodes.unknown():
+    pytest.skip("the plugin does not know this Ganeti: %s" % nodes.unknown())
   found = Ledger()
   folder = tmpdir_factory.mktemp(which)
   for name in ("source", "target"):

@@ -20,10 +20,10 @@ from ganeti_kvm_pci.node import runtime_files
 from ganeti_kvm_pci.qmp import queries
 from ganeti_kvm_pci.runtime import unplug_request
 
-from behind import Behind, record, tell
+from qemu_state import Behind, record, tell
 from test_migration import Pair
-from world import DISK, NIC
-import world
+from nodes import DISK, NIC
+import nodes
 
 pytestmark = pytest.mark.parametrize("which", ["plugin"], indirect=True,
                                      scope="module")
@@ -49,7 +49,7 @@ class Command(object):
 
   def device(self, node, device_id, *options):
     """Return what C{map --json} tells of a device."""
-    text = self(node, "map", "--json", world.NAME, *options)[1]
+    text = self(node, "map", "--json", nodes.NAME, *options)[1]
     (entry, ) = json.loads(text)["instances"]
     return ([device for device in entry["devices"]
              if device["id"] == device_id] or [None])[0]
@@ -116,7 +116,7 @@ def by_migration_info(node, command):
 
 
 def by_repair(node, command):
-  status, said = command(node, "check", "--repair", world.NAME)
+  status, said = command(node, "check", "--repair", nodes.NAME)
   assert status == 0 and "taken out of the record" in said
 
 
@@ -133,7 +133,7 @@ def test_it_is_shown_and_settled(booted, command, monkeypatch, kind, settle):
   started = int(time.time())
   device_id = ask(booted, kind, 4, monkeypatch)
   for options in ((), ("--live", )):
-    _, said = command(booted, "map", world.NAME, *options)
+    _, said = command(booted, "map", nodes.NAME, *options)
     (line, ) = [line for line in said.splitlines() if device_id in line]
     assert ASKED.search(line)
     told = command.device(booted, device_id, *options)
@@ -143,7 +143,7 @@ def test_it_is_shown_and_settled(booted, command, monkeypatch, kind, settle):
     seconds = time.mktime(time.strptime(told["requested"][:19],
                                         "%Y-%m-%dT%H:%M:%S"))
     assert started <= seconds <= time.time()
-    status, said = command(booted, "check", world.NAME, *options)
+    status, said = command(booted, "check", nodes.NAME, *options)
     assert status == 1 and "%s): removal requested at " % device_id in said
   # nobody takes it before the guest does
   before = Behind(booted)
@@ -222,7 +222,7 @@ def test_a_nic_that_was_to_be_changed_stays(booted, command, monkeypatch):
   tell(booted, "stop")
   monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "0.2")
   with pytest.raises(errors.HotplugError) as caught:
-    booted.hyper.HotModDevice(booted.instance, NIC, world.nic(4), None, 2)
+    booted.hyper.HotModDevice(booted.instance, NIC, nodes.nic(4), None, 2)
   assert "it has not been changed" in str(caught.value)
   assert command.device(booted, device_id)["requested"]
   complete(booted, device_id)
@@ -238,7 +238,7 @@ def test_a_busy_instance_is_left_for_the_next_time(booted, command,
                                                    monkeypatch):
   device_id = ask(booted, DISK, 4, monkeypatch)
   complete(booted, device_id)
-  path = instance_lock.path_for(booted.hyper._InstanceKVMRuntime(world.NAME))
+  path = instance_lock.path_for(booted.hyper._InstanceKVMRuntime(nodes.NAME))
   with instance_lock.held(path):
     assert command(booted, "check", "--repair", "--pending") == (0, "")
   assert noted(booted)
@@ -259,12 +259,12 @@ def test_another_qemu_was_asked_for_nothing(node, command, monkeypatch):
   node.start(paused=True)
   device_id = ask(node, DISK, 4, monkeypatch)
   noted_by_the_first = pending_unplugs.Pending(
-    node.hyper._InstanceKVMRuntime(world.NAME), node.pid()).requests()
+    node.hyper._InstanceKVMRuntime(nodes.NAME), node.pid()).requests()
   assert list(noted_by_the_first) == [device_id]
-  with open(node.hyper._InstanceKVMRuntime(world.NAME)) as stream:
+  with open(node.hyper._InstanceKVMRuntime(nodes.NAME)) as stream:
     text = stream.read()
   node.stop()
-  with open(node.hyper._InstanceKVMRuntime(world.NAME), "w") as stream:
+  with open(node.hyper._InstanceKVMRuntime(nodes.NAME), "w") as stream:
     stream.write(text)
   node.replay()
   assert not noted(node)

@@ -2,7 +2,7 @@
 
 C{RANDOM_STEPS} and C{RANDOM_SEED} in the environment say how long and which
 one; what fails names its seed and step, and the same two repeat it up to the
-guest's own pace. What is done is in L{chance}.
+guest's own pace. What is done is in L{random_run}.
 
 """
 
@@ -12,9 +12,9 @@ import time
 
 import pytest
 
-import chance
-from talk import Socket
-import world
+import random_run
+from line_socket import Socket
+import nodes
 
 STEPS = int(os.environ.get("RANDOM_STEPS", "200"))
 SEED = int(os.environ.get("RANDOM_SEED", "20140"))
@@ -22,12 +22,12 @@ SEED = int(os.environ.get("RANDOM_SEED", "20140"))
 
 @pytest.mark.parametrize("which", ["plugin"], indirect=True)
 def test_record_and_qemu_agree_whatever_comes(node, guest, capsys):
-  node.start(kvm_pci_reservations=8, **world.boot(guest))
+  node.start(kvm_pci_reservations=8, **nodes.boot(guest))
   node.wait_for_guest()
   # its reports take time that it could be answering in
   serial = Socket(node.hyper._InstanceSerial(node.instance.name))
   serial.sock.sendall(b"sleep 1000000\n")
-  run = chance.Run(node, SEED)
+  run = random_run.Run(node, SEED)
   started = time.time()
   try:
     for number in range(1, STEPS + 1):
@@ -48,4 +48,4 @@ def test_record_and_qemu_agree_whatever_comes(node, guest, capsys):
       print("\nseed %d, %.0f s: %s" % (SEED, time.time() - started,
                                        run.summary()))
   if STEPS >= 500:
-    assert all(run.counts[name] for name in chance.NAMES)
+    assert all(run.counts[name] for name in random_run.NAMES)

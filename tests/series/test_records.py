@@ -17,7 +17,7 @@ from ganeti import constants
 from ganeti_kvm_pci.bus.pools import Partition
 from ganeti_kvm_pci.runtime import device_table
 
-import world
+import nodes
 
 DATA = os.path.join(os.path.dirname(os.path.dirname(
   os.path.abspath(__file__))), "data")

@@ -23,10 +23,10 @@ from ganeti import errors
 from ganeti import serializer
 from ganeti.hypervisor import hv_kvm
 
-from behind import Behind, record, tell
-from talk import Socket
-from world import DISK, NIC
-import world
+from qemu_state import Behind, record, tell
+from line_socket import Socket
+from nodes import DISK, NIC
+import nodes
 
 RELEASE = (constants.VERSION_MAJOR, constants.VERSION_MINOR)
 
@@ -70,9 +70,9 @@ def disk_adder(node, path=None, uri=None, **params):
   path = path or node.image(number)
 
   def add():
-    device = world.disk(number)
+    device = nodes.disk(number)
     device.params = params
-    extra = path if world._takes_the_link_alone() else (path, uri)
+    extra = path if nodes._takes_the_link_alone() else (path, uri)
     node.hyper.HotAddDevice(node.instance, DISK, device, extra, 0)
 
   return add
@@ -83,7 +83,7 @@ def nic_adder(node):
   number = next(NUMBERS)
 
   def add(mac=None):
-    device = world.nic(number)
+    device = nodes.nic(number)
     device.mac = mac or device.mac
     node.hyper.HotAddDevice(node.instance, NIC, device, None, 0)
 
@@ -131,7 +131,7 @@ AGAIN = "then detach the disk and attach it again .* or reboot"
 @pytest.fixture(scope="module")
 def bare(which, tmpdir_factory):
   """Provide a node with an instance that has nothing yet."""
-  made = world.Node(which, str(tmpdir_factory.mktemp("bare")))
+  made = nodes.Node(which, str(tmpdir_factory.mktemp("bare")))
   try:
     made.start(disks=0, nics=0)
     yield made
@@ -168,7 +168,7 @@ def start_another(path, folder):
   """
   where = os.path.join(folder, "other.qmp")
   process = subprocess.Popen([
-    world.QEMU, "-S", "-display", "none", "-nodefaults",
+    nodes.QEMU, "-S", "-display", "none", "-nodefaults",
     "-drive", "if=none,id=d,format=raw,file=" + path,
     "-device", "virtio-blk-pci,drive=d", "-qmp", "unix:%s,server" % where])
   try:
@@ -323,7 +323,7 @@ def test_a_netdev_that_qemu_refuses(bare, monkeypatch):
 @pytest.mark.skipif(RELEASE < (2, 16), reason="the id follows from the slot")
 def test_an_id_that_kvm_extra_has(node):
   """It is not Ganeti's backend, and stays."""
-  name = hv_kvm._GenerateDeviceKVMId(NIC, world.nic(3))
+  name = hv_kvm._GenerateDeviceKVMId(NIC, nodes.nic(3))
   node.start(disks=0, nics=0, kvm_extra="-netdev user,id=%s" % name)
   refused(node, lambda: node.hot_add(NIC, 3, 0),
           "QEMU refused netdev_add: .*[Dd]uplicate",

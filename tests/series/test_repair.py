@@ -9,9 +9,9 @@ import pytest
 from ganeti_kvm_pci.cli import entry
 from ganeti_kvm_pci.node import runtime_files
 
-from behind import agree, record, tell
-from world import DISK, NIC
-import world
+from qemu_state import agree, record, tell
+from nodes import DISK, NIC
+import nodes
 
 pytestmark = pytest.mark.parametrize("which", ["plugin"], indirect=True)
 
@@ -41,7 +41,7 @@ def check(node, monkeypatch, capsys):
 
   def run(option):
     capsys.readouterr()
-    status = entry.main(["check", option, world.NAME])
+    status = entry.main(["check", option, nodes.NAME])
     said = capsys.readouterr()
     return (status, said.out + said.err)
   return run

@@ -10,10 +10,10 @@ from ganeti import constants
 from ganeti import errors
 
 import documents
-import patience
-from world import DISK
-from world import NIC
-import world
+import slow_guest
+from nodes import DISK
+from nodes import NIC
+import nodes
 
 VERSION = (constants.VERSION_MAJOR, constants.VERSION_MINOR,
            constants.VERSION_REVISION)
@@ -29,7 +29,7 @@ def show(node):
 
 def steps(node, guest, **parameters):
   """Take them; yields after each."""
-  node.start(**dict(parameters, **world.boot(guest)))
+  node.start(**dict(parameters, **nodes.boot(guest)))
   node.wait_until_guest_sees(disks=2, nics=2)
   yield
   node.hot_add(NIC, 2, 2)
@@ -48,7 +48,7 @@ def steps(node, guest, **parameters):
 
 
 def test_where_they_are(node, which, guest, monkeypatch):
-  patience.lend(node, monkeypatch)
+  slow_guest.lend(node, monkeypatch)
   if which == "stock":
     expected = [documents.of_release(row, VERSION) for row in ROWS]
     taken = steps(node, guest)

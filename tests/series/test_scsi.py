@@ -9,10 +9,10 @@ import pytest
 from ganeti import constants
 from ganeti import errors
 
-from behind import Behind, agree, record, tell
+from qemu_state import Behind, agree, record, tell
 from test_faults import id_of, text_of
-from world import DISK
-import world
+from nodes import DISK
+import nodes
 
 pytestmark = pytest.mark.skipif(
   (constants.VERSION_MAJOR, constants.VERSION_MINOR) != (3, 0),
@@ -57,7 +57,7 @@ def test_an_id_that_somebody_took_by_hand_is_not_given(node, which):
 
 def test_an_id_taken_at_the_last_moment_leaves_nothing_behind(
     node, which, monkeypatch):
-  plain = world.hv_kvm.QmpConnection.HotAddDisk
+  plain = nodes.hv_kvm.QmpConnection.HotAddDisk
 
   def HotAddDisk(self, disk, *args, **kwargs):
     monkeypatch.undo()
@@ -66,14 +66,14 @@ def test_an_id_taken_at_the_last_moment_leaves_nothing_behind(
     return plain(self, disk, *args, **kwargs)
 
   node.start(nics=0, **VIRTIO)
-  monkeypatch.setattr(world.hv_kvm.QmpConnection, "HotAddDisk", HotAddDisk)
+  monkeypatch.setattr(nodes.hv_kvm.QmpConnection, "HotAddDisk", HotAddDisk)
   with pytest.raises(errors.HypervisorError) as caught:
     node.hot_add(DISK, 2, 2)
   text = text_of(caught)
   if which == "stock":
     assert id_of(DISK, 2) in Behind(node).drives
     return
-  for word in (world.NAME, id_of(DISK, 2), "scsi-id 2"):
+  for word in (nodes.NAME, id_of(DISK, 2), "scsi-id 2"):
     assert word in text
   agree(node)
   node.hot_add(DISK, 2, 2)
@@ -85,7 +85,7 @@ def test_lsi_has_eight_ids_and_says_so_at_the_start(node, which):
     node.start(9, 0, **LSI)
   text = text_of(caught)
   if which == "plugin":
-    for word in (world.NAME, "9 disks", "scsi_controller_type=lsi", "has 8",
+    for word in (nodes.NAME, "9 disks", "scsi_controller_type=lsi", "has 8",
                  "virtio-scsi-pci"):
       assert word in text
 
@@ -103,7 +103,7 @@ def test_lsi_has_seven_ids_for_what_is_hot_added(node, which):
   with pytest.raises(errors.GenericError) as caught:
     node.hot_add(DISK, 7, 7)
   text = text_of(caught)
-  for word in (world.NAME, "lsi", "7 the controller itself",
+  for word in (nodes.NAME, "lsi", "7 the controller itself",
                "virtio-scsi-pci"):
     assert word in text
   assert agree(node).devices == before
@@ -126,7 +126,7 @@ def test_disks_beyond_the_ids_of_stock(node, which, number):
        "if=none,id=%s,format=raw" % (node.image(2), id_of(DISK, 2)))
   tell(node, "device_add", driver="scsi-hd", id=id_of(DISK, 2), bus="scsi.0",
        drive=id_of(DISK, 2), channel=0, scsi_id=number, lun=0)
-  added = world.disk(2)
+  added = nodes.disk(2)
   added.hvinfo = {"driver": "scsi-hd", "id": id_of(DISK, 2), "bus": "scsi.0",
                   "channel": 0, "scsi-id": number, "lun": 0}
   runtime = node.hyper._LoadKVMRuntime(node.instance)

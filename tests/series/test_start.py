@@ -12,7 +12,7 @@ from ganeti_kvm_pci.cli import entry
 from ganeti_kvm_pci.node import runtime_files
 from ganeti_kvm_pci.qemu import command
 
-import world
+import nodes
 
 RESERVATIONS = constants.HVC_DEFAULTS[constants.HT_KVM].get(
   "kvm_pci_reservations")
@@ -120,7 +120,7 @@ def test_what_is_not_i440fx_is_unmodified_ganetis(node, which, tmpdir, caplog,
   node.start(paused=True, kvm_extra=(extra + " -readconfig %s" % config).strip(),
              **parameters)
   record = node.record()
-  assert [slot for _, slot in record[world.DISK] + record[world.NIC]] == [
+  assert [slot for _, slot in record[nodes.DISK] + record[nodes.NIC]] == [
     12, 13, 14, 15]
   host_bridge = node.watch().execute("query-pci")[0]["devices"][0]
   assert host_bridge["id"]["device"] == 0x29c0 # Q35's
@@ -228,7 +228,7 @@ def test_a_slot_that_is_named_is_gone_around(node, which, tmpdir, told, extra):
   starts_again_alike(node)
   if which == "plugin":
     before = node.live()
-    node.hot_add(world.NIC, 6, 6)
+    node.hot_add(nodes.NIC, 6, 6)
     added, = set(node.live()) - set(before)
     assert added in wanted
     node.hyper.RebootInstance(node.instance)

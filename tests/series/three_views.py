@@ -3,10 +3,10 @@
 import os
 import re
 
-import world
-from world import DISK, NIC
+import nodes
+from nodes import DISK, NIC
 
-#: Numbers that L{world} gives the first devices' UUIDs
+#: Numbers that L{nodes} gives the first devices' UUIDs
 FIRST = {DISK: 0xd0, NIC: 0xa0}
 _KINDS = {"disk": DISK, "nic": NIC}
 _ID_RE = re.compile(r"^(?:hot)?(disk|nic)-([0-9a-f]{8})-")
@@ -105,10 +105,10 @@ class Sight(object):
     self._same("images", set(
       (DISK, int(os.path.basename(path)[len("disk"):])) for path in images),
                "disks", set(disks))
-    nodes = [name["file"] for name in qmp.execute("query-named-block-nodes")]
+    opened = [name["file"] for name in qmp.execute("query-named-block-nodes")]
     # the image, and the file that it is in
-    if len(nodes) != 2 * len(disks):
-      self.wrong.append((None, "block nodes %s, but disks %s" % (nodes,
+    if len(opened) != 2 * len(disks):
+      self.wrong.append((None, "block nodes %s, but disks %s" % (opened,
                                                                  disks)))
     passed = [s for s in qmp.execute("query-fdsets") if s["fds"]]
     if passed:

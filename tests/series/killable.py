@@ -9,10 +9,10 @@ import signal
 from ganeti import utils
 from ganeti.hypervisor import hv_kvm
 
-import children
-import mending
-from talk import Socket
-import world
+import child_processes
+import old_releases
+from line_socket import Socket
+import nodes
 
 #: Commands that change nothing
 _NO_EFFECT = re.compile("query-|qom-|qmp_capabilities")
@@ -24,7 +24,8 @@ def monitor_command(cls, instance_name, command, timeout=None):
   """
   sock = Socket(cls._InstanceMonitor(instance_name), timeout or 30)
   sock.until("(qemu) ")
-  sock.sock.sendall((mending.mended(command.strip()) + "\n").encode("ascii"))
+  sock.sock.sendall(
+    (old_releases.mended(command.strip()) + "\n").encode("ascii"))
   text = sock.until("(qemu) ")
   return utils.RunResult(0, None, text, "", command, None, None)
 
@@ -37,7 +38,7 @@ def hasten(node):
   cls._CallMonitorCommand = classmethod(monitor_command)
   # QEMU is asked for its help at every NIC, and for all of QMP's schema at
   # every disk
-  qmp = hv_kvm.QmpConnection(node.hyper._InstanceQmpMonitor(world.NAME))
+  qmp = hv_kvm.QmpConnection(node.hyper._InstanceQmpMonitor(nodes.NAME))
   dynamic = getattr(qmp, "HasDynamicAutoReadOnly", lambda: None)()
   hv_kvm.QmpConnection.HasDynamicAutoReadOnly = lambda _: dynamic
   plain, said = node.hyper._GetKVMOutput, {}
@@ -93,5 +94,5 @@ def run(node, limit, dies, operation, *args):
       doom(type(node.hyper), *dies)
     operation(*args)
 
-  said = children.alone(child)
+  said = child_processes.alone(child)
   return None if said is False else (said or "")

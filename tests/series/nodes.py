@@ -2,7 +2,7 @@
 
 Replaced is the script that connects a tap (there is no bridge), and QEMU may
 take longer to answer. And what QEMU of today takes amiss in the older series is
-made good, see L{mending}.
+made good, see L{old_releases}.
 
 """
 
@@ -21,9 +21,9 @@ from ganeti.hypervisor import hv_kvm
 from ganeti_kvm_pci import versions
 from ganeti_kvm_pci.errors import GanetiError
 
-import mending
-import oldqemu
-from talk import Socket
+import old_releases
+import old_qemu
+from line_socket import Socket
 
 NAME = "vm1.example.com"
 UUID = "%08x-1111-2222-3333-%012x"
@@ -83,7 +83,7 @@ class Node(object):
     self.instance = None
     self.uptime = None
     self.qemu = os.path.join(folder, "qemu")
-    oldqemu.install(self.qemu, sys.executable, folder, QEMU)
+    old_qemu.install(self.qemu, sys.executable, folder, QEMU)
     self.hyper = self._contained(hypervisor_class(which))()
 
   def _contained(self, cls):
@@ -95,7 +95,7 @@ class Node(object):
     attributes = dict(folders, _DIRS=sorted(folders.values()),
                       _ConfigureNIC=staticmethod(lambda *_, **__: None))
     if hasattr(cls, "_CallMonitorCommand"):
-      attributes["_CallMonitorCommand"] = mending.commands(cls)
+      attributes["_CallMonitorCommand"] = old_releases.commands(cls)
     # QEMU does not start if it cannot open its log
     hv_kvm.pathutils.LOG_KVM_DIR = self.folder
     # from 3.1 on, a script disconnects a tap as well
@@ -175,7 +175,7 @@ class Node(object):
 
   def watch(self):
     """Connect to QEMU beside Ganeti."""
-    qmp = Socket(oldqemu.watch_socket(self.folder, self.instance.name))
+    qmp = Socket(old_qemu.watch_socket(self.folder, self.instance.name))
     assert "QMP" in qmp.line()
     qmp.execute("qmp_capabilities")
     return qmp

@@ -4,7 +4,7 @@
 
 import time
 
-import sight
+import three_views
 
 #: Seconds that a guest gets, also where the machine is busy
 PATIENCE = 60
@@ -39,7 +39,7 @@ class Ledger(object):
     self.echoes = []
     with open(node.hyper._InstancePidFile(node.instance.name)) as stream:
       self._pid = int(stream.read())
-    self._taps = sight.taps() - len(node.taps())
+    self._taps = three_views.taps() - len(node.taps())
     seen = self._look_at_all()
     if seen.wrong:
       raise Contradiction("\n".join(text for _, text in seen.wrong))
@@ -51,7 +51,7 @@ class Ledger(object):
     raise NotImplementedError
 
   def _look_at_all(self):
-    return sight.Sight(self.node, self._pid, self._taps)
+    return three_views.Sight(self.node, self._pid, self._taps)
 
   def taken(self):
     """List all slots that may be in use."""
@@ -59,7 +59,7 @@ class Ledger(object):
 
   def recorded(self):
     """List what the record has."""
-    return set((kind, int(uuid, 16) - sight.FIRST[kind])
+    return set((kind, int(uuid, 16) - three_views.FIRST[kind])
                for kind, entries in self.node.record().items()
                for uuid, _ in entries)
 
@@ -67,7 +67,7 @@ class Ledger(object):
     """List what the record has that QEMU has no longer."""
     if not (self.leaving or self.unsure):
       return set()
-    live = set(sight.key_of(name) for name in self.node.live().values())
+    live = set(three_views.key_of(name) for name in self.node.live().values())
     return self.recorded() - live
 
   def compare(self, settled):

@@ -4,17 +4,17 @@
 
 import time
 
-import ledger
-import sight
+import expectation
+import three_views
 
 #: So many at a time
 _MOST = 12
 
 
-class ByHand(ledger.Ledger):
+class ByHand(expectation.Ledger):
   """Devices that come and go by hand.
 
-  What these return is what L{chance.Run} wants to know: None if there was
+  What these return is what L{random_run.Run} wants to know: None if there was
   nothing to do it with, False if the record is not settled.
 
   """
@@ -52,13 +52,13 @@ class ByHand(ledger.Ledger):
     if self.random.random() < 0.3:
       self.counts["not waited for"] += 1
       return
-    deadline = time.time() + ledger.PATIENCE
+    deadline = time.time() + expectation.PATIENCE
     while time.time() < deadline:
       names = self.node.live().values()
-      if key not in names and key not in [sight.key_of(n) for n in names]:
+      if key not in names and key not in [three_views.key_of(n) for n in names]:
         return
       time.sleep(0.03)
-    raise ledger.Contradiction("the guest does not let go of %r" % (key, ))
+    raise expectation.Contradiction("the guest does not let go of %r" % (key, ))
 
   def _remove_by_hand(self):
     there = sorted(set(self.hand) - self.leaving)

@@ -11,12 +11,12 @@ import os
 import random
 import time
 
-import apart
-import byhand
-import sight
-import world
-from ledger import Contradiction, PATIENCE
-from world import DISK, NIC
+import killable
+import manual_changes
+import three_views
+import nodes
+from expectation import Contradiction, PATIENCE
+from nodes import DISK, NIC
 
 POOLS = {DISK: range(8, 24), NIC: range(24, 32)}
 MOST = {DISK: 16, NIC: 8}
@@ -39,7 +39,7 @@ _PHASE = 60
 _EFFECTS = 12
 
 
-class Run(byhand.ByHand):
+class Run(manual_changes.ByHand):
   """One run.
 
   @ivar log: list of strings, what was done
@@ -52,7 +52,7 @@ class Run(byhand.ByHand):
     self.log = []
     self.fills = True
     self._added = None
-    apart.hasten(node)
+    killable.hasten(node)
     super(Run, self).__init__(node)
 
   # What is done
@@ -63,8 +63,8 @@ class Run(byhand.ByHand):
     @return: None if it was killed, else its error, empty if there was none
 
     """
-    said = apart.run(self.node, how.get("limit", PATIENCE), how.get("dies"),
-                     operation, *args)
+    said = killable.run(self.node, how.get("limit", PATIENCE), how.get("dies"),
+                        operation, *args)
     if said != "":
       self.log.append("    " + (said or "killed"))
     return said
@@ -146,7 +146,7 @@ class Run(byhand.ByHand):
       self.counts["full"] += 1
       return True
     slot = dict(self.node.record()[kind])["%08x" %
-                                          (sight.FIRST[kind] + chosen[1])]
+                                          (three_views.FIRST[kind] + chosen[1])]
     self.log[-1] += ": slot %d" % slot
     pool = [s for s in sorted(free) if s in POOLS[kind]]
     if slot not in POOLS[kind]:
@@ -180,7 +180,7 @@ class Run(byhand.ByHand):
     return True
 
   def _mod(self, key):
-    self.node.hyper.HotModDevice(self.node.instance, NIC, world.nic(key[1]),
+    self.node.hyper.HotModDevice(self.node.instance, NIC, nodes.nic(key[1]),
                                  None, 0)
 
   def _modify(self):
@@ -196,13 +196,13 @@ class Run(byhand.ByHand):
   def _refuse_nic(self):
     chosen = self._newcomer(NIC)
     return None if chosen is None else self._refuse(
-      self.node.hyper.HotAddDevice, NIC, world.nic(chosen[1]), None,
+      self.node.hyper.HotAddDevice, NIC, nodes.nic(chosen[1]), None,
       "no address")
 
   def _refuse_disk(self):
     chosen = self._newcomer(DISK)
     return None if chosen is None else self._refuse(
-      self.node.hyper.HotAddDevice, DISK, world.disk(chosen[1]),
+      self.node.hyper.HotAddDevice, DISK, nodes.disk(chosen[1]),
       (os.path.join(self.node.folder, "absent"), None), None)
 
   def _refuse(self, add, kind, device, extra, mac):

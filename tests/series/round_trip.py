@@ -21,9 +21,9 @@ import time
 from ganeti_kvm_pci.cli import entry
 from ganeti_kvm_pci.node import runtime_files
 
-from behind import tell
+from qemu_state import tell
 import test_migration
-import world
+import nodes
 
 #: Where a configuration came to its end.
 START, CHECK, THERE, BACK, DONE = (
@@ -108,7 +108,7 @@ class Pair(test_migration.Pair):
     parameters.update(hvparams)
     self.source.start(disks, nics, not running, **parameters)
     _bury_all(self.source)
-    self.target.adopt(world.NAME, dict(self.source.instance.hvparams,
+    self.target.adopt(nodes.NAME, dict(self.source.instance.hvparams,
                                        kvm_path=self.target.qemu))
     for node in (self.source, self.target):
       node.instance.primary_node = "node1"
@@ -167,7 +167,7 @@ class Pair(test_migration.Pair):
     sys.stdout = (io.TextIOWrapper(said, write_through=True)
                   if sys.version_info[0] > 2 else said)
     try:
-      entry.main(["check", "--live", "--json", world.NAME])
+      entry.main(["check", "--live", "--json", nodes.NAME])
       (found, ) = json.loads(said.getvalue().decode("utf-8"))["instances"]
     finally:
       runtime_files.control_dir, sys.stdout = plain, stdout

@@ -14,7 +14,7 @@ from time import sleep # before a test has it replaced
 
 from ganeti import errors
 
-from mending import MENDED
+from old_releases import MENDED
 
 #: Seconds; stock waits 5 of them at a time.
 LIMIT = 60
@@ -29,7 +29,7 @@ _STILL_THERE = re.compile("Device (.*) should have been removed but is still")
 def lend(node, monkeypatch):
   """Make a node wait for its guest.
 
-  @type node: L{world.Node}
+  @type node: L{nodes.Node}
 
   """
   monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", str(LIMIT))

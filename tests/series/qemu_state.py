@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 
-from world import DISK, NIC
+from nodes import DISK, NIC
 
 #: Ganeti's own names, of all series.
 _OURS = re.compile(r"^(hot)?(disk|nic)-")
