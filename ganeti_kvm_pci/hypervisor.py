@@ -50,15 +50,11 @@ from . import pending_unplugs
 from . import qemu_log
 from . import qemu_version
 from . import versions
-from .bus import allocator
 from .bus import pools
-from .bus import scsi_ids
 from .errors import KvmPciError
 from .qemu import command
 from .qemu import explicit
-from .qemu import named_slots
 from .qemu import removed_options
-from .qemu import scsi_devices
 from .qemu import start_error
 from .qmp import ejected
 from .qmp import queries
@@ -288,33 +284,17 @@ class KVMHypervisor(cleanup.Cleanup, incoming_.Arrival, hotplug.Hotplug,
     """
     kvm_cmd, nics, hvparams, disks = runtime
     kvm_cmd[:] = command.without_places(kvm_cmd, hvparams.get("kvm_extra"))[0]
-    taken = named_slots.taken(kvm_cmd, config_reader.read(kvm_cmd))
-    devices = {
-      pools.DISK: [entry[0] for entry in disks],
-      pools.NIC: list(nics),
-      }
-    if scsi_ids.has_ids(hvparams):
-      self._PlaceScsi(kvm_cmd, hvparams, devices[pools.DISK])
+    devices = {pools.DISK: [entry[0] for entry in disks], pools.NIC: nics}
+    slots, numbers = layout.cold_boot(hvparams, kvm_cmd,
+                                      config_reader.read(kvm_cmd), devices)
+    for disk, number in zip(devices[pools.DISK], numbers):
+      self._SetScsiPlace(disk, hvparams, number)
     for device_class, members in devices.items():
-      if not device_table.is_on_pci(device_class, hvparams):
+      if device_class not in slots:
         for device in members:
           self._DropPlace(device)
-        devices[device_class] = []
-    places = allocator.cold_boot(
-      pools.Partition.of(hvparams), len(devices[pools.DISK]),
-      len(devices[pools.NIC]), taken)
-    for device_class, slots in zip((pools.DISK, pools.NIC), places):
-      for device, slot in zip(devices[device_class], slots):
+      for device, slot in zip(members, slots.get(device_class, [])):
         self._SetPlace(device_class, device, hvparams, slot)
-
-  def _PlaceScsi(self, kvm_cmd, hvparams, disks):
-    """Place the disks of a cold boot behind their SCSI controller.
-
-    """
-    numbers = scsi_ids.cold_boot(hvparams, scsi_devices.taken(kvm_cmd),
-                                 len(disks))
-    for disk, number in zip(disks, numbers):
-      self._SetScsiPlace(disk, hvparams, number)
 
   def _ExecuteKVMRuntime(self, instance, kvm_runtime, kvmhelp, incoming=None):
     """Start QEMU, and record what it placed beyond its range.

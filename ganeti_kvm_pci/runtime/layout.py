@@ -72,6 +72,32 @@ Move.__new__.__defaults__ = (SLOT, )
 _RESERVATIONS = "kvm_pci_reservations"
 
 
+def cold_boot(hvparams, words, configs, members):
+  """Choose where all devices of an instance that is about to start go.
+
+  @type hvparams: dict
+  @type words: list of strings
+  @param words: the command, without Ganeti's disks and NICs
+  @param configs: see L{command.told}
+  @type members: dict
+  @param members: L{DISK} and L{NIC} to lists, one item a device
+  @rtype: tuple (dict of lists of ints, list of ints)
+  @return: the slots of those classes that are on pci.0; the ids of the disks
+      behind Ganeti's SCSI controller, if that is where they are
+  @raise BusFullError: if they do not fit
+
+  """
+  on_pci = dict((device_class, items) for device_class, items in members.items()
+                if device_table.is_on_pci(device_class, hvparams))
+  slots = _choose(hvparams, named_slots.taken(words, configs), dict(
+    (device_class, on_pci.get(device_class, []))
+    for device_class in (DISK, NIC)), 0, {})[1]
+  numbers = _numbers(hvparams, words, len(members[DISK]), []) \
+    if scsi_ids.has_ids(hvparams) else []
+  return (dict((device_class, slots[device_class]) for device_class in on_pci),
+          numbers)
+
+
 def lay_out(runtime, series, reservations=None, gaps=None):
   """Place all devices of a record anew.
 
@@ -183,13 +209,7 @@ def _renumber(runtime, words, gaps):
   if not scsi_ids.has_ids(runtime.hvparams) or not all(
       "scsi-id" in (entry[0].get("hvinfo") or {}) for entry in runtime.disks):
     return []
-  held = scsi_devices.taken(words)
-  count = len(runtime.disks)
-  try:
-    numbers = _without(
-      scsi_ids.cold_boot(runtime.hvparams, held, count + len(gaps)), gaps)
-  except BusFullError:
-    numbers = scsi_ids.cold_boot(runtime.hvparams, held, count)
+  numbers = _numbers(runtime.hvparams, words, len(runtime.disks), gaps)
   moves = []
   for index, number in enumerate(numbers):
     hvinfo = runtime.disks[index][0]["hvinfo"]
@@ -197,6 +217,22 @@ def _renumber(runtime, words, gaps):
                       SCSI_ID))
     hvinfo["scsi-id"] = number
   return moves
+
+
+def _numbers(hvparams, words, count, gaps):
+  """Choose SCSI ids.
+
+  @param gaps: see L{_renumber}
+  @rtype: list of ints
+
+  """
+  held = scsi_devices.taken(words)
+  try:
+    return _without(scsi_ids.cold_boot(hvparams, held, count + len(gaps)), gaps)
+  except BusFullError:
+    if not gaps:
+      raise
+    return scsi_ids.cold_boot(hvparams, held, count)
 
 
 def _release(runtime):
