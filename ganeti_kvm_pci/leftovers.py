@@ -54,15 +54,15 @@ _NEW = temporary.RANDOM + r"\.new"
 
 #: What is in the plugin's folder.
 _KEPT_RE = re.compile(
-  r"(?P<name>.+)%s(%s(\.\d+)?|%s|%s|%s(\.new)?|%s(%s)?)\Z" % tuple(
+  r"(?P<name>.+)%s(%s(\.\d+)?|%s|%s|%s|%s(%s)?)\Z" % tuple(
     [re.escape(suffix) for suffix in (_RUNTIME, BACKUP, instance_lock.SUFFIX,
                                       cooldown.SUFFIX, pending_unplugs.SUFFIX,
                                       ARRIVING)] + [_NEW]))
 
 #: What is half-written there, or in the folder of the runtime files.
-_HALF_RE = re.compile(r"\.(?P<name>.+)%s(%s)?\.%s(%s)?\Z" % (
-  re.escape(_RUNTIME), re.escape(BACKUP), temporary.RANDOM,
-  re.escape(temporary.MARK)))
+_HALF_RE = re.compile(r"\.(?P<name>.+)%s(%s|%s)?\.%s(%s)?\Z" % (
+  re.escape(_RUNTIME), re.escape(BACKUP), re.escape(pending_unplugs.SUFFIX),
+  temporary.RANDOM, re.escape(temporary.MARK)))
 
 
 def _folders(runtime_path):
@@ -122,7 +122,8 @@ def _half_written(runtime_path, tell):
   """
   conf, own = _folders(runtime_path)
   name = os.path.basename(runtime_path)
-  return [path for folder, replaced in ((conf, name), (own, name + BACKUP))
+  return [path for folder, replaced in (
+    (conf, name), (own, name + BACKUP), (own, name + pending_unplugs.SUFFIX))
           for path in tell(folder, replaced, only_ours=True)]
 
 

@@ -41,6 +41,7 @@ import os
 
 from . import instance_lock
 from . import process
+from . import temporary
 from .errors import NodeError
 from .errors import RecordError
 from .runtime import unplug_request
@@ -141,11 +142,10 @@ class Pending(object):
   def _write(self, requests):
     text = json.dumps({"qemu": self._qemu,
                        "devices": unplug_request.as_data(requests)})
-    new = self._path + ".new"
     try:
-      with open(new, "w") as stream:
-        stream.write(text)
-      os.rename(new, self._path)
+      with temporary.written(*os.path.split(self._path),
+                             data=text.encode("ascii"), mode=0o600) as new:
+        os.rename(new, self._path)
     except EnvironmentError as err:
       raise NodeError("cannot write %s: %s" % (self._path, err.strerror))
 

@@ -35,6 +35,7 @@ nobody holds is written by nobody.
 
 """
 
+import contextlib
 import fcntl
 import os
 import re
@@ -69,6 +70,38 @@ def make(folder, name):
     if instance_lock.is_at(fd, path):
       return fd, path
     # it was swept before it was locked
+    os.close(fd)
+
+
+@contextlib.contextmanager
+def written(folder, name, data, mode, owner=None):
+  """Write a whole file to the disk.
+
+  @param name: of the file that it is to become
+  @type data: bytes
+  @param mode: its permissions
+  @type owner: tuple (int, int) or None
+  @param owner: user and group; None for those of this process
+  @return: a context, which gives its path; what has no other by its end is
+      removed
+  @raise EnvironmentError: if it cannot be written
+
+  """
+  fd, path = make(folder, name)
+  try:
+    # the lock goes with the last descriptor
+    with os.fdopen(os.dup(fd), "wb") as stream:
+      stream.write(data)
+      stream.flush()
+      made = os.fstat(fd)
+      if owner and (made.st_uid, made.st_gid) != owner:
+        os.fchown(fd, *owner)
+      os.fchmod(fd, mode)
+      os.fsync(fd)
+    yield path
+  finally:
+    if instance_lock.is_at(fd, path):
+      os.unlink(path)
     os.close(fd)
 
 

@@ -361,31 +361,10 @@ def _is_unchanged(seen, keys=("st_ino", "st_dev", "st_size", "st_mtime",
   return all(getattr(now, key) == getattr(seen.status, key) for key in keys)
 
 
-@contextlib.contextmanager
-def _written(folder, name, text, status):
-  """Write a whole file, like one that is there already, to the disk.
-
-  @param name: of the file that it is to become
-  @return: a context, which gives its path; what has no other by its end is
-      removed
-
-  """
-  fd, path = temporary.make(folder, name)
-  try:
-    # the lock goes with the last descriptor
-    with os.fdopen(os.dup(fd), "wb") as stream:
-      stream.write(text.encode("utf-8"))
-      stream.flush()
-      made = os.fstat(fd)
-      if (made.st_uid, made.st_gid) != (status.st_uid, status.st_gid):
-        os.fchown(fd, status.st_uid, status.st_gid)
-      os.fchmod(fd, stat.S_IMODE(status.st_mode))
-      os.fsync(fd)
-    yield path
-  finally:
-    if instance_lock.is_at(fd, path):
-      os.unlink(path)
-    os.close(fd)
+def _dressed(text, status):
+  """Tell what makes a file like one that is there: L{temporary.written}."""
+  return (text.encode("utf-8"), stat.S_IMODE(status.st_mode),
+          (status.st_uid, status.st_gid))
 
 
 def _copy(seen, path):
@@ -395,7 +374,8 @@ def _copy(seen, path):
 
   """
   name = os.path.basename(seen.path) + leftovers.BACKUP
-  with _written(os.path.dirname(path), name, seen.text, seen.status) as new:
+  with temporary.written(os.path.dirname(path), name, *_dressed(
+      seen.text, seen.status)) as new:
     # who writes backups of this file holds the instance's lock
     if os.path.lexists(path):
       raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
@@ -466,7 +446,7 @@ def replace(seen, text, backup_dir=None):
       os.makedirs(backup_dir, 0o700)
     temporary.sweep(folder, name, only_ours=is_own)
     temporary.sweep(backup_dir, name + leftovers.BACKUP)
-    with _written(folder, name, text, seen.status) as new:
+    with temporary.written(folder, name, *_dressed(text, seen.status)) as new:
       unchanged = _is_unchanged(seen)
       if unchanged:
         backup = _back_up(seen, backup_dir)

@@ -250,18 +250,10 @@ def write(path, text, mode=0o644):
     if not os.path.isdir(folder):
       os.makedirs(folder)
     temporary.sweep(folder, name, only_ours=True)
-    handle, new = temporary.make(folder, name)
-    with os.fdopen(handle, "wb") as stream:
-      try:
-        stream.write(text if isinstance(text, bytes)
-                     else text.encode("utf-8", "surrogateescape"))
-        stream.flush()
-        os.fchmod(handle, mode)
-        os.fsync(handle)
-        os.rename(new, path)
-      except BaseException:
-        os.unlink(new)
-        raise
+    with temporary.written(
+        folder, name, text if isinstance(text, bytes)
+        else text.encode("utf-8", "surrogateescape"), mode) as new:
+      os.rename(new, path)
   except EnvironmentError as err:
     raise NodeError("cannot write %s: %s" % (path, err.strerror))
 

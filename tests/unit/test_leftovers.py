@@ -20,12 +20,13 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
 
 #: What there may be of an instance whose QEMU runs.
 KEPT = ["vm1.ex.runtime" + suffix for suffix in (
-  ".vacated", ".arriving", ".backup", ".backup.1", ".backup.23")]
+  ".vacated", ".arriving", ".pending", ".backup", ".backup.1", ".backup.23")]
 
 #: What killed processes leave: in the folder of the runtime files, and in the
 #: plugin's own.
 HALF = [".vm1.ex.runtime.abc123_x.kvm-pci", ".vm1.ex.runtime.aB3_x9"]
 OWN_HALF = [".vm1.ex.runtime.backup.abc123_x.kvm-pci",
+            ".vm1.ex.runtime.pending.abc123_x.kvm-pci",
             "vm1.ex.runtime.arrivingabc123_x.new"]
 GANETIS = ["vm1.ex.runtimeabc123_x.new", "vm1.ex.runtimeaB3_x9.new"]
 
