@@ -101,8 +101,8 @@ def install(path, interpreter, folder, qemu):
 
   """
   with open(path, "w") as stream:
-    stream.write("#!%s\nimport sys\nsys.path.insert(0, %r)\nimport oldqemu\n"
-                 "oldqemu.main(%r, %r, sys.argv[1:])\n" %
+    stream.write("#!%s\nimport sys\nsys.path.insert(0, %r)\nimport old_qemu\n"
+                 "old_qemu.main(%r, %r, sys.argv[1:])\n" %
                  (interpreter, os.path.dirname(os.path.abspath(__file__)),
                   folder, qemu))
   os.chmod(path, 0o755)
