@@ -41,7 +41,7 @@ def test_what_stock_started_goes_on_until_it_boots(vm, plugin):
   plan = json.loads(command(vm, "plan", "--json").output)["instances"][0]
   assert [(m["class"], m["index"], m["old"], m["new"])
           for m in plan["moves"]] == [("nic", 0, 14, 24), ("nic", 1, 15, 25)]
-  documents.check("README.md", "ganeti-kvm-pci plan vm1",
+  documents.check("doc/operation.rst", "ganeti-kvm-pci plan vm1",
                   command(vm, "plan").output)
   assert "nothing to do" in command(vm, "upgrade").output
   # stays where it is; what is new goes into the pools

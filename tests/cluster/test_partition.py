@@ -140,7 +140,6 @@ def test_nine_rngs_overflow_and_migrate_after_hotplug(vm):
   assert recorded == ["virtio-rng-pci,bus=pci.0,addr=0x%x" % slot
                       for slot in rngs[4:]]
   drawn = cluster.project_command(vm.node(), ["map", "--live", vm.name]).output
-  documents.check("README.md", "ganeti-kvm-pci map --live vm1", drawn)
   documents.check("doc/operation.rst", "ganeti-kvm-pci map --live vm1", drawn)
   hotplugged(vm.modify("--disk", "1:remove"))
   before = agree(vm, [8], [24, 25])

@@ -68,7 +68,7 @@ def test_what_nodes_are_asked_is_compared_on_a_cluster():
 
 #: (page, section): what they have an administrator type is run on a cluster
 PROCEDURES = [
-  ("README.md", "On a cluster of many nodes"),
+  ("README.md", "On a cluster"),
   (os.path.join("doc", "operation.rst"), "Installing and enabling"),
   (os.path.join("doc", "operation.rst"), "Rolling out over a cluster"),
   ]
