@@ -206,7 +206,8 @@ def test_a_device_added_by_hand_does_not_disturb_hotplug(vm):
                  if d["id"] == "hand"]
   assert "beyond QEMU's range" in by_hand.pop("remark")
   assert by_hand == {"slot": 10, "class": "qemu", "index": None, "id": "hand",
-                     "driver": "virtio-rng-pci", "source": "live"}
+                     "driver": "virtio-rng-pci", "source": "live",
+                     "requested": None}
 
 
 def test_scsi_disks_leave_their_slots_to_qemu(vm):
