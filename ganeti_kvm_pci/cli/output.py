@@ -52,9 +52,8 @@ WARNINGS = 1
 ERRORS = 2
 
 #: Half of a letter: what a name that is not in UTF-8 becomes on Python 3.
-_HALF_RE = re.compile((
-  br"[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]"
-  ).decode("unicode_escape"))
+_HALF_RE = re.compile(u"[\ud800-\udbff](?![\udc00-\udfff])|"
+                      u"(?<![\ud800-\udbff])[\udc00-\udfff]")
 
 #: Where lines go while a program is to get them, with all else, at the end.
 _COLLECTING = []

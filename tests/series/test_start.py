@@ -144,7 +144,9 @@ def test_whatever_names_i440fx_is_partitioned(node, which, tmpdir, told,
   if which == "plugin":
     first = RESERVATIONS or 8
     assert (disks, nics) == ([first, first + 1], [24, 25])
-    assert told() == (0, "%s: all is well\n" % node.instance.name)
+    status, said = told()
+    # that a later QEMU has no machine as old as this is information
+    assert status == 0 and "warning" not in said
 
 
 def starts_again_alike(node):
