@@ -54,13 +54,13 @@ _NEW = temporary.RANDOM + r"\.new"
 
 #: What is in the plugin's folder.
 _KEPT_RE = re.compile(
-  r"(?P<name>.+)%s(%s(\.\d+)?|%s|%s|%s|%s(%s)?)\Z" % tuple(
+  r"(?P<name>[^.].*)%s(%s(\.\d+)?|%s|%s|%s|%s(%s)?)\Z" % tuple(
     [re.escape(suffix) for suffix in (_RUNTIME, BACKUP, instance_lock.SUFFIX,
                                       cooldown.SUFFIX, pending_unplugs.SUFFIX,
                                       ARRIVING)] + [_NEW]))
 
 #: What is half-written there, or in the folder of the runtime files.
-_HALF_RE = re.compile(r"\.(?P<name>.+)%s(%s|%s)?\.%s(%s)?\Z" % (
+_HALF_RE = re.compile(r"\.(?P<name>[^.].*)%s(%s|%s)?\.%s(%s)?\Z" % (
   re.escape(_RUNTIME), re.escape(BACKUP), re.escape(pending_unplugs.SUFFIX),
   temporary.RANDOM, re.escape(temporary.MARK)))
 

@@ -50,6 +50,9 @@ RANDOM = "[A-Za-z0-9_]{6,8}"
 #: At the end of a name, so that it cannot be an administrator's.
 MARK = ".kvm-pci"
 
+#: What is a word, or a date, was not made up.
+_CHOSEN = r"(?![a-z]+\Z|[A-Z]+\Z|[0-9]+\Z)"
+
 
 def make(folder, name):
   """Make a file that is to replace another.
@@ -129,9 +132,10 @@ def is_abandoned(path, remove=False):
 
 
 def _candidates(folder, name, only_ours):
-  # up to 0.1.0, without the mark
   own = re.compile(r"\.%s%s\Z" % (re.escape(name), (
-    r"\.?%s(%s)?" if only_ours else r"\.%s%s") % (RANDOM, re.escape(MARK))))
+    # up to 0.1.0, without the mark
+    r"\.?(%s%s|%s%s)" % (_CHOSEN, RANDOM, RANDOM, re.escape(MARK))
+    if only_ours else r"\.%s%s" % (RANDOM, re.escape(MARK)))))
   try:
     return [os.path.join(folder, entry) for entry in sorted(os.listdir(folder))
             if own.match(entry)]

@@ -33,11 +33,12 @@ GANETIS = ["vm1.ex.runtimeabc123_x.new", "vm1.ex.runtimeaB3_x9.new"]
 #: What is somebody else's.
 OTHERS = [
   "vm1.ex.runtime", "vm1.runtime", "vm11.ex.runtime", "vm1.ex.runtime.swp",
-  ".vm1.ex.runtime.swp", ".vm1.ex.runtime.swpx", ".vm11.ex.runtime.abc123_x",
+  ".vm1.ex.runtime.swp", ".vm1.ex.runtime.backup", ".vm1.ex.runtime.original",
+  ".vm1.ex.runtime.ORIGINAL", ".vm1.ex.runtime.20261126", ".vm1.ex.runtime.swpx", ".vm11.ex.runtime.abc123_x",
   "xvm1.ex.runtimeabc123_x.new", "vm1.ex.runtime.abc123_x",
   "vm1_ex.runtimeabc123_x.new"]
 OWN_OTHERS = [
-  "vm11.ex.runtime.vacated", "vm1.ex.runtime.backup.x", "vm1.ex.runtime.x",
+  "vm11.ex.runtime.vacated", "...runtime.lock", "..runtime.backup", "vm1.ex.runtime.backup.x", "vm1.ex.runtime.x",
   "vm1.ex.runtime.backup.runtime.backup", "notes", "ex.runtime.arriving"]
 
 
