@@ -67,13 +67,14 @@ def _read(path):
 
   """
   try:
-    with open(path) as stream:
-      times = json.load(stream)
+    times = json.loads(instance_lock.read(path))
     now = clock.monotonic()
     # one that is yet to come was written before the node booted
     return dict((int(slot), float(when)) for slot, when in times.items()
                 if 0 <= now - when < REST)
-  except (EnvironmentError, ValueError, TypeError, AttributeError):
+  except (EnvironmentError, ValueError, TypeError, AttributeError,
+          OverflowError, RuntimeError):
+    # the last is one that is nested too deeply
     return {}
 
 
@@ -88,8 +89,7 @@ def note(path, slots):
   times = _read(path)
   times.update(dict.fromkeys(slots, clock.monotonic()))
   try:
-    with open(path, "w") as stream:
-      json.dump(times, stream)
+    instance_lock.write(path, json.dumps(times))
   except EnvironmentError as err:
     raise NodeError("cannot write %s: %s" % (path, err.strerror))
 

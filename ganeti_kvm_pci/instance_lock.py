@@ -38,6 +38,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import stat
 import time
 
 from . import clock
@@ -144,6 +145,39 @@ def try_lock(fd):
     if err.errno not in (errno.EAGAIN, errno.EACCES):
       raise
     return False
+
+
+def read(path):
+  """Read a file of L{beside}.
+
+  @rtype: string
+  @raise EnvironmentError: if it cannot be read, or is no file
+  @raise ValueError: if it is no text
+
+  """
+  with _regular(path, os.O_RDONLY) as stream:
+    return stream.read().decode("utf-8")
+
+
+def write(path, text):
+  """Write a file of L{beside}.
+
+  @type text: string
+  @raise EnvironmentError: if it cannot be written, or is no file
+
+  """
+  with _regular(path, os.O_WRONLY | os.O_CREAT) as stream:
+    stream.truncate()
+    stream.write(text.encode("utf-8"))
+
+
+def _regular(path, flags):
+  # a pipe would never end, and who waits for it holds the lock
+  fd = os.open(path, flags | os.O_NONBLOCK, 0o600)
+  if not stat.S_ISREG(os.fstat(fd).st_mode):
+    os.close(fd)
+    raise EnvironmentError(errno.EINVAL, "not a regular file")
+  return os.fdopen(fd, "rb" if flags == os.O_RDONLY else "wb")
 
 
 def _open(path):

@@ -97,12 +97,13 @@ class Pending(object):
 
     """
     try:
-      with open(self._path) as stream:
-        noted = json.load(stream)
+      noted = json.loads(instance_lock.read(self._path))
       if noted["qemu"] != self._qemu:
         return {}
       return unplug_request.of_data(noted["devices"], self._path)
-    except (EnvironmentError, ValueError, KeyError, TypeError, RecordError):
+    except (EnvironmentError, ValueError, KeyError, TypeError, RuntimeError,
+            RecordError):
+      # RuntimeError: nested too deeply
       return {}
 
   def note(self, requests):

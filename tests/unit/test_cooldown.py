@@ -1,5 +1,7 @@
 """Slots that rest after a device has left."""
 
+import os
+
 import pytest
 
 from ganeti_kvm_pci import cooldown
@@ -63,7 +65,9 @@ def test_what_was_noted_before_stays_while_it_counts(path, clock):
 
 
 @pytest.mark.parametrize("text", [
-  "", "{", "[]", "3", '{"x": 1}', '{"9": "x"}', '{"9": null}'])
+  "", "{", "[]", "3", '{"x": 1}', '{"9": "x"}', '{"9": null}',
+  '{"9": 1%s}' % ("0" * 400), "[" * 100000, "\0"],
+  ids=lambda text: text[:12])
 def test_what_cannot_be_read_says_nothing(path, clock, text):
   with open(path, "w") as stream:
     stream.write(text)
@@ -85,3 +89,11 @@ def test_a_file_that_cannot_be_written_is_one_clear_error(tmpdir):
   with pytest.raises(NodeError) as caught:
     cooldown.note(str(tmpdir.join("absent", "x")), [9])
   assert "cannot write" in str(caught.value)
+
+
+def test_a_pipe_is_no_file(path):
+  os.mkfifo(path)
+  cooldown.wait(path, 9)
+  with pytest.raises(NodeError) as caught:
+    cooldown.note(path, [9])
+  assert path in str(caught.value)
