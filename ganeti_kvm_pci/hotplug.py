@@ -266,9 +266,13 @@ class Hotplug(Presence):
          else "do not remove its backend, and try again"))
     # whatever else may fail, it has gone
     self._Forget(instance, device_class, found)
-    requested.forget(device_id)
-    if slot is not None:
-      cooldown.note(self._Vacated(instance), [slot])
+    for tell in (lambda: requested.forget(device_id),
+                 lambda: slot is None or cooldown.note(
+                   self._Vacated(instance), [slot])):
+      try:
+        tell()
+      except NodeError as err: # the next operation sees to the rest
+        logging.warning("Instance %s: %s", instance.name, err)
     try:
       with self._Monitor(instance.name) as execute:
         self._TakeBack(instance, execute, known, device_class, device_id)
