@@ -35,6 +35,7 @@ import os
 
 from .. import chipset
 from .. import config_reader
+from .. import cooldown
 from .. import process
 from .. import qemu_version
 from ..bus.pools import NIC
@@ -308,6 +309,9 @@ def _repair(result, execute, seen, loaded, live):
     runtime_files.sync(set(os.path.dirname(os.path.abspath(path))
                            for path in (seen.path, result.backup)))
     result.repaired.extend(changes)
+    cooldown.note(cooldown.path_for(runtime_files.own_path(seen.path)), [
+      device.slot for device in before.devices
+      if device.slot is not None and device.id not in kept])
   swept, in_use = backends.sweep(execute, [d.id for d in known.devices],
                                  known.command)
   result.repaired.extend("%s, which nothing uses: removed" % what

@@ -37,6 +37,7 @@ ejected by itself stays in its runtime file.
 
 import os
 
+from .. import cooldown
 from .. import instance_lock
 from .. import pending_unplugs
 from ..bus.pools import NIC
@@ -99,7 +100,8 @@ def settle(result, execute, seen, loaded):
   asked = noted.requests() if noted else {}
   ids = queries.ids(execute)
   completed = set(asked) - ids
-  if not completed:
+  # what this release does not know must not be written by it
+  if not completed or loaded.unknown:
     return
   known = device_table.Record(loaded)
   gone = [device for device in known.lost(ids, queries.held(execute))
@@ -115,6 +117,8 @@ def settle(result, execute, seen, loaded):
                            for path in (seen.path, result.backup)))
     result.repaired.extend(changes)
   noted.keep(ids)
+  cooldown.note(cooldown.path_for(runtime_files.own_path(seen.path)), [
+    device.slot for device in gone if device.slot is not None])
   for device in gone:
     result.repaired.extend(
       "%s, which nothing uses: removed" % what for what in backends.take_back(
