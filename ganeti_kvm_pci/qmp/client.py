@@ -140,6 +140,11 @@ def _greet(path):
                      " else uses the monitor" % (path, reason))
 
 
+def _is_refusal(said):
+  """Tell whether an error of Ganeti's client is an answer of QEMU."""
+  return bool(start_error.refused(said) or "does not support the" in said)
+
+
 def _executor(path, run):
   """Make the function C{execute} of a client's method.
 
@@ -154,7 +159,7 @@ def _executor(path, run):
       # when QEMU hangs up, 3.0 takes its own None for an answer; others stumble
       # over an answer that is no dict
       said = show(err)
-      if start_error.refused(said) or "does not support the" in said:
+      if _is_refusal(said):
         raise CommandError(command, said)
       raise MonitorError("QEMU's monitor %s does not answer %s: %s" %
                          (path, command, said))
@@ -194,10 +199,21 @@ class Connection(object):
     @rtype: unmodified Ganeti's C{QmpConnection}
 
     """
+    # Ganeti goes on after some errors; what comes then may be a late answer
+    unanswered = []
+
     def _Run(command, arguments=None):
+      if unanswered:
+        raise unanswered[0]
       if command == "device_add":
         arguments = queries.typed(self.execute, arguments)
-      return self._run(command, arguments)
+      try:
+        return self._run(command, arguments)
+      except Exception as err: # pylint: disable=broad-except
+        if not _is_refusal(show(err)):
+          unanswered.append(MonitorError("QEMU's monitor does not answer %s:"
+                                         " %s" % (command, show(err))))
+        raise
 
     self._qmp.connect = self._qmp.close = lambda: None
     setattr(self._qmp, self._name, _Run)

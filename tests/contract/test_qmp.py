@@ -22,7 +22,7 @@ SERIES = (constants.VERSION_MAJOR, constants.VERSION_MINOR)
 GREETING = {"QMP": {"version": {"qemu": {"major": 7, "minor": 2, "micro": 0},
                                 "package": ""}, "capabilities": []}}
 NAMES = ["qmp_capabilities", "query-commands", "query-version", "query-pci",
-         "qom-list", "qom-get"]
+         "qom-list", "qom-get", "remove-fd"]
 ANSWERS = {
   "query-commands": [{"name": name} for name in NAMES],
   "query-version": {"qemu": {"major": 7, "minor": 2, "micro": 0},
@@ -146,3 +146,24 @@ def test_an_error_is_a_monitor_error(qmp):
 def test_the_answer_to_one_who_died_is_not_taken_for_ours(qmp):
   with client.connect(qmp) as execute:
     assert queries.held(execute) == {9: "disk-1"}
+
+
+def test_what_is_lent_gives_no_late_answer(qmp, monkeypatch):
+  # Ganeti goes on where remove-fd fails, and takes what comes next for the
+  # answer to device_add
+  monkeypatch.setitem(RAW, "remove-fd", b"{")
+  for name in ("_SOCKET_TIMEOUT", "_QMP_TIMEOUT"):
+    if hasattr(hv_kvm.QmpConnection, name):
+      monkeypatch.setattr(hv_kvm.QmpConnection, name, 1)
+  connection = client.Connection(qmp)
+  lent = connection.lend()
+  run = getattr(lent, "execute_qmp", None) or lent.Execute
+  with pytest.raises(Exception): # noqa: B017
+    run("qom-get", {"path": "/machine", "property": "x"})
+  run("query-pci")
+  with pytest.raises(Exception): # noqa: B017
+    run("remove-fd", {"fdset-id": 1})
+  with pytest.raises(MonitorError) as caught:
+    run("query-pci")
+  assert "does not answer remove-fd" in str(caught.value)
+  connection.close()
