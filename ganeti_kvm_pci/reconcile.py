@@ -95,6 +95,11 @@ class Presence(object):
   # through which it could be handed on
   _operation = None
 
+  def _Running(self, instance_name):
+    """Return the operation on an instance that runs, or None."""
+    begun = self._operation
+    return begun if begun and begun.name == instance_name else None
+
   @contextlib.contextmanager
   def _Operate(self, instance, kind=errors.HypervisorError):
     """Begin an operation, or take part in the one that runs.
@@ -104,8 +109,9 @@ class Presence(object):
 
     """
     with Explained(instance.name, kind):
-      if self._operation:
-        yield self._operation
+      outer = self._operation
+      if self._Running(instance.name):
+        yield outer
         return
       # who holds the lock needs the monitor, which stock of 3.1 keeps
       self._LeaveMonitor()
@@ -122,7 +128,7 @@ class Presence(object):
         try:
           yield begun
         finally:
-          self._operation = None
+          self._operation = outer
 
   @contextlib.contextmanager
   def _Monitor(self, instance_name):
@@ -131,8 +137,9 @@ class Presence(object):
     @return: a context that gives C{execute}, see L{client.Connection}
 
     """
-    if self._operation:
-      yield self._operation.execute
+    begun = self._Running(instance_name)
+    if begun:
+      yield begun.execute
       return
     self._LeaveMonitor()
     with client.connect(self._InstanceQmpMonitor(instance_name)) as execute:
@@ -153,24 +160,25 @@ class Presence(object):
 
     """
     read = super(Presence, self)._ReadKVMRuntime
-    if not self._operation:
+    begun = self._Running(instance_name)
+    if not begun:
       return read(instance_name)
-    if self._operation.text is None:
-      self._operation.text = read(instance_name)
-    return self._operation.text
+    if begun.text is None:
+      begun.text = read(instance_name)
+    return begun.text
 
   def _WriteKVMRuntime(self, instance_name, data):
     """Write the runtime file.
 
     """
-    if self._operation:
+    begun = self._Running(instance_name)
+    if begun:
       # if it fails, nobody knows what is there
-      self._operation.text = None
+      begun.text = None
     super(Presence, self)._WriteKVMRuntime(instance_name, data)
-    if self._operation:
+    if begun:
       # Ganeti 3.0 and later hand over bytes
-      self._operation.text = (data if isinstance(data, str)
-                              else data.decode("utf-8"))
+      begun.text = data if isinstance(data, str) else data.decode("utf-8")
 
   def _Remember(self, instance, dev_type, device, extra):
     """Put a device into the record.
