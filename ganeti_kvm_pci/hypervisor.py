@@ -47,6 +47,7 @@ from . import config_reader
 from . import hotplug
 from . import incoming as incoming_
 from . import pending_unplugs
+from . import process
 from . import qemu_log
 from . import qemu_version
 from . import versions
@@ -103,13 +104,18 @@ class KVMHypervisor(cleanup.Cleanup, incoming_.Arrival, hotplug.Hotplug,
       loaded = serialized.parse(text, "runtime file")
       changed = loaded.witness is not None
       changed = bool(upgrade.normalise(loaded, _SERIES)) or changed
-      changed = bool(self._Renew(instance, loaded)) or changed
+      # a guest whose QEMU was upgraded on the node goes on in the older one:
+      # where it is told of no other, it may move to a node that has that one
+      if (serialized_runtime or self._rebooting is instance or
+          not process.is_replaced(self._InstancePidAlive(instance.name)[1])):
+        changed = bool(self._Renew(instance, loaded)) or changed
       if self._rebooting is instance:
         self._rebooting = None
         self._LayOut(instance, loaded)
         changed = True
-      if self._operation and self._operation.announced:
-        loaded.forget(self._operation.announced)
+      begun = self._Running(instance.name)
+      if begun and begun.announced:
+        loaded.forget(begun.announced)
         changed = True
       if changed:
         text = loaded.dump()

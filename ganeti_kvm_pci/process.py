@@ -29,6 +29,8 @@
 
 """What the process of a QEMU tells of it."""
 
+import os
+
 from .errors import NodeError
 
 
@@ -50,6 +52,20 @@ def command(pid):
     raise NodeError("the command of process %d cannot be read: %s" %
                     (pid, err.strerror))
   return [word.decode("utf-8", "replace") for word in words]
+
+
+def is_replaced(pid):
+  """Tell whether the program that a process runs is there no longer.
+
+  @type pid: int
+  @rtype: bool
+  @return: False also where that cannot be told
+
+  """
+  try:
+    return os.readlink("/proc/%d/exe" % pid).endswith(" (deleted)")
+  except EnvironmentError: # it has ended
+    return False
 
 
 def identity(pid):

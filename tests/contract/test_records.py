@@ -16,6 +16,7 @@ from ganeti_kvm_pci.qemu import command
 from ganeti_kvm_pci.runtime import device_table
 
 import harness
+from test_plugin import start
 
 STOCK = hv_kvm.KVMHypervisor
 SERIES = (constants.VERSION_MAJOR, constants.VERSION_MINOR)
@@ -235,6 +236,21 @@ def test_options_that_this_nodes_qemu_has_lost_are_replaced(
     word for word in expected if word != "-machine"]
   assert given.count("-machine") == without.count("-machine") + \
     expected.count("-machine")
+
+
+@pytest.mark.parametrize("is_replaced", [True, False])
+def test_a_guest_in_an_older_qemu_keeps_the_words_of_that(world, monkeypatch,
+                                                          is_replaced):
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  text = json.loads(hyper._ReadKVMRuntime(instance.name))
+  text[0] += ["-runas", "joe"]
+  hyper._WriteKVMRuntime(instance.name, json.dumps(text))
+  # the package was upgraded, and the guest still runs
+  monkeypatch.setattr(hypervisor.qemu_version, "version", lambda _: (10, 0))
+  monkeypatch.setattr(hypervisor.process, "is_replaced", lambda _: is_replaced)
+  told = json.loads(hyper.MigrationInfo(instance))[0]
+  assert ("-runas" in told, "-run-with" in told) == (is_replaced,
+                                                      not is_replaced)
 
 
 def test_a_start_that_fails_names_options_that_qemu_has_lost(world,

@@ -2,14 +2,22 @@
 
 import json
 import os
+import shutil
+import subprocess
 import time
 
 import pytest
 
+from ganeti_kvm_pci import cooldown
 from ganeti_kvm_pci import pending_unplugs
 from ganeti_kvm_pci import process
+from ganeti_kvm_pci.cli import cmd_map
+from ganeti_kvm_pci.cli import settle
 from ganeti_kvm_pci.errors import NodeError
 from ganeti_kvm_pci.errors import RecordError
+from ganeti_kvm_pci.node import runtime_files
+from ganeti_kvm_pci.runtime import device_table
+from ganeti_kvm_pci.runtime import serialized
 from ganeti_kvm_pci.runtime import unplug_request
 from ganeti_kvm_pci.runtime.unplug_request import Request
 
@@ -106,7 +114,9 @@ def test_it_is_of_one_qemu(runtime):
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", "{}",
                                   '{"qemu": "%s"}', '{"devices": {}}',
-                                  '{"qemu": "%s", "devices": {"x": 1}}'])
+                                  '{"qemu": "%s", "devices": {"x": 1}}',
+                                  "[" * 100000, "\0"],
+                         ids=lambda text: text[:12])
 def test_what_cannot_be_read_says_nothing(runtime, text):
   with open(pending_unplugs.path_for(runtime), "w") as stream:
     stream.write(text.replace("%s", process.identity(os.getpid())))
@@ -127,3 +137,60 @@ def test_a_process_is_told_from_the_next_of_its_number():
   assert process.identity(os.getpid()) == process.identity(os.getpid())
   assert process.identity(os.getpid()) != process.identity(os.getppid())
   assert process.identity(1 << 22) == str(1 << 22)
+
+
+def test_a_pipe_is_no_file(runtime):
+  path = pending_unplugs.path_for(runtime)
+  noted = pending_unplugs.Pending(runtime, os.getpid())
+  os.mkfifo(path)
+  assert noted.requests() == {}
+  os.mkfifo(path + ".new")
+  with pytest.raises(NodeError) as caught:
+    noted.note({"disk-1": DISK})
+  assert path in str(caught.value)
+
+
+def test_a_program_that_was_replaced_is_told(tmp_path):
+  program = tmp_path / "qemu"
+  shutil.copy("/bin/cat", str(program))
+  process_ = subprocess.Popen([str(program)], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE)
+  try:
+    process_.stdin.write(b"on\n")
+    process_.stdin.flush()
+    assert process_.stdout.readline() == b"on\n"
+    assert not process.is_replaced(process_.pid)
+    # as a package is upgraded
+    shutil.copy("/bin/cat", str(program) + ".new")
+    os.rename(str(program) + ".new", str(program))
+    assert process.is_replaced(process_.pid)
+  finally:
+    process_.communicate()
+  assert not process.is_replaced(process_.pid)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_the_watcher_lets_slots_rest_and_leaves_what_it_does_not_know(
+    here, monkeypatch, is_known):
+  path = here.add("v3.0.2-plain")
+  loaded = serialized.parse(path.read(), str(path))
+  disk = device_table.Record(loaded).devices[-1]
+  if not is_known:
+    loaded.disks[0][0]["later"] = 1
+    path.write(loaded.dump())
+    loaded = serialized.parse(path.read(), str(path))
+  text = path.read()
+  folder = here.conf.dirpath("kvm-pci").ensure(dir=True)
+  noted = settle.of(str(path))
+  noted.note({disk.id: unplug_request.Request(disk.slot, 1, False)})
+  monkeypatch.setattr(settle.queries, "ids", lambda _: set())
+  monkeypatch.setattr(settle.queries, "held", lambda _: {})
+  monkeypatch.setattr(settle.backends, "take_back", lambda *_: [])
+  monkeypatch.setattr(settle.backends, "close_descriptors", lambda *_: [])
+  result = cmd_map._Check("plain.ex")
+  settle.settle(result, None, runtime_files.read(str(path)), loaded)
+  assert bool(result.repaired) == (path.read() != text) == is_known
+  assert (disk.id in noted.requests()) == (not is_known)
+  rests = cooldown._read(cooldown.path_for(str(path)))
+  assert list(rests) == ([disk.slot] if is_known else [])
+  assert is_known or len(folder.listdir()) == 1
