@@ -41,6 +41,7 @@ import subprocess
 from . import config_reader
 from .bus import address
 from .errors import NodeError
+from .errors import show
 from .qemu import command as command_
 from .qemu import machine_type
 
@@ -65,8 +66,10 @@ def _ask(path):
                                    stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT)
         text = process.communicate()[0].decode("utf-8", "replace")
-    except EnvironmentError as err:
-      raise NodeError("cannot run %s: %s" % (" ".join(command), err.strerror))
+    except (EnvironmentError, TypeError, ValueError) as err:
+      # the last two: no name of a file
+      raise NodeError("cannot run %s: %s" % (
+        " ".join(command), getattr(err, "strerror", None) or show(err)))
     if process.returncode:
       raise NodeError("%s exits with status %d: %s" % (
         " ".join(command), process.returncode, text.strip()))

@@ -187,7 +187,8 @@ class Arrival(Migration):
     running = super(Arrival, self).ListInstances(*args, **kwargs)
     folder = os.path.dirname(self._Waiting("any"))
     for entry in os.listdir(folder) if os.path.isdir(folder) else []:
-      if not entry.endswith(_SUFFIX):
+      # Ganeti makes no path of a name that begins with a dot
+      if not entry.endswith(_SUFFIX) or entry.startswith("."):
         continue
       name = entry[:-len(_SUFFIX)]
       try:

@@ -35,6 +35,7 @@ is "exited with exit code 1 ()".
 """
 
 import os
+import stat
 
 #: As much of the log as an error text can need, in bytes.
 _TAIL = 4096
@@ -62,7 +63,9 @@ class QemuLog(object):
     """Return what changes when the file is written, or None without it."""
     try:
       status = os.stat(self._path)
-    except (OSError, TypeError):
+    except (OSError, TypeError, ValueError): # no name of a file
+      return None
+    if not stat.S_ISREG(status.st_mode): # a pipe would never end
       return None
     return (status.st_ino, status.st_size, status.st_mtime)
 

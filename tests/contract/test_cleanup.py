@@ -155,3 +155,24 @@ def test_a_stop_does_not_fail_for_what_cannot_be_removed(world, kept,
     assert len(kept.kept()) == len(ALL) + 1
   kept.hyper.CleanupInstance(kept.instance.name)
   assert (kept.kept(), kept.half()) == ([], [])
+
+
+def test_names_of_no_instance_do_not_stop_the_list(kept, monkeypatch):
+  def is_alive(_, name):
+    # as Ganeti does where a name makes no path
+    if name in ("", ".", ".."):
+      raise ValueError("Invalid parameters to PathJoin")
+    return ("pidfile", 0, False)
+
+  monkeypatch.setattr(type(kept.hyper), "_InstancePidAlive",
+                      classmethod(is_alive))
+  names = [".runtime.arriving", "..runtime.arriving", "...runtime.lock"]
+  try:
+    for name in names:
+      with open(os.path.join(kept.own, name), "w"):
+        pass
+    kept.hyper.ListInstances()
+  finally:
+    # all tests have this folder
+    for name in names:
+      os.unlink(os.path.join(kept.own, name))

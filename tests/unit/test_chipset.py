@@ -93,3 +93,8 @@ def test_a_program_that_a_file_names_is_not_run(program):
   found = chipset.obstacle([program.path, "-M", "ours"], {}, False)
   assert "was not asked" in found
   assert program.asked() == []
+
+
+def test_what_is_no_name_of_a_program_is_not_partitioned():
+  found = chipset.obstacle(["/usr/bin/qemu\0"], {})
+  assert "is not known to be i440fx: cannot run" in found
