@@ -252,7 +252,9 @@ class Hotplug(Presence):
 
     try:
       has_gone = queries.unplug(lambda: self._Monitor(instance.name), device_id,
-                                limit, note, self._operation.hang_up)
+                                limit, note, self._operation.hang_up,
+                                lambda: not self._InstancePidAlive(
+                                  instance.name)[2])
     except CommandError as err:
       raise errors.HotplugError("Instance %s: %s cannot be removed: %s" %
                                 (instance.name, name, err))

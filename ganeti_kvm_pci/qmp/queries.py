@@ -94,7 +94,7 @@ def ids(execute):
 
 
 def unplug(connect, device_id, limit, note=lambda: None,
-           hang_up=lambda: None):
+           hang_up=lambda: None, has_ended=lambda: False):
   """Ask for a device's removal, and wait until it has gone.
 
   After the first moment each look has a connection of its own: others use the
@@ -109,6 +109,8 @@ def unplug(connect, device_id, limit, note=lambda: None,
   @param note: is called once QEMU has taken a request and still has the device
   @type hang_up: function
   @param hang_up: closes what C{connect} may have kept open
+  @type has_ended: function
+  @param has_ended: tells whether QEMU is there no longer
   @rtype: bool
   @return: whether it has gone
   @raise MonitorError: if QEMU does not answer, or cannot remove it
@@ -134,7 +136,7 @@ def unplug(connect, device_id, limit, note=lambda: None,
     except CommandError:
       raise
     except MonitorError:
-      if asked is None or now > deadline:
+      if asked is None or now > deadline or has_ended():
         raise
     if now > deadline:
       return False

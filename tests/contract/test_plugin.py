@@ -832,3 +832,26 @@ def test_an_operation_is_of_one_instance(world):
       assert hyper._ReadKVMRuntime(other.name) == "[1]"
     with hyper._Operate(instance) as again:
       assert again is begun
+
+
+def test_a_qemu_that_ends_meanwhile_is_not_waited_for(world, monkeypatch):
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "2")
+  looks = []
+
+  def end(_):
+    world.monitor = world.running = False
+
+  monkeypatch.setattr(world, "unplug", end)
+  genuine = queries.ids
+
+  def ids(execute):
+    if not world.running:
+      raise MonitorError("QEMU has ended")
+    return genuine(execute)
+
+  monkeypatch.setattr(queries, "ids", ids)
+  monkeypatch.setattr(queries.time, "sleep", looks.append)
+  with pytest.raises(errors.HotplugError) as caught:
+    hyper.HotDelDevice(instance, DISK, harness.disk(0), EXTRA, 0)
+  assert "QEMU has ended" in str(caught.value) and looks == []
