@@ -145,6 +145,11 @@ def _is_refusal(said):
   return bool(start_error.refused(said) or "does not support the" in said)
 
 
+def _unanswered(path, command, said):
+  return MonitorError("QEMU's monitor %s does not answer %s: %s" %
+                      (path, command, said))
+
+
 def _executor(path, run):
   """Make the function C{execute} of a client's method.
 
@@ -161,8 +166,7 @@ def _executor(path, run):
       said = show(err)
       if _is_refusal(said):
         raise CommandError(command, said)
-      raise MonitorError("QEMU's monitor %s does not answer %s: %s" %
-                         (path, command, said))
+      raise _unanswered(path, command, said)
 
   return reply_shapes.checking(_Execute)
 
@@ -181,6 +185,7 @@ class Connection(object):
     @raise MonitorError: if QEMU cannot be reached
 
     """
+    self._path = path
     self._qmp = _greet(path)
     # 3.1 has given it another name
     self._name = ("execute_qmp" if hasattr(self._qmp, "execute_qmp")
@@ -211,8 +216,7 @@ class Connection(object):
         return self._run(command, arguments)
       except Exception as err: # pylint: disable=broad-except
         if not _is_refusal(show(err)):
-          unanswered.append(MonitorError("QEMU's monitor does not answer %s:"
-                                         " %s" % (command, show(err))))
+          unanswered.append(_unanswered(self._path, command, show(err)))
         raise
 
     self._qmp.connect = self._qmp.close = lambda: None
