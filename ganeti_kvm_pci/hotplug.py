@@ -162,8 +162,17 @@ class Hotplug(Presence):
     """
     begun = self._operation
     begun.announced = device.uuid
+    configure = self._ConfigureNIC
+
+    def _ConfigureNIC(*args):
+      # its script may take long, and others need the monitor
+      begun.hang_up()
+      configure(*args)
+      self.qmp = begun.lend()
+
     try:
-      with _Lent(self, qmp=begun.lend(), **self._Listening(begun.human)):
+      with _Lent(self, qmp=begun.lend(), _ConfigureNIC=_ConfigureNIC,
+                 **self._Listening(begun.human)):
         return super(Hotplug, self).HotAddDevice(instance, dev_type, device,
                                                  extra, seq)
     except Exception:

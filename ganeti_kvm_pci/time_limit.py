@@ -86,13 +86,18 @@ def seconds(value):
   try:
     limit = float(value)
   except (TypeError, ValueError):
-    return DEFAULT
+    limit = -1
   if limit > MAXIMUM:
     logging.warning("%s=%g is too long for an operation that others wait for;"
                     " a guest gets %d s", VARIABLE, limit, MAXIMUM)
     return MAXIMUM
   # "nan" is a float as well
-  return limit if limit > 0 else DEFAULT
+  if limit > 0:
+    return limit
+  if value:
+    logging.warning("%s=%s is no number of seconds; a guest gets %d s",
+                    VARIABLE, value, DEFAULT)
+  return DEFAULT
 
 
 def unplug():

@@ -40,6 +40,18 @@ def ask(path):
     client.hang_up(qmp)
 
 
+def test_others_get_answers_while_a_nics_script_runs(node, monkeypatch):
+  """Ganeti runs kvm-ifup in the midst of a hot-add; it may take long."""
+  node.start(paused=True)
+  path = node.hyper._InstanceQmpMonitor(node.instance.name)
+  answers = []
+  monkeypatch.setattr(type(node.hyper), "_ConfigureNIC", staticmethod(
+    lambda *_: answers.append(ask(path))))
+  node.hot_add(NIC, 2, 2)
+  assert len(answers) == 1 and answers[0]
+  assert node.places()[1][-1] == 26
+
+
 def test_others_get_answers_while_an_unplug_waits(node, monkeypatch):
   monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", str(LIMIT))
   # nobody is there to answer
