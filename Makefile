@@ -40,11 +40,12 @@ doc:
 test: needs
 	$(MAKE) --no-print-directory -j2 --output-sync=target lane-lab lane-rest
 
-## a half of "make test": cluster, patches, runtime files
+## a half of "make test": cluster, patches, documents
 lane-lab: needs
 	$(MAKE) --no-print-directory test-cluster
 	$(MAKE) --no-print-directory test-patches
 	$(MAKE) --no-print-directory test-records
+	$(MAKE) --no-print-directory test-doc
 
 ## the other half
 lane-rest: needs
@@ -52,7 +53,6 @@ lane-rest: needs
 	$(MAKE) --no-print-directory test-qemu
 	$(MAKE) --no-print-directory doc
 	$(MAKE) --no-print-directory test-pythons
-	$(MAKE) --no-print-directory test-doc
 	$(MAKE) --no-print-directory test-hotplug
 
 # those under every Python are test-pythons'
