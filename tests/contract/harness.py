@@ -241,7 +241,8 @@ class World(object):
 
   def run(self, command, **_):
     self.calls.append(("RunCmd", list(command)))
-    self.running = True
+    # a script for a NIC is no QEMU
+    self.running = self.running or "-name" in command
     if self.boots and "-name" in command:
       self.boot([str(word) for word in command])
     return RunResult(self.refusal is not None, self.refusal or "")
