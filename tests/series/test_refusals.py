@@ -25,9 +25,10 @@ from ganeti.hypervisor import hv_kvm
 
 from ganeti_kvm_pci import qemu_version
 
-from qemu_state import Behind, record, tell
+from qemu_state import tell
 from line_socket import Socket
 from nodes import DISK, NIC
+from test_left_behind import agree
 import nodes
 
 #: QEMU 5.2 ends where a netdev's descriptor is none, and takes an id twice.
@@ -48,17 +49,6 @@ needs_modes = pytest.mark.skipif(RELEASE < (3, 0), reason="no modes are given")
 #: Device by device, as the guest that never ran lets go of none.
 NUMBERS = itertools.count(5)
 _CLONE_NEWNS = 0x20000
-
-
-def agree(node):
-  """Make sure that runtime file and QEMU agree, and that nothing is left."""
-  found = Behind(node)
-  assert record(node) == found.devices, vars(found)
-  assert found.drives | found.nodes == found.of(DISK), vars(found)
-  assert found.netdevs == found.of(NIC), vars(found)
-  assert found.fdsets == found.used_fdsets, vars(found)
-  assert found.tuns == len(found.netdevs), vars(found)
-  return found
 
 
 def text_of(node):

@@ -7,7 +7,6 @@ import os
 import pytest
 
 import genuine
-import schema
 from ganeti_kvm_pci import instance_lock
 from ganeti_kvm_pci.cli import cmd_map
 from ganeti_kvm_pci.cli import entry
@@ -17,20 +16,8 @@ from ganeti_kvm_pci.node import installation
 from ganeti_kvm_pci.qemu.replies import Function
 from ganeti_kvm_pci.qemu.replies import Peripheral
 from ganeti_kvm_pci.runtime import device_table
-
-
-def run(capsys, *arguments):
-  status = entry.main(list(arguments))
-  out, err = capsys.readouterr()
-  return (status, out, err)
-
-
-def run_json(capsys, *arguments):
-  status, out, err = run(capsys, *(arguments + ("--json", )))
-  assert err == ""
-  document = schema.read(out)
-  assert document["status"] == status
-  return (status, document["instances"])
+from test_cmd_upgrade import run
+from test_cmd_upgrade import run_json
 
 
 def test_the_plan_of_an_old_layout(here, capsys):
