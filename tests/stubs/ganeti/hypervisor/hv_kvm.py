@@ -187,10 +187,10 @@ class _Stock(object):
       nic.setdefault("uuid", str(uuid.uuid4()))
 
   def _RunKVMCmd(self, name, kvm_cmd, tap_fds=None):
-    result = utils.RunCmd(kvm_cmd, noclose_fds=tap_fds)
-    if result.failed:
-      raise errors.HypervisorError("Failed to start instance %s: %s (%s)" %
-                                   (name, result.fail_reason, result.output))
+    ran = utils.RunCmd(kvm_cmd, noclose_fds=tap_fds)
+    if ran.failed:
+      text = "Failed to start instance %s: %s (%s)"
+      raise errors.HypervisorError(text % (name, ran.fail_reason, ran.output))
 
   def _ExecuteKVMRuntime(self, instance, kvm_runtime, kvmhelp, incoming=None):
     kvm_cmd, nics, hvparams, disks = kvm_runtime
@@ -234,10 +234,10 @@ class _Stock(object):
     self._ExecuteKVMRuntime(instance, runtime, "", incoming=(target, 1))
 
   def FinalizeMigrationDst(self, instance, info, success):
-    if success:
-      self._WriteKVMRuntime(instance.name, info)
-    else:
+    if not success:
       self.StopInstance(instance, force=True)
+      return
+    self._WriteKVMRuntime(instance.name, info)
 
   def MigrateInstance(self, cluster_name, instance, target, live):
     if not self._InstancePidAlive(instance.name)[2]:
