@@ -9,7 +9,7 @@ GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
 
 .PHONY: help needs demo doc test lane-lab lane-rest test-unit test-pythons \
         contract test-qemu test-doc test-records test-hotplug \
-        test-patches test-cluster test-torn test-series test-suite \
+        test-patches test-cluster test-torn test-integration test-suite \
         test-devices test-configurations test-rollout test-upgrade patches \
         golden check-patches bench alternatives fuzz dist clean
 
@@ -88,28 +88,28 @@ test-qemu: needs
 ## what the documents say, compared with what happens
 test-doc: needs
 	$(PYTEST) tests/doc
-	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/series/test_combinations.py \
-	  tests/series/test_scenario.py tests/series/test_start.py
+	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/integration/test_combinations.py \
+	  tests/integration/test_scenario.py tests/integration/test_start.py
 
 # RECORDS=all for every one
 ## genuine runtime files of all Ganeti versions, booted
 test-records: needs
-	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/series/test_records.py
+	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/integration/test_records.py
 
 # what hotplug protects from, beside stock; the node daemon killed at each fifth
 # point (KILLED_EVERY=1: at every one, KILLED_THEN=both: twice); a long random
 # run (RANDOM_STEPS, RANDOM_SEED)
 ## hotplug and migration on a real QEMU, with faults
 test-hotplug: needs
-	GANETI_TREE=$(GANETI_TREE) $(PYTEST) -s tests/series/test_faults.py \
-	  tests/series/test_scsi.py tests/series/test_adverse.py \
-	  tests/series/test_left_behind.py tests/series/test_monitor.py \
-	  tests/series/test_multiqueue.py tests/series/test_one_way.py \
-	  tests/series/test_repair.py \
-	  tests/series/test_pending.py \
-	  tests/series/test_refusals.py \
-	  tests/series/test_killed.py tests/series/test_random.py \
-	  tests/series/test_migration.py
+	GANETI_TREE=$(GANETI_TREE) $(PYTEST) -s tests/integration/test_faults.py \
+	  tests/integration/test_scsi.py tests/integration/test_adverse.py \
+	  tests/integration/test_left_behind.py tests/integration/test_monitor.py \
+	  tests/integration/test_multiqueue.py tests/integration/test_one_way.py \
+	  tests/integration/test_repair.py \
+	  tests/integration/test_pending.py \
+	  tests/integration/test_refusals.py \
+	  tests/integration/test_killed.py tests/integration/test_random.py \
+	  tests/integration/test_migration.py
 	$(MAKE) --no-print-directory test-devices DEVICES_EVERY=12
 	$(MAKE) --no-print-directory test-configurations CONFIGURATIONS=12
 
@@ -138,10 +138,10 @@ test-torn: needs
 	TORN=1 lab/up -n 2 $(PYTHON) -m pytest -p no:cacheprovider -v \
 	  tests/cluster/test_torn.py tests/cluster/test_migration.py
 
-# make test-series GANETI_TREE=DIR PYTHON=INTERPRETER
+# make test-integration GANETI_TREE=DIR PYTHON=INTERPRETER
 ## hotplug on a real QEMU with any Ganeti (GANETI_TREE=DIR)
-test-series: needs
-	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/series
+test-integration: needs
+	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/integration
 
 # with the Ganeti that is here, or that of another Debian release:
 # make test-devices SUITE=trixie
@@ -155,7 +155,7 @@ DEVICES_EVERY = 1
 ## each PCI device type of QEMU, alone in kvm_extra
 test-devices: needs
 	$(call beside_stock,DEVICES_EVERY=$(DEVICES_EVERY),\
-	  tests/series/test_devices.py)
+	  tests/integration/test_devices.py)
 
 # what stock starts and migrates, the plugin does
 CONFIGURATIONS = 1000
@@ -164,7 +164,7 @@ CONFIGURATIONS_SEED = 2014
 test-configurations: needs
 	$(call beside_stock,CONFIGURATIONS=$(CONFIGURATIONS) \
 	  CONFIGURATIONS_SEED=$(CONFIGURATIONS_SEED),\
-	  tests/series/test_configurations.py)
+	  tests/integration/test_configurations.py)
 
 ## contract, QEMU, hotplug, cluster on Debian's SUITE=trixie
 test-suite: needs

@@ -8,7 +8,7 @@ import textwrap
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.append(os.path.join(TOP, "tests", "series"))
+sys.path.append(os.path.join(TOP, "tests", "integration"))
 
 from line_socket import Socket # pylint: disable=wrong-import-position
 
@@ -23,7 +23,7 @@ ASK_AGAIN = 6
 
 #: What is plugged in: a place is a dict of keys for device_add, C{bus} and
 #: C{addr}, or one of them, or none.
-Device = collections.namedtuple("Device", ["name", "is_disk", "place"])
+Device = collections.namedtuple("Device", ["name", "is_disk", "address"])
 
 _IMAGE = {"driver": "null-co", "size": 1 << 20, "read-zeroes": True}
 
@@ -83,15 +83,15 @@ def options_of(device):
   @rtype: list of strings
 
   """
-  place = "".join(",%s=%s" % item for item in sorted(device.place.items()))
+  address = "".join(",%s=%s" % item for item in sorted(device.address.items()))
   if device.is_disk:
     return ["-blockdev", "driver=null-co,size=1048576,read-zeroes=on,"
             "node-name=" + device.name,
             "-device", "virtio-blk-pci,id=%s,drive=%s%s" %
-            (device.name, device.name, place)]
+            (device.name, device.name, address)]
   return ["-netdev", "hubport,hubid=0,id=%s" % device.name, "-device",
           "virtio-net-pci,id=%s,netdev=%s%s" %
-          (device.name, device.name, place)]
+          (device.name, device.name, address)]
 
 
 class Machine(object):
@@ -234,7 +234,7 @@ class Machine(object):
       self.execute("netdev_add", type="hubport", hubid=0, id=device.name)
       end = {"driver": "virtio-net-pci", "netdev": device.name}
     start = time.perf_counter()
-    self.execute("device_add", id=device.name, **dict(end, **device.place))
+    self.execute("device_add", id=device.name, **dict(end, **device.address))
     return (time.perf_counter() - start) * 1000
 
   def remove(self, device):

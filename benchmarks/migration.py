@@ -1,6 +1,7 @@
 """What the comparison costs a guest that moves, beside stock.
 
-Two hypervisors of the installed Ganeti on a real QEMU, as in C{tests/series},
+Two hypervisors of the installed Ganeti on a real QEMU, as in
+C{tests/integration},
 for stock and for the plugin each; their guests go to and fro by turns. Taken
 are the node daemons' three calls before QEMU sends anything, how long QEMU says
 that it took, and how long the guest stood still: from the source's C{STOP} to
@@ -20,7 +21,7 @@ import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TREE = os.path.dirname(os.path.realpath("/usr/sbin/ganeti-noded"))
-sys.path[:0] = [TREE, TOP, os.path.join(TOP, "tests", "series")]
+sys.path[:0] = [TREE, TOP, os.path.join(TOP, "tests", "integration")]
 
 ROUNDS = int(os.environ.get("ROUNDS", "12"))
 WAYS = ("stock", "plugin")

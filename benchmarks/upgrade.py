@@ -31,7 +31,7 @@ FILES = int(os.environ.get("FILES", "10000"))
 PAIRS = int(os.environ.get("PAIRS", "5"))
 
 #: The upgrade is to 3.1, to which most of the files are old.
-SERIES = (3, 1)
+VERSION = (3, 1)
 
 #: How many guests share a process; its command line is then about as long as
 #: that of a real one.
@@ -122,7 +122,7 @@ def measure(scratch, texts):
 
 def main():
   installation.become_daemon_python = lambda argv: None
-  installation.series = lambda: SERIES
+  installation.version = lambda: VERSION
   texts = dict(("vm%d.ex" % number, text_of(number))
                for number in range(FILES))
   for parent in sys.argv[1:] or [tempfile.gettempdir(), "/dev/shm"]:

@@ -32,7 +32,8 @@
 One class for each kind of record; L{hypervisor} mixes in the one that the
 imported Ganeti calls for. Each answers the same questions:
 
-  - C{_HasPlace}, C{_GetPlace}, C{_SetPlace}, C{_DropPlace}, C{_ShowPlace}: a
+  - C{_HasAddress}, C{_GetAddress}, C{_SetAddress}, C{_DropAddress},
+    C{_ShowAddress}: a
     device's place in the record
   - C{_Slot}: the slot in it, or None
   - C{_DeviceId}, C{_RenewId}, C{_KeepId}: QEMU's id of a device
@@ -65,7 +66,7 @@ from .runtime import device_table
 _AMPLE_SLOTS = 64
 
 
-class _Kind(object):
+class _Compat(object):
   """What most of them have in common."""
 
   def _CloseDescriptors(self, instance, execute, device_id):
@@ -91,7 +92,7 @@ class _Kind(object):
     return {}
 
 
-class HvinfoKind(_Kind):
+class HvinfoCompat(_Compat):
   """The place is C{device.hvinfo}; slots come from C{_GetBusSlots}.
 
   Ganeti 2.16 to 3.1. Its hot-add takes a C{hvinfo} that is there.
@@ -113,15 +114,15 @@ class HvinfoKind(_Kind):
     return {"_CallMonitorCommand": _CallMonitorCommand}
 
   @staticmethod
-  def _HasPlace(device):
+  def _HasAddress(device):
     return bool(device.hvinfo)
 
   @staticmethod
-  def _GetPlace(device):
+  def _GetAddress(device):
     return device.hvinfo
 
   @staticmethod
-  def _SetPlace(device_class, device, hvparams, slot):
+  def _SetAddress(device_class, device, hvparams, slot):
     device.hvinfo = {
       "driver": device_table.driver(device_class, hvparams),
       "id": ids.new_id(device_class, device.uuid),
@@ -130,7 +131,7 @@ class HvinfoKind(_Kind):
       }
 
   @staticmethod
-  def _SetScsiPlace(device, hvparams, number):
+  def _SetScsiAddress(device, hvparams, number):
     device.hvinfo = {
       "driver": hvparams["disk_type"],
       "id": ids.new_id(pools.DISK, device.uuid),
@@ -141,7 +142,7 @@ class HvinfoKind(_Kind):
       }
 
   @staticmethod
-  def _DropPlace(device):
+  def _DropAddress(device):
     # stock gives IDE disks and ISA NICs an address on a bus they are not on,
     # and an ISA NIC that has one does not start; their id is needed (3.1)
     if device.hvinfo.get("bus") == address.BUS:
@@ -149,7 +150,7 @@ class HvinfoKind(_Kind):
       del device.hvinfo["addr"]
 
   @staticmethod
-  def _ShowPlace(device):
+  def _ShowAddress(device):
     if device.hvinfo.get("bus") == scsi_ids.BUS:
       return "scsi-id %s" % device.hvinfo.get("scsi-id")
     return "slot %d" % address.parse(device.hvinfo.get("addr"))[0]
@@ -195,7 +196,7 @@ class HvinfoKind(_Kind):
     """Decide what stock's allocation finds free.
 
     """
-    stock = super(HvinfoKind, self)._GetBusSlots
+    stock = super(HvinfoCompat, self)._GetBusSlots
     if not self._IsOurs(hvp, runtime):
       return stock(hvp, runtime)
     # In a hot-add, what it finds is not used; with the runtime it would fail
@@ -206,7 +207,7 @@ class HvinfoKind(_Kind):
     return slots
 
 
-class BusManagerKind(HvinfoKind):
+class BusManagerCompat(HvinfoCompat):
   """The place is C{device.hvinfo}; slots come from C{_get_bus_manager}.
 
   Ganeti's master, 3.2.0~alpha1.
@@ -221,7 +222,7 @@ class BusManagerKind(HvinfoKind):
     """Decide what stock's allocation finds free.
 
     """
-    stock = super(BusManagerKind, self)._get_bus_manager
+    stock = super(BusManagerCompat, self)._get_bus_manager
     if not self._IsOurs(hvp, runtime):
       return stock(hvp, runtime)
     manager = stock(hvp)
@@ -231,7 +232,7 @@ class BusManagerKind(HvinfoKind):
     return manager
 
 
-class PciKind(_Kind):
+class PciCompat(_Compat):
   """The place is C{device.pci}, an int.
 
   Ganeti 2.10 to 2.15.
@@ -241,23 +242,23 @@ class PciKind(_Kind):
   _GIVES_SLOTS_TO_ALL = True
 
   @staticmethod
-  def _HasPlace(device):
+  def _HasAddress(device):
     return device.pci is not None
 
   @staticmethod
-  def _GetPlace(device):
+  def _GetAddress(device):
     return device.pci
 
   @staticmethod
-  def _SetPlace(_class, device, _hvparams, slot):
+  def _SetAddress(_class, device, _hvparams, slot):
     device.pci = slot
 
   @staticmethod
-  def _DropPlace(device):
+  def _DropAddress(device):
     device.pci = None
 
   @staticmethod
-  def _ShowPlace(device):
+  def _ShowAddress(device):
     return "slot %d" % device.pci
 
   @staticmethod
@@ -281,12 +282,12 @@ class PciKind(_Kind):
   @property
   def _DEFAULT_PCI_RESERVATIONS(self):
     """Widen the bits that stock allocates from at a start."""
-    bits = super(PciKind, self)._DEFAULT_PCI_RESERVATIONS
+    bits = super(PciCompat, self)._DEFAULT_PCI_RESERVATIONS
     return bits + "0" * _AMPLE_SLOTS
 
 
-class HmpKind(PciKind):
-  """As L{PciKind}, but hotplug is verified by the text of C{info pci}.
+class HmpCompat(PciCompat):
+  """As L{PciCompat}, but hotplug is verified by the text of C{info pci}.
 
   Ganeti 2.10 to 2.12. Its pattern misses the virtio devices of QEMU 2.0 and
   later, so that every hot-add would count as failed, and a hot-remove as done

@@ -36,7 +36,7 @@ Every error that leaves the package on purpose is one of these::
    +-- ReservationsError  kvm_pci_reservations is no number of slots
    +-- BusFullError       no slot is left for a device
    +-- SlotTakenError     QEMU refused to put a device on a slot
-   +-- RecordError        a runtime file cannot be read or makes no sense
+   +-- RuntimeFileError        a runtime file cannot be read or makes no sense
    +-- MonitorError       QEMU's monitor is absent, silent or unintelligible
    |    +-- CommandError  QEMU refused a command
    +-- GanetiError        this Ganeti is none that the plugin knows
@@ -143,7 +143,7 @@ class SlotTakenError(KvmPciError):
     self.holder = holder
 
 
-class RecordError(KvmPciError):
+class RuntimeFileError(KvmPciError):
   """A runtime file cannot be read or makes no sense.
 
   @ivar source: file path or instance name

@@ -93,7 +93,7 @@ class Hotplug(Presence):
     """
     device_class = CLASS[dev_type]
     with self._Operate(instance, errors.HotplugError):
-      known = self._Record(instance)
+      known = self._DeviceTable(instance)
       if not chipset.applies(known.command, known.hvparams):
         return super(Hotplug, self).HotAddDevice(instance, dev_type, device,
                                                  extra, seq)
@@ -103,8 +103,8 @@ class Hotplug(Presence):
         return None
       if device_class == pools.NIC:
         self._CheckMac(instance, device)
-      known = self._Record(instance)
-      self._ChoosePlace(instance, known, device_class, device, seq)
+      known = self._DeviceTable(instance)
+      self._ChooseAddress(instance, known, device_class, device, seq)
       device_id = self._DeviceId(device_class, device)
       if device_id is None: # not on a bus of ours
         return self._Plug(instance, dev_type, device, extra, seq)
@@ -125,13 +125,13 @@ class Hotplug(Presence):
   def _TellWhy(self, instance, known, device_class, device, extra, err):
     """Look whether a device was added in spite of an error, and explain that.
 
-    @type known: L{device_table.Record}
+    @type known: L{device_table.DeviceTable}
     @param known: the runtime file, without the device
     @raise errors.HotplugError: if it was not added; nothing of it is left
 
     """
     device_id = self._DeviceId(device_class, device)
-    place = self._ShowPlace(device)
+    place = self._ShowAddress(device)
     # up to 2.10.2 the link alone. Its index may be any, and QEMU names but the
     # descriptor that it was passed
     link = extra[0] if isinstance(extra, (list, tuple)) else extra
@@ -141,7 +141,8 @@ class Hotplug(Presence):
     text = "Instance %s: %s (%s) was not added: %s" % (
       instance.name, device_id, place, reason)
     try:
-      was_added = self._HasComeInSpite(instance, known, device_class, device_id)
+      was_added = self._IsAttachedAnyway(instance, known, device_class,
+                                         device_id)
     except MonitorError as silent:
       raise errors.HotplugError(
         "%s; nor does QEMU tell whether it has the device, which the next"
@@ -182,17 +183,17 @@ class Hotplug(Presence):
     finally:
       begun.announced = None
 
-  def _ChoosePlace(self, instance, known, device_class, device, seq):
+  def _ChooseAddress(self, instance, known, device_class, device, seq):
     """Choose where a device goes, unless it has a place.
 
-    @type known: L{device_table.Record}
+    @type known: L{device_table.DeviceTable}
     @raise BusFullError: if no slot, or SCSI id, is free
     @raise MonitorError: if QEMU does not tell
 
     """
     # A modified NIC comes with the place that it had, and perhaps the id of
     # an older series; stock would look for the one of its own
-    if self._HasPlace(device):
+    if self._HasAddress(device):
       self._RenewId(device_class, device)
       return
     if self._GIVES_SLOTS_TO_ALL or device_table.is_on_pci(device_class,
@@ -200,13 +201,13 @@ class Hotplug(Presence):
       with self._Monitor(instance.name) as execute:
         taken = queries.held(execute)
       taken.update(known.held())
-      self._SetPlace(device_class, device, known.hvparams, allocator.hot_add(
+      self._SetAddress(device_class, device, known.hvparams, allocator.hot_add(
         known.partition, device_class, known.slots(device_class), taken, seq))
     elif device_class == pools.DISK and known.scsi_ids is not None:
       with self._Monitor(instance.name) as execute:
         taken = queries.scsi_ids(execute)
       taken.update(known.scsi_ids)
-      self._SetScsiPlace(device, known.hvparams, scsi_ids.hot_add(
+      self._SetScsiAddress(device, known.hvparams, scsi_ids.hot_add(
         known.hvparams, known.scsi_ids, taken, seq))
 
   def HotDelDevice(self, instance, dev_type, device, _, seq):
@@ -217,14 +218,14 @@ class Hotplug(Presence):
     """
     device_class = CLASS[dev_type]
     with self._Operate(instance, errors.HotplugError):
-      known = self._Record(instance)
+      known = self._DeviceTable(instance)
       if not chipset.applies(known.command, known.hvparams):
         return super(Hotplug, self).HotDelDevice(instance, dev_type, device, _,
                                                  seq)
       self._Settle(instance, keep=device.uuid)
       found = self._FindLasting(instance, device_class, device)
       if found is None:
-        found = self._FindUnrecorded(instance, device_class, device)
+        found = self._FindInQemu(instance, device_class, device)
       device_id = self._DeviceId(device_class, found)
       if device_id is None:
         raise errors.HotplugError(
@@ -233,12 +234,12 @@ class Hotplug(Presence):
       self._Unplug(instance, known, device_class, found, device_id)
       if device_class == pools.NIC:
         utils.RemoveFile(self._InstanceNICFile(instance.name, seq))
-      return self._GetPlace(found)
+      return self._GetAddress(found)
 
   def _Unplug(self, instance, known, device_class, found, device_id):
     """Have a device leave QEMU, then the record, then its backend.
 
-    @type known: L{device_table.Record}
+    @type known: L{device_table.DeviceTable}
 
     @param found: stock's object, of the record
     @raise errors.HotplugError: if it does not leave
@@ -247,7 +248,7 @@ class Hotplug(Presence):
     limit = time_limit.unplug()
     with self._Monitor(instance.name) as execute:
       device_id = self._LiveId(execute, device_class, found, device_id)
-    name = "%s (%s)" % (device_id, self._ShowPlace(found))
+    name = "%s (%s)" % (device_id, self._ShowAddress(found))
     slot = self._Slot(found)
     requested = self._Pending(instance)
 
@@ -300,7 +301,7 @@ class Hotplug(Presence):
     device_class = CLASS[dev_type]
     with self._Operate(instance, errors.HotplugError) as begun:
       modify = super(Hotplug, self).HotModDevice
-      known = self._Record(instance)
+      known = self._DeviceTable(instance)
       if (device_class != pools.NIC or
           not chipset.applies(known.command, known.hvparams)):
         return modify(instance, dev_type, device, _, seq)
@@ -308,7 +309,7 @@ class Hotplug(Presence):
       before = self._FindLasting(instance, device_class, device)
       with self._Monitor(instance.name) as execute:
         if before is None:
-          live_id = self._Unrecorded(execute, device_class, device)[0]
+          live_id = self._InQemuOnly(execute, device_class, device)[0]
         else:
           live_id = self._LiveId(execute, device_class, before,
                                  self._DeviceId(device_class, before))

@@ -68,11 +68,12 @@ from .runtime import serialized
 from .runtime import unplug_request
 from .runtime import upgrade
 
-_SERIES = versions.version(constants)[1]
+_VERSION = versions.installed(constants)[1]
 
 
 class KVMHypervisor(cleanup.Cleanup, incoming_.Arrival, hotplug.Hotplug,
-                    versions.kind(hv_kvm.KVMHypervisor), hv_kvm.KVMHypervisor):
+                    versions.compat_class(hv_kvm.KVMHypervisor),
+                    hv_kvm.KVMHypervisor):
   """KVM hypervisor whose disks and NICs keep to pools of their own.
 
   How places are kept in this Ganeti's records is the business of the kind
@@ -86,14 +87,14 @@ class KVMHypervisor(cleanup.Cleanup, incoming_.Arrival, hotplug.Hotplug,
   # The instance that is being rebooted, until its record has been read
   _rebooting = None
 
-  def _Record(self, instance):
+  def _DeviceTable(self, instance):
     """Read the runtime file of an instance.
 
-    @rtype: L{device_table.Record}
-    @raise RecordError: if it makes no sense
+    @rtype: L{device_table.DeviceTable}
+    @raise RuntimeFileError: if it makes no sense
 
     """
-    return device_table.Record(self._Loaded(instance))
+    return device_table.DeviceTable(self._Loaded(instance))
 
   def _LoadKVMRuntime(self, instance, serialized_runtime=None):
     """Load a record that any series wrote, in the form of this one.
@@ -102,8 +103,8 @@ class KVMHypervisor(cleanup.Cleanup, incoming_.Arrival, hotplug.Hotplug,
     text = serialized_runtime or self._ReadKVMRuntime(instance.name)
     with Explained(instance.name):
       loaded = serialized.parse(text, "runtime file")
-      changed = loaded.witness is not None
-      changed = bool(upgrade.normalise(loaded, _SERIES)) or changed
+      changed = loaded.source_report is not None
+      changed = bool(upgrade.normalise(loaded, _VERSION)) or changed
       # a guest whose QEMU was upgraded on the node goes on in the older one:
       # where it is told of no other, it may move to a node that has that one
       if (serialized_runtime or self._rebooting is instance or
@@ -164,7 +165,7 @@ class KVMHypervisor(cleanup.Cleanup, incoming_.Arrival, hotplug.Hotplug,
                         instance.name, ", ".join(gone))
       self._Relink(instance, loaded, configured)
     for move in layout.lay_out(
-        loaded, _SERIES, instance.hvparams.get("kvm_pci_reservations"), gaps):
+        loaded, _VERSION, instance.hvparams.get("kvm_pci_reservations"), gaps):
       logging.info("Instance %s: %s moves from %s %s to %s %s",
                    instance.name, move.id or move.device_class, move.unit,
                    move.old, move.unit, move.new)
@@ -237,8 +238,9 @@ class KVMHypervisor(cleanup.Cleanup, incoming_.Arrival, hotplug.Hotplug,
     @raise KvmPciError: if that cannot be
 
     """
-    witness = serialized.parse(info, "record of the guest that moved").witness
-    told = (witness or {}).get(unplug_request.FIELD)
+    source_report = serialized.parse(
+      info, "runtime file of the guest that moved").source_report
+    told = (source_report or {}).get(unplug_request.FIELD)
     if told:
       with self._Operate(instance):
         self._Pending(instance).note(unplug_request.of_data(
@@ -251,8 +253,9 @@ class KVMHypervisor(cleanup.Cleanup, incoming_.Arrival, hotplug.Hotplug,
 
     """
     configured = configuration.of(instance)
-    witness = serialized.parse(info, "record of the guest that moved").witness
-    told = (witness or {}).get(ejected.FIELD)
+    source_report = serialized.parse(
+      info, "runtime file of the guest that moved").source_report
+    told = (source_report or {}).get(ejected.FIELD)
     if not told or configured is None:
       return
     with self._Operate(instance):
@@ -278,10 +281,10 @@ class KVMHypervisor(cleanup.Cleanup, incoming_.Arrival, hotplug.Hotplug,
                       " Ganeti: %s", instance.name, obstacle)
     else:
       with Explained(instance.name):
-        self._PlaceAll(runtime)
+        self._AssignAddresses(runtime)
     return runtime
 
-  def _PlaceAll(self, runtime):
+  def _AssignAddresses(self, runtime):
     """Place the devices of a cold boot.
 
     @param runtime: stock's runtime, which is changed in place
@@ -289,18 +292,19 @@ class KVMHypervisor(cleanup.Cleanup, incoming_.Arrival, hotplug.Hotplug,
 
     """
     kvm_cmd, nics, hvparams, disks = runtime
-    kvm_cmd[:] = command.without_places(kvm_cmd, hvparams.get("kvm_extra"))[0]
+    kvm_cmd[:] = command.without_addresses(kvm_cmd,
+                                           hvparams.get("kvm_extra"))[0]
     devices = {pools.DISK: [entry[0] for entry in disks], pools.NIC: nics}
     slots, numbers = layout.cold_boot(hvparams, kvm_cmd,
                                       config_reader.read(kvm_cmd), devices)
     for disk, number in zip(devices[pools.DISK], numbers):
-      self._SetScsiPlace(disk, hvparams, number)
+      self._SetScsiAddress(disk, hvparams, number)
     for device_class, members in devices.items():
       if device_class not in slots:
         for device in members:
-          self._DropPlace(device)
+          self._DropAddress(device)
       for device, slot in zip(members, slots.get(device_class, [])):
-        self._SetPlace(device_class, device, hvparams, slot)
+        self._SetAddress(device_class, device, hvparams, slot)
 
   def _ExecuteKVMRuntime(self, instance, kvm_runtime, kvmhelp, incoming=None):
     """Start QEMU, and record what it placed beyond its range.
@@ -317,7 +321,7 @@ class KVMHypervisor(cleanup.Cleanup, incoming_.Arrival, hotplug.Hotplug,
       instance, kvm_runtime, kvmhelp, incoming=incoming)
     if ours and not incoming:
       try:
-        self._RecordStrays(instance)
+        self._FixStrays(instance)
       except Exception as err: # pylint: disable=broad-except
         # Whatever it was: the guest runs, and it will be looked at again
         # before it moves
@@ -325,14 +329,14 @@ class KVMHypervisor(cleanup.Cleanup, incoming_.Arrival, hotplug.Hotplug,
                       " devices: %s", instance.name, err)
     return result
 
-  def _RecordStrays(self, instance):
+  def _FixStrays(self, instance):
     """Put QEMU's devices beyond its range into the runtime file.
 
     @raise MonitorError: if QEMU does not tell
-    @raise RecordError: if the runtime file makes no sense
+    @raise RuntimeFileError: if the runtime file makes no sense
 
     """
-    known = self._Record(instance)
+    known = self._DeviceTable(instance)
     with self._Monitor(instance.name) as execute:
       strays = explicit.beyond(known.partition, queries.functions(execute),
                                known.held())
@@ -340,8 +344,8 @@ class KVMHypervisor(cleanup.Cleanup, incoming_.Arrival, hotplug.Hotplug,
         return
       peripherals = queries.peripherals(execute)
     runtime = self._LoadKVMRuntime(instance)
-    unnamed = [nic for nic in runtime[1] if not self._HasPlace(nic)]
-    kvm_cmd, pinned, left = explicit.pin(runtime[0], peripherals, strays,
+    unnamed = [nic for nic in runtime[1] if not self._HasAddress(nic)]
+    kvm_cmd, pinned, left = explicit.fix(runtime[0], peripherals, strays,
                                          len(unnamed))
     if pinned:
       runtime[0][:] = kvm_cmd

@@ -54,7 +54,7 @@ from . import config_reader
 from . import instance_lock
 from . import leftovers
 from .errors import KvmPciError
-from .errors import RecordError
+from .errors import RuntimeFileError
 from .migration import Migration
 from .qemu import ids
 from .qemu import topology as topology_
@@ -87,10 +87,10 @@ class Arrival(Migration):
     try:
       with Explained(instance.name):
         loaded = serialized.parse(info, "record of the guest that moves")
-        told = topology_file.read(loaded.witness, instance.primary_node,
+        told = topology_file.read(loaded.source_report, instance.primary_node,
                                   loaded.source)
         # from here on it may be that nobody comes to finish this
-        self._SetAside(instance, loaded.dump(witness=told is not None))
+        self._SetAside(instance, loaded.dump(source_report=told is not None))
         self._CompareArrival(instance, loaded, told)
     except Exception:
       self._GiveUp(instance, info)
@@ -110,12 +110,12 @@ class Arrival(Migration):
     # it was started with what is in their place
     self._Renew(instance, loaded)
     with self._Monitor(instance.name) as execute:
-      parts, compared = self._Replay(instance, execute,
-                                     config_reader.fill(loaded))
+      parts, compared = self._CheckMigration(instance, execute,
+                                             config_reader.fill(loaded))
     problems = compared.problems
     if told:
       problems = told.differences(parts) or problems
-    elif loaded.witness:
+    elif loaded.source_report:
       # by a later release; or unmodified Ganeti hands on what it got when the
       # guest came to it
       logging.info("Instance %s: node %s sent no list of the guest's devices"
@@ -147,7 +147,7 @@ class Arrival(Migration):
     @param name: the instance's
     @rtype: L{serialized.Runtime}
     @raise EnvironmentError: if there is nothing
-    @raise RecordError: if it cannot be read
+    @raise RuntimeFileError: if it cannot be read
 
     """
     return serialized.parse(utils.ReadFile(self._Waiting(name)),
@@ -162,15 +162,15 @@ class Arrival(Migration):
     @param name: the instance's
     @rtype: L{serialized.Runtime}
     @raise EnvironmentError: if there is nothing
-    @raise RecordError: if it cannot be read
+    @raise RuntimeFileError: if it cannot be read
 
     """
     loaded = self._SetBack(name)
-    told = (loaded.witness or {}).get(ejected.FIELD)
+    told = (loaded.source_report or {}).get(ejected.FIELD)
     if told:
       try:
         ejected.bring_back(loaded, told)
-      except RecordError as err:
+      except RuntimeFileError as err:
         # the guest runs here, and a cold boot brings them back
         logging.error("Instance %s: what the guest has ejected is not in its"
                       " runtime file: %s", name, err)
@@ -272,11 +272,11 @@ class Arrival(Migration):
     finalize(instance, self._Followed(instance, info)[0].dump(), success)
     # the guest runs here, whatever comes of the rest
     try:
-      witness = self._SetBack(instance.name).witness
+      source_report = self._SetBack(instance.name).source_report
       utils.RemoveFile(self._Waiting(instance.name))
-      if witness:
+      if source_report:
         self._TakeOut(instance, topology_file.read(
-          witness, topology_file.source_of(witness), instance.name))
+          source_report, topology_file.source_of(source_report), instance.name))
     except (errors.GenericError, KvmPciError, EnvironmentError) as err:
       logging.error("Instance %s: cannot tell whether the guest ejected a"
                     " device while it was migrated: %s", instance.name, err)
@@ -294,11 +294,11 @@ class Arrival(Migration):
     """
     with self._Operate(instance):
       with self._Monitor(instance.name) as execute:
-        parts = told.left_out(inventory.machine(execute))
+        parts = told.left_out(inventory.topology(execute))
       for part in parts:
         text = ("Instance %s: the guest ejected or disabled %s at %s while it"
                 " was migrated" % (instance.name, topology_.show(part),
-                                   topology_.show_place(part)))
+                                   topology_.show_address(part)))
         removal = self._Removal(instance, part)
         if removal is None:
           logging.warning("%s: it stays attached, and works after the next"

@@ -61,23 +61,23 @@ from .runtime import serialized
 from .runtime import topology_file
 from .runtime import unplug_request
 
-_OTHER_MACHINE = "Its record would not make the same machine again"
+_OTHER_TOPOLOGY = "Its record would not make the same machine again"
 
 
 class Migration(object):
   """The source's half, and what the target needs of it."""
 
-  def _Replay(self, instance, execute, loaded):
+  def _CheckMigration(self, instance, execute, loaded):
     """Compare a record with the instance's QEMU on this node.
 
     @type loaded: L{serialized.Runtime}
-    @rtype: tuple (list of L{topology.Part}, L{migration_check.Replay})
+    @rtype: tuple (list of L{topology.Part}, L{migration_check.MigrationCheck})
 
     """
-    parts = inventory.machine(execute, disk_links.ids(loaded))
+    parts = inventory.topology(execute, disk_links.ids(loaded))
     pid = self._InstancePidAlive(instance.name)[1]
-    return (parts, migration_check.Replay(
-      loaded, device_table.Record(loaded), parts, process.command(pid)))
+    return (parts, migration_check.MigrationCheck(
+      loaded, device_table.DeviceTable(loaded), parts, process.command(pid)))
 
   @staticmethod
   def _Refuse(instance, where, problems):
@@ -117,14 +117,14 @@ class Migration(object):
     """Compare what of the runtime file would travel with QEMU.
 
     @rtype: tuple (L{serialized.Runtime}, list, list of L{topology.Part},
-        L{migration_check.Replay})
+        L{migration_check.MigrationCheck})
     @return: what would travel; what L{ejected} left out of it; and the answer
         of L{_Replay}
 
     """
     loaded = self._Loaded(instance)
     left_out = ejected.leave_out(execute, loaded)
-    parts, compared = self._Replay(instance, execute, loaded)
+    parts, compared = self._CheckMigration(instance, execute, loaded)
     return (loaded, left_out, parts, compared)
 
   def _Told(self, instance, execute):
@@ -133,15 +133,15 @@ class Migration(object):
     @rtype: string
 
     """
-    self._SettleBy(execute, instance, self._Record(instance))
+    self._SettleBy(execute, instance, self._DeviceTable(instance))
     # in the form of this series: a target without the plugin reads less
     self._SaveKVMRuntime(instance, self._LoadKVMRuntime(instance))
     loaded, left_out, parts, compared = self._Compared(instance, execute)
     if compared.problems:
       # a device may have left after the record was settled
-      self._SettleBy(execute, instance, self._Record(instance))
+      self._SettleBy(execute, instance, self._DeviceTable(instance))
       loaded, left_out, parts, compared = self._Compared(instance, execute)
-    self._Refuse(instance, _OTHER_MACHINE, compared.problems)
+    self._Refuse(instance, _OTHER_TOPOLOGY, compared.problems)
     if compared.pinned:
       loaded.command[:] = compared.command
       runtime = self._LoadKVMRuntime(instance)
@@ -149,13 +149,14 @@ class Migration(object):
       self._SaveKVMRuntime(instance, runtime)
       logging.info("Instance %s: recorded %s", instance.name,
                    ", ".join(compared.pinned))
-    loaded.witness = topology_file.write(parts, instance.primary_node)
+    loaded.source_report = topology_file.write(parts, instance.primary_node)
     if left_out:
-      loaded.witness[ejected.FIELD] = left_out
+      loaded.source_report[ejected.FIELD] = left_out
     requests = self._Pending(instance).requests()
     if requests:
-      loaded.witness[unplug_request.FIELD] = unplug_request.as_data(requests)
-    return loaded.dump(witness=True)
+      loaded.source_report[unplug_request.FIELD] = \
+        unplug_request.as_data(requests)
+    return loaded.dump(source_report=True)
 
   def _Follow(self, instance, info):
     """Name the disks in what travels as the target does.
@@ -168,7 +169,7 @@ class Migration(object):
     loaded, problems = self._Followed(instance, info)
     self._Refuse(instance, "Another node does not have its disks' data by the"
                  " names in its record", problems)
-    return loaded.dump(witness=loaded.witness is not None)
+    return loaded.dump(source_report=loaded.source_report is not None)
 
   @staticmethod
   def _Followed(instance, info):
@@ -216,7 +217,7 @@ class Migration(object):
       loaded = self._Loaded(instance)
       if chipset.applies(loaded.words, loaded.hvparams):
         with self._Monitor(instance.name) as execute:
-          self._Refuse(instance, _OTHER_MACHINE,
+          self._Refuse(instance, _OTHER_TOPOLOGY,
                        self._Compared(instance, execute)[3].problems)
           self._SetReturnPath(instance, execute, True)
     return super(Migration, self).MigrateInstance(

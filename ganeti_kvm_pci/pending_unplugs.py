@@ -43,7 +43,7 @@ from . import instance_lock
 from . import process
 from . import temporary
 from .errors import NodeError
-from .errors import RecordError
+from .errors import RuntimeFileError
 from .runtime import unplug_request
 
 #: What is added to a runtime file's name.
@@ -102,7 +102,7 @@ class Pending(object):
         return {}
       return unplug_request.of_data(noted["devices"], self._path)
     except (EnvironmentError, ValueError, KeyError, TypeError, RuntimeError,
-            RecordError):
+            RuntimeFileError):
       # RuntimeError: nested too deeply
       return {}
 

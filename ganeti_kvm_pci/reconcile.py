@@ -291,17 +291,17 @@ class Presence(object):
     """
     device_class = CLASS[dev_type]
     with self._Monitor(instance.name) as execute:
-      device_id, place = self._Unrecorded(execute, device_class, device)
+      device_id, place = self._InQemuOnly(execute, device_class, device)
     if place is None:
       return False
     self._Take(instance, device_class, device, device_id, place)
     self._Remember(instance, dev_type, device, extra)
     logging.warning("Instance %s: QEMU had %s (%s) already, recorded now",
-                    instance.name, device_id, self._ShowPlace(device))
+                    instance.name, device_id, self._ShowAddress(device))
     return True
 
   @staticmethod
-  def _Unrecorded(execute, device_class, device):
+  def _InQemuOnly(execute, device_class, device):
     """Find a device in QEMU that the record does not have.
 
     @return: its id there, and its slot, or scsi-id; (None, None) if QEMU has
@@ -319,14 +319,14 @@ class Presence(object):
           return (name, place)
     return (None, None)
 
-  def _FindUnrecorded(self, instance, device_class, device):
+  def _FindInQemu(self, instance, device_class, device):
     """Find what only QEMU has; the device gets the place that it has there.
 
     @raise errors.HotplugError: if QEMU has not got it either
 
     """
     with self._Monitor(instance.name) as execute:
-      device_id, place = self._Unrecorded(execute, device_class, device)
+      device_id, place = self._InQemuOnly(execute, device_class, device)
     if place is None:
       raise errors.HotplugError(
         "Instance %s: neither the record nor QEMU has a %s with UUID %s: it was"
@@ -339,11 +339,11 @@ class Presence(object):
     """Give a device the place that it has in QEMU.
 
     """
-    hvparams = self._Record(instance).hvparams
+    hvparams = self._DeviceTable(instance).hvparams
     if device_class == pools.DISK and scsi_ids.has_ids(hvparams):
-      self._SetScsiPlace(device, hvparams, place)
+      self._SetScsiAddress(device, hvparams, place)
     else:
-      self._SetPlace(device_class, device, hvparams, place)
+      self._SetAddress(device_class, device, hvparams, place)
     self._KeepId(device, device_id)
 
   @staticmethod
@@ -372,7 +372,7 @@ class Presence(object):
     That it fails is no reason to leave the rest undone; but the connection may
     have lost its step.
 
-    @type known: L{device_table.Record}
+    @type known: L{device_table.DeviceTable}
 
     """
     if device_id in queries.ids(execute):
@@ -387,10 +387,10 @@ class Presence(object):
       logging.info("Instance %s: removed %s", instance.name,
                    ", ".join(removed))
 
-  def _HasComeInSpite(self, instance, known, device_class, device_id):
+  def _IsAttachedAnyway(self, instance, known, device_class, device_id):
     """Look at QEMU after an error; what is of no use goes.
 
-    @type known: L{device_table.Record}
+    @type known: L{device_table.DeviceTable}
     @rtype: bool
     @return: whether it has the device
 
@@ -416,7 +416,7 @@ class Presence(object):
     @raise MonitorError: if QEMU does not tell
 
     """
-    known = self._Record(instance)
+    known = self._DeviceTable(instance)
     if not chipset.applies(known.command, known.hvparams):
       return
     with self._Monitor(instance.name) as execute:
@@ -425,7 +425,7 @@ class Presence(object):
   def _SettleBy(self, execute, instance, known, keep=None):
     """Do what L{_Settle} does, through a connection that is there.
 
-    @type known: L{device_table.Record}
+    @type known: L{device_table.DeviceTable}
 
     """
     ids = queries.ids(execute)

@@ -47,11 +47,11 @@ KNOWN = frozenset([(2, minor) for minor in range(10, 17)] +
 
 #: Kinds of records, newest first, each with what stock has in that kind only
 #: (beside what the next has).
-_KINDS = [
-  (compat.BusManagerKind, "_get_bus_manager"),
-  (compat.HvinfoKind, "_GetBusSlots"),
-  (compat.HmpKind, "_FIND_PCI_DEVICE_RE"),
-  (compat.PciKind, "_DEFAULT_PCI_RESERVATIONS"),
+_CLASSES = [
+  (compat.BusManagerCompat, "_get_bus_manager"),
+  (compat.HvinfoCompat, "_GetBusSlots"),
+  (compat.HmpCompat, "_FIND_PCI_DEVICE_RE"),
+  (compat.PciCompat, "_DEFAULT_PCI_RESERVATIONS"),
   ]
 
 #: Methods that are overridden or relied on, with their arguments after self.
@@ -80,28 +80,28 @@ _METHODS = {
   "StopInstance": ["instance", "force", "retry", "name", "timeout"],
   }
 
-_KIND_METHODS = {
-  compat.BusManagerKind: {"_get_bus_manager": ["hvp", "runtime"]},
-  compat.HvinfoKind: {"_GetBusSlots": ["hvp", "runtime"]},
-  compat.HmpKind: {"_VerifyHotplugCommand": ["instance_name", "device",
-                                             "dev_type", "should_exist"]},
-  compat.PciKind: {},
+_COMPAT_METHODS = {
+  compat.BusManagerCompat: {"_get_bus_manager": ["hvp", "runtime"]},
+  compat.HvinfoCompat: {"_GetBusSlots": ["hvp", "runtime"]},
+  compat.HmpCompat: {"_VerifyHotplugCommand": ["instance_name", "device",
+                                               "dev_type", "should_exist"]},
+  compat.PciCompat: {},
   }
 
 _CONSTANTS = ["HT_KVM", "HOTPLUG_TARGET_DISK", "HOTPLUG_TARGET_NIC"]
 
 
-def previous(series):
+def previous(version):
   """Return the series before another.
 
-  @type series: tuple of two ints
+  @type version: tuple of two ints
   @rtype: tuple of two ints
   @raise GanetiError: if there is none that is known
 
   """
-  older = [known for known in KNOWN if known < series]
+  older = [known for known in KNOWN if known < version]
   if not older:
-    raise GanetiError("no series before Ganeti %d.%d is known" % series)
+    raise GanetiError("no series before Ganeti %d.%d is known" % version)
   return max(older)
 
 
@@ -121,22 +121,22 @@ def parse(text):
     text, ", ".join("%d.%d" % known for known in sorted(KNOWN))))
 
 
-def kind(stock):
+def compat_class(upstream):
   """Tell how this Ganeti keeps places.
 
-  @param stock: its class C{KVMHypervisor}
+  @param upstream: its class C{KVMHypervisor}
   @return: one of the classes of L{compat}
   @raise GanetiError: if it is none that is known
 
   """
-  for found, mark in _KINDS:
-    if hasattr(stock, mark):
+  for found, mark in _CLASSES:
+    if hasattr(upstream, mark):
       return found
   raise GanetiError("this Ganeti keeps the places of devices in a way that"
                     " is not known")
 
 
-def version(constants):
+def installed(constants):
   """Return Ganeti's version.
 
   @param constants: the module ganeti.constants
@@ -174,8 +174,8 @@ def check(constants, hv_kvm):
   @raise GanetiError: if it does not, and why
 
   """
-  release, series = version(constants)
-  if series not in KNOWN:
+  release, version = installed(constants)
+  if version not in KNOWN:
     raise GanetiError(
       "Ganeti %s is of no series this plugin knows (%s)" %
       (release, ", ".join("%d.%d" % known for known in sorted(KNOWN))))
@@ -189,10 +189,10 @@ def check(constants, hv_kvm):
   # the latter since 3.1
   if not (hasattr(client, "Execute") or hasattr(client, "execute_qmp")):
     missing.append("hv_kvm.QmpConnection.Execute")
-  stock = getattr(hv_kvm, "KVMHypervisor", None)
-  methods = dict(_METHODS, **_KIND_METHODS[kind(stock)])
+  upstream = getattr(hv_kvm, "KVMHypervisor", None)
+  methods = dict(_METHODS, **_COMPAT_METHODS[compat_class(upstream)])
   for name, expected in sorted(methods.items()):
-    method = getattr(stock, name, None)
+    method = getattr(upstream, name, None)
     if method is None:
       missing.append("KVMHypervisor.%s" % name)
     elif _arguments(method) not in (None, expected):

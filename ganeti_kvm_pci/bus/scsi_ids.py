@@ -46,7 +46,7 @@ BUS = "scsi.0"
 #: How many ids a controller has: measured on QEMU 5.2 to 11.1, megasas at
 #: least. Those of parameters that are not known here get what stock assumes.
 _IDS = {"lsi": 8, "megasas": 64, "virtio-scsi-pci": 256}
-_IDS_OF_STOCK = 16
+_UPSTREAM_IDS = 16
 
 #: The id that a controller has itself: QEMU gives it to a disk, but Linux does
 #: not look there (an lsi53c895a with 8 disks, QEMU 7.2). A start with as many
@@ -75,7 +75,7 @@ def limit(hvparams):
   @rtype: int
 
   """
-  return _IDS.get(hvparams.get(_CONTROLLER), _IDS_OF_STOCK)
+  return _IDS.get(hvparams.get(_CONTROLLER), _UPSTREAM_IDS)
 
 
 def _full(hvparams, wanted, held):

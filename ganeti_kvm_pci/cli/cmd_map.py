@@ -41,7 +41,7 @@ from .. import qemu_version
 from ..bus.pools import NIC
 from ..errors import BusyError
 from ..errors import KvmPciError
-from ..errors import RecordError
+from ..errors import RuntimeFileError
 from ..node import installation
 from ..node import runtime_files
 from ..qemu import removed_options
@@ -105,15 +105,15 @@ def _parse(text, path):
 def _insist_own(known, path):
   """Make sure that it is the guest of a file that would be asked.
 
-  @type known: L{device_table.Record}
+  @type known: L{device_table.DeviceTable}
   @param known: what is in the file
   @raise NodeError: if the file is not one of this node's
-  @raise RecordError: if it is of another instance by its command
+  @raise RuntimeFileError: if it is of another instance by its command
 
   """
   instance = runtime_files.own_instance(path)
   if known.instance != instance:
-    raise RecordError(path, "its command is that of instance %s" %
+    raise RuntimeFileError(path, "its command is that of instance %s" %
                       known.instance)
 
 
@@ -142,7 +142,8 @@ def _live(known, path):
 def show_map(opts):
   """Draw who sits on which slot of pci.0."""
   def look(entry, path):
-    known = device_table.Record(_parse(runtime_files.read(path).text, path))
+    known = device_table.DeviceTable(
+      _parse(runtime_files.read(path).text, path))
     live = ()
     if opts.live:
       _insist_own(known, path)
@@ -194,7 +195,7 @@ def _check_one(result, path, opts):
   """
   seen = runtime_files.read(path)
   loaded = _parse(seen.text, path)
-  known = device_table.Record(loaded)
+  known = device_table.DeviceTable(loaded)
   result.instance = known.instance
   if opts.live or opts.repair:
     _insist_own(known, path)
@@ -231,7 +232,7 @@ def _check_options(result, loaded, qemu):
   arrived = serialized.Runtime(loaded.source, copy.deepcopy(loaded.as_list()))
   try:
     # what Ganeti itself replaces when it loads the file is no obstacle
-    upgrade.normalise(arrived, installation.series())
+    upgrade.normalise(arrived, installation.version())
   except KvmPciError:
     arrived = loaded # and why it cannot be, others say
   for item in removed_options.find(arrived.words, loaded.configs):
@@ -249,11 +250,11 @@ def _check_live(result, execute, seen, loaded, repair):
   @type loaded: L{serialized.Runtime}
 
   """
-  known = device_table.Record(loaded)
+  known = device_table.DeviceTable(loaded)
   live = _ask(execute)
   if repair and loaded.unknown:
-    result.add(consistency.WARNING, "not repaired: no Ganeti that is known"
-               " writes %s" % ", ".join(loaded.unknown))
+    result.add(consistency.WARNING, "not repaired: unsupported: %s" %
+               ", ".join(loaded.unknown))
   elif repair:
     known = _repair(result, execute, seen, loaded, live)
     noted = settle.of(seen.path)
@@ -280,23 +281,25 @@ def _problems(execute, path, loaded):
 
   """
   ejected.leave_out(execute, loaded)
-  return migration_check.Replay(
-    loaded, device_table.Record(loaded), inventory.machine(execute),
+  return migration_check.MigrationCheck(
+    loaded, device_table.DeviceTable(loaded), inventory.topology(execute),
     process.command(runtime_files.pid_of(path))).problems
 
 
 def _repair(result, execute, seen, loaded, live):
   """Make a record say what QEMU has, and QEMU have nothing beside.
 
-  @rtype: L{device_table.Record}
+  @rtype: L{device_table.DeviceTable}
   @return: of what is in the file now
 
   """
-  before = device_table.Record(loaded)
+  before = device_table.DeviceTable(loaded)
   changes = consistency.repair(loaded, before, *live)
   text = loaded.dump()
   # what is written must be what can be read
-  known = device_table.Record(_parse(text, seen.path)) if changes else before
+  known = before
+  if changes:
+    known = device_table.DeviceTable(_parse(text, seen.path))
   # before the record forgets whose it was
   kept = set(device.id for device in known.devices)
   for device in before.devices:

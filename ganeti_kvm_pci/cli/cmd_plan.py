@@ -47,7 +47,7 @@ from .output import WARNINGS
 from .output import each
 
 
-def _plan_one(found, path, opts, series):
+def _plan_one(found, path, opts, version):
   """Find out what a cold boot would move.
 
   @type found: dict
@@ -57,7 +57,7 @@ def _plan_one(found, path, opts, series):
 
   """
   loaded = serialized.parse(runtime_files.read(path).text, path)
-  found["instance"] = device_table.Record(loaded).instance
+  found["instance"] = device_table.DeviceTable(loaded).instance
   is_of_this_node = runtime_files.runs(path) is not None
   if is_of_this_node:
     config_reader.fill(loaded)
@@ -75,13 +75,13 @@ def _plan_one(found, path, opts, series):
       " the instance or its OS has a value of its own, see plan --reservations"
       " %d" %
       (recorded, cluster, cluster))
-  upgrade.normalise(loaded, series)
+  upgrade.normalise(loaded, version)
   for device_class in configuration.guess_order(loaded):
     found["remarks"].append(
       "the configuration's order, which decides, is not known here: %ss are"
       " taken in the order of the slots that they have" % device_class)
   try:
-    moves = layout.lay_out(loaded, series, cluster)
+    moves = layout.lay_out(loaded, version, cluster)
   except BusFullError as err:
     found["error"] = "would not start: %s" % err
     found["status"] = WARNINGS
@@ -124,5 +124,5 @@ def _as_text(found, part):
 
 def plan(opts):
   """Tell what would move at the next cold boot."""
-  series = installation.series()
-  return each(opts, lambda found, path: _plan_one(found, path, opts, series))
+  version = installation.version()
+  return each(opts, lambda found, path: _plan_one(found, path, opts, version))

@@ -34,7 +34,7 @@ import os
 from .. import config_reader
 from .. import qemu_version
 from .. import versions
-from ..errors import RecordError
+from ..errors import RuntimeFileError
 from ..node import installation
 from ..node import runtime_files
 from ..qemu import removed_options
@@ -72,15 +72,15 @@ def _convert_one(entry, path, running, convert, opts):
   loaded = serialized.parse(seen.text, path)
   entry["instance"] = loaded.instance
   if loaded.unknown:
-    raise RecordError(path, "no Ganeti that is known writes %s; not touched" %
-                      ", ".join(loaded.unknown))
+    raise RuntimeFileError(path, "unsupported: %s; not touched" %
+                           ", ".join(loaded.unknown))
   if running is False:
     entry["remarks"].append("not running: its next start writes the file anew")
     changes, warnings = [], []
   else:
     changes, warnings = convert(loaded, running is not None)
   # what is written must be what can be read
-  device_table.Record(serialized.Runtime(path, loaded.as_list()))
+  device_table.DeviceTable(serialized.Runtime(path, loaded.as_list()))
   if changes and not opts.dry_run:
     entry["backup"] = runtime_files.replace(seen, loaded.dump(),
                                             opts.backup_dir)
@@ -131,7 +131,7 @@ def _renew(loaded, qemu):
 
 def upgrade(opts):
   """Bring runtime files into the form of this node's Ganeti and QEMU."""
-  wanted = versions.parse(opts.to) if opts.to else installation.series()
+  wanted = versions.parse(opts.to) if opts.to else installation.version()
 
   def convert(loaded, is_of_this_node):
     changes = upgrade_.normalise(loaded, wanted)
@@ -149,5 +149,5 @@ def upgrade(opts):
 def downgrade(opts):
   """Bring runtime files into the form of the series before it."""
   wanted = (versions.parse(opts.to) if opts.to
-            else versions.previous(installation.series()))
+            else versions.previous(installation.version()))
   return _carry(opts, lambda loaded, _: downgrade_.downgrade(loaded, wanted))

@@ -147,7 +147,7 @@ def _parser():
         "downgrade", cmd_upgrade.downgrade, "bring the runtime files of running"
         " guests into the form that an older Ganeti reads"),
        "the one before this node's")):
-    command.add_argument("--to", metavar="SERIES", help="the series, e.g. 2.15;"
+    command.add_argument("--to", metavar="VERSION", help="e.g. 2.15;"
                          " by default, %s" % whose)
     if name == "upgrade":
       command.add_argument("--qemu", type=qemu_version.parse, metavar="VERSION",

@@ -103,7 +103,7 @@ def settle(result, execute, seen, loaded):
   # what this release does not know must not be written by it
   if not completed or loaded.unknown:
     return
-  known = device_table.Record(loaded)
+  known = device_table.DeviceTable(loaded)
   gone = [device for device in known.lost(ids, queries.held(execute))
           if device.id in completed]
   for device in gone:

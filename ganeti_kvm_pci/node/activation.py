@@ -170,7 +170,7 @@ class Status(object):
   """What is installed and what runs on this node.
 
   @ivar release: string, Ganeti's version
-  @ivar series: string, e.g. "3.0"
+  @ivar version: string, e.g. "3.0"
   @ivar unfit: string, why the plugin does not act on this Ganeti, or None
   @ivar python: string, the daemons' Python
   @ivar hook: L{Hook}
@@ -198,10 +198,10 @@ class Status(object):
       # another Python's may be no syntax to this one
       raise NodeError("Ganeti does not import: %s" % err)
     self.unfit = None
-    self.release = self.series = "?"
+    self.release = self.version = "?"
     try:
-      self.release, numbers = versions.version(constants)
-      self.series = "%d.%d" % numbers
+      self.release, numbers = versions.installed(constants)
+      self.version = "%d.%d" % numbers
       versions.check(constants, hv_kvm)
     except GanetiError as err:
       self.unfit = str(err)
@@ -276,7 +276,7 @@ class Status(object):
     fits = "supported"
     if self.unfit:
       fits = "not supported, the plugin leaves it alone: " + self.unfit
-    found = ["Ganeti       %s (series %s): %s" % (self.release, self.series,
+    found = ["Ganeti       %s (series %s): %s" % (self.release, self.version,
                                                   fits),
              "Python       %s" % self.python,
              "hook         %s %s%s" %

@@ -196,7 +196,7 @@ def python_version():
                _ask_python(_VERSION, "version").split())
 
 
-def series():
+def version():
   """Tell the series of this node's Ganeti.
 
   @rtype: tuple of two ints
@@ -210,7 +210,7 @@ def series():
   except Exception: # pylint: disable=broad-except
     # see become_daemon_python
     return _ANY_SERIES
-  release, found = versions.version(constants)
+  release, found = versions.installed(constants)
   if found not in versions.KNOWN:
     raise GanetiError("Ganeti %s is of no series that is known here" % release)
   return found

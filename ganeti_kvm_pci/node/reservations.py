@@ -84,7 +84,7 @@ class Reservations(object):
   def at_next_start(self, known):
     """Tell the value with which an instance starts next.
 
-    @type known: L{device_table.Record}
+    @type known: L{device_table.DeviceTable}
     @param known: its runtime file
     @rtype: int
 
@@ -100,7 +100,7 @@ class Reservations(object):
 def obstacle(known, own, value, default):
   """Tell why an instance does not start on a node without the plugin.
 
-  @type known: L{device_table.Record}
+  @type known: L{device_table.DeviceTable}
   @param own: how many slots devices of QEMU's own hold
   @param value: the C{kvm_pci_reservations} with which it starts
   @param default: Ganeti's

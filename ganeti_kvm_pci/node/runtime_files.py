@@ -46,7 +46,7 @@ from .. import instance_lock
 from .. import leftovers
 from .. import temporary
 from ..errors import NodeError
-from ..errors import RecordError
+from ..errors import RuntimeFileError
 
 _SUFFIX = ".runtime"
 
@@ -256,7 +256,7 @@ def read(path):
   """Read a runtime file.
 
   @rtype: L{Seen}
-  @raise RecordError: if it cannot be read as text of a sane size
+  @raise RuntimeFileError: if it cannot be read as text of a sane size
 
   """
   try:
@@ -264,24 +264,25 @@ def read(path):
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
   except EnvironmentError as err:
     if err.errno == errno.ELOOP:
-      raise RecordError(path, "a symbolic link; name the file itself")
+      raise RuntimeFileError(path, "a symbolic link; name the file itself")
     if err.errno == errno.ENOENT:
-      raise RecordError(path, "no such file")
-    raise RecordError(path, "cannot be read: %s" % err.strerror)
+      raise RuntimeFileError(path, "no such file")
+    raise RuntimeFileError(path, "cannot be read: %s" % err.strerror)
   status = os.fstat(fd)
   if not stat.S_ISREG(status.st_mode):
     os.close(fd)
-    raise RecordError(path, "not a regular file")
+    raise RuntimeFileError(path, "not a regular file")
   try:
     with os.fdopen(fd, "rb") as stream:
       if status.st_size > _MAX_RUNTIME:
-        raise RecordError(path, "larger than %d MB, that is no runtime file" %
-                          (_MAX_RUNTIME >> 20))
+        raise RuntimeFileError(path,
+                               "larger than %d MB, that is no runtime file" %
+                               (_MAX_RUNTIME >> 20))
       return Seen(path, stream.read(status.st_size + 1).decode("utf-8"), status)
   except EnvironmentError as err:
-    raise RecordError(path, "cannot be read: %s" % err.strerror)
+    raise RuntimeFileError(path, "cannot be read: %s" % err.strerror)
   except UnicodeDecodeError as err:
-    raise RecordError(path, "not a runtime file, UTF-8 expected: %s" % err)
+    raise RuntimeFileError(path, "not a runtime file, UTF-8 expected: %s" % err)
 
 
 def own_path(path):

@@ -52,12 +52,12 @@ from .option import split as split_option
 #:     stands in a file, or is made by an option of another kind
 #:   - driver: string, as written (QEMU knows aliases, e.g. virtio-balloon)
 #:   - id: string or None
-#:   - place: tuple (slot, function) on pci.0, or None if it names none
+#:   - address: tuple (slot, function) on pci.0, or None if it names none
 #:   - backend: string or None, value of C{drive=} or C{netdev=}
 #:   - is_json: bool; QEMU creates devices given as JSON after all others
 #:   - origin: string, the option that names the place; None if it is this one
 DeviceOption = collections.namedtuple(
-  "DeviceOption", ["position", "driver", "id", "place", "backend", "is_json",
+  "DeviceOption", ["position", "driver", "id", "address", "backend", "is_json",
                    "origin"])
 DeviceOption.__new__.__defaults__ = (None, )
 
@@ -122,7 +122,7 @@ def text_of(keys, name):
   return value if hasattr(value, "split") else None
 
 
-def place_of(keys):
+def address_of(keys):
   """Return the place on pci.0 that an option names, or None.
 
   An C{addr} that no PCI device would take belongs to a device of another
@@ -203,7 +203,7 @@ def devices(command, configs=None):
     is_json = not in_file and option_.from_json(command[position]) is not None
     keys, origin = _completed(keys, is_json, defaults, settings)
     found.append(DeviceOption(
-      position=position, id=text_of(keys, "id"), place=place_of(keys),
+      position=position, id=text_of(keys, "id"), address=address_of(keys),
       driver=_driver("" if in_file else command[position - 1], keys),
       backend=text_of(keys, "drive") or text_of(keys, "netdev"),
       is_json=is_json, origin=origin or (text if in_file else None)))
@@ -245,7 +245,7 @@ def virtio_drives(command):
           if ("if", "virtio") in split_option(text)]
 
 
-def with_place(command, position, slot, function=0):
+def with_address(command, position, slot, function=0):
   """Give one C{-device} option its address.
 
   @type command: list of strings
@@ -278,7 +278,7 @@ def words_of(kvm_extra):
   return found
 
 
-def without_places(command, kvm_extra):
+def without_addresses(command, kvm_extra):
   """Leave the addresses of QEMU's devices to QEMU.
 
   Ganeti 2.10.2 to 2.16 gave some to balloon, SPICE's controller and the guest
@@ -297,7 +297,7 @@ def without_places(command, kvm_extra):
   freed = []
   for option in devices(command):
     text = command[option.position]
-    if not (option.place and place_of(keys_of(text))) or text in extra:
+    if not (option.address and address_of(keys_of(text))) or text in extra:
       continue
     command[option.position] = option_.without(text, ("bus", "addr"))
     freed.append(option)
@@ -326,7 +326,7 @@ def addressed_first(command, recorded):
   """
   options = devices(command)
   moved = sorted(o.position for o in options
-                 if o.position >= recorded and o.place and o.backend and
+                 if o.position >= recorded and o.address and o.backend and
                  not o.is_json)
   if not moved:
     return list(command)

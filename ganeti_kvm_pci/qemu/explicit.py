@@ -132,7 +132,7 @@ def in_order(command, peripherals, unnamed_nics=0):
           for option in made]
 
 
-def pin(command, peripherals, strays, unnamed_nics=0):
+def fix(command, peripherals, strays, unnamed_nics=0):
   """Give the options of stray devices the address they really have.
 
   @type command: list of strings
@@ -153,10 +153,11 @@ def pin(command, peripherals, strays, unnamed_nics=0):
   wanted = dict(((s.slot, s.function), s) for s in strays)
   pinned = []
   for option, peripheral in in_order(command, peripherals, unnamed_nics):
-    if option.position is None or peripheral is None or option.place:
+    if option.position is None or peripheral is None or option.address:
       continue
-    if peripheral.place in wanted:
-      command = command_.with_place(command, option.position, *peripheral.place)
-      pinned.append(wanted.pop(peripheral.place))
+    if peripheral.address in wanted:
+      command = command_.with_address(command, option.position,
+                                      *peripheral.address)
+      pinned.append(wanted.pop(peripheral.address))
   left = [wanted[place] for place in sorted(wanted)]
   return (list(command), pinned, left)

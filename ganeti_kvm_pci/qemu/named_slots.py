@@ -46,10 +46,10 @@ def addressed(command, configs=None):
 
   """
   found = [option for option in command_.devices(command, configs)
-           if option.place]
+           if option.address]
 
   def add(driver, addr, origin):
-    place = command_.place_of({"addr": addr})
+    place = command_.address_of({"addr": addr})
     if place:
       found.append(command_.DeviceOption(None, driver, None, place, None, False,
                                          origin))
@@ -77,6 +77,6 @@ def taken(command, configs=None):
   @return: slot (int) to what is there, for an error text
 
   """
-  return dict((option.place[0], "%s by %s" % (
+  return dict((option.address[0], "%s by %s" % (
     option.id or option.driver, option.origin or "kvm_extra"))
               for option in addressed(command, configs))

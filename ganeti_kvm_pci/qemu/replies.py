@@ -68,8 +68,8 @@ Function = collections.namedtuple(
 #: One device of a -device option or a device_add, by the object model.
 #:   - driver: string, the type's own name, never an alias
 #:   - id: string; None for those of WITHOUT_ID
-#:   - place: (slot, function) on pci.0; None elsewhere
-Peripheral = collections.namedtuple("Peripheral", ["driver", "id", "place"])
+#:   - address: (slot, function) on pci.0; None elsewhere
+Peripheral = collections.namedtuple("Peripheral", ["driver", "id", "address"])
 
 #: What a device reads and writes.
 #:   - name: string, that of the drive, or of the block node where it has none
@@ -184,7 +184,7 @@ def children(answer):
                   key=lambda pair: age(pair[0]))
 
 
-def place(bus, devfn):
+def address_of(bus, devfn):
   """Read the answers of C{qom-get} for C{parent_bus} and C{addr}.
 
   @rtype: tuple of two ints, or None

@@ -45,7 +45,7 @@ _TEXTS = (str, type(b"".decode("ascii")))
 _INTS = (int, type(1 << 64))
 
 
-class _Kind(object):
+class _Shape(object):
   """One kind of value.
 
   @ivar name: string, for errors
@@ -68,19 +68,19 @@ def _is_int(value):
   return isinstance(value, _INTS) and not isinstance(value, bool)
 
 
-_ANY = _Kind("anything", lambda value: True)
-_TEXT = _Kind("a text", lambda value: isinstance(value, _TEXTS))
-_BOOL = _Kind("true or false", lambda value: isinstance(value, bool))
-_INT = _Kind("a number", _is_int)
-_SIZE = _Kind("a size", lambda value: _is_int(value) and value >= 0)
-_SLOT = _Kind("a slot from 0 to 31",
-              lambda value: _is_int(value) and 0 <= value < SLOTS)
-_FUNCTION = _Kind("a function from 0 to 7",
-                  lambda value: _is_int(value) and 0 <= value < FUNCTIONS)
+_ANY = _Shape("anything", lambda value: True)
+_TEXT = _Shape("a text", lambda value: isinstance(value, _TEXTS))
+_BOOL = _Shape("true or false", lambda value: isinstance(value, bool))
+_INT = _Shape("a number", _is_int)
+_SIZE = _Shape("a size", lambda value: _is_int(value) and value >= 0)
+_SLOT = _Shape("a slot from 0 to 31",
+               lambda value: _is_int(value) and 0 <= value < SLOTS)
+_FUNCTION = _Shape("a function from 0 to 7",
+                   lambda value: _is_int(value) and 0 <= value < FUNCTIONS)
 #: PCI Express' root ports have a number of this name.
-_PORT = _Kind("a port",
-              lambda value: _is_int(value) or isinstance(value, _TEXTS) and
-              bool(re.match(r"([0-9]+(\.[0-9]+)*)?$", value)))
+_PORT = _Shape("a port",
+               lambda value: _is_int(value) or isinstance(value, _TEXTS) and
+               bool(re.match(r"([0-9]+(\.[0-9]+)*)?$", value)))
 
 #: Command to shape: a kind; a list of one shape; a dict of what is read.
 _SHAPES = {
@@ -130,7 +130,7 @@ def _misfit(value, shape, where):
   @rtype: string or None
 
   """
-  if isinstance(shape, _Kind):
+  if isinstance(shape, _Shape):
     return None if shape.fits(value) else _expected(where, shape.name, value)
   if isinstance(shape, list):
     if not isinstance(value, list):

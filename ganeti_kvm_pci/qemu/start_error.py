@@ -199,7 +199,7 @@ def _name(option):
 def _namers(slot, command, configs):
   """List the options that name a slot."""
   return [option for option in named_slots.addressed(command, configs)
-          if option.place[0] == slot]
+          if option.address[0] == slot]
 
 
 def _way_out(slot, command, configs, partition):

@@ -66,7 +66,7 @@ Part = collections.namedtuple("Part", [
 Part.__new__.__defaults__ = (False, None)
 
 
-def show_place(part):
+def show_address(part):
   """Name a part's place.
 
   @rtype: string
@@ -161,11 +161,11 @@ def differences(source, target, told=Part._fields):
     one, other = here.get(key), there.get(key)
     if one is None or other is None:
       found.append("%s: %s on the source, %s on the target" % (
-        show_place(one or other), show(one) if one else "nothing",
+        show_address(one or other), show(one) if one else "nothing",
         show(other) if other else "nothing"))
       continue
     unlike = _unlike(one, other, told)
     if unlike:
-      found.append("%s, %s: %s" % (show_place(one), show(one),
+      found.append("%s, %s: %s" % (show_address(one), show(one),
                                    "; ".join(unlike)))
   return found

@@ -37,7 +37,7 @@ into the target's runtime file once the guest is there.
 
 from ..bus.pools import DISK
 from ..bus.pools import NIC
-from ..errors import RecordError
+from ..errors import RuntimeFileError
 from ..runtime import configuration
 from ..runtime import device_table
 from . import queries
@@ -55,8 +55,8 @@ def leave_out(execute, loaded):
   @return: what L{FIELD} is for
 
   """
-  lost = device_table.Record(loaded).lost(queries.ids(execute),
-                                          queries.held(execute))
+  lost = device_table.DeviceTable(loaded).lost(queries.ids(execute),
+                                               queries.held(execute))
   lists = {DISK: loaded.disks, NIC: loaded.nics}
   # from the end, so that the indexes before stay right
   return [[device.device_class, lists[device.device_class].pop(device.index)]
@@ -73,7 +73,7 @@ def bring_back(loaded, told, configured=None):
   @param configured: what it does not have is not put back; None for all
   @rtype: list of strings
   @return: what was
-  @raise RecordError: if it is malformed, or has no room
+  @raise RuntimeFileError: if it is malformed, or has no room
 
   """
   lists = {DISK: loaded.disks, NIC: loaded.nics}
@@ -90,7 +90,8 @@ def bring_back(loaded, told, configured=None):
         lists[device_class].append(entry)
         back.append("%s %s" % (device_class, uuid))
   except (TypeError, ValueError, KeyError, IndexError, AttributeError) as err:
-    raise RecordError(loaded.source, "what the guest ejected is malformed: %s" %
-                      err)
+    raise RuntimeFileError(loaded.source,
+                           "what the guest ejected is malformed: %s" %
+                           err)
   device_table.parse(loaded.dump(), loaded.source)
   return back

@@ -293,7 +293,7 @@ class _Look(object):
     return found
 
 
-def machine(execute, disks=None):
+def topology(execute, disks=None):
   """Ask for the machine as the guest sees it.
 
   @type disks: dict or None

@@ -216,7 +216,7 @@ def macs(execute):
       continue
     mac = get(execute, path, "mac")
     if mac:
-      found.append((name or driver, mac, replies.place(
+      found.append((name or driver, mac, replies.address_of(
         get(execute, path, "parent_bus"), get(execute, path, "addr"))))
   return found
 
@@ -326,7 +326,7 @@ def _peripherals(execute):
                        execute("qom-list", {"path": path}))
       place = None
       if "addr" in properties and "parent_bus" in properties:
-        place = replies.place(
+        place = replies.address_of(
           execute("qom-get", {"path": path, "property": "parent_bus"}),
           execute("qom-get", {"path": path, "property": "addr"}))
       found.append(replies.Peripheral(

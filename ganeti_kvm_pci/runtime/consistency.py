@@ -61,7 +61,7 @@ def _name(entry):
 def findings(record, functions=None, peripherals=(), requests=None):
   """Judge what is on the bus.
 
-  @type record: L{device_table.Record}
+  @type record: L{device_table.DeviceTable}
   @type functions: list of L{replies.Function}, or None
   @param functions: what the live QEMU has; None if it was not asked
   @type peripherals: list of L{replies.Peripheral}
@@ -123,15 +123,15 @@ def repair(runtime, record, functions, peripherals):
   """Make a record say what QEMU has, as far as that can be known.
 
   Disks and NICs that QEMU does not have leave the record (see
-  L{device_table.Record.lost}): a later migration would start the target with a
-  device too many. What QEMU has on another slot is recorded there.
+  L{device_table.DeviceTable.lost}): a later migration would start the target
+  with a device too many. What QEMU has on another slot is recorded there.
   QEMU's own devices beyond their range get their address (see L{explicit}).
   What only QEMU knows stays unknown: a record of it needs what only the
   configuration has.
 
   @type runtime: L{serialized.Runtime}
   @param runtime: is changed in place
-  @type record: L{device_table.Record}
+  @type record: L{device_table.DeviceTable}
   @param record: that of the runtime
   @type functions: list of L{replies.Function}
   @type peripherals: list of L{replies.Peripheral}
@@ -156,7 +156,7 @@ def repair(runtime, record, functions, peripherals):
   strays = explicit.beyond(record.partition, functions, record.held())
   unnamed = [nic for nic in runtime.nics
              if not nic.get("hvinfo") and nic.get("pci") is None]
-  words, pinned, _ = explicit.pin(runtime.words, peripherals, strays,
+  words, pinned, _ = explicit.fix(runtime.words, peripherals, strays,
                                   len(unnamed))
   if pinned:
     runtime.command[:] = words

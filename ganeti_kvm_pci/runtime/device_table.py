@@ -43,7 +43,7 @@ from ..bus.pools import Partition
 from ..bus.pools import QEMU
 from ..bus.pools import has_pci_disks
 from ..bus.pools import has_pci_nics
-from ..errors import RecordError
+from ..errors import RuntimeFileError
 from ..errors import ReservationsError
 from ..qemu import named_slots
 from ..qemu.ids import old_id
@@ -106,7 +106,7 @@ def _device(device_class, index, entry, hvparams):
                 driver(device_class, hvparams))
 
 
-class Record(object):
+class DeviceTable(object):
   """What a runtime file says.
 
   @ivar instance: string, name of the instance
@@ -123,7 +123,7 @@ class Record(object):
     """Read a runtime.
 
     @type runtime: L{serialized.Runtime}
-    @raise RecordError: if it gives a slot twice, or divides the bus in no
+    @raise RuntimeFileError: if it gives a slot twice, or divides the bus in no
         possible way
 
     """
@@ -133,7 +133,7 @@ class Record(object):
     try:
       self.partition = Partition.of(hvparams)
     except ReservationsError as err:
-      raise RecordError(runtime.source, str(err))
+      raise RuntimeFileError(runtime.source, str(err))
     disks = [entry[0] for entry in runtime.disks]
     self.devices = [
       _device(device_class, index, entry, hvparams)
@@ -143,10 +143,10 @@ class Record(object):
     slots = set(d.slot for d in self.devices)
     for option in named_slots.addressed(command, runtime.configs):
       # a file may have been changed since QEMU has read it
-      is_stale = option.place[0] in slots and option.position is None
+      is_stale = option.address[0] in slots and option.position is None
       if option.id not in own and not is_stale:
         self.devices.append(Device(
-          option.place[0], DISK if inline_disks.is_disk(option) else QEMU,
+          option.address[0], DISK if inline_disks.is_disk(option) else QEMU,
           None, option.id, option.driver))
     self._check_slots(runtime.source)
     self.scsi_ids = None
@@ -162,7 +162,7 @@ class Record(object):
       # QEMU's own may share a slot, as functions of one device
       if (device.slot is not None and other is not device and
           not device.device_class == other.device_class == QEMU):
-        raise RecordError(
+        raise RuntimeFileError(
           source, "slot %d is given to two devices, %s and %s; only a cold"
           " boot (shutdown and start) assigns slots anew" %
           (device.slot, describe(other), describe(device)))
@@ -226,9 +226,9 @@ def parse(text, source):
   @param text: the file's content
   @type source: string
   @param source: file or instance, to be named in errors
-  @rtype: L{Record}
-  @raise RecordError: if the text is no runtime file, or one with an impossible
-      or doubly given slot
+  @rtype: L{DeviceTable}
+  @raise RuntimeFileError: if the text is no runtime file, or one with an
+      impossible or doubly given slot
 
   """
-  return Record(serialized.parse(text, source))
+  return DeviceTable(serialized.parse(text, source))

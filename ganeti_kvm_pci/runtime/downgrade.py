@@ -37,7 +37,7 @@ and what the older series does not know, and would fail on, is left out.
 from ..bus import address
 from ..bus.pools import DISK
 from ..bus.pools import NIC
-from ..errors import RecordError
+from ..errors import RuntimeFileError
 from ..qemu import command
 from ..qemu import ids
 from ..qemu import option
@@ -55,22 +55,22 @@ _DISK_KEYS_SINCE = {
 _CHROOT_AT_START = (3, 1)
 
 
-def downgrade(runtime, series):
+def downgrade(runtime, version):
   """Bring a runtime into the form of an older series.
 
   @type runtime: L{serialized.Runtime}
   @param runtime: is changed in place, unless an error is raised
-  @type series: tuple of two ints
+  @type version: tuple of two ints
   @rtype: tuple of two lists of strings
   @return: what was changed, and what will not work as before
-  @raise RecordError: if there is something that this series cannot have
+  @raise RuntimeFileError: if there is something that this series cannot have
 
   """
   changes, warnings, places = [], [], []
   disks = [entry[0] for entry in runtime.disks]
   for device_class, entries in ((DISK, disks), (NIC, runtime.nics)):
     for index, entry in enumerate(entries):
-      if entry.get("hvinfo") is None or upgrade.has_hvinfo(series):
+      if entry.get("hvinfo") is None or upgrade.has_hvinfo(version):
         continue
       name = "%s %d" % (device_class, index)
       slot = _slot(runtime, device_class, name, entry["hvinfo"])
@@ -83,10 +83,10 @@ def downgrade(runtime, series):
       entry["pci"] = slot
   for index, entry in enumerate(disks):
     for key, since in sorted(_DISK_KEYS_SINCE.items()):
-      if series < since and key in entry:
+      if version < since and key in entry:
         del entry[key]
         changes.append("disk %d: without %s" % (index, key))
-  if series < _CHROOT_AT_START and runtime.hvparams.get("use_chroot") and \
+  if version < _CHROOT_AT_START and runtime.hvparams.get("use_chroot") and \
       not _is_confined(runtime.words):
     warnings.append("Ganeti before 3.1 records -chroot, and this record has"
                     " none: what starts from it is not confined")
@@ -110,14 +110,14 @@ def _slot(runtime, device_class, name, hvinfo):
   if hvinfo and hvinfo.get("driver") != wanted or \
       hvinfo.get("bus") not in (None, address.BUS) or \
       (wanted or "").startswith("scsi-"):
-    raise RecordError(
+    raise RuntimeFileError(
       runtime.source, "%s (%s on %s) cannot be had before Ganeti 2.16" %
       (name, hvinfo.get("driver"), hvinfo.get("bus")))
   if hvinfo.get("bus") is None:
     return None
   slot, function = address.parse(hvinfo["addr"])
   if function:
-    raise RecordError(
+    raise RuntimeFileError(
       runtime.source, "%s is function %d of slot %d; before Ganeti 2.16 a"
       " record has no place for that" % (name, function, slot))
   return slot

@@ -51,7 +51,7 @@ def is_disk(option):
   @rtype: bool
 
   """
-  return bool(option.place and (option.id or "").startswith(_PREFIX))
+  return bool(option.address and (option.id or "").startswith(_PREFIX))
 
 
 def find(command, kvm_extra):
@@ -73,7 +73,7 @@ def find(command, kvm_extra):
                          command_.devices(command) if is_disk(option)])
 
 
-def place(command, positions, slots):
+def insert(command, positions, slots):
   """Give the disks inside a command their addresses.
 
   @type command: list of strings
@@ -96,7 +96,7 @@ def place(command, positions, slots):
     else:
       device = command[position]
       command[position - 1:position + 1] = [None, None]
-    devices.extend(command_.with_place(["-device", device], 1, slot))
+    devices.extend(command_.with_address(["-device", device], 1, slot))
   first = min([option.position - 1 for option in command_.devices(
     ["" if word is None else word for word in command])] or [len(command)])
   command[first:first] = devices

@@ -98,13 +98,13 @@ def cold_boot(hvparams, words, configs, members):
           numbers)
 
 
-def lay_out(runtime, series, reservations=None, gaps=None):
+def lay_out(runtime, version, reservations=None, gaps=None):
   """Place all devices of a record anew.
 
   @type runtime: L{serialized.Runtime}
   @param runtime: in the form of the series (see L{upgrade}); is changed in
       place
-  @type series: tuple of two ints
+  @type version: tuple of two ints
   @type reservations: int or None
   @param reservations: the instance's C{kvm_pci_reservations} as configured,
       for a record of a series that did not have it
@@ -118,23 +118,23 @@ def lay_out(runtime, series, reservations=None, gaps=None):
   @raise ReservationsError: if C{kvm_pci_reservations} makes no sense
 
   """
-  if upgrade.has_hvinfo(series) and reservations is not None:
+  if upgrade.has_hvinfo(version) and reservations is not None:
     runtime.hvparams.setdefault(_RESERVATIONS, reservations)
   carried, words, freed = _release(runtime)
   members, elsewhere = _members(runtime)
   inside, slots = _choose(runtime.hvparams,
                           named_slots.taken(words, runtime.configs), members,
                           len(carried), gaps or {})
-  old = dict((o.position, o.place[0]) for o in freed)
-  moves = [Move(QEMU, None, o.id or o.driver, o.place[0], None)
+  old = dict((o.position, o.address[0]) for o in freed)
+  moves = [Move(QEMU, None, o.id or o.driver, o.address[0], None)
            for o in freed if not inline_disks.is_disk(o)]
   moves += [Move(DISK, None, "in the command", old.get(position), slot)
             for position, slot in zip(carried, inside)]
   if carried or freed:
-    runtime.command[:] = inline_disks.place(words, carried, inside)
+    runtime.command[:] = inline_disks.insert(words, carried, inside)
   for device_class, entries in sorted(members.items()):
     moves += [
-      _move(runtime, device_class, index, entry, slot, series) for
+      _move(runtime, device_class, index, entry, slot, version) for
       index, (entry, slot) in enumerate(zip(entries, slots[device_class]))]
   _drop(elsewhere)
   moves += _renumber(runtime, words, (gaps or {}).get(DISK, []))
@@ -247,16 +247,16 @@ def _release(runtime):
   extra = runtime.hvparams.get("kvm_extra")
   words = runtime.words
   carried = inline_disks.find(words, extra)
-  return (carried, ) + command_.without_places(words, extra)
+  return (carried, ) + command_.without_addresses(words, extra)
 
 
-def _move(runtime, device_class, index, entry, slot, series):
+def _move(runtime, device_class, index, entry, slot, version):
   """Put a disk or NIC on a slot.
 
   Its id becomes that of the series, which stock computes when it hotplugs.
 
   """
-  if not upgrade.has_hvinfo(series):
+  if not upgrade.has_hvinfo(version):
     old, entry["pci"] = entry.get("pci"), slot
     name = None
     if old is not None:

@@ -61,7 +61,7 @@ _UNREADABLE = frozenset(["-readconfig"])
 _COLD_BOOT = "shut the instance down and start it"
 
 
-class Replay(object):
+class MigrationCheck(object):
   """A record beside the machine that was made from it.
 
   @ivar command: list of strings, the recorded command, with an address for
@@ -75,10 +75,10 @@ class Replay(object):
     """Compare.
 
     @type runtime: L{serialized.Runtime}
-    @type record: L{device_table.Record}
+    @type record: L{device_table.DeviceTable}
     @param record: that of the runtime
     @type parts: list of L{topology.Part}
-    @param parts: answer of L{inventory.machine}
+    @param parts: answer of L{inventory.topology}
     @type command: list of strings
     @param command: what QEMU was really given, Ganeti's devices and those of a
         wrapper included
@@ -155,7 +155,7 @@ class Replay(object):
       self.problems.append(
         "%s: %s %s in the record, %s in QEMU; have the record repaired"
         " (ganeti-kvm-pci check --repair), or %s" %
-        (describe(device), what, recorded, topology.show_place(part),
+        (describe(device), what, recorded, topology.show_address(part),
          _COLD_BOOT))
 
   def _check_driver(self, device, part):
@@ -163,7 +163,7 @@ class Replay(object):
     if device.driver and device.driver != part.driver:
       self.problems.append(
         "%s, %s: %s in the record, %s in QEMU; %s" %
-        (topology.show_place(part), describe(device), device.driver,
+        (topology.show_address(part), describe(device), device.driver,
          part.driver, _COLD_BOOT))
 
   def _check_mac(self, device, part):
@@ -171,7 +171,7 @@ class Replay(object):
     if mac and part.mac and mac.lower() != part.mac.lower():
       self.problems.append(
         "%s, %s: MAC address %s in the record, %s in QEMU; put the record"
-        " right, or %s" % (topology.show_place(part), describe(device), mac,
+        " right, or %s" % (topology.show_address(part), describe(device), mac,
                            part.mac, _COLD_BOOT))
 
   def _check_options(self):
@@ -185,19 +185,19 @@ class Replay(object):
         self.problems.append(
           "%s: it is in the recorded command, QEMU has it no longer; take it"
           " out of kvm_extra, if it stands there, and %s" % (name, _COLD_BOOT))
-      elif option.place and option.place not in places and not any(
+      elif option.address and option.address not in places and not any(
           part.driver == option.driver and part.bus != address.BUS
           for part in self._parts): # "addr" may be something else
         self.problems.append(
           "slot %d: the recorded command has %s there, QEMU has nothing; %s" %
-          (option.place[0], name, _COLD_BOOT))
+          (option.address[0], name, _COLD_BOOT))
 
   def _strange(self, part):
     self.problems.append(
       "%s: QEMU has %s, the record has not: added by hand, or by a node daemon"
       " that died, and a target would be without; %s, or, to keep it, name it"
       " in kvm_extra and %s" %
-      (topology.show_place(part), topology.show(part),
+      (topology.show_address(part), topology.show(part),
        "remove it (device_del %s at QEMU's monitor)" % part.id if part.id else
        "it has no id, so only a reset of QEMU removes it: %s" % _COLD_BOOT,
        _COLD_BOOT))
@@ -247,7 +247,7 @@ class Replay(object):
       peripherals[:0] = [Peripheral(driver, None, None)
                          for driver in removed_options.sound(self._given)]
     astray = self._astray(words, peripherals)
-    words, pinned, left = explicit.pin(words, peripherals, sorted(astray),
+    words, pinned, left = explicit.fix(words, peripherals, sorted(astray),
                                        self._unnamed_nics)
     for function in left:
       self.problems.append(
@@ -275,14 +275,14 @@ class Replay(object):
     # of goes where it was
     taken.update(topology.slot_of(part) for part in self._parts
                  if part.bus == address.BUS and not part.driver)
-    taken.update(p.place[0] for p in peripherals
-                 if p.place and p not in paired)
+    taken.update(p.address[0] for p in peripherals
+                 if p.address and p not in paired)
     found = collections.OrderedDict()
     for option, peripheral in pairs:
-      if option.place or peripheral is None or peripheral.place is None:
+      if option.address or peripheral is None or peripheral.address is None:
         continue
       wanted = [slot for slot in range(address.SLOTS) if slot not in taken]
-      slot, function = peripheral.place
+      slot, function = peripheral.address
       if wanted and slot != wanted[0]:
         found[Function(slot, function, peripheral.id, peripheral.driver)] = \
           wanted[0]

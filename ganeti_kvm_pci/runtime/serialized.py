@@ -56,12 +56,12 @@ import sys
 
 from ..bus import address
 from ..errors import AddressError
-from ..errors import RecordError
+from ..errors import RuntimeFileError
 from ..qemu import command as command_
 
 #: The key of what travels with a record. A stock node writes it down when a
 #: guest comes to it, and reads the first four entries only (2.10 to master).
-_WITNESS = "ganeti-kvm-pci"
+_SOURCE_REPORT = "ganeti-kvm-pci"
 
 #: Attributes of objects.NIC, objects.Disk and of hvinfo, Ganeti 2.8 to 3.2.
 _NIC_KEYS = frozenset([
@@ -124,7 +124,7 @@ class Runtime(object):
     """Take over what was read.
 
     @param loaded: what JSON made of the text
-    @raise RecordError: if it is no runtime
+    @raise RuntimeFileError: if it is no runtime
 
     """
     self.source = source
@@ -137,11 +137,11 @@ class Runtime(object):
     self.command, self.nics, self.hvparams = loaded[:3]
     self.disks = loaded[3] if len(loaded) > 3 else []
     self._rest = loaded[4:]
-    self.witness = None
+    self.source_report = None
     if len(self._rest) == 1 and isinstance(self._rest[0], dict) and \
-        list(self._rest[0]) == [_WITNESS]:
-      self.witness = self._rest.pop()[_WITNESS]
-      if not isinstance(self.witness, dict):
+        list(self._rest[0]) == [_SOURCE_REPORT]:
+      self.source_report = self._rest.pop()[_SOURCE_REPORT]
+      if not isinstance(self.source_report, dict):
         raise self._error("what the source node tells is no dict")
     if self._rest:
       self.unknown.append("entry %d" % 5)
@@ -158,14 +158,15 @@ class Runtime(object):
       self._check_device("nic %d" % index, nic, _NIC_KEYS)
     for index, entry in enumerate(self.disks):
       if not isinstance(entry, list) or len(entry) != 3:
-        raise RecordError(source, "disk %d: [dict, link, uri] expected" % index)
+        raise RuntimeFileError(source,
+                               "disk %d: [dict, link, uri] expected" % index)
       self._check_device("disk %d" % index, entry[0], _DISK_KEYS)
       if not entry[0].get("uuid"):
-        raise RecordError(source, "disk %d: no uuid" % index)
+        raise RuntimeFileError(source, "disk %d: no uuid" % index)
       check_extra(source, "disk %d" % index, entry[1:])
 
   def _error(self, reason):
-    return RecordError(self.source, "not a runtime file: %s" % reason)
+    return RuntimeFileError(self.source, "not a runtime file: %s" % reason)
 
   def _check_command(self):
     if not self.command:
@@ -188,7 +189,7 @@ class Runtime(object):
   def _check_device(self, name, entry, known):
     """Check one NIC or disk."""
     if not isinstance(entry, dict):
-      raise RecordError(self.source, "%s: a dict expected" % name)
+      raise RuntimeFileError(self.source, "%s: a dict expected" % name)
     for key in sorted(set(entry) - known):
       self.unknown.append("%s of %s" % (key, name))
     check_names(self.source, name, entry)
@@ -199,22 +200,24 @@ class Runtime(object):
       if hvinfo:
         self._check_hvinfo(name, hvinfo)
       elif not (hvinfo is None or hvinfo == {}):
-        raise RecordError(self.source, "%s: hvinfo is no dict" % name)
+        raise RuntimeFileError(self.source, "%s: hvinfo is no dict" % name)
     except AddressError as err:
-      raise RecordError(self.source, "%s: %s" % (name, err))
+      raise RuntimeFileError(self.source, "%s: %s" % (name, err))
 
   def _check_hvinfo(self, name, hvinfo):
     if not isinstance(hvinfo, dict):
-      raise RecordError(self.source, "%s: hvinfo is no dict" % name)
+      raise RuntimeFileError(self.source, "%s: hvinfo is no dict" % name)
     for key, value in hvinfo.items():
       if key not in _HVINFO_KEYS:
         self.unknown.append("%s in hvinfo of %s" % (key, name))
         if not (_WORD_RE.match(key) and _is_value(value)):
-          raise RecordError(self.source, "%s: %r: %r in hvinfo is no option"
-                            % (name, key, value))
+          raise RuntimeFileError(
+            self.source, "%s: %r: %r in hvinfo is no option" %
+            (name, key, value))
       elif key in ("channel", "lun", "scsi-id"):
         if isinstance(value, bool) or not isinstance(value, int):
-          raise RecordError(self.source, "%s: %s is no number" % (name, key))
+          raise RuntimeFileError(self.source,
+                                 "%s: %s is no number" % (name, key))
       elif key == "addr":
         address.parse(value)
       else:
@@ -253,18 +256,18 @@ class Runtime(object):
       found += [self.disks] + self._rest
     return found
 
-  def dump(self, witness=False):
+  def dump(self, source_report=False):
     """Write the text that Ganeti would.
 
     @type witness: bool
     @param witness: whether C{witness} goes with it
     @rtype: string
-    @raise RecordError: if it cannot be written
+    @raise RuntimeFileError: if it cannot be written
 
     """
     loaded = self.as_list()
-    if witness:
-      loaded.append({_WITNESS: self.witness})
+    if source_report:
+      loaded.append({_SOURCE_REPORT: self.source_report})
     try:
       return json.dumps(loaded) + "\n"
     except RuntimeError: # what was just short enough of that to be read
@@ -280,10 +283,11 @@ def _is_value(value):
 
 def _check_text(source, name, key, value, pattern):
   if not is_text(value):
-    raise RecordError(source, "%s: %s is no text" % (name, key))
+    raise RuntimeFileError(source, "%s: %s is no text" % (name, key))
   if not pattern.match(value):
-    raise RecordError(source, "%s: %r is no %s: characters in it that Ganeti"
-                      " does not write" % (name, value, key))
+    raise RuntimeFileError(
+      source, "%s: %r is no %s: characters in it that Ganeti does not write" %
+      (name, value, key))
 
 
 def check_names(source, name, entry):
@@ -292,7 +296,7 @@ def check_names(source, name, entry):
   @param source: named in errors
   @param name: the device's, for errors
   @type entry: dict
-  @raise RecordError: if it may be more than one value
+  @raise RuntimeFileError: if it may be more than one value
 
   """
   for key, pattern in (("uuid", _WORD_RE), ("mac", _MAC_RE)):
@@ -306,7 +310,7 @@ def check_extra(source, name, extra):
   @param source: named in errors
   @param name: the device's, for errors
   @param extra: its link and perhaps its URI; each may be None
-  @raise RecordError: if it may be more than one value
+  @raise RuntimeFileError: if it may be more than one value
 
   """
   for key, word, pattern in zip(("link", "uri"), extra,
@@ -350,11 +354,12 @@ def parse(text, source):
   @type source: string
   @param source: file or instance, to be named in errors
   @rtype: L{Runtime}
-  @raise RecordError: if the text is no runtime file
+  @raise RuntimeFileError: if the text is no runtime file
 
   """
   try:
     loaded = _DECODER.decode(text)
   except (ValueError, RuntimeError) as err: # the latter: nested too deeply
-    raise RecordError(source, "not a runtime file, JSON expected: %s" % err)
+    raise RuntimeFileError(source,
+                           "not a runtime file, JSON expected: %s" % err)
   return Runtime(source, loaded)

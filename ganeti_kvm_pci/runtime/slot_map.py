@@ -84,7 +84,7 @@ def _with_request(entry, request, asked):
 def entries(record, functions=None, peripherals=(), requests=None):
   """List what is on the bus.
 
-  @type record: L{device_table.Record}
+  @type record: L{device_table.DeviceTable}
   @type functions: list of L{replies.Function}, or None
   @param functions: what the live QEMU has; None if it was not asked
   @type peripherals: list of L{replies.Peripheral}
@@ -113,7 +113,7 @@ def entries(record, functions=None, peripherals=(), requests=None):
         remark = "QEMU does not have it: added without hotplug, or lost"
     found.append(Entry(device.slot, device.device_class, device.index,
                        device.id, device.driver, source, remark, None))
-  drivers = dict((p.place, p.driver) for p in peripherals if p.place)
+  drivers = dict((p.address, p.driver) for p in peripherals if p.address)
   shown = set(e.slot for e in found if e.source == BOTH)
   for function in unknown:
     if function.id or function.slot not in shown:

@@ -36,7 +36,7 @@ its fields.
 """
 
 from ..bus import address
-from ..errors import RecordError
+from ..errors import RuntimeFileError
 from ..qemu import topology
 from .serialized import is_text
 
@@ -161,7 +161,7 @@ def _part(values):
   return topology.Part(**dict(values, address=tuple(values["address"])))
 
 
-def read(witness, node, source):
+def read(source_report, node, source):
   """Read what L{write}, of this release or another, made.
 
   @type witness: dict or None
@@ -170,21 +170,21 @@ def read(witness, node, source):
   @param source: named in errors
   @rtype: L{Topology} or None
   @return: None if it tells nothing, or nothing that can be read here
-  @raise RecordError: if it is of a version that is known, and malformed
+  @raise RuntimeFileError: if it is of a version that is known, and malformed
 
   """
-  witness = witness or {}
-  if witness.get(_SOURCE) == node:
-    version = witness.get(_VERSION)
+  source_report = source_report or {}
+  if source_report.get(_SOURCE) == node:
+    version = source_report.get(_VERSION)
     if not _is_int(version) or not 1 <= version <= VERSION:
       return None
-    devices, buses = witness.get(_DEVICES), None
+    devices, buses = source_report.get(_DEVICES), None
     if not (isinstance(devices, list) and
             all(isinstance(values, dict) for values in devices)):
       devices = [{}]
-  elif witness.get(_FIRST_SOURCE) == node:
+  elif source_report.get(_FIRST_SOURCE) == node:
     # it named the devices of other buses as is done no longer
-    devices, buses = witness.get(_FIRST_DEVICES), frozenset([address.BUS])
+    devices, buses = source_report.get(_FIRST_DEVICES), frozenset([address.BUS])
     if isinstance(devices, list) and all(
         isinstance(values, list) and len(values) == len(_FIRST_FIELDS)
         for values in devices):
@@ -195,15 +195,15 @@ def read(witness, node, source):
     return None
   parts = [_part(values) for values in devices]
   if None in parts:
-    raise RecordError(source, "what the source node tells of the guest's"
-                      " devices is malformed")
+    raise RuntimeFileError(source, "what the source node tells of the guest's"
+                           " devices is malformed")
   told = frozenset(topology.Part._fields).intersection(
     *[set(values) for values in devices])
   return Topology(parts, told, buses)
 
 
-def source_of(witness):
+def source_of(source_report):
   """Tell which node made what L{read} reads.
 
   """
-  return witness.get(_SOURCE, witness.get(_FIRST_SOURCE))
+  return source_report.get(_SOURCE, source_report.get(_FIRST_SOURCE))

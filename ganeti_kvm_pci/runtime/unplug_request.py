@@ -38,10 +38,10 @@ import calendar
 import collections
 import time
 
-from ..errors import RecordError
+from ..errors import RuntimeFileError
 from .serialized import is_text
 
-#: The field of L{serialized.Runtime}'s witness, as L{as_data} gives it.
+#: The field of L{serialized.Runtime}'s source_report, as L{as_data} gives it.
 FIELD = "requested"
 
 #: What is known of one.
@@ -73,7 +73,7 @@ def of_data(data, source):
 
   @param source: file or instance, to be named in errors
   @rtype: dict
-  @raise RecordError: if it is malformed
+  @raise RuntimeFileError: if it is malformed
 
   """
   try:
@@ -81,14 +81,14 @@ def of_data(data, source):
                                        Request._fields]))
                  for device_id, values in data.items())
   except (AttributeError, KeyError, TypeError) as err:
-    raise RecordError(source, "the removals that were requested are malformed:"
-                      " %s" % err)
+    raise RuntimeFileError(
+      source, "the removals that were requested are malformed: %s" % err)
   for device_id, request in found.items():
     if not (is_text(device_id) and request.stays in (True, False) and
             _is_int(request.since) and 0 <= request.since < 1 << 35 and
             (request.slot is None or _is_int(request.slot))):
-      raise RecordError(source, "the removals that were requested are"
-                        " malformed: %r" % (request, ))
+      raise RuntimeFileError(source, "the removals that were requested are"
+                             " malformed: %r" % (request, ))
   return found
 
 

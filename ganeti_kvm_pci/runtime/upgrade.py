@@ -42,7 +42,7 @@ import uuid
 from ..bus import address
 from ..bus.pools import DISK
 from ..bus.pools import NIC
-from ..errors import RecordError
+from ..errors import RuntimeFileError
 from ..qemu import ids
 from ..qemu import removed_options
 from . import device_table
@@ -63,28 +63,28 @@ _NEUTRAL = [((2, 8), "vnet_hdr", True), ((2, 12), "disk_aio", "threads"),
 _DISCARD = "disk_discard"
 
 
-def has_hvinfo(series):
+def has_hvinfo(version):
   """Tell whether a series keeps places as C{hvinfo}.
 
-  @type series: tuple of two ints
+  @type version: tuple of two ints
   @rtype: bool
 
   """
-  return series >= _HVINFO
+  return version >= _HVINFO
 
 
-def normalise(runtime, series):
+def normalise(runtime, version):
   """Bring a runtime into the form of a series.
 
   What is in that form stays as it is.
 
   @type runtime: L{serialized.Runtime}
   @param runtime: is changed in place
-  @type series: tuple of two ints
-  @param series: e.g. C{(3, 0)}
+  @type version: tuple of two ints
+  @param version: e.g. C{(3, 0)}
   @rtype: list of strings
   @return: what was changed, for an administrator
-  @raise RecordError: if that series cannot have it
+  @raise RuntimeFileError: if that series cannot have it
 
   """
   changes = []
@@ -99,16 +99,16 @@ def normalise(runtime, series):
   for device_class, entries in ((DISK, disks), (NIC, runtime.nics)):
     for index, entry in enumerate(entries):
       name = "%s %d" % (device_class, index)
-      if not has_hvinfo(series):
+      if not has_hvinfo(version):
         if entry.get("hvinfo"):
-          raise RecordError(
+          raise RuntimeFileError(
             runtime.source, "%s has its place as Ganeti 2.16 and later write"
             " it; ganeti-kvm-pci downgrade makes it readable" % name)
       elif entry.get("hvinfo") is None:
         changes.extend(_add_hvinfo(runtime, device_class, name, entry))
-  changes.extend(_parameters(runtime.hvparams, series))
-  if has_hvinfo(series):
-    changes.extend(_options(runtime.command, series))
+  changes.extend(_parameters(runtime.hvparams, version))
+  if has_hvinfo(version):
+    changes.extend(_options(runtime.command, version))
   return changes
 
 
@@ -149,16 +149,16 @@ def _add_hvinfo(runtime, device_class, name, entry):
   return ["%s (%s): pci %d to hvinfo" % (name, hvinfo["id"], slot)]
 
 
-def _parameters(hvparams, series):
+def _parameters(hvparams, version):
   """Add the parameters that a record of an older series lacks."""
   changes = []
   for since, name, value in _NEUTRAL:
-    if series >= since and name not in hvparams:
+    if version >= since and name not in hvparams:
       hvparams[name] = value
       changes.append("parameter %s=%s" % (name, value))
-  if has_hvinfo(series):
+  if has_hvinfo(version):
     # 3.1 knows no "default" any more, and calls the same "ignore"
-    wanted = "ignore" if series >= _CHROOT_AT_START else "default"
+    wanted = "ignore" if version >= _CHROOT_AT_START else "default"
     if hvparams.get(_DISCARD, "default") == "default" and \
         hvparams.get(_DISCARD) != wanted:
       hvparams[_DISCARD] = wanted
@@ -166,10 +166,10 @@ def _parameters(hvparams, series):
   return changes
 
 
-def _options(command, series):
+def _options(command, version):
   """Replace options as this series does, or adds anew at each start."""
   command[:], changes = removed_options.renew(command, None)
-  if series >= _CHROOT_AT_START:
+  if version >= _CHROOT_AT_START:
     # backwards, because what stands before a change keeps its position
     for at in reversed(range(len(command) - 1)):
       if command[at] == "-chroot" and serialized.is_text(command[at + 1]):

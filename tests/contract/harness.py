@@ -251,13 +251,13 @@ class World(object):
     """Have what QEMU makes of a command."""
     options = command_.devices(command)
     self.bus = {0: "", 1: "", 2: ""}
-    self.bus.update((o.place[0], o.id or "") for o in options if o.place)
+    self.bus.update((o.address[0], o.id or "") for o in options if o.address)
     self.unnamed, self.elsewhere, self.scsi = [], [], {}
     # in the order of their creation
     drives = [_DRIVE] * len(command_.virtio_drives(command))
     for option in ([o for o in options if not o.is_json] + drives +
                    [o for o in options if o.is_json]):
-      slot = option.place[0] if option.place else None
+      slot = option.address[0] if option.address else None
       if slot is None and not _ELSEWHERE_RE.match(option.driver):
         slot = min(n for n in range(32) if n not in self.bus)
         self.bus[slot] = option.id or ""

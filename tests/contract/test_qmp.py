@@ -17,7 +17,7 @@ from ganeti_kvm_pci.qmp import queries
 pytestmark = pytest.mark.skipif("stubs" in hv_kvm.__file__,
                                 reason="the stub has no client")
 
-SERIES = (constants.VERSION_MAJOR, constants.VERSION_MINOR)
+VERSION = (constants.VERSION_MAJOR, constants.VERSION_MINOR)
 
 GREETING = {"QMP": {"version": {"qemu": {"major": 7, "minor": 2, "micro": 0},
                                 "package": ""}, "capabilities": []}}
@@ -136,7 +136,7 @@ def test_an_error_is_a_monitor_error(qmp):
   assert "no such thing" in str(caught.value)
 
 
-@pytest.mark.skipif(SERIES < (2, 12), reason="this client asks for no commands")
+@pytest.mark.skipif(VERSION < (2, 12), reason="this client asks for no commands")
 @pytest.mark.parametrize("qmp", [
   [b'{"return": {}}'], [b'{"return": [{"bus": 0, "devices": []}]}'],
   # the first half came with the greeting, and was forgotten

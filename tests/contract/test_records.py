@@ -19,12 +19,12 @@ import harness
 from test_plugin import start
 
 STOCK = hv_kvm.KVMHypervisor
-SERIES = (constants.VERSION_MAJOR, constants.VERSION_MINOR)
+VERSION = (constants.VERSION_MAJOR, constants.VERSION_MINOR)
 DATA = os.path.join(os.path.dirname(os.path.dirname(__file__)), "data")
 EXTRA = harness.EXTRA
 
 
-def series_of(name):
+def version_of(name):
   version = name[1:].split("-")[0].split(".")
   return (3, 2) if name.startswith("master") else (int(version[0]),
                                                     int(version[1]))
@@ -34,8 +34,8 @@ def older_names():
   """List the genuine records of this and older series."""
   names = [os.path.basename(path)[:-len(".runtime")] for path in
            sorted(glob.glob(os.path.join(DATA, "*.runtime")))]
-  found = [name for name in names if series_of(name) <= SERIES]
-  if SERIES >= (3, 1):
+  found = [name for name in names if version_of(name) <= VERSION]
+  if VERSION >= (3, 1):
     # it has no such disks any more
     found = [name for name in found if "hdaspicescsi" not in name]
   return found
@@ -83,7 +83,7 @@ def run_as_recorded(world, known):
 
 
 def is_beyond_stock(name):
-  return SERIES >= (3, 1) and series_of(name) < (2, 10)
+  return VERSION >= (3, 1) and version_of(name) < (2, 10)
 
 
 #: They move together with the devices.
@@ -119,10 +119,10 @@ def test_qemu_is_given_what_stock_would_give_it(world, name):
   if known.hvparams["disk_type"] == "paravirtual":
     assert options(ours) == options(stocks)
   unplaced = [[(o.driver, o.id) for o in command.devices(words)
-               if not o.place] for words in (ours, stocks)]
+               if not o.address] for words in (ours, stocks)]
   assert unplaced[0] == unplaced[1]
-  placed = [dict((o.id, o.place) for o in command.devices(words)
-                 if o.place and o.backend) for words in (ours, stocks)]
+  placed = [dict((o.id, o.address) for o in command.devices(words)
+                 if o.address and o.backend) for words in (ours, stocks)]
   assert placed[0] == placed[1]
   assert placed[0] == dict((d.id, (d.slot, 0)) for d in known.devices
                            if d.device_class != "qemu" and d.slot is not None)
@@ -160,8 +160,8 @@ def test_a_soft_reboot_lays_out_anew(world, name):
   assert len(after.slots("nic")) == len(before.hvparams and [
     d for d in before.devices if d.device_class == "nic"])
   # QEMU is given what the record says, and QEMU's own are left to QEMU
-  assert sorted(o.place[0] for o in command.devices(world.commands()[-1])
-                if o.place) == sorted(after.held())
+  assert sorted(o.address[0] for o in command.devices(world.commands()[-1])
+                if o.address) == sorted(after.held())
   # and it is done once
   del world.calls[:]
   run_as_recorded(world, after)
@@ -192,7 +192,7 @@ def test_an_old_guest_takes_new_devices_into_the_pools(world, name):
     i for i in ids if i in [d.id for d in before.devices if d.id]]
 
 
-@pytest.mark.skipif(SERIES < (3, 0), reason="since 3.0 it looks for them")
+@pytest.mark.skipif(VERSION < (3, 0), reason="since 3.0 it looks for them")
 def test_stock_misses_parameters_of_old_records(world):
   """What L{upgrade} fills in."""
   hyper = world.hypervisor(STOCK)
@@ -205,7 +205,7 @@ def test_stock_misses_parameters_of_old_records(world):
     hyper.HotAddDevice(instance, harness.DISK, harness.disk(5), EXTRA, 2)
 
 
-@pytest.mark.skipif(SERIES < (3, 1), reason="recorded up to 3.0")
+@pytest.mark.skipif(VERSION < (3, 1), reason="recorded up to 3.0")
 @pytest.mark.parametrize("vnc, stays", [([], True), (["-vnc", ":1"], False)])
 def test_stock_takes_chroot_away_with_vnc_only(world, vnc, stays):
   loaded = json.loads(text_of("v3.0.2-plain"))
@@ -227,7 +227,7 @@ def test_options_that_this_nodes_qemu_has_lost_are_replaced(
     world, monkeypatch, version, expected):
   words = ["-no-quit", "-no-acpi"]
   monkeypatch.setattr(hypervisor.qemu_version, "version", lambda _: version)
-  text = text_of("v2.15.2-plain" if SERIES < (2, 16) else "v3.0.2-plain")
+  text = text_of("v2.15.2-plain" if VERSION < (2, 16) else "v3.0.2-plain")
   loaded = json.loads(text)
   loaded[0] += words
   given = replay(world, hypervisor.KVMHypervisor, json.dumps(loaded))

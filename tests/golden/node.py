@@ -26,7 +26,7 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 TARGET = "192.0.2.1"
 LINK = "/var/run/ganeti/instance-disks/vm1.example.com:%d"
 RUN_DIR = "/var/run/ganeti/kvm-hypervisor"
-SERIES = "%d.%d" % (constants.VERSION_MAJOR, constants.VERSION_MINOR)
+VERSION = "%d.%d" % (constants.VERSION_MAJOR, constants.VERSION_MINOR)
 
 #: The descriptors of taps; closing them does no harm, nobody has so many open.
 FIRST_FD = 1001
@@ -192,7 +192,7 @@ class Node(harness.World):
     if self._which == "unmodified":
       return
     before = sys.argv
-    sys.argv = ["ganeti-kvm-pci", "upgrade", "--to", SERIES, "--qemu", "7.2",
+    sys.argv = ["ganeti-kvm-pci", "upgrade", "--to", VERSION, "--qemu", "7.2",
                 self.path(instance)]
     try:
       runpy.run_module("ganeti_kvm_pci", run_name="__main__")

@@ -61,8 +61,8 @@ def test_the_command_is_that_of_a_real_start(name, tmpdir, monkeypatch):
   place = node.Node(str(tmpdir), monkeypatch, "unmodified")
   instance = _instance(genuine)
   disk_type = genuine[2]["disk_type"]
-  if disk_type == "scsi" and node.SERIES in ("3.1", "3.2"):
-    pytest.skip("Ganeti %s no longer starts disk_type scsi" % node.SERIES)
+  if disk_type == "scsi" and node.VERSION in ("3.1", "3.2"):
+    pytest.skip("Ganeti %s no longer starts disk_type scsi" % node.VERSION)
   place.hyper.StartInstance(
     instance, [(harness.disk(n), node.LINK % n, None)
                for n in range(len(genuine[3]))], False)

@@ -86,13 +86,13 @@ def test_ganetis_own_script_says_so(tmpdir):
   """All patched trees that can be had without a network, be it none."""
   for suite in sorted(os.listdir(SOURCES)) if os.path.isdir(SOURCES) else []:
     folder = os.path.join(SOURCES, suite)
-    series = "stable-" + re.match(r"\d+\.\d+",
-                                  read(folder, "version")).group()
+    version = "stable-" + re.match(r"\d+\.\d+",
+                                   read(folder, "version")).group()
     tree = Tree(str(tmpdir.mkdir(suite)), os.path.join(folder, "source"),
                 "HEAD")
     tree.make_importable(os.path.join(folder, "modules"), None, sys.executable)
-    for name in read(PATCHES, series, "series").split():
-      git(tree.root, "am", "-q", os.path.join(PATCHES, series, name))
+    for name in read(PATCHES, version, "series").split():
+      git(tree.root, "am", "-q", os.path.join(PATCHES, version, name))
     assert tree.check_header() > 10
     path = os.path.join(tree.root, "lib", "hypervisor", "kvm_pci",
                         "__init__.py")

@@ -13,8 +13,8 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(
 PATCHES = os.path.join(TOP, "patches")
 PACKAGE = os.path.join(TOP, "ganeti_kvm_pci")
 FOLDER = "lib/hypervisor/kvm_pci/"
-SERIES = ["stable-2.10", "stable-2.15", "stable-2.16", "stable-3.0",
-          "stable-3.1", "master"]
+VERSION = ["stable-2.10", "stable-2.15", "stable-2.16", "stable-3.0",
+           "stable-3.1", "master"]
 REGISTRY = "  constants.HT_KVM: hv_kvm.KVMHypervisor,"
 
 
@@ -49,7 +49,7 @@ def diffs(patch):
   return found
 
 
-@pytest.fixture(params=SERIES)
+@pytest.fixture(params=VERSION)
 def patches(request):
   """Provide the texts of a series' patches, in order."""
   names = read(PATCHES, request.param, "series").split()
@@ -65,7 +65,7 @@ def new_files(patches):
 
 
 def test_there_is_a_folder_for_each_series_and_a_readme():
-  assert sorted(os.listdir(PATCHES)) == sorted(SERIES + ["README.md"])
+  assert sorted(os.listdir(PATCHES)) == sorted(VERSION + ["README.md"])
 
 
 def test_patches_are_what_make_patches_writes(tmpdir):

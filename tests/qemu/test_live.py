@@ -46,8 +46,8 @@ def layout(path):
   """Return the live bus: dict, slot to id or driver."""
   with client.connect(path) as execute:
     found = replies.held(queries.functions(execute))
-    drivers = dict((p.place[0], p.id or p.driver)
-                   for p in queries.peripherals(execute) if p.place)
+    drivers = dict((p.address[0], p.id or p.driver)
+                   for p in queries.peripherals(execute) if p.address)
   found.update(drivers)
   return found
 
@@ -65,7 +65,7 @@ def pinned(path, recorded, part=None):
   with client.connect(path) as execute:
     strays = explicit.beyond(part or Partition(), queries.functions(execute),
                              held)
-    return explicit.pin(["qemu"] + recorded, queries.peripherals(execute),
+    return explicit.fix(["qemu"] + recorded, queries.peripherals(execute),
                         strays)
 
 
@@ -244,7 +244,7 @@ def test_the_machine_is_told_part_by_part(qemu):
       "-drive", null % (6, "nobody"), "-netdev", "hubport,hubid=0,id=n9",
       "-device", "virtio-net-pci,netdev=n9,mac=52:54:00:00:00:99"]))
   with client.connect(path) as execute:
-    found = inventory.machine(execute)
+    found = inventory.topology(execute)
   by_id = dict((part.id, part) for part in found if part.id)
   assert (by_id["d0"].bus, by_id["d0"].address, by_id["d0"].backend) == (
     "pci.0", (8, 0), "d0")
@@ -278,7 +278,7 @@ def test_an_extra_root_bus_does_not_hide_the_first(qemu):
   with client.connect(path) as execute:
     assert execute("query-pci", None)[0]["bus"] == 4
     found = queries.functions(execute)
-    parts = inventory.machine(execute)
+    parts = inventory.topology(execute)
   assert [f.id for f in found if f.slot in (8, 9, 24, 25)] == [
     "d0", "d1", "n0", "n1"]
   assert [part.address for part in parts if part.id == "d0"] == [(8, 0)]
@@ -289,7 +289,7 @@ SCSI = ["-device", "virtio-scsi-pci,id=scsi", "-drive", "if=none,id=s0,"
         "scsi-hd,id=s0,bus=scsi.0,scsi-id=3,drive=s0"]
 
 
-@pytest.mark.parametrize("look", [inventory.machine, queries.peripherals])
+@pytest.mark.parametrize("look", [inventory.topology, queries.peripherals])
 def test_what_leaves_while_it_is_looked_at_is_not_there(qemu, look):
   """It leaves before the first, the second, ... of the questions."""
   found = []

@@ -171,7 +171,7 @@ def described(path):
                     for key in _WATCHED if key in has)
         bus, addr = [execute("qom-get", {"path": where, "property": key})
                      for key in ("parent_bus", "addr")]
-        found.append((replies.place(bus, addr), driver,
+        found.append((replies.address_of(bus, addr), driver,
                       name if folder == replies.WITH_ID else None, told))
     # QEMU itself tells of the same slots
     assert set(place[0] for place, _, _, _ in found) <= set(
@@ -190,26 +190,26 @@ def check(qemu, texts):
   for text in texts:
     words += ["-device", text]
   for number in range(len(texts)):
-    words = command.with_place(words, 2 + 2 * number, _FIRST + number)
+    words = command.with_address(words, 2 + 2 * number, _FIRST + number)
   placed = words[2::2]
   path = start(qemu, placed)
   assert path, (texts, qemu.output)
   after = described(path)
   assert [device[1:] for device in after] == [device[1:] for device in before]
   # and where it is told; what is read there is what QEMU has
-  expected = dict((o.id, o.place) for o in command.devices(words) if o.id)
+  expected = dict((o.id, o.address) for o in command.devices(words) if o.id)
   assert len(set(expected.values())) == len(expected)
   assert dict((name, place) for place, _, name, _ in after if name) == expected
   assert [place for place, _, name, _ in after if not name] == [
-    o.place for o in command.devices(words) if not o.id]
+    o.address for o in command.devices(words) if not o.id]
   assert sorted(place[0] for place, _, _, _ in after) == list(
     range(_FIRST, _FIRST + len(texts)))
   # read before: where QEMU puts it without our help, if the option says so
   for found in command.devices(["q"] + [
       word for text in texts for word in ("-device", text)]):
-    if found.place and found.id:
-      assert found.place in [place for place, _, name, _ in before
-                             if name == found.id], texts[found.position // 2]
+    if found.address and found.id:
+      assert found.address in [place for place, _, name, _ in before
+                               if name == found.id], texts[found.position // 2]
   qemu.stop()
   return len(texts)
 
@@ -219,7 +219,7 @@ def alone(texts):
   rest, taken = [], set()
   for text in texts:
     found, = command.devices(["q", "-device", text])
-    marks = set(mark for mark in (found.id, found.place) if mark)
+    marks = set(mark for mark in (found.id, found.address) if mark)
     if marks & taken:
       continue
     taken |= marks

@@ -25,7 +25,7 @@ class Device(object):
 ID = "hot%s-000000d5-pci-8"
 
 
-class Kind(compat.HmpKind, reconcile.Presence):
+class Kind(compat.HmpCompat, reconcile.Presence):
   """That of these series, with both monitors of one QEMU."""
 
   def __init__(self, qmp, human):

@@ -71,7 +71,7 @@ def look(qemu, words):
     return None
   with client.connect(socket) as execute:
     return ([f[:2] for f in queries.functions(execute)],
-            inventory.machine(execute))
+            inventory.topology(execute))
 
 
 def written(text, tmpdir):

@@ -117,7 +117,7 @@ class Two(object):
     parts = []
     for socket in (source, target):
       with client.connect(socket) as execute:
-        parts.append(inventory.machine(execute, self._names))
+        parts.append(inventory.topology(execute, self._names))
     with client.connect(source) as execute:
       execute("migrate-set-capabilities", {
         "capabilities": [{"capability": "return-path", "state": True}]})

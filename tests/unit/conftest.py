@@ -56,7 +56,7 @@ class Node(object):
     for kind in ("conf", "ctrl", "pid"):
       folder.ensure(kind, dir=True)
     self.conf = folder.join("conf")
-    self.series = (3, 0)
+    self.version = (3, 0)
 
   def control_dir(self, kind):
     return str(self._folder.join(kind))
@@ -106,7 +106,7 @@ def here(tmpdir, monkeypatch):
   made = Node(tmpdir.mkdir("node"))
   monkeypatch.setattr(runtime_files, "control_dir", made.control_dir)
   monkeypatch.setattr(installation, "become_daemon_python", lambda argv: None)
-  monkeypatch.setattr(installation, "series", lambda: made.series)
+  monkeypatch.setattr(installation, "version", lambda: made.version)
   monkeypatch.setattr(installation, "cluster_reservations", lambda: None)
   yield made
   made.close()

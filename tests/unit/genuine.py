@@ -25,8 +25,8 @@ DATA = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 NAMES = sorted(os.path.basename(path)[:-len(".runtime")]
                for path in glob.glob(os.path.join(DATA, "*.runtime")))
 
-SERIES = [(2, 10), (2, 11), (2, 12), (2, 13), (2, 14), (2, 15), (2, 16),
-          (3, 0), (3, 1), (3, 2)]
+VERSION = [(2, 10), (2, 11), (2, 12), (2, 13), (2, 14), (2, 15), (2, 16),
+           (3, 0), (3, 1), (3, 2)]
 
 _LIVE = [Function(slot, 0, None, "class 0x00ff") for slot in (0, 1, 9, 31)]
 
@@ -44,7 +44,7 @@ def load(name):
   return serialized.parse(text_of(name), name)
 
 
-def series_of(name):
+def version_of(name):
   """Return the first series that can have written a file."""
   word = name.split("-")[0]
   if word == "master":
@@ -52,11 +52,11 @@ def series_of(name):
   return tuple(int(number) for number in word[1:].split(".")[:2])
 
 
-def writable_by(series):
+def writable_by(version):
   """List the files that an upgrade to a series may meet."""
   return [name for name in NAMES
-          if upgrade.has_hvinfo(series) or not upgrade.has_hvinfo(
-            series_of(name))]
+          if upgrade.has_hvinfo(version) or not upgrade.has_hvinfo(
+            version_of(name))]
 
 
 def slots(known):
@@ -106,27 +106,27 @@ def _check_options(loaded):
     assert not _ENDS_RE.search(u"%s" % loaded.hvparams.get(name)), name
 
 
-def _exercise_series(text, series):
+def _exercise_series(text, version):
   loaded = serialized.parse(text, "f")
   # a word that is no option, but looks like one, may hide QEMU's devices
   before = [found for found, device in zip(
-    slots(device_table.Record(loaded)), device_table.Record(loaded).devices)
+    slots(device_table.DeviceTable(loaded)), device_table.DeviceTable(loaded).devices)
             if device.index is not None]
-  if _guarded(upgrade.normalise, loaded, series) is None:
+  if _guarded(upgrade.normalise, loaded, version) is None:
     return
-  assert slots(device_table.Record(loaded))[:len(before)] == before
-  assert upgrade.normalise(loaded, series) == []
+  assert slots(device_table.DeviceTable(loaded))[:len(before)] == before
+  assert upgrade.normalise(loaded, version) == []
   _check_options(loaded)
   normalised = loaded.dump()
   assert serialized.parse(normalised, "f").dump() == normalised
-  if _guarded(layout.lay_out, loaded, series, 12) is None:
+  if _guarded(layout.lay_out, loaded, version, 12) is None:
     return
   _check_options(loaded)
   placed = loaded.dump()
   known = _guarded(device_table.parse, placed, "f")
   assert known
   if _is_sane(known.command):
-    _guarded(layout.lay_out, loaded, series, 12)
+    _guarded(layout.lay_out, loaded, version, 12)
     assert loaded.dump() == placed
 
 
@@ -152,11 +152,11 @@ def exercise(text):
   loaded = serialized.parse(text, "f")
   before = slots(known)
   if _guarded(downgrade.downgrade, loaded, (2, 10)) is not None:
-    assert [s for _, s in slots(device_table.Record(loaded))] == [
+    assert [s for _, s in slots(device_table.DeviceTable(loaded))] == [
       s for _, s in before]
   downgrade.downgrade(serialized.parse(text, "f"), (3, 0))
-  for series in ((2, 10), (2, 16), (3, 1)):
-    _exercise_series(text, series)
+  for version in ((2, 10), (2, 16), (3, 1)):
+    _exercise_series(text, version)
   return True
 
 

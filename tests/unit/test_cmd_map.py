@@ -133,7 +133,7 @@ def test_a_bus_of_another_machine_is_left_to_stock(here, capsys):
 
 def test_on_older_ganetis_the_plan_is_theirs(here, capsys):
   here.add("v2.15.2-plain")
-  here.series = (2, 15)
+  here.version = (2, 15)
   status, found = run_json(capsys, "plan")
   assert status == 0 and [m["new"] for m in found[0]["moves"]] == [
     None, 8, 9, 24, 25]
@@ -398,7 +398,7 @@ def test_what_is_not_wholly_known_is_not_repaired(here, capsys, qemu):
   qemu.lacks = [12]
   status, out, _ = run(capsys, "check", "--repair")
   assert status == 1 and os.stat(str(path)).st_mtime == 1000
-  assert "not repaired: no Ganeti that is known writes vlan of nic 0" in out
+  assert "not repaired: unsupported: vlan of nic 0" in out
 
 
 def test_what_the_node_daemon_writes_meanwhile_wins(here, capsys, qemu,

@@ -43,9 +43,9 @@ def inodes(here):
                       status.st_size)) for name, status in found.items())
 
 
-def normalised(name, series=(3, 0)):
+def normalised(name, version=(3, 0)):
   loaded = genuine.load(name)
-  upgrade.normalise(loaded, series)
+  upgrade.normalise(loaded, version)
   loaded.command[:] = removed_options.renew(loaded.command, conftest.QEMU)[0]
   return loaded.dump()
 
@@ -75,7 +75,7 @@ def test_upgrade_takes_all_of_the_node(here, capsys):
 def test_a_second_time_nothing_is_changed(here, capsys):
   for name in genuine.NAMES[::11]:
     here.write(genuine.text_of(name), name)
-  here.series = (3, 1)
+  here.version = (3, 1)
   assert run(capsys, "upgrade")[0] == 0
   before = inodes(here)
   status, found = run_json(capsys, "upgrade")
@@ -84,9 +84,9 @@ def test_a_second_time_nothing_is_changed(here, capsys):
   assert inodes(here) == before
 
 
-@pytest.mark.parametrize("series", [(3, 0), (3, 1)])
-def test_every_genuine_file_is_upgraded(here, capsys, monkeypatch, series):
-  here.series = series
+@pytest.mark.parametrize("version", [(3, 0), (3, 1)])
+def test_every_genuine_file_is_upgraded(here, capsys, monkeypatch, version):
+  here.version = version
   paths = [here.write(genuine.text_of(name), name, runs=False)
            for name in genuine.NAMES]
   # files elsewhere are taken as they are
@@ -95,7 +95,7 @@ def test_every_genuine_file_is_upgraded(here, capsys, monkeypatch, series):
                            *[str(path) for path in paths])
   assert status == 0 and len(found) == 90
   for name, path, result in zip(genuine.NAMES, paths, found):
-    assert path.read() == (normalised(name, series) if result["changed"]
+    assert path.read() == (normalised(name, version) if result["changed"]
                            else genuine.text_of(name))
     assert (result["backup"] is not None) == result["changed"]
 
@@ -278,7 +278,7 @@ def test_a_folder_that_cannot_be_synced_is_reported(here, capsys, monkeypatch):
 
 def test_an_older_ganeti_does_not_get_newer_places(here, capsys):
   path = here.add("v3.0.2-plain")
-  here.series = (2, 15)
+  here.version = (2, 15)
   status, _, err = run(capsys, "upgrade")
   assert status == 2 and "ganeti-kvm-pci downgrade" in err
   assert os.stat(str(path)).st_mtime == 1000
@@ -295,7 +295,7 @@ def test_downgrade_writes_what_older_ganetis_read(here, capsys):
   assert genuine.slots(device_table.parse(path.read(), "f")) == \
     genuine.slots(before)
   assert here.backup().read() == genuine.text_of("v3.0.2-plain")
-  here.series = (2, 15)
+  here.version = (2, 15)
   assert run(capsys, "upgrade")[0] == 0
   status, out, _ = run(capsys, "downgrade")
   assert (status, out) == (0, "plain.ex: nothing to do\n")
@@ -314,7 +314,7 @@ def test_upgrade_and_downgrade_lead_back(here, capsys):
 
 def test_downgrade_says_where_it_is_impossible(here, capsys):
   path = here.add("v3.0.2-scsihd")
-  here.series = (2, 16)
+  here.version = (2, 16)
   status, out, err = run(capsys, "downgrade")
   assert (status, out) == (2, "")
   assert "disk 0 (scsi-hd on scsi.0) cannot be had before Ganeti 2.16" in err
@@ -347,7 +347,7 @@ def test_downgrade_is_to_the_series_before_this_nodes(here, capsys):
   path = here.add("v3.0.2-plain")
   status, out, _ = run(capsys, "downgrade")
   assert (status, out) == (0, "plain.ex: nothing to do\n")
-  here.series = (2, 16)
+  here.version = (2, 16)
   assert run(capsys, "downgrade")[0] == 1
   assert "pci" in json.loads(path.read())[1][0]
 

@@ -19,20 +19,20 @@ def test_the_forms_of_a_device_option():
     "-device", "usb-tablet,bus=usb.0", "-device", "pc-dimm,addr=0x100000000",
     "-device", "e1000,bus=hp0,addr=0x3,netdev=n"])
   named = dict((o.driver, o) for o in options)
-  assert named["virtio-rng-pci"].place == (10, 0)
+  assert named["virtio-rng-pci"].address == (10, 0)
   assert named["virtio-rng-pci"].id == "r"
-  assert named["AC97"].place == (16, 0)
-  assert named["virtio-blk-pci"].place == (8, 1)
+  assert named["AC97"].address == (16, 0)
+  assert named["virtio-blk-pci"].address == (8, 1)
   assert named["virtio-blk-pci"].backend == "x"
-  assert named["usb-tablet"].place is None
-  assert named["pc-dimm"].place is None
-  assert named["e1000"].place is None
+  assert named["usb-tablet"].address is None
+  assert named["pc-dimm"].address is None
+  assert named["e1000"].address is None
 
 
 def test_a_balloon_is_a_device():
   option, = command.devices(["q", "-balloon", "virtio,id=balloon,addr=0x3"])
-  assert (option.driver, option.id, option.place) == ("virtio-balloon", "balloon",
-                                                      (3, 0))
+  assert (option.driver, option.id, option.address) == ("virtio-balloon", "balloon",
+                                                        (3, 0))
 
 
 def test_json_devices_come_last_as_they_do_in_qemu():
@@ -40,7 +40,7 @@ def test_json_devices_come_last_as_they_do_in_qemu():
     ["q", "-device", '{"driver":"AC97","addr":"5"}', "-device", "a",
      "-device", '{"driver":"b","addr":88,"bus":"pci.0"}'])
   assert [o.driver for o in options] == ["a", "AC97", "b"]
-  assert [o.place for o in options] == [None, (5, 0), (11, 0)]
+  assert [o.address for o in options] == [None, (5, 0), (11, 0)]
 
 
 def test_an_option_that_is_no_json_is_read_as_words():
@@ -51,20 +51,20 @@ def test_an_option_that_is_no_json_is_read_as_words():
 def test_a_doubled_comma_is_part_of_a_value():
   text = "virtio-serial,id=a,,b"
   assert command.split_option(text)[1] == ("id", "a,b")
-  placed = command.with_place(["q", "-device", text], 2, 10)
+  placed = command.with_address(["q", "-device", text], 2, 10)
   assert placed[2] == "virtio-serial,id=a,,b,bus=pci.0,addr=0xa"
 
 
 def test_a_place_is_written_once():
   before = ["q", "-device", "AC97,bus=pci.0"]
-  after = command.with_place(before, 2, 10, 1)
+  after = command.with_address(before, 2, 10, 1)
   assert after == ["q", "-device", "AC97,bus=pci.0,addr=0xa.0x1"]
   assert before[2] == "AC97,bus=pci.0"
-  assert command.devices(after)[0].place == (10, 1)
+  assert command.devices(after)[0].address == (10, 1)
 
 
 def test_a_place_in_json():
-  after = command.with_place(["q", "-device", '{"driver": "AC97"}'], 2, 10)
+  after = command.with_address(["q", "-device", '{"driver": "AC97"}'], 2, 10)
   assert json.loads(after[2]) == {"driver": "AC97", "bus": "pci.0",
                                   "addr": "0xa"}
   assert " " not in after[2]
@@ -113,12 +113,12 @@ def test_addresses_that_the_user_did_not_write_are_taken_back():
             "virtio-serial-pci,id=spice,bus=pci.0,addr=0x4",
             "-device", "virtio-rng-pci,addr=0x5",
             "-device", "AC97,bus=pci.0,addr=0xa"]
-  after, freed = command.without_places(before, extra)
+  after, freed = command.without_addresses(before, extra)
   assert after == ["q", "-balloon", "virtio,id=balloon",
                    "-device", "virtio-serial-pci,id=spice",
                    "-device", "virtio-rng-pci,addr=0x5", "-device", "AC97"]
-  assert [option.place[0] for option in freed] == [3, 4, 10]
-  assert command.without_places(after, extra) == (after, [])
+  assert [option.address[0] for option in freed] == [3, 4, 10]
+  assert command.without_addresses(after, extra) == (after, [])
 
 
 def test_a_command_without_devices_is_left_alone():
@@ -136,7 +136,7 @@ def test_a_command_without_devices_is_left_alone():
   ("{'driver':'a','addr':9}", '{"addr":"0xa","bus":"pci.0","driver":"a"}'),
   ])
 def test_a_place_is_written_into_any_form(text, placed):
-  assert command.with_place(["q", "-device", text], 2, 10)[2] == placed
+  assert command.with_address(["q", "-device", text], 2, 10)[2] == placed
 
 
 @pytest.mark.parametrize("text, driver, name, place", [
@@ -150,7 +150,7 @@ def test_a_place_is_written_into_any_form(text, placed):
   ])
 def test_an_option_is_read_as_qemu_does(text, driver, name, place):
   found, = command.devices(["q", "-device", text])
-  assert (found.driver, found.id, found.place) == (driver, name, place)
+  assert (found.driver, found.id, found.address) == (driver, name, place)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["a", "noa", "bus", "addr", "id"]),
@@ -163,8 +163,8 @@ def test_whatever_is_joined_is_split_again(pairs, first):
 @given(st.text("ab,=no{}'\" idbusadr."))
 def test_any_text_takes_a_place(text):
   before, = command.devices(["q", "-device", text])
-  after, = command.devices(command.with_place(["q", "-device", text], 2, 10))
-  assert after.place == (10, 0)
+  after, = command.devices(command.with_address(["q", "-device", text], 2, 10))
+  assert after.address == (10, 0)
   assert (after.id, after.is_json) == (before.id, before.is_json)
   if before.driver and not before.driver.startswith(("bus", "addr")):
     assert after.driver == before.driver

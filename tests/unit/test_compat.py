@@ -36,7 +36,7 @@ class Stock(object):
     self.said = list(said)
 
 
-class Kind(compat.HmpKind, Stock):
+class Kind(compat.HmpCompat, Stock):
   pass
 
 

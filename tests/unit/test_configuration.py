@@ -25,12 +25,12 @@ class Object(object):
     vars(self).update(attributes)
 
 
-def load(change=None, name="v3.0.2-plain", series=(3, 0)):
+def load(change=None, name="v3.0.2-plain", version=(3, 0)):
   data = json.loads(genuine.text_of(name))
   if change:
     change(data)
   loaded = serialized.parse(json.dumps(data), "f")
-  upgrade.normalise(loaded, series)
+  upgrade.normalise(loaded, version)
   return loaded
 
 
@@ -103,7 +103,7 @@ def test_what_was_added_without_hotplug_has_its_slot_kept_free():
   gone, gaps = configuration.apply_to(loaded, configured([0, 5, 1], [6, 0, 7]))
   assert (gone, gaps) == ([], {DISK: [1], NIC: [0, 2]})
   layout.lay_out(loaded, (3, 0), gaps=gaps)
-  known = device_table.Record(loaded)
+  known = device_table.DeviceTable(loaded)
   assert (known.slots(DISK), known.slots(NIC)) == ([8, 10], [25])
 
 
@@ -111,7 +111,7 @@ def test_no_slot_is_kept_free_where_there_are_not_enough():
   loaded = slotted([8, 9], [24], kvm_pci_reservations=28)
   gaps = configuration.apply_to(loaded, configured([0, 5, 1], [6, 0]))[1]
   layout.lay_out(loaded, (3, 0), gaps=gaps)
-  known = device_table.Record(loaded)
+  known = device_table.DeviceTable(loaded)
   assert len(known.slots(DISK) + known.slots(NIC)) == 3
 
 
@@ -185,9 +185,9 @@ def test_without_the_configuration_scsi_ids_tell_the_order():
 
 @pytest.mark.parametrize("name", genuine.NAMES)
 def test_any_genuine_file_can_be_ordered(name):
-  for series in ((2, 15), (3, 0)):
-    if name in genuine.writable_by(series):
-      loaded = load(name=name, series=series)
+  for version in ((2, 15), (3, 0)):
+    if name in genuine.writable_by(version):
+      loaded = load(name=name, version=version)
       before = sorted(json.dumps(entry) for entry in loaded.disks + loaded.nics)
       assert configuration.guess_order(loaded) == []
       known = Configuration([entry[0]["uuid"] for entry in loaded.disks],

@@ -38,7 +38,7 @@ def live_of(known, lacks=()):
 
 def said(loaded, *live):
   return [(f.severity, f.slot) for f in
-          consistency.findings(device_table.Record(loaded), *live)]
+          consistency.findings(device_table.DeviceTable(loaded), *live)]
 
 
 def laid_out(name="v3.0.2-plain"):
@@ -56,7 +56,7 @@ def test_what_follows_the_partition_is_well(name):
 @pytest.mark.parametrize("name", genuine.NAMES)
 def test_genuine_layouts_are_no_fault(name):
   loaded = genuine.load(name)
-  known = device_table.Record(loaded)
+  known = device_table.DeviceTable(loaded)
   for live in ((), (live_of(known), )):
     found = said(loaded, *live)
     assert set(severity for severity, _ in found) <= set([consistency.INFO])
@@ -66,7 +66,7 @@ def test_genuine_layouts_are_no_fault(name):
 
 
 def test_a_device_outside_its_pool_is_information():
-  found = consistency.findings(device_table.Record(load()))
+  found = consistency.findings(device_table.DeviceTable(load()))
   assert [(f.severity, f.slot, f.device) for f in found] == [
     (consistency.INFO, 14, "nic 0 (nic-000041c0-0000-4000)"),
     (consistency.INFO, 15, "nic 1 (nic-000041c1-0000-4000)")]
@@ -79,16 +79,16 @@ def test_recorded_overflow_is_information():
   loaded = laid_out()
   loaded.command.extend(["-device", "virtio-rng-pci,bus=pci.0,addr=0x1d"])
   assert said(loaded) == [(consistency.INFO, 29)]
-  assert said(loaded, live_of(device_table.Record(loaded))) == [
+  assert said(loaded, live_of(device_table.DeviceTable(loaded))) == [
     (consistency.INFO, 29)]
 
 
 def test_overflow_that_is_not_recorded_is_information():
   # whether it would go elsewhere in a migration, the migration check says
   loaded = laid_out()
-  live = live_of(device_table.Record(loaded)) + [
+  live = live_of(device_table.DeviceTable(loaded)) + [
     Function(7, 0, None, "RNG"), Function(14, 0, None, "class 0x00ff")]
-  found = consistency.findings(device_table.Record(loaded), live, [
+  found = consistency.findings(device_table.DeviceTable(loaded), live, [
     Peripheral("virtio-rng-pci", None, (14, 0))])
   assert [(f.severity, f.slot, f.device) for f in found] == [
     (consistency.INFO, 14, "virtio-rng-pci")]
@@ -96,13 +96,13 @@ def test_overflow_that_is_not_recorded_is_information():
 
 def test_what_qemu_lacks_is_a_warning():
   loaded = laid_out()
-  live = live_of(device_table.Record(loaded), lacks=[13, 24])
+  live = live_of(device_table.DeviceTable(loaded), lacks=[13, 24])
   assert said(loaded, live) == [(consistency.WARNING, 13),
                                 (consistency.WARNING, 24)]
 
 
 def repair(loaded, live, peripherals=()):
-  changes = consistency.repair(loaded, device_table.Record(loaded), live,
+  changes = consistency.repair(loaded, device_table.DeviceTable(loaded), live,
                                list(peripherals))
   assert device_table.parse(loaded.dump(), "f")
   return changes
@@ -110,7 +110,7 @@ def repair(loaded, live, peripherals=()):
 
 def test_a_stale_entry_is_taken_out():
   loaded = laid_out()
-  live = live_of(device_table.Record(loaded), lacks=[12, 25])
+  live = live_of(device_table.DeviceTable(loaded), lacks=[12, 25])
   kept = [loaded.disks[1], loaded.nics[0]]
   changes = repair(loaded, live)
   assert [loaded.disks, loaded.nics] == [kept[:1], kept[1:]]
@@ -127,7 +127,7 @@ def test_a_stale_entry_is_taken_out():
 def test_where_all_is_there_nothing_is_repaired(name):
   loaded = genuine.load(name)
   text = loaded.dump()
-  known = device_table.Record(loaded)
+  known = device_table.DeviceTable(loaded)
   peripherals = [Peripheral(d.driver, d.id, None) for d in known.devices]
   assert repair(loaded, live_of(known), peripherals) == []
   assert loaded.dump() == text
@@ -135,7 +135,7 @@ def test_where_all_is_there_nothing_is_repaired(name):
 
 def test_scsi_disks_are_known_by_their_id_alone():
   loaded = load(name="v3.0.2-scsihd")
-  known = device_table.Record(loaded)
+  known = device_table.DeviceTable(loaded)
   kept = loaded.disks[1]
   assert repair(loaded, live_of(known), [
     Peripheral("scsi-hd", known.devices[1].id, None)]) == [
@@ -147,11 +147,11 @@ def test_scsi_disks_are_known_by_their_id_alone():
 def test_a_slot_that_is_another_in_qemu_is_corrected():
   loaded = laid_out()
   live = [f._replace(slot=20) if f.slot == 12 else f
-          for f in live_of(device_table.Record(loaded))]
+          for f in live_of(device_table.DeviceTable(loaded))]
   assert repair(loaded, live) == [
     "disk 0 (disk-0000d150-0000-4000): slot 12 in the record, 20 in QEMU,"
     " corrected"]
-  assert device_table.Record(loaded).slots(DISK) == [20, 13]
+  assert device_table.DeviceTable(loaded).slots(DISK) == [20, 13]
   assert said(loaded, live) == [] and repair(loaded, live) == []
 
 
@@ -159,7 +159,7 @@ def test_up_to_2_15_a_slot_is_part_of_the_id_and_stays():
   loaded = load(name="v2.15.2-plain")
   text = loaded.dump()
   live = [f._replace(slot=20) if f.slot == 4 else f
-          for f in live_of(device_table.Record(loaded))]
+          for f in live_of(device_table.DeviceTable(loaded))]
   assert repair(loaded, live) == []
   assert loaded.dump() == text
 
@@ -187,7 +187,7 @@ def test_what_is_not_on_the_bus_is_never_taken_for_lost(name, hv_types):
 def test_a_device_under_another_id_is_the_guests_all_the_same():
   """Down to 2.15's form and up again, ids are no more what QEMU knows."""
   loaded = laid_out()
-  live = live_of(device_table.Record(loaded))
+  live = live_of(device_table.DeviceTable(loaded))
   downgrade.downgrade(loaded, (2, 15))
   upgrade.normalise(loaded, (3, 0))
   before = loaded.dump()
@@ -201,7 +201,7 @@ def test_a_device_under_another_id_is_the_guests_all_the_same():
 def test_qemus_strays_get_their_address():
   loaded = laid_out()
   loaded.command.extend(["-device", "virtio-rng-pci,id=r", "-device", "AC97"])
-  live = live_of(device_table.Record(loaded)) + [
+  live = live_of(device_table.DeviceTable(loaded)) + [
     Function(14, 0, "r", "RNG"), Function(26, 0, None, "Audio")]
   peripherals = [
     Peripheral("virtio-balloon-pci", None, (3, 0)),
@@ -220,7 +220,7 @@ def test_qemus_strays_get_their_address():
 def test_a_device_that_was_added_by_hand_stays_unknown():
   loaded = laid_out()
   text = loaded.dump()
-  live = live_of(device_table.Record(loaded)) + [Function(20, 0, "byhand", "x")]
+  live = live_of(device_table.DeviceTable(loaded)) + [Function(20, 0, "byhand", "x")]
   assert repair(loaded, live, [Peripheral("e1000", "byhand", (20, 0))]) == []
   assert loaded.dump() == text
   assert said(loaded, live) == [(consistency.WARNING, 20)]

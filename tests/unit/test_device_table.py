@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ganeti_kvm_pci.bus.pools import DISK
 from ganeti_kvm_pci.bus.pools import NIC
-from ganeti_kvm_pci.errors import RecordError
+from ganeti_kvm_pci.errors import RuntimeFileError
 from ganeti_kvm_pci.runtime import device_table
 
 DATA = os.path.join(os.path.dirname(os.path.dirname(__file__)), "data")
@@ -105,7 +105,7 @@ def set_addr(value):
   (lambda d: d.__delitem__(slice(2, None)), "a list of command"),
   ])
 def test_what_makes_no_sense_is_one_clear_error(change, says):
-  with pytest.raises(RecordError) as caught:
+  with pytest.raises(RuntimeFileError) as caught:
     device_table.parse(broken(change), "/conf/vm1.runtime")
   assert says in str(caught.value)
   assert str(caught.value).startswith("/conf/vm1.runtime: ")
@@ -115,14 +115,14 @@ def test_what_makes_no_sense_is_one_clear_error(change, says):
 @pytest.mark.parametrize("text", ["", "{", "null", "[]", "3", '"x"', "[1,2,3]",
                                   "[" * 100000, "\0"])
 def test_what_is_no_runtime_file_is_one_clear_error(text):
-  with pytest.raises(RecordError):
+  with pytest.raises(RuntimeFileError):
     device_table.parse(text, "f")
 
 
 def test_a_truncated_file_is_one_clear_error_at_every_byte():
   text = text_of("v3.0.2-spice").rstrip()
   for length in range(len(text)):
-    with pytest.raises(RecordError):
+    with pytest.raises(RuntimeFileError):
       device_table.parse(text[:length], "f")
 
 
@@ -154,5 +154,5 @@ def test_no_other_error_leaves_the_reader(path, value):
   at[path[-1]] = value
   try:
     device_table.parse(json.dumps(data), "f")
-  except RecordError:
+  except RuntimeFileError:
     pass

@@ -5,16 +5,16 @@ import json
 import pytest
 
 import genuine
-from ganeti_kvm_pci.errors import RecordError
+from ganeti_kvm_pci.errors import RuntimeFileError
 from ganeti_kvm_pci.runtime import device_table
 from ganeti_kvm_pci.runtime import downgrade
 from ganeti_kvm_pci.runtime import serialized
 from ganeti_kvm_pci.runtime import upgrade
 
 WITH_PCI = [name for name in genuine.NAMES
-            if (2, 10) <= genuine.series_of(name) < (2, 16)]
+            if (2, 10) <= genuine.version_of(name) < (2, 16)]
 WITH_HVINFO = [name for name in genuine.NAMES
-               if genuine.series_of(name) >= (2, 16)]
+               if genuine.version_of(name) >= (2, 16)]
 
 
 def load(change, name="v3.0.2-plain"):
@@ -33,9 +33,9 @@ def entries(loaded):
 def test_there_and_back_again(name):
   before = genuine.load(name)
   loaded = genuine.load(name)
-  for series in ((2, 16), (3, 0), (3, 1)):
-    upgrade.normalise(loaded, series)
-  changes, warnings = downgrade.downgrade(loaded, genuine.series_of(name))
+  for version in ((2, 16), (3, 0), (3, 1)):
+    upgrade.normalise(loaded, version)
+  changes, warnings = downgrade.downgrade(loaded, genuine.version_of(name))
   assert len(changes) == len(entries(loaded)) and warnings == []
   expected = entries(before)
   if not device_table.has_pci_disks(before.hvparams):
@@ -44,23 +44,23 @@ def test_there_and_back_again(name):
       del disk["pci"]
   assert entries(loaded) == expected
   assert all(d.slot in (None, old.slot) for d, old in zip(
-    device_table.Record(loaded).devices, device_table.Record(before).devices))
+    device_table.DeviceTable(loaded).devices, device_table.DeviceTable(before).devices))
 
 
 @pytest.mark.parametrize("name", WITH_PCI)
 def test_what_has_that_form_stays_as_it_is(name):
   loaded = genuine.load(name)
   text = loaded.dump()
-  assert downgrade.downgrade(loaded, genuine.series_of(name)) == ([], [])
+  assert downgrade.downgrade(loaded, genuine.version_of(name)) == ([], [])
   assert loaded.dump() == text
 
 
 @pytest.mark.parametrize("name", WITH_HVINFO)
 def test_every_newer_file_keeps_its_slots_or_is_refused(name):
   loaded = genuine.load(name)
-  before, text = genuine.slots(device_table.Record(loaded)), loaded.dump()
+  before, text = genuine.slots(device_table.DeviceTable(loaded)), loaded.dump()
   if "scsihd" in name:
-    with pytest.raises(RecordError) as caught:
+    with pytest.raises(RuntimeFileError) as caught:
       downgrade.downgrade(loaded, (2, 15))
     assert "disk 0 (scsi-hd on scsi.0) cannot be had before" in str(
       caught.value)
@@ -98,7 +98,7 @@ def hvinfo(**keys):
 def test_what_cannot_be_had_is_refused_before_anything_is_changed(change, says):
   loaded = load(change)
   text = loaded.dump()
-  with pytest.raises(RecordError) as caught:
+  with pytest.raises(RuntimeFileError) as caught:
     downgrade.downgrade(loaded, (2, 15))
   assert says in str(caught.value)
   assert loaded.dump() == text

@@ -11,7 +11,7 @@ import pytest
 import schema
 from ganeti_kvm_pci.cli import entry as entry_
 from ganeti_kvm_pci.errors import NodeError
-from ganeti_kvm_pci.errors import RecordError
+from ganeti_kvm_pci.errors import RuntimeFileError
 from ganeti_kvm_pci.node import activation
 from ganeti_kvm_pci.node import installation
 from ganeti_kvm_pci.node import intent
@@ -111,7 +111,7 @@ def test_what_is_no_readable_text_is_one_clear_error(tmpdir):
                        ("folder", "not a regular file"),
                        ("pipe", "not a regular file"),
                        ("link", "a symbolic link"), ("none", "no such file")):
-    with pytest.raises(RecordError) as caught:
+    with pytest.raises(RuntimeFileError) as caught:
       runtime_files.read(str(tmpdir.join(name + ".runtime")))
     assert reason in str(caught.value)
 

@@ -28,7 +28,7 @@ def test_strays_are_matched_by_the_order_of_creation():
   peripherals = [Peripheral(driver, None, place) for driver, place in zip(
     ["virtio-balloon-pci", "usb-tablet", "virtio-rng-pci", "virtio-rng-pci"],
     places(3, None, 7, 10))]
-  after, pinned, left = explicit.pin(command, peripherals, [function(10)])
+  after, pinned, left = explicit.fix(command, peripherals, [function(10)])
   assert after == command[:-1] + ["virtio-rng-pci,bus=pci.0,addr=0xa"]
   assert (pinned, left) == ([function(10)], [])
 
@@ -37,7 +37,7 @@ def test_strays_with_an_id_are_matched_by_it():
   command = ["q", "-device", "virtio-serial,id=qga0"]
   peripherals = [Peripheral("virtio-blk-pci", "disk-1", (8, 0)),
                  Peripheral("virtio-serial-pci", "qga0", (10, 0))]
-  after, _, left = explicit.pin(command, peripherals, [function(10, "qga0")])
+  after, _, left = explicit.fix(command, peripherals, [function(10, "qga0")])
   assert after[2] == "virtio-serial,id=qga0,bus=pci.0,addr=0xa"
   assert left == []
 
@@ -50,7 +50,7 @@ def test_drives_and_nics_without_id_come_between_words_and_json():
                  Peripheral("virtio-blk-pci", None, (10, 0)),
                  Peripheral("AC97", None, (11, 0))]
   strays = [function(10), function(11)]
-  after, pinned, left = explicit.pin(command, peripherals, strays, 1)
+  after, pinned, left = explicit.fix(command, peripherals, strays, 1)
   assert '"addr":"0xb"' in after[2] and after[3:] == command[3:]
   # no -device option stands for the drive
   assert (pinned, left) == ([function(11)], [function(10)])
@@ -60,7 +60,7 @@ def test_an_unknown_alias_does_not_matter_where_all_are_accounted_for():
   command = ["q", "-device", "what-a-name", "-device", "virtio-rng-pci"]
   peripherals = [Peripheral("something-else", None, (10, 0)),
                  Peripheral("virtio-rng-pci", None, (11, 0))]
-  after, _, left = explicit.pin(command, peripherals,
+  after, _, left = explicit.fix(command, peripherals,
                                 [function(10), function(11)])
   assert after[2] == "what-a-name,bus=pci.0,addr=0xa" and not left
 
@@ -74,7 +74,7 @@ def test_a_device_that_no_option_made_confuses_only_its_like():
                  Peripheral("virtio-9p-pci", None, (12, 0)),
                  Peripheral("ich9-ahci", None, (13, 0))]
   strays = [function(s) for s in (10, 11, 12, 13)]
-  after, pinned, left = explicit.pin(command, peripherals, strays)
+  after, pinned, left = explicit.fix(command, peripherals, strays)
   assert after[2] == "virtio-rng-pci,bus=pci.0,addr=0xa"
   assert after[6] == "virtio-9p-pci"
   assert after[8] == "ahci,bus=pci.0,addr=0xd"
@@ -89,7 +89,7 @@ def test_where_order_and_drivers_disagree_nothing_is_guessed():
                   ["virtio-rng-pci", "virtio-rng-pci", "e1000"]):
     peripherals = [Peripheral(driver, None, (10 + n, 0))
                    for n, driver in enumerate(drivers)]
-    after, pinned, left = explicit.pin(command, peripherals, strays)
+    after, pinned, left = explicit.fix(command, peripherals, strays)
     assert (after, pinned, left) == (command, [], strays)
 
 
@@ -100,9 +100,9 @@ def test_aliases_of_drivers_are_known_by_their_shape():
                  Peripheral("es1370", None, (11, 0)),
                  Peripheral("virtio-scsi-pci", None, (12, 0))]
   strays = [function(10), function(11), function(12)]
-  assert explicit.pin(command, peripherals, strays)[2] == []
+  assert explicit.fix(command, peripherals, strays)[2] == []
 
 
 def test_what_a_machine_made_itself_is_left():
-  after, pinned, left = explicit.pin(["q", "-net", "nic"], [], [function(9)])
+  after, pinned, left = explicit.fix(["q", "-net", "nic"], [], [function(9)])
   assert (after, pinned, left) == (["q", "-net", "nic"], [], [function(9)])

@@ -47,7 +47,7 @@ def test_none_is_found_where_disks_have_entries_of_their_own():
 def test_a_disk_gets_a_device_and_its_drive_a_name():
   before = ["kvm", "-balloon", "virtio", "-drive", FIRST, "-usb", "-drive",
             SECOND]
-  after = inline_disks.place(before, [4, 7], [12, 14])
+  after = inline_disks.insert(before, [4, 7], [12, 14])
   assert after == [
     "kvm", "-device", DEVICE % (0, 0, 12), "-device", DEVICE % (1, 1, 14),
     "-balloon", "virtio",
@@ -59,30 +59,30 @@ def test_a_disk_gets_a_device_and_its_drive_a_name():
 
 
 def test_where_there_is_no_other_device_it_comes_last():
-  assert inline_disks.place(["kvm", "-drive", FIRST], [2], [8])[3:] == [
+  assert inline_disks.insert(["kvm", "-drive", FIRST], [2], [8])[3:] == [
     "-device", DEVICE % (0, 0, 8)]
 
 
 def test_a_comma_in_a_name_survives():
-  after = inline_disks.place(["kvm", "-drive", "file=/a,,b,if=virtio"], [2],
-                             [8])
+  after = inline_disks.insert(["kvm", "-drive", "file=/a,,b,if=virtio"], [2],
+                              [8])
   assert after[2] == "file=/a,,b,if=none,id=inherited-disk-0"
 
 
 def test_placed_again_they_move_and_keep_order_and_name():
-  once = inline_disks.place(["kvm", "-drive", FIRST, "-drive", SECOND], [2, 4],
-                            [12, 13])
-  again = inline_disks.place(once, inline_disks.find(once, ""), [8, 9])
+  once = inline_disks.insert(["kvm", "-drive", FIRST, "-drive", SECOND], [2, 4],
+                             [12, 13])
+  again = inline_disks.insert(once, inline_disks.find(once, ""), [8, 9])
   assert again == [word.replace("addr=0xc", "addr=0x8").replace(
     "addr=0xd", "addr=0x9") for word in once]
-  assert inline_disks.place(again, inline_disks.find(again, ""),
-                            [8, 9]) == again
+  assert inline_disks.insert(again, inline_disks.find(again, ""),
+                             [8, 9]) == again
 
 
 def test_a_disk_keeps_its_drive_when_another_has_left():
-  once = inline_disks.place(["kvm", "-drive", FIRST, "-drive", SECOND], [2, 4],
-                            [12, 13])
+  once = inline_disks.insert(["kvm", "-drive", FIRST, "-drive", SECOND], [2, 4],
+                             [12, 13])
   assert once[6] == DEVICE % (0, 0, 12)
   del once[5:7]
-  again = inline_disks.place(once, inline_disks.find(once, ""), [8])
+  again = inline_disks.insert(once, inline_disks.find(once, ""), [8])
   assert again[5:] == ["-device", DEVICE % (1, 1, 8)]

@@ -19,12 +19,12 @@ from ganeti_kvm_pci.runtime import serialized
 from ganeti_kvm_pci.runtime import upgrade
 
 
-def load(change=None, name="v3.0.2-plain", series=(3, 0)):
+def load(change=None, name="v3.0.2-plain", version=(3, 0)):
   data = json.loads(genuine.text_of(name))
   if change:
     change(data)
   loaded = serialized.parse(json.dumps(data), "f")
-  upgrade.normalise(loaded, series)
+  upgrade.normalise(loaded, version)
   return loaded
 
 
@@ -35,19 +35,19 @@ def of_ganeti(known):
 
 @pytest.mark.parametrize("name", genuine.NAMES)
 def test_every_genuine_file_comes_to_the_partition(name):
-  for series in ((2, 10), (2, 15), (3, 0), (3, 1)):
-    if name in genuine.writable_by(series):
-      comes_to_the_partition(name, series)
+  for version in ((2, 10), (2, 15), (3, 0), (3, 1)):
+    if name in genuine.writable_by(version):
+      comes_to_the_partition(name, version)
 
 
-def comes_to_the_partition(name, series):
-  loaded = load(name=name, series=series)
+def comes_to_the_partition(name, version):
+  loaded = load(name=name, version=version)
   # those up to 2.9 have their disks in the command
   carried = len(command.virtio_drives(loaded.words))
-  before = device_table.Record(loaded)
-  moves = layout.lay_out(loaded, series, 12)
+  before = device_table.DeviceTable(loaded)
+  moves = layout.lay_out(loaded, version, 12)
   after = device_table.parse(loaded.dump(), name)
-  first = 12 if upgrade.has_hvinfo(series) else 8
+  first = 12 if upgrade.has_hvinfo(version) else 8
   assert after.partition.reservations == first
   disks = carried + len(loaded.disks)
   if not device_table.has_pci_disks(loaded.hvparams):
@@ -61,7 +61,7 @@ def comes_to_the_partition(name, series):
     set(after.slots(NIC)) - set(before.slots(NIC)))
   assert all(m.old != m.new for m in moves)
   text = loaded.dump()
-  assert layout.lay_out(loaded, series, 12) == []
+  assert layout.lay_out(loaded, version, 12) == []
   assert loaded.dump() == text
 
 
@@ -87,7 +87,7 @@ def test_the_addresses_that_older_ganetis_wrote_are_gone(name, freed):
   assert all(m.old is not None and m.new is None for m in moves
              if m.device_class == QEMU)
   left = [o for o in command.devices(loaded.words) if o.id in freed]
-  assert len(left) == len(freed) and not any(o.place for o in left)
+  assert len(left) == len(freed) and not any(o.address for o in left)
   assert not any("pci.0" in word for word in loaded.words)
 
 
@@ -113,7 +113,7 @@ def test_the_users_own_addresses_are_kept_and_gone_around(extra):
     data[0].extend(words)
   loaded = load(change, name="v2.15.2-plain")
   layout.lay_out(loaded, (3, 0), 12)
-  known = device_table.Record(loaded)
+  known = device_table.DeviceTable(loaded)
   assert loaded.command[-4:] == words
   assert (known.slots(DISK), known.slots(NIC)) == ([13, 14], [25, 26])
   assert known.slots(QEMU) == [12, 24]
@@ -147,14 +147,14 @@ def test_the_recorded_reservations_outweigh_the_configured_ones(
       data[2]["kvm_pci_reservations"] = recorded
   loaded = load(change)
   layout.lay_out(loaded, (3, 0), configured)
-  assert device_table.Record(loaded).slots(DISK) == [expected, expected + 1]
+  assert device_table.DeviceTable(loaded).slots(DISK) == [expected, expected + 1]
 
 
 def test_reservations_are_no_matter_before_2_16():
-  loaded = load(name="v2.15.2-plain", series=(2, 15))
+  loaded = load(name="v2.15.2-plain", version=(2, 15))
   layout.lay_out(loaded, (2, 15), 12)
   assert "kvm_pci_reservations" not in loaded.hvparams
-  assert device_table.Record(loaded).slots(DISK) == [8, 9]
+  assert device_table.DeviceTable(loaded).slots(DISK) == [8, 9]
 
 
 def test_reservations_that_make_no_sense_are_one_clear_error():
@@ -180,7 +180,7 @@ def test_a_full_house_keeps_its_order():
   loaded = load(lambda d: multiply(10, 8)(d) or d[2].update(
     kvm_pci_reservations=8))
   layout.lay_out(loaded, (3, 0))
-  known = device_table.Record(loaded)
+  known = device_table.DeviceTable(loaded)
   assert known.slots(DISK) == list(range(8, 18))
   assert known.slots(NIC) == list(range(24, 32))
   uuids = [entry[0]["uuid"] for entry in loaded.disks]
@@ -202,7 +202,7 @@ def test_what_does_not_fit_is_one_clear_error_and_moves_nothing():
   ("ne2k_isa", "nic_type", NIC)])
 def test_fictitious_places_go(hv_type, parameter, device_class):
   loaded = load(lambda data: data[2].update({parameter: hv_type}))
-  before = device_table.Record(loaded).slots(device_class)
+  before = device_table.DeviceTable(loaded).slots(device_class)
   moves = layout.lay_out(loaded, (3, 0))
   assert before == [] and not any(m.device_class == device_class
                                   for m in moves)
@@ -217,7 +217,7 @@ def test_real_scsi_disks_keep_their_places_on_their_own_bus():
   before = copy.deepcopy(loaded.disks)
   layout.lay_out(loaded, (3, 0))
   assert loaded.disks == before
-  assert device_table.Record(loaded).slots(NIC) == [24, 25]
+  assert device_table.DeviceTable(loaded).slots(NIC) == [24, 25]
 
 
 def test_disks_in_the_command_come_first_and_other_drives_stay():
@@ -231,7 +231,7 @@ def test_disks_in_the_command_come_first_and_other_drives_stay():
   moves = layout.lay_out(loaded, (3, 0), 12)
   assert [(m.index, m.old, m.new) for m in moves
           if m.device_class == DISK] == [(None, None, 12), (None, None, 13)]
-  known = device_table.Record(loaded)
+  known = device_table.DeviceTable(loaded)
   assert known.slots(DISK) == [12, 13]
   # before all that QEMU places by itself
   options = command.devices(loaded.words)

@@ -54,11 +54,11 @@ class World(object):
 
   def compare(self, others=(), change=None, command=None):
     loaded = serialized.parse(json.dumps(self.data), "test")
-    known = device_table.Record(loaded)
+    known = device_table.DeviceTable(loaded)
     parts = parts_of(known, others)
     if change:
       parts = change(parts)
-    return migration_check.Replay(loaded, known, parts, [
+    return migration_check.MigrationCheck(loaded, known, parts, [
       str(word) for word in command or loaded.words])
 
 

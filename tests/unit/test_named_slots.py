@@ -46,7 +46,7 @@ driver="virtio-rng-pci"
 
 def named(words, configs=None):
   """Return slot, name and origin of what a command names."""
-  return [(o.place[0], o.id or o.driver, o.origin)
+  return [(o.address[0], o.id or o.driver, o.origin)
           for o in named_slots.addressed(["q"] + words, configs)]
 
 
@@ -141,15 +141,15 @@ def test_a_record_knows_them_unless_they_are_ganetis_by_now():
   data = json.loads(genuine.text_of("v3.0.2-plain"))
   data[0] += ["-readconfig", "f"]
   loaded = serialized.parse(json.dumps(data), "f")
-  own = device_table.Record(loaded).held()
+  own = device_table.DeviceTable(loaded).held()
   loaded.configs = {"f": config_file.parse(CONFIG)}
-  added = set(device_table.Record(loaded).held()) - set(own)
+  added = set(device_table.DeviceTable(loaded).held()) - set(own)
   assert added == {29, 30, 31}
   # the file has been changed since
   taken = sorted(own)[0]
   loaded.configs = {"f": config_file.parse(
     '[device "late"]\n driver = "a"\n addr = "%x"\n' % taken)}
-  assert device_table.Record(loaded).held() == own
+  assert device_table.DeviceTable(loaded).held() == own
 
 
 def test_the_file_that_qemu_reads_by_itself_comes_first(tmpdir, monkeypatch):
@@ -173,7 +173,7 @@ def test_a_soft_reboot_goes_around_them():
   loaded.configs = {"f": config_file.parse(
     '[device]\n driver = "virtio-rng-pci"\n addr = "0xc"\n')}
   layout.lay_out(loaded, (3, 0), 12)
-  found = device_table.Record(loaded)
+  found = device_table.DeviceTable(loaded)
   assert found.slots(DISK)[0] == 13 and found.slots(NIC)[0] == 25
   assert found.held()[24] == "r" and found.held()[12] == "virtio-rng-pci"
 

@@ -344,7 +344,7 @@ def plugin(monkeypatch):
   class Status(activation.Status):
     """As if it had looked."""
     def __init__(self): # pylint: disable=super-init-not-called
-      self.release, self.series, self.unfit = "3.0.2", "3.0", None
+      self.release, self.version, self.unfit = "3.0.2", "3.0", None
       self.python, self.hook = "/usr/bin/python3", FakeHook()
       self.elsewhere, self.others, self.reasons = False, [], []
       self.pid, self.stale = 7, False

@@ -111,7 +111,7 @@ def test_with_live_it_is_this_nodes(here, capsys):
   here.write(json.dumps(data), "old.ex")
   found = findings(capsys, "--live")
   assert found["-soundhw hda"] == "warning" and found["-no-acpi"] == "info"
-  here.series = (3, 1)
+  here.version = (3, 1)
   assert not any(name.startswith("-chroot") for name in
                  findings(capsys, "--live"))
 

@@ -153,11 +153,11 @@ def test_what_is_said():
 def test_genuine_files_keep_their_devices(name):
   loaded = genuine.load(name)
   words = loaded.words
-  before = device_table.Record(loaded)
+  before = device_table.DeviceTable(loaded)
   loaded.command[:], changes = removed_options.renew(loaded.command, None)
   loaded.command[:], more = removed_options.renew(loaded.command, removed_options.LATEST)
   changes += more
-  after = device_table.Record(serialized.parse(loaded.dump(), name))
+  after = device_table.DeviceTable(serialized.parse(loaded.dump(), name))
   assert after.devices == before.devices
   assert bool(changes) == (loaded.words != words)
   assert removed_options.find(loaded.words) == []

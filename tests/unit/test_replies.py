@@ -92,7 +92,7 @@ def test_a_list_of_another_shape_is_one_clear_error(answer):
   ("/machine/i440fx/pci.0", "08.0"), ("pci.0", 8),
   ])
 def test_what_is_not_on_the_bus_has_no_place(bus, devfn):
-  assert replies.place(bus, devfn) is None
+  assert replies.address_of(bus, devfn) is None
 
 
 PROPERTIES = [{"name": "mq", "type": "bool"}, {"name": "vectors",

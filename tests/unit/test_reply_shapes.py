@@ -152,7 +152,7 @@ class Qemu(object):
 #: Everything that asks.
 QUESTIONS = [
   queries.functions, queries.held, queries.ids, queries.scsi_ids,
-  queries.peripherals, inventory.machine, queries.is_leaving, queries.has_left]
+  queries.peripherals, inventory.topology, queries.is_leaving, queries.has_left]
 
 
 def ask_all(said):
@@ -191,7 +191,7 @@ def test_a_scsi_disk_whose_address_is_in_part_is_one_clear_error(missing):
   said[path, None] = [item for item in said[path, None]
                       if item["name"] != missing]
   with pytest.raises(MonitorError) as caught:
-    inventory.machine(reply_shapes.checking(Qemu(said)))
+    inventory.topology(reply_shapes.checking(Qemu(said)))
   assert str(caught.value) == (
     "unexpected reply to QMP command qom-list: %s has scsi-id, but no %s" %
     (path, missing))
@@ -261,7 +261,7 @@ DEVICES = ["/machine/peripheral/disk-a", "/machine/peripheral/nic-a",
 
 
 @pytest.mark.parametrize("path", DEVICES)
-@pytest.mark.parametrize("question", [inventory.machine, queries.peripherals,
+@pytest.mark.parametrize("question", [inventory.topology, queries.peripherals,
                                       queries.scsi_ids])
 def test_what_leaves_while_it_is_looked_at_is_not_there(path, question):
   with_it = question(reply_shapes.checking(Qemu(GENUINE)))
@@ -286,7 +286,7 @@ def test_devices_that_change_all_the_time_are_one_clear_error():
       return [child("disk-%d" % next(numbers), "virtio-blk-pci")]
     return qemu(command, arguments)
   with pytest.raises(MonitorError) as caught:
-    inventory.machine(reply_shapes.checking(execute))
+    inventory.topology(reply_shapes.checking(execute))
   assert "devices come or leave all the time" in str(caught.value)
 
 
@@ -295,6 +295,6 @@ def test_a_refusal_that_is_not_about_that_is_passed_on():
     if command == "qom-get":
       raise CommandError(command, "kvm: error executing qom-get: no way")
     return GENUINE[(arguments or {}).get("path", command), None]
-  for question in (inventory.machine, queries.peripherals):
+  for question in (inventory.topology, queries.peripherals):
     with pytest.raises(CommandError):
       question(reply_shapes.checking(execute))

@@ -12,7 +12,7 @@ import pytest
 import conftest
 import genuine
 from ganeti_kvm_pci.errors import NodeError
-from ganeti_kvm_pci.errors import RecordError
+from ganeti_kvm_pci.errors import RuntimeFileError
 from ganeti_kvm_pci.node import runtime_files
 
 OLD = genuine.text_of("v3.0.2-plain")
@@ -325,7 +325,7 @@ def test_a_folder_that_cannot_be_synced_is_one_clear_error(tmpdir, monkeypatch):
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read all")
 def test_what_may_not_be_read_is_one_clear_error(path):
   path.chmod(0)
-  with pytest.raises(RecordError) as caught:
+  with pytest.raises(RuntimeFileError) as caught:
     runtime_files.read(str(path))
   assert "Permission denied" in str(caught.value)
 
@@ -339,7 +339,7 @@ def test_only_files_of_a_sane_size_are_read(path, size, is_read):
   if is_read:
     assert len(runtime_files.read(str(path)).text) == size
     return
-  with pytest.raises(RecordError) as caught:
+  with pytest.raises(RuntimeFileError) as caught:
     runtime_files.read(str(path))
   assert "larger than 16 MB" in str(caught.value)
 

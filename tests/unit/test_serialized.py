@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import genuine
-from ganeti_kvm_pci.errors import RecordError
+from ganeti_kvm_pci.errors import RuntimeFileError
 from ganeti_kvm_pci.runtime import device_table
 from ganeti_kvm_pci.runtime import serialized
 
@@ -22,7 +22,7 @@ def test_every_genuine_file_is_read_and_written_back_as_it_was(name):
   written = loaded.dump()
   assert json.loads(written) == json.loads(text)
   assert serialized.parse(written, name).dump() == written
-  assert device_table.Record(loaded).devices == \
+  assert device_table.DeviceTable(loaded).devices == \
     device_table.parse(written, name).devices
 
 
@@ -49,7 +49,7 @@ def test_numbers_in_the_command_stay_numbers_in_the_file():
 def test_a_genuine_file_cut_at_any_byte_is_one_clear_error(name):
   text = genuine.text_of(name).rstrip()
   for length in range(len(text)):
-    with pytest.raises(RecordError) as caught:
+    with pytest.raises(RuntimeFileError) as caught:
       serialized.parse(text[:length], "/conf/vm1.runtime")
     said = str(caught.value)
     assert said.startswith("/conf/vm1.runtime: not a runtime file")
@@ -170,7 +170,7 @@ BAD = {
 @pytest.mark.parametrize("case", sorted(BAD))
 def test_what_makes_no_sense_is_one_clear_error(case):
   text, says = BAD[case]
-  with pytest.raises(RecordError) as caught:
+  with pytest.raises(RuntimeFileError) as caught:
     device_table.parse(text, "/conf/vm1.runtime")
   said = str(caught.value)
   assert said.startswith("/conf/vm1.runtime: ") and says in said
@@ -184,7 +184,7 @@ def test_an_error_is_one_line_whatever_it_quotes():
     entry[0]["hvinfo"].update(addr="0xc")
   for change in ({}, {"id": u"a\nb\u00e9\ud800"}):
     data[3][0][0]["hvinfo"].update(change)
-    with pytest.raises(RecordError) as caught:
+    with pytest.raises(RuntimeFileError) as caught:
       device_table.parse(json.dumps(data), "f")
     assert "\n" not in str(caught.value)
 
@@ -225,7 +225,7 @@ def test_what_is_nested_too_deeply_is_one_clear_error():
                                                       "]" * depth), 1)
     try:
       written = serialized.parse(text, "f").dump()
-    except RecordError as err:
+    except RuntimeFileError as err:
       assert "recursion" in str(err) or "nested too deeply" in str(err)
       continue
     assert json.loads(written) == json.loads(text)

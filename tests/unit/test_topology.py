@@ -57,7 +57,7 @@ def test_one_too_few_and_one_too_many(part, text):
   ])
 def test_what_differs_is_named(part, changes, text):
   (found, ) = topology.differences([part], [part._replace(**changes)])
-  assert found.startswith(topology.show_place(part)) and text in found
+  assert found.startswith(topology.show_address(part)) and text in found
 
 
 def test_exchanged_disks_are_seen():
@@ -84,5 +84,5 @@ def test_a_disk_that_has_grown_is_the_same():
 
 def test_a_second_function_is_a_part_of_its_own():
   ide = VGA._replace(address=(1, 1))
-  assert topology.show_place(ide) == "slot 1.1"
+  assert topology.show_address(ide) == "slot 1.1"
   assert len(topology.differences([VGA], [VGA, ide])) == 1

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ganeti_kvm_pci.errors import RecordError
+from ganeti_kvm_pci.errors import RuntimeFileError
 from ganeti_kvm_pci.runtime import topology_file
 
 from test_topology import ALL, DISK, NIC, SCSI, TABLET, VGA
@@ -98,7 +98,7 @@ def change(position=0, **changes):
         None, {}, 3, [3], [[]], [["pci.0", [8, 0]]],
         [["pci.0", "8", None, None, None, None, None, None]])])
 def test_what_makes_no_sense_is_one_clear_error(told):
-  with pytest.raises(RecordError) as caught:
+  with pytest.raises(RuntimeFileError) as caught:
     topology_file.read(told, "source", "vm1")
   assert str(caught.value).startswith("vm1: what the source node tells")
 

@@ -14,7 +14,7 @@ from ganeti_kvm_pci import process
 from ganeti_kvm_pci.cli import cmd_map
 from ganeti_kvm_pci.cli import settle
 from ganeti_kvm_pci.errors import NodeError
-from ganeti_kvm_pci.errors import RecordError
+from ganeti_kvm_pci.errors import RuntimeFileError
 from ganeti_kvm_pci.node import runtime_files
 from ganeti_kvm_pci.runtime import device_table
 from ganeti_kvm_pci.runtime import serialized
@@ -60,7 +60,7 @@ def test_in_words_and_for_programs(zone):
   {"disk-1": {"slot": 8, "since": SINCE, "stays": "no"}},
   ])
 def test_malformed_ones_are_one_error(data):
-  with pytest.raises(RecordError) as caught:
+  with pytest.raises(RuntimeFileError) as caught:
     unplug_request.of_data(data, "vm1")
   assert str(caught.value).startswith(
     "vm1: the removals that were requested are malformed: ")
@@ -172,7 +172,7 @@ def test_the_watcher_lets_slots_rest_and_leaves_what_it_does_not_know(
     here, monkeypatch, is_known):
   path = here.add("v3.0.2-plain")
   loaded = serialized.parse(path.read(), str(path))
-  disk = device_table.Record(loaded).devices[-1]
+  disk = device_table.DeviceTable(loaded).devices[-1]
   if not is_known:
     loaded.disks[0][0]["later"] = 1
     path.write(loaded.dump())

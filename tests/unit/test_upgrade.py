@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 import genuine
-from ganeti_kvm_pci.errors import RecordError
+from ganeti_kvm_pci.errors import RuntimeFileError
 from ganeti_kvm_pci.runtime import device_table
 from ganeti_kvm_pci.runtime import serialized
 from ganeti_kvm_pci.runtime import upgrade
@@ -24,40 +24,40 @@ def load(change=None, name="v2.15.2-plain"):
   return serialized.parse(json.dumps(data), "f")
 
 
-def command(words, series=(3, 1)):
+def command(words, version=(3, 1)):
   """Normalise a command that ends with some words; return what they become."""
   loaded = load(lambda data: data[0].extend(words), "v3.1.1-plain")
   before = len(loaded.command) - len(words)
   unchanged = list(loaded.command[:before])
-  changes = upgrade.normalise(loaded, series)
+  changes = upgrade.normalise(loaded, version)
   assert loaded.command[:before] == unchanged
-  assert upgrade.normalise(loaded, series) == []
+  assert upgrade.normalise(loaded, version) == []
   return (loaded.command[before:], changes)
 
 
 @pytest.mark.parametrize("name", genuine.NAMES)
 def test_every_genuine_file_stays_the_same_machine(name):
-  for series in genuine.SERIES:
-    if name in genuine.writable_by(series):
-      stays_the_same_machine(name, series)
+  for version in genuine.VERSION:
+    if name in genuine.writable_by(version):
+      stays_the_same_machine(name, version)
 
 
-def stays_the_same_machine(name, series):
+def stays_the_same_machine(name, version):
   loaded = genuine.load(name)
-  before = device_table.Record(loaded)
+  before = device_table.DeviceTable(loaded)
   words = loaded.words
-  changes = upgrade.normalise(loaded, series)
+  changes = upgrade.normalise(loaded, version)
   after = device_table.parse(loaded.dump(), name)
   assert after.devices == before.devices
   assert after.partition.reservations == before.partition.reservations
   # all that the newer form of these files does to what QEMU is given
-  if upgrade.has_hvinfo(series) and "-balloon" in words:
+  if upgrade.has_hvinfo(version) and "-balloon" in words:
     at = words.index("-balloon")
     words[at:at + 2] = ["-device", "virtio-balloon" +
                         words[at + 1][len("virtio"):]]
   assert after.command == words
   text = loaded.dump()
-  assert upgrade.normalise(loaded, series) == []
+  assert upgrade.normalise(loaded, version) == []
   assert loaded.dump() == text
   assert bool(changes) == (json.loads(text) !=
                            json.loads(genuine.text_of(name)))
@@ -77,7 +77,7 @@ def test_stock_finds_all_it_asks_for(name):
 
 
 @pytest.mark.parametrize("name", [
-  name for name in genuine.NAMES if genuine.series_of(name) == (3, 0)])
+  name for name in genuine.NAMES if genuine.version_of(name) == (3, 0)])
 def test_what_is_in_the_form_of_the_series_stays_as_it_is(name):
   loaded = genuine.load(name)
   assert upgrade.normalise(loaded, (3, 0)) == []
@@ -109,12 +109,12 @@ def test_a_null_for_a_place_is_none(hvinfo):
 @pytest.mark.parametrize("disk_type", ["ide", "scsi", "sd", "mtd", "pflash"])
 def test_a_disk_that_is_not_on_pci_gets_no_place_there(disk_type):
   loaded = load(lambda data: data[2].update(disk_type=disk_type))
-  before = device_table.Record(loaded).devices
+  before = device_table.DeviceTable(loaded).devices
   upgrade.normalise(loaded, (3, 0))
   assert loaded.disks[0][0]["hvinfo"] == {
     "driver": disk_type, "id": "hotdisk-0000d150-pci-4"}
   assert loaded.nics[0]["hvinfo"]["addr"] == "0x6"
-  assert device_table.Record(loaded).devices == before
+  assert device_table.DeviceTable(loaded).devices == before
 
 
 def test_a_nic_that_is_not_on_pci_gets_no_place_there():
@@ -129,15 +129,15 @@ def without_uuids(data):
     del nic["uuid"]
 
 
-@pytest.mark.parametrize("series", [(2, 10), (3, 0), (3, 1)])
-def test_a_nic_without_uuid_gets_one_that_stays_the_same(series):
+@pytest.mark.parametrize("version", [(2, 10), (3, 0), (3, 1)])
+def test_a_nic_without_uuid_gets_one_that_stays_the_same(version):
   found = []
   for _ in range(2):
     loaded = load(without_uuids, "v2.9.6-plain")
-    changes = upgrade.normalise(loaded, series)
+    changes = upgrade.normalise(loaded, version)
     found.append([nic["uuid"] for nic in loaded.nics])
     assert "nic 1: uuid %s" % found[-1][1] in changes
-    assert upgrade.normalise(loaded, series) == []
+    assert upgrade.normalise(loaded, version) == []
   assert found[0] == found[1] and len(set(found[0])) == 2
   assert [str(uuid.UUID(word)) for word in found[0]] == found[0]
 
@@ -188,23 +188,23 @@ def test_three_entries_become_four():
 
 def test_an_older_series_is_not_given_newer_places():
   loaded = load(name="v3.0.2-plain")
-  with pytest.raises(RecordError) as caught:
+  with pytest.raises(RuntimeFileError) as caught:
     upgrade.normalise(loaded, (2, 15))
   assert "ganeti-kvm-pci downgrade" in str(caught.value)
 
 
-@pytest.mark.parametrize("recorded, series, expected", [
+@pytest.mark.parametrize("recorded, version, expected", [
   (None, (2, 15), None), (None, (2, 16), "default"), (None, (3, 0), "default"),
   (None, (3, 1), "ignore"), ("default", (3, 0), "default"),
   ("default", (3, 1), "ignore"), ("ignore", (3, 0), "ignore"),
   ("unmap", (3, 0), "unmap"), ("unmap", (3, 1), "unmap")])
-def test_disk_discard_says_what_qemu_does(recorded, series, expected):
+def test_disk_discard_says_what_qemu_does(recorded, version, expected):
   def change(data):
     data[2].pop("disk_discard", None)
     if recorded:
       data[2]["disk_discard"] = recorded
   loaded = load(change)
-  upgrade.normalise(loaded, series)
+  upgrade.normalise(loaded, version)
   assert loaded.hvparams.get("disk_discard") == expected
 
 
@@ -285,7 +285,7 @@ def test_an_option_without_its_argument_stays(words):
 def test_a_type_that_is_empty_names_no_driver(name):
   def change(data):
     data[2][name] = ""
-  with pytest.raises(RecordError) as caught:
+  with pytest.raises(RuntimeFileError) as caught:
     load(change)
   assert "the parameter %s is no word: ''" % name in str(caught.value).replace(
     "u'", "'")

@@ -24,7 +24,7 @@ TREE = os.environ.get("GANETI_TREE")
 _CLONE_NEWNET = 0x40000000
 
 if not TREE or not os.path.isdir(os.path.join(TREE, "ganeti")):
-  pytest.exit("tests/series needs GANETI_TREE, a folder with an importable"
+  pytest.exit("tests/integration needs GANETI_TREE, a folder with an importable"
               " ganeti", 1)
 
 sys.path.insert(0, ROOT)
@@ -39,7 +39,7 @@ def _own_network():
   """
   libc = ctypes.CDLL(None, use_errno=True)
   if libc.unshare(_CLONE_NEWNET):
-    pytest.exit("tests/series need to be root, for a network namespace: %s" %
+    pytest.exit("tests/integration need to be root, for a network namespace: %s" %
                 os.strerror(ctypes.get_errno()), 1)
   subprocess.check_call(["ip", "link", "set", "lo", "up"])
 

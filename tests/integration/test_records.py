@@ -21,7 +21,7 @@ import nodes
 
 DATA = os.path.join(os.path.dirname(os.path.dirname(
   os.path.abspath(__file__))), "data")
-SERIES = (constants.VERSION_MAJOR, constants.VERSION_MINOR)
+VERSION = (constants.VERSION_MAJOR, constants.VERSION_MINOR)
 SAMPLE = ["v2.9.6-hdaspice", "v2.10.0-rng", "v2.10.2-hdaspicescsi",
           "v2.10.8-e1000", "v2.15.2-hdaspice+hotplug", "v2.16.2-hda",
           "v3.0.2-scsihd", "v3.0.2-hdaspice+hotplug"]
@@ -39,8 +39,8 @@ def _names():
   if os.environ.get("RECORDS") != "all":
     names = [name for name in names if name in SAMPLE]
   # 3.1 has no disks of this type any more
-  return [name for name in names if _series(name) <= SERIES and
-          not (SERIES >= (3, 1) and "hdaspicescsi" in name)]
+  return [name for name in names if _series(name) <= VERSION and
+          not (VERSION >= (3, 1) and "hdaspicescsi" in name)]
 
 
 def _never_booted(name):

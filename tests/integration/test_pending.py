@@ -289,7 +289,7 @@ def test_it_goes_with_the_guest(pair, guest, command, monkeypatch):
   device_id = ask(pair.source, DISK, 4, monkeypatch)
   since = command.device(pair.source, device_id)["requested"]
   info = pair.accept()
-  (witness, ) = json.loads(info)[-1].values()
+  (source_report, ) = json.loads(info)[-1].values()
   assert list(witness[unplug_request.FIELD]) == [device_id]
   assert pair.migrate() == "completed"
   pair.finalize(info, True)

@@ -21,10 +21,10 @@ from nodes import DISK, NIC
 import slow_guest
 import nodes
 
-SERIES = (constants.VERSION_MAJOR, constants.VERSION_MINOR)
+VERSION = (constants.VERSION_MAJOR, constants.VERSION_MINOR)
 
 pytestmark = pytest.mark.skipif(
-  SERIES != (3, 0), reason="what stock does is asserted as 3.0 does it")
+  VERSION != (3, 0), reason="what stock does is asserted as 3.0 does it")
 
 KINDS = pytest.mark.parametrize("kind", [DISK, NIC], ids=["disk", "nic"])
 

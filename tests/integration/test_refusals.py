@@ -291,14 +291,14 @@ MODIFIED = "then modify the NIC again .* or reboot"
 @pytest.mark.parametrize("kind", [DISK, NIC], ids=["disk", "nic"])
 def test_a_driver_that_qemu_has_not(bare, monkeypatch, kind):
   add = nic_adder(bare) if kind == NIC else disk_adder(bare)
-  plain = bare.hyper._SetPlace
+  plain = bare.hyper._SetAddress
 
-  def _SetPlace(device_class, device, hvparams, slot):
+  def _SetAddress(device_class, device, hvparams, slot):
     plain(device_class, device, hvparams, slot)
     device.hvinfo["driver"] = "virtio-nonsense-pci"
 
   with monkeypatch.context() as patched:
-    patched.setattr(bare.hyper, "_SetPlace", _SetPlace)
+    patched.setattr(bare.hyper, "_SetAddress", _SetAddress)
     refused(bare, add, "QEMU refused device_add: 'virtio-nonsense-pci' is not a"
             " valid device model name", kind + "_type", RESTARTED)
   succeeds(bare, kind, add)
