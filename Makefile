@@ -94,7 +94,7 @@ test-doc: needs
 # RECORDS=all for every one
 ## genuine runtime files of all Ganeti versions, booted
 test-records: needs
-	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/integration/test_records.py
+	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/integration/test_old_runtime_files.py
 
 # what hotplug protects from, beside stock; the node daemon killed at each fifth
 # point (KILLED_EVERY=1: at every one, KILLED_THEN=both: twice); a long random

@@ -58,7 +58,7 @@ def plugin_state():
 
 
 @pytest.fixture
-def stock(plugin_state):
+def unmodified(plugin_state):
   """All nodes run Ganeti as it is."""
   plugin_state.switch(False)
 
@@ -102,10 +102,10 @@ def _slots(instance):
   """
   lines = []
   (_, nics, _, disks) = instance.runtime()[:4]
-  for (kind, devices) in [("disk", [disk[0] for disk in disks]),
+  for (dev_type, devices) in [("disk", [disk[0] for disk in disks]),
                           ("nic", nics)]:
     for (index, device) in enumerate(devices):
-      lines.append("recorded %s/%d: %s" % (kind, index, device.get("hvinfo")))
+      lines.append("recorded %s/%d: %s" % (dev_type, index, device.get("hvinfo")))
   for device in instance.pci():
     lines.append("running %2d.%d: %s %s" %
                  (device["slot"], device["function"],

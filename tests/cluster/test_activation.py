@@ -64,7 +64,7 @@ def test_the_clusters_tag_reaches_a_node_that_is_added_later(plugin):
   assert plugin("status", "node2")["node2"].returncode == 0
 
 
-def test_on_an_unknown_ganeti_the_daemon_starts_as_stock(plugin):
+def test_on_an_unknown_ganeti_the_daemon_starts_without_it(plugin):
   """A node whose Ganeti says that it is 3.9.
 
   The version is overridden by a module that the hook's package has beside it,
@@ -97,7 +97,7 @@ def test_on_an_unknown_ganeti_the_daemon_starts_as_stock(plugin):
     plugin("disable", "node1")
 
 
-def test_what_the_plugin_started_goes_on_under_stock(vm, plugin):
+def test_a_guest_of_the_plugin_runs_on_without_it(vm, plugin):
   plugin("enable")
   vm.add(disks=2, nics=2, hvparams={"kvm_pci_reservations": 8})
   assert slots(vm) == ([8, 9], [24, 25])
@@ -118,7 +118,7 @@ def test_what_the_plugin_started_goes_on_under_stock(vm, plugin):
   assert slots(vm) == ([8, 9, 10], [11, 12])
 
 
-def test_disabling_names_the_guests_that_stock_will_not_hotplug(vm, plugin):
+def test_disabling_names_the_guests_that_lose_hotplug(vm, plugin):
   """Stock does not look for QEMU's devices when it chooses a slot."""
   plugin("enable")
   vm.add(disks=2, nics=2, hvparams={

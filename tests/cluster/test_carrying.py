@@ -33,7 +33,7 @@ def agree(vm, disks, nics, since=None):
   return seen
 
 
-def test_what_stock_started_goes_on_until_it_boots(vm, plugin):
+def test_a_guest_of_unmodified_ganeti_keeps_its_slots_until_it_boots(vm, plugin):
   plugin("disable")
   vm.add(disks=2, nics=2)
   before = agree(vm, [12, 13], [14, 15])
@@ -71,7 +71,7 @@ def test_what_stock_started_goes_on_until_it_boots(vm, plugin):
 
 
 @pytest.mark.two_nodes
-def test_an_old_record_is_upgraded_under_its_guest(vm, plugin):
+def test_an_old_runtime_file_is_upgraded_while_its_guest_runs(vm, plugin):
   """As Ganeti 2.12 to 2.15 leave it to a later one, but for the ids."""
   plugin("enable")
   vm.add(disks=1, nics=1, hvparams={"kvm_pci_reservations": 8})

@@ -25,13 +25,13 @@ QEMU = "/usr/bin/qemu-system-x86_64"
 WRAPPED = "/run/wrapped/bin"
 
 
-def record_path(vm):
+def runtime_path(vm):
   return "%s/conf/%s.runtime" % (cluster.KVM_DIR, vm.name)
 
 
-def write_record(vm, data):
+def write_runtime(vm, data):
   """Put another record in the place of an instance's."""
-  path = record_path(vm)
+  path = runtime_path(vm)
   cluster.on(vm.node(), "python3", "-c",
              "open(%r, 'w').write(%r)" % (path, json.dumps(data)))
   cluster.on(vm.node(), "chmod", "600", path)
@@ -72,7 +72,7 @@ def marks(vm, names):
   return dict(zip(names, lines))
 
 
-def places(vm):
+def check_slots(vm):
   """Check that record and QEMU have the same devices at the same places."""
   _, nics, _, disks = vm.runtime()[:4]
   live = dict((device["qdev_id"], device["slot"]) for device in vm.pci())
@@ -109,9 +109,9 @@ class Moving(object):
     assert marks(self.vm, sorted(self.expected)) == self.expected
     self.before = after
 
-  def stays(self, *words, foretold=True):
+  def stays(self, *words, is_predicted=True):
     """Check that it is not migrated, and why."""
-    if foretold:
+    if is_predicted:
       texts = predicted(self.vm)
       assert texts
       for word in words:
@@ -149,18 +149,18 @@ def edited(vm, change):
   data = vm.runtime()
   spoilt = copy.deepcopy(data)
   change(spoilt)
-  write_record(vm, spoilt)
+  write_runtime(vm, spoilt)
   try:
     yield
   finally:
-    write_record(vm, data)
+    write_runtime(vm, data)
 
 
 def edited_for_good(vm, change):
   """Have a record edited."""
   data = vm.runtime()
   change(data)
-  write_record(vm, data)
+  write_runtime(vm, data)
 
 
 def swap(one, another, key):
@@ -215,14 +215,14 @@ def test_what_would_tear_a_guest_apart_is_refused(moving):
   moving.moves()
 
 
-def test_a_target_that_makes_another_machine_is_given_up(moving):
+def test_a_target_with_other_devices_is_given_up(moving):
   # as it is with another kvm_extra, or another QEMU
   for options, words in (
       ("-device virtio-rng-pci", ("nothing on the source", "virtio-rng-pci on"
                                   " the target")),
       ("-device virtio-rng-pci,id=more,addr=0x1e", ("slot 30", "more"))):
     with wrapped("node2", options):
-      moving.stays(*words, foretold=False)
+      moving.stays(*words, is_predicted=False)
   moving.moves()
 
 
@@ -248,7 +248,7 @@ exec %s/real "$@"
       cluster.on(node, "umount", "-l", path)
 
 
-def test_what_qemu_lost_does_not_move_and_stays_in_the_record(moving):
+def test_what_qemu_lost_does_not_move_and_stays_in_the_file(moving):
   vm = moving.vm
   gone = vm.runtime()[3][1][0]["hvinfo"]["id"]
   vm.qmp("device_del", id=gone)
@@ -292,7 +292,7 @@ def test_exchanged_links_are_put_right(moving):
 
 
 PLAIN = {"kvm_pci_reservations": 8}
-KINDS = {
+CASES = {
   "cold booted": (PLAIN, 3, 2),
   "hotplugged": (PLAIN, 3, 2),
   "old layout": ({}, 3, 2),
@@ -308,25 +308,25 @@ KINDS = {
 _SAMPLE = ["SCSI", "hotplugged", "overflowed"]
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS) if os.environ.get("TORN") else
+@pytest.mark.parametrize("case", sorted(CASES) if os.environ.get("TORN") else
                          _SAMPLE)
-def test_it_moves_to_the_plugin_to_stock_and_back(vm, plugin, kind):
+def test_it_moves_between_plugin_and_unmodified_ganeti(vm, plugin, case):
   """Three migrations, with the plugin on both nodes, on the source, on the
   target.
 
   """
-  hvparams, disks, nics = KINDS[kind]
-  plugin("disable" if kind == "old layout" else "enable")
+  hvparams, disks, nics = CASES[case]
+  plugin("disable" if case == "old layout" else "enable")
   vm.add(disks=disks, nics=nics, hvparams=hvparams)
   guest = Moving(vm)
-  if kind == "old layout":
+  if case == "old layout":
     plugin("enable")
-  elif kind != "16 and 8":
+  elif case != "16 and 8":
     vm.modify("--disk", "add:size=1G")
     vm.modify("--net", "add")
     guest.changes(lambda r: len(r.nics) == nics + 1 and
                   len(r.disks) == disks + 1)
-  if kind == "hotplugged":
+  if case == "hotplugged":
     vm.modify("--disk", "1:remove")
     vm.modify("--net", "0:remove")
     guest.changes(lambda r: len(r.nics) == nics and len(r.disks) == disks)
@@ -338,6 +338,6 @@ def test_it_moves_to_the_plugin_to_stock_and_back(vm, plugin, kind):
     assert vm.node() == target
     assert is_clean(vm, other(target)) == (True, "")
     guest.is_alive()
-    places(vm)
+    check_slots(vm)
   # what travelled was not kept, or does no harm
   assert len(vm.runtime()) == 4

@@ -135,9 +135,9 @@ def test_nine_rngs_overflow_and_migrate_after_hotplug(vm):
   seen = agree(vm, [8, 9], [24, 25])
   rngs = [4, 5, 6, 7, 10, 11, 12, 13, 14]
   assert [s for s, d in sorted(seen.pci.items()) if d == VIRTIO_RNG] == rngs
-  recorded = [word for word in vm.runtime()[0]
+  written = [word for word in vm.runtime()[0]
               if str(word).startswith("virtio-rng-pci,")]
-  assert recorded == ["virtio-rng-pci,bus=pci.0,addr=0x%x" % slot
+  assert written == ["virtio-rng-pci,bus=pci.0,addr=0x%x" % slot
                       for slot in rngs[4:]]
   drawn = cluster.project_command(vm.node(), ["map", "--live", vm.name]).output
   documents.check("doc/operation.rst", "ganeti-kvm-pci map --live vm1", drawn)
@@ -240,7 +240,7 @@ def test_a_refused_slot_is_explained(vm):
   assert (slots_of(vm, "disk"), slots_of(vm, "nic")) == ([16], [24])
 
 
-def test_what_cannot_be_recorded_is_logged_and_marked(vm):
+def test_a_device_without_an_option_is_logged_and_marked(vm):
   vm.add(disks=2, nics=2, hvparams={
     "kvm_pci_reservations": 4,
     "kvm_extra": "-drive if=virtio,file=/dev/zero,format=raw,readonly=on"})
@@ -251,7 +251,7 @@ def test_what_cannot_be_recorded_is_logged_and_marked(vm):
   assert "%s: slot 6, beyond QEMU's" % vm.name in log
 
 
-def test_q35_is_left_to_stock(vm):
+def test_q35_is_left_to_unmodified_ganeti(vm):
   """There, pci.0 is a bridge of kvm_extra's, which must come first."""
   vm.add(disks=1, nics=1, hvparams={
     "machine_version": "q35",

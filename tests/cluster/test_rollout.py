@@ -290,7 +290,7 @@ def put_back(plugin):
 
 
 @pytest.mark.skipif(len(cluster.SPARE) > 0, reason="the whole way is gone")
-def test_the_way_in_and_out_keeps_a_guest_up(vm, put_back):
+def test_enabling_and_disabling_keep_a_guest_up(vm, put_back):
   put_back("disable")
   walk = Walk([Guest(vm, disks=2, nics=2, hvparams=EXTRA)])
   walk.on_unmodified_ganeti()

@@ -30,7 +30,7 @@ pytestmark = [
 
 
 @pytest.fixture
-def moving(vm, stock):
+def moving(vm, unmodified):
   vm.add(disks=[{"size": SMALL}, {"size": SMALL}, {"size": LARGE}], nics=2)
   return Moving(vm)
 
@@ -102,7 +102,7 @@ def test_exchanged_nics_are_not_noticed(moving):
   assert [live[slot] for slot in slots] == ids[::-1]
 
 
-def test_a_stale_device_of_the_record_is_not_noticed(moving):
+def test_a_stale_device_of_the_runtime_file_is_not_noticed(moving):
   vm = moving.vm
   gone = vm.runtime()[3][1][0]["hvinfo"]["id"]
   vm.qmp("device_del", id=gone)
@@ -113,14 +113,14 @@ def test_a_stale_device_of_the_record_is_not_noticed(moving):
   assert len(vm.guest().disks) == 2
 
 
-def test_a_target_that_makes_another_machine_is_not_noticed(moving):
+def test_a_target_with_other_devices_is_not_noticed(moving):
   with wrapped("node2", "-device virtio-rng-pci,id=more,addr=0x1e"):
     succeeds(moving.vm)
   assert "more" in [device["qdev_id"] for device in moving.vm.pci()]
   assert 30 not in moving.vm.guest().pci
 
 
-@pytest.mark.parametrize("on", [False, True], ids=["stock", "plugin"])
+@pytest.mark.parametrize("on", [False, True], ids=["unmodified", "plugin"])
 def test_a_disks_file_is_removed_while_the_guest_has_it(vm, plugin_state, on):
   """Ganeti does that after a hotplug that failed; no hypervisor is asked."""
   plugin_state.switch(on)
@@ -140,7 +140,7 @@ def test_a_disks_file_is_removed_while_the_guest_has_it(vm, plugin_state, on):
   assert len(vm.runtime()[3]) == 2
 
 
-def test_hotplug_alone_exchanges_disks(vm, stock):
+def test_hotplug_alone_exchanges_disks(vm, unmodified):
   vm.add(disks=1, nics=1)
   guest = shuffle(vm)
   succeeds(vm)

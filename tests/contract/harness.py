@@ -23,20 +23,20 @@ from ganeti_kvm_pci.qemu import machine_type
 
 DEVLIST = "".join('name "%s", bus PCI\n' % name for name in (
   "virtio-blk-pci", "virtio-net-pci", "scsi-hd", "ide-hd", "e1000"))
-MACHINES = ("pc                   Standard PC (i440FX + PIIX, 1996) (default)\n"
+MACHINE_TYPES = ("pc                   Standard PC (i440FX + PIIX, 1996) (default)\n"
             "q35                  Standard PC (Q35 + ICH9, 2009)\n"
             "virt                 QEMU 7.2 ARM Virtual Machine\n")
 KVMHELP = ("QEMU emulator version 7.2.0\n-netdev tap\n-qmp dev\n-machine x\n"
            "-display x\n-uuid x\n")
 
 #: How this Ganeti keeps places, and its types of devices.
-PLACES_IN_PCI = not hasattr(hv_kvm.KVMHypervisor, "_GetBusSlots")
+SLOT_IN_PCI = not hasattr(hv_kvm.KVMHypervisor, "_GetBusSlots")
 DISK = constants.HOTPLUG_TARGET_DISK
 NIC = constants.HOTPLUG_TARGET_NIC
 
 #: Stock's first slot: 2.16 and later leave kvm_pci_reservations to QEMU;
 #: before, bridges and VGA have 0 to 2, and the balloon 3.
-FIRST = 4 if PLACES_IN_PCI else 12
+FIRST = 4 if SLOT_IN_PCI else 12
 
 #: What a disk is hot-added from: link and URI; the link alone up to 2.10.2.
 EXTRA = ("/dev/null", None)
@@ -143,7 +143,7 @@ class FakeQmp(object):
     for arg in args:
       if callable(arg): # 3.0: adds the drive
         arg("/dev/fdset/1")
-    name = args[0] if PLACES_IN_PCI else disk.hvinfo["id"]
+    name = args[0] if SLOT_IN_PCI else disk.hvinfo["id"]
     self.world.drivers[name] = _driver_of(disk, "virtio-blk-pci")
     self.world.plug(slot_of(disk), name)
 
@@ -180,7 +180,7 @@ setattr(FakeQmp, EXECUTE, FakeQmp.__dict__["run"])
 
 def slot_of(device):
   """Return a device's place in the record."""
-  if PLACES_IN_PCI:
+  if SLOT_IN_PCI:
     return device.pci
   addr = (device.hvinfo or {}).get("addr")
   return int(addr, 16) if addr else None
@@ -233,7 +233,7 @@ class World(object):
     monkeypatch.setattr(hv_kvm.utils, "RunCmd", self.run)
     monkeypatch.setattr(chipset, "_LISTINGS", {
       constants.HVC_DEFAULTS[constants.HT_KVM]["kvm_path"]:
-        machine_type.Listing(MACHINES)})
+        machine_type.Listing(MACHINE_TYPES)})
     # nobody here ejects twice
     monkeypatch.setattr(cooldown, "REST", 0.01)
     monkeypatch.setattr(process, "command", lambda _: [
@@ -400,7 +400,7 @@ class World(object):
 def device_id(device_class, number, slot):
   """Return QEMU's id of a disk or NIC."""
   uuid = UUID % ({"disk": 0xd0, "nic": 0xa0}[device_class] + number, number)
-  if PLACES_IN_PCI:
+  if SLOT_IN_PCI:
     return "hot%s-%s-pci-%d" % (device_class, uuid.split("-")[0], slot)
   return "%s-%s" % (device_class, uuid.rsplit("-", 2)[0])
 

@@ -86,7 +86,7 @@ def test_one_that_is_not_stopped_keeps_it(kept):
   assert (kept.kept(), kept.half()) == (ALL, CONF_HALF)
 
 
-def test_it_goes_where_the_guest_has_gone_and_stays_where_it_has_not(world,
+def test_the_source_keeps_it_until_its_qemu_has_ended(world,
                                                                       kept):
   kept.hyper.FinalizeMigrationSource(kept.instance, False, True)
   assert [name for name in kept.kept() if name in WHOLE] == WHOLE
@@ -107,7 +107,7 @@ def test_a_soft_reboot_is_another_qemu(kept):
   assert (kept.kept(), kept.half()) == ([], [])
 
 
-def test_a_guest_that_comes_finds_nothing_of_before(world, kept):
+def test_a_guest_that_arrives_finds_nothing_of_before(world, kept):
   info = kept.hyper.MigrationInfo(kept.instance)
   kept.fill()
   world.running = False
@@ -119,7 +119,7 @@ def test_a_guest_that_comes_finds_nothing_of_before(world, kept):
   assert (kept.kept(), kept.half()) == ([], [])
 
 
-def test_a_guest_that_does_not_come_leaves_nothing(world, kept):
+def test_a_guest_that_does_not_arrive_leaves_nothing(world, kept):
   info = kept.hyper.MigrationInfo(kept.instance)
   world.running = False
   target = world.hypervisor(hypervisor.KVMHypervisor)

@@ -42,7 +42,7 @@ def test_hotplug_of_another_leaves_it_there(world):
   assert 25 not in world.bus
 
 
-def test_what_the_configuration_no_longer_has_leaves_at_once(world):
+def test_what_the_configuration_no_longer_has_is_removed_at_once(world):
   hyper, instance, _ = started(world)
   instance.disks.pop()
   leave(world, 9, 25)
@@ -77,12 +77,12 @@ def test_a_target_starts_without_it_and_has_it_at_the_next_boot(world):
   assert json.loads(again) == moving
 
 
-def test_the_source_lets_it_go_without(world):
+def test_the_source_sends_the_guest_without_it(world):
   hyper, instance, _, _ = told(world, 9)
   hyper.MigrateInstance("cluster", instance, "192.0.2.1", True)
 
 
-def test_that_it_leaves_at_any_moment_refuses_no_migration(world, monkeypatch):
+def test_an_ejection_at_any_moment_refuses_no_migration(world, monkeypatch):
   hyper, instance, known = started(world)
   text = hyper._ReadKVMRuntime(instance.name)
   bus = dict(world.bus)
@@ -129,7 +129,7 @@ def test_what_was_removed_meanwhile_is_not_brought_back(world):
   assert (after.slots("disk"), after.slots("nic")) == ([8], [24, 25])
 
 
-def test_what_makes_no_sense_is_logged_and_nothing_is_written(world, caplog):
+def test_an_invalid_list_of_ejected_devices_is_not_written(world, caplog):
   hyper, instance, _, info = told(world, 9)
   target = accept(world, hypervisor.KVMHypervisor, instance, info)[0]
   for wrong in (5, [5], ["disk"], [["disk", {}]], [["disk", []]],

@@ -12,9 +12,9 @@ from ganeti_kvm_pci.runtime import serialized
 
 import harness
 from test_plugin import start
-from test_records import options
+from test_old_runtime_files import options
 
-STOCK = hv_kvm.KVMHypervisor
+UNMODIFIED = hv_kvm.KVMHypervisor
 TARGET = "192.0.2.1"
 
 
@@ -39,24 +39,24 @@ def moving(world):
   return hyper, instance, hyper.MigrationInfo(instance)
 
 
-def test_stock_reads_the_first_four_entries(world, moving):
+def test_unmodified_ganeti_reads_the_first_four_entries(world, moving):
   hyper, instance, info = moving
   loaded = json.loads(info)
   assert len(loaded) == 5
-  found = accept(world, STOCK, instance, info)[1]
+  found = accept(world, UNMODIFIED, instance, info)[1]
   assert options(found) == options(accept(
-    world, STOCK, instance, json.dumps(loaded[:4]))[1])
+    world, UNMODIFIED, instance, json.dumps(loaded[:4]))[1])
   # it is written down as it came, and can be read by all
-  stock = world.hypervisor(STOCK)
+  unmodified = world.hypervisor(UNMODIFIED)
   with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
     stream.write(info)
   known = serialized.parse(info, "test")
   assert known.unknown == [] and len(json.loads(known.dump())) == 4
-  assert world.slots(stock, instance) == world.slots(hyper, instance) == (
+  assert world.slots(unmodified, instance) == world.slots(hyper, instance) == (
     [8, 9], [24, 25])
 
 
-def test_a_disk_that_leaves_at_any_moment_refuses_no_migration(
+def test_a_disk_ejected_at_any_moment_refuses_no_migration(
     world, moving, monkeypatch):
   hyper, instance, _ = moving
   text = hyper._ReadKVMRuntime(instance.name)
@@ -86,7 +86,7 @@ def test_a_disk_that_leaves_at_any_moment_refuses_no_migration(
   assert found[0] == 1 and found[-1] == 2
 
 
-def test_the_same_machine_is_accepted_and_nothing_of_it_stays(world, moving):
+def test_the_same_devices_are_accepted_and_the_report_is_dropped(world, moving):
   _, instance, info = moving
   hyper = accept(world, hypervisor_of(world), instance, info)[0]
   written = []
@@ -112,7 +112,7 @@ def hypervisor_of(_):
   ("moved", lambda world: world.bus.update({20: world.bus.pop(24)}),
    ["slot 24", "slot 20"]),
   ])
-def test_another_machine_is_refused_and_ended(world, moving, name, spoil,
+def test_a_target_with_other_devices_is_refused_and_ended(world, moving, name, spoil,
                                               parts):
   _, instance, info = moving
   plain = world.boot
@@ -130,7 +130,7 @@ def test_another_machine_is_refused_and_ended(world, moving, name, spoil,
   assert ("StopInstance", ) in world.calls and not world.running
 
 
-def test_what_is_ended_has_a_record(world, moving, monkeypatch):
+def test_a_target_that_is_ended_has_a_runtime_file(world, moving, monkeypatch):
   """Ganeti's master reads it to end a QEMU; nothing is left afterwards."""
   _, instance, info = moving
   cls = hypervisor_of(world)
@@ -164,7 +164,7 @@ def test_what_is_ended_has_a_record(world, moving, monkeypatch):
   assert len(seen) == 2 and not os.path.exists(path)
 
 
-def test_without_a_word_from_the_source_the_record_is_what_counts(world,
+def test_without_a_source_report_the_runtime_file_is_compared(world,
                                                                   moving):
   _, instance, info = moving
   loaded = json.loads(info)[:4]
@@ -181,7 +181,7 @@ def test_without_a_word_from_the_source_the_record_is_what_counts(world,
   assert "slot 20: QEMU has" in text_of(caught)
 
 
-def test_what_came_by_way_of_a_stock_node_is_no_longer_true(world, moving):
+def test_a_report_relayed_by_an_unmodified_node_is_ignored(world, moving):
   hyper, instance, info = moving
   loaded = json.loads(info)
   # since then, stock has let a device go
@@ -261,12 +261,12 @@ def test_one_without_id_is_told_by_the_number_of_them(world, moving):
   assert "slot 20: QEMU has virtio-rng-pci" in text and "no id" in text
 
 
-def test_exchanged_disks_in_the_record_are_refused(world, moving):
+def test_exchanged_disks_in_the_runtime_file_are_refused(world, moving):
   hyper, instance, _ = moving
   loaded = json.loads(hyper._ReadKVMRuntime(instance.name))
   first, second = [entry[0] for entry in loaded[3]]
-  key = "pci" if harness.PLACES_IN_PCI else "hvinfo"
-  if harness.PLACES_IN_PCI:
+  key = "pci" if harness.SLOT_IN_PCI else "hvinfo"
+  if harness.SLOT_IN_PCI:
     first[key], second[key] = second[key], first[key]
   else:
     first[key]["addr"], second[key]["addr"] = (second[key]["addr"],
@@ -305,12 +305,12 @@ def test_disks_travel_under_the_names_that_the_target_gives_them(world, linked):
   assert disks_of(info) == [LINK % 0, LINK % 1]
   # here, the links are still the old ones
   assert disks_of(hyper._ReadKVMRuntime(instance.name)) == [LINK % 1, LINK % 2]
-  command = accept(world, STOCK, instance, info)[1]
+  command = accept(world, UNMODIFIED, instance, info)[1]
   assert [n for n in range(3) if any(LINK % n in word for word in command)] == [
     0, 1]
 
 
-def test_what_a_stock_node_sends_is_put_right(world, linked):
+def test_links_from_an_unmodified_node_are_put_right(world, linked):
   hyper, instance = linked
   info = hyper._ReadKVMRuntime(instance.name)
   target, command = accept(world, hypervisor_of(world), instance, info)
@@ -344,7 +344,7 @@ def test_a_disk_that_ganeti_has_given_up_is_refused(world, linked):
 def test_the_return_path_is_set_where_qemu_has_it(world, moving, monkeypatch):
   hyper, instance, _ = moving
   calls = world.calls
-  monkeypatch.setattr(STOCK, "MigrateInstance", lambda *_: None)
+  monkeypatch.setattr(UNMODIFIED, "MigrateInstance", lambda *_: None)
   hyper.MigrateInstance("cluster", instance, TARGET, True)
   sent = [call[1] for call in calls if call[0] == "migrate-set-capabilities"]
   assert sent[:1] == [{"capabilities": [{"capability": "return-path",
@@ -387,7 +387,7 @@ def test_what_an_earlier_migration_left_is_no_excuse(world, moving, monkeypatch,
     hyper.MigrationInfo(instance)
 
 
-def test_a_guest_that_has_left_is_not_called_back(moving, monkeypatch):
+def test_a_guest_that_moved_is_not_called_back(moving, monkeypatch):
   """Ganeti would end the guest that runs, and go on with what it left."""
   hyper, instance, _ = moving
   answering(monkeypatch, {"query-status": {"status": "postmigrate"}})
@@ -397,7 +397,7 @@ def test_a_guest_that_has_left_is_not_called_back(moving, monkeypatch):
   assert "has gone to another node" in text and "--cleanup" in text
 
 
-def test_a_bus_that_is_not_ours_is_left_to_stock(world):
+def test_a_bus_without_pools_is_left_to_unmodified_ganeti(world):
   hyper, instance = start(
     world, 0, 0, machine_version="q35",
     kvm_extra="-device pci-bridge,id=pci.0,chassis_nr=1"
@@ -409,7 +409,7 @@ def test_a_bus_that_is_not_ours_is_left_to_stock(world):
   accept(world, hypervisor_of(world), instance, info)
 
 
-def test_what_was_accepted_has_its_record_at_once(world, moving):
+def test_an_accepted_guest_has_its_runtime_file_at_once(world, moving):
   _, instance, info = moving
   hyper = accept(world, hypervisor_of(world), instance, info)[0]
   assert json.loads(hyper._ReadKVMRuntime(instance.name)) == \
@@ -418,7 +418,7 @@ def test_what_was_accepted_has_its_record_at_once(world, moving):
 
 def test_the_return_path_is_taken_back(world, moving, monkeypatch):
   hyper, instance, _ = moving
-  monkeypatch.setattr(STOCK, "FinalizeMigrationSource", lambda *_: None)
+  monkeypatch.setattr(UNMODIFIED, "FinalizeMigrationSource", lambda *_: None)
   hyper.FinalizeMigrationSource(instance, False, True)
   sent = [call[1] for call in world.calls
           if call[0] == "migrate-set-capabilities"]
@@ -426,7 +426,7 @@ def test_the_return_path_is_taken_back(world, moving, monkeypatch):
                                      "state": False}]}]
 
 
-def test_what_would_go_elsewhere_gets_its_address(world):
+def test_what_would_be_placed_elsewhere_gets_its_address(world):
   hyper, instance = start(
     world, kvm_pci_reservations=8,
     kvm_extra="-device virtio-rng-pci -device virtio-rng-pci,id=rng1")

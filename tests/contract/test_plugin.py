@@ -60,7 +60,7 @@ def test_ganetis_devices_come_first_on_the_command_line(world):
   assert devices[-1] == "virtio-rng-pci"
 
 
-def test_addresses_of_kvm_extra_are_gone_around(world):
+def test_addresses_of_kvm_extra_are_avoided(world):
   hyper, instance = start(world, kvm_pci_reservations=8,
                           kvm_extra="-device AC97,addr=0x8")
   assert world.slots(hyper, instance) == ([9, 10], [24, 25])
@@ -68,13 +68,13 @@ def test_addresses_of_kvm_extra_are_gone_around(world):
 
 @pytest.mark.parametrize("parameters, disks, nics", [
   ({"disk_type": "ide"}, None, 24), ({"nic_type": "ne2k_isa"}, 8, None)])
-def test_what_is_not_on_the_bus_gets_no_place(world, parameters, disks, nics):
+def test_what_is_not_on_the_bus_gets_no_slot(world, parameters, disks, nics):
   hyper, instance = start(world, 1, 1, kvm_pci_reservations=8, **parameters)
   assert world.slots(hyper, instance) == ([disks], [nics])
 
 
-@pytest.mark.skipif(harness.PLACES_IN_PCI, reason="2.16 and later")
-def test_scsi_disks_keep_stocks_place(world):
+@pytest.mark.skipif(harness.SLOT_IN_PCI, reason="2.16 and later")
+def test_scsi_disks_keep_the_address_that_ganeti_gives(world):
   hyper = world.hypervisor()
   _, nics, _, disks = hyper._GenerateKVMRuntime(
     harness.instance_of(2, disk_type="scsi-hd"), harness.block_devices(2),
@@ -104,14 +104,14 @@ def test_the_scenario_of_the_original_proposal(world):
   assert world.slots(hyper, instance) == ([8, 9, 10, 11], [24, 25])
 
 
-def test_a_device_added_by_hand_is_gone_around(world):
+def test_the_slot_of_a_device_added_by_hand_is_avoided(world):
   hyper, instance = start(world, kvm_pci_reservations=8)
   world.bus[10] = "by-hand"
   hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)
   assert world.slots(hyper, instance)[0] == [8, 9, 11]
 
 
-def test_a_device_that_qemu_has_lost_leaves_the_record(world):
+def test_a_device_that_qemu_lost_is_dropped_from_the_runtime_file(world):
   """The guest let go of it late, or was reset."""
   hyper, instance = start(world, kvm_pci_reservations=8)
   del world.bus[9]
@@ -128,11 +128,11 @@ def test_a_device_that_qemu_has_lost_leaves_the_record(world):
 def test_what_is_not_on_the_bus_is_not_missed_there(world, parameters):
   """Stock records slots for it all the same."""
   instance = harness.instance_of(**parameters)
-  stock = world.hypervisor(hv_kvm.KVMHypervisor)
-  stock._SaveKVMRuntime(instance, stock._GenerateKVMRuntime(
+  unmodified = world.hypervisor(hv_kvm.KVMHypervisor)
+  unmodified._SaveKVMRuntime(instance, unmodified._GenerateKVMRuntime(
     instance, harness.block_devices(1), False, harness.KVMHELP))
   world.boots = True
-  world.run(stock._LoadKVMRuntime(instance)[0])
+  world.run(unmodified._LoadKVMRuntime(instance)[0])
   hyper = world.hypervisor()
   before = hyper._LoadKVMRuntime(instance)
   hyper.MigrationInfo(instance)
@@ -141,17 +141,17 @@ def test_what_is_not_on_the_bus_is_not_missed_there(world, parameters):
   assert len(before[kept]) == len(after[kept]) > 0
 
 
-def test_the_record_is_written_ahead(world, monkeypatch):
+def test_the_runtime_file_is_written_ahead(world, monkeypatch):
   hyper, instance = start(world, kvm_pci_reservations=8)
-  recorded = []
+  written = []
 
   def plug(slot, devid):
-    recorded.extend(world.slots(hyper.__class__(), instance)[0])
+    written.extend(world.slots(hyper.__class__(), instance)[0])
     world.bus[slot] = devid
 
   monkeypatch.setattr(world, "plug", plug)
   hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)
-  assert recorded == [8, 9, 10]
+  assert written == [8, 9, 10]
   assert world.slots(hyper, instance)[0] == [8, 9, 10]
 
 
@@ -240,7 +240,7 @@ def test_what_qemu_took_in_spite_of_an_error_is_kept(world, monkeypatch):
   assert world.slots(hyper, instance)[0] == [8, 9, 10]
 
 
-def test_a_guest_that_does_not_let_go_keeps_its_device(world, monkeypatch):
+def test_an_unplug_that_times_out_keeps_the_device(world, monkeypatch):
   hyper, instance = start(world, kvm_pci_reservations=8)
   monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "0.05")
   monkeypatch.setattr(world, "unplug", lambda devid: None)
@@ -260,18 +260,18 @@ def asked_for(hyper, instance):
     hyper._InstancePidAlive(instance.name)[1]).requests()
 
 
-@pytest.mark.parametrize("kind, device, slot", [
+@pytest.mark.parametrize("dev_type, device, slot", [
   (DISK, harness.disk, 8), (NIC, harness.nic, 24)], ids=["disk", "nic"])
 def test_a_removal_that_timed_out_is_noted_until_it_is_completed(
-    world, monkeypatch, kind, device, slot):
+    world, monkeypatch, dev_type, device, slot):
   hyper, instance = start(world, kvm_pci_reservations=8)
-  device_id = harness.device_id("disk" if kind == DISK else "nic", 0, slot)
+  device_id = harness.device_id("disk" if dev_type == DISK else "nic", 0, slot)
   assert asked_for(hyper, instance) == {}
   with monkeypatch.context() as patched:
     patched.setenv("KVM_PCI_HOTPLUG_LIMIT", "0.05")
     patched.setattr(world, "unplug", lambda devid: None)
     with pytest.raises(errors.HotplugError):
-      hyper.HotDelDevice(instance, kind, device(0), None, 0)
+      hyper.HotDelDevice(instance, dev_type, device(0), None, 0)
   (request, ) = asked_for(hyper, instance).values()
   assert list(asked_for(hyper, instance)) == [device_id]
   assert (request.slot, request.stays) == (slot, False)
@@ -304,8 +304,8 @@ def test_no_guest_gets_longer_than_others_wait_for_it():
           getattr(constants, "RPC_TMO_NORMAL", 900) / 2)
 
 
-@pytest.mark.skipif(harness.PLACES_IN_PCI, reason="2.16 and later")
-def test_a_device_of_an_older_series_goes_under_its_own_id(world):
+@pytest.mark.skipif(harness.SLOT_IN_PCI, reason="2.16 and later")
+def test_a_device_of_an_older_version_is_removed_by_its_own_id(world):
   hyper, instance = start(world, kvm_pci_reservations=8)
   loaded = json.loads(hyper._ReadKVMRuntime(instance.name))
   for number, entry in enumerate([loaded[3][0][0], loaded[1][0]]):
@@ -323,7 +323,7 @@ def test_a_device_of_an_older_series_goes_under_its_own_id(world):
   assert 24 not in world.bus
 
 
-def test_a_device_without_record_is_one_clear_error(world):
+def test_a_device_missing_from_the_runtime_file_is_one_clear_error(world):
   hyper, instance = start(world, kvm_pci_reservations=8)
   with pytest.raises(errors.HotplugError) as caught:
     hyper.HotDelDevice(instance, DISK, harness.disk(7), EXTRA, 7)
@@ -362,22 +362,22 @@ def test_only_a_slot_that_was_just_freed_is_waited_for(world, monkeypatch):
   assert waits == [1.0]
 
 
-@pytest.mark.parametrize("kind, number, slot", [("disk", 2, 20),
+@pytest.mark.parametrize("device_class, number, slot", [("disk", 2, 20),
                                                 ("nic", 2, 20)])
-def test_what_only_qemu_has_is_recorded_where_it_is(world, kind, number, slot):
+def test_what_only_qemu_has_is_written_with_its_slot(world, device_class, number, slot):
   hyper, instance = start(world, kvm_pci_reservations=8)
   # its node daemon died before it was recorded
-  world.bus[slot] = harness.device_id(kind, number, slot)
+  world.bus[slot] = harness.device_id(device_class, number, slot)
   bus = dict(world.bus)
-  if kind == "disk":
+  if device_class == "disk":
     hyper.HotAddDevice(instance, DISK, harness.disk(number), EXTRA, number)
   else:
     hyper.HotAddDevice(instance, NIC, harness.nic(number), None, number)
-  assert world.slots(hyper, instance)[kind == "nic"][-1] == slot
+  assert world.slots(hyper, instance)[device_class == "nic"][-1] == slot
   assert world.bus == bus
 
 
-@pytest.mark.skipif(harness.PLACES_IN_PCI, reason="2.16 and later")
+@pytest.mark.skipif(harness.SLOT_IN_PCI, reason="2.16 and later")
 def test_a_scsi_disk_is_inserted_where_it_belongs(world, monkeypatch):
   hyper, instance = start(world, 3, kvm_pci_reservations=8,
                           disk_type="scsi-hd")
@@ -394,7 +394,7 @@ def test_a_scsi_disk_is_inserted_where_it_belongs(world, monkeypatch):
   assert added.hvinfo["scsi-id"] == 1
 
 
-def test_what_only_qemu_has_can_go(world):
+def test_what_only_qemu_has_can_be_removed(world):
   hyper, instance = start(world, kvm_pci_reservations=8)
   world.bus[20] = harness.device_id("disk", 2, 20)
   hyper.HotDelDevice(instance, DISK, harness.disk(2), EXTRA, 2)
@@ -436,14 +436,14 @@ def test_a_nic_that_cannot_be_changed_is_put_back(world, monkeypatch):
   assert world.slots(hyper, instance)[1] == [25]
 
 
-def test_a_nic_that_was_recorded_without_uuid_is_known_by_its_mac(world):
+def test_a_nic_without_uuid_in_the_runtime_file_is_known_by_its_mac(world):
   hyper, instance = start(world, kvm_pci_reservations=8)
   loaded = json.loads(hyper._ReadKVMRuntime(instance.name))
   known = loaded[1][0].pop("uuid")
   with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
     json.dump(loaded, stream)
   assert hyper._LoadKVMRuntime(instance)[1][0].uuid not in (None, known)
-  if harness.PLACES_IN_PCI: # the id follows from the uuid
+  if harness.SLOT_IN_PCI: # the id follows from the uuid
     world.bus[24] = ids.old_id(
       "nic", hyper._LoadKVMRuntime(instance)[1][0].uuid, 24)
   hyper.HotDelDevice(instance, NIC, harness.nic(0), None, 0)
@@ -504,7 +504,7 @@ def test_neither_is_removed_for_its_mac(world):
   assert world.slots(hyper, instance)[1] == [24, 25] and 24 in world.bus
 
 
-def test_a_backend_that_is_in_use_does_not_keep_the_record(
+def test_a_device_is_removed_though_its_backend_is_in_use(
     world, monkeypatch, caplog):
   hyper, instance = start(world, kvm_pci_reservations=8)
 
@@ -521,19 +521,19 @@ def test_a_backend_that_is_in_use_does_not_keep_the_record(
   assert world.slots(hyper, instance) == ([], [24, 25, 26])
 
 
-def test_a_removal_is_done_once_the_device_has_gone(world, monkeypatch,
+def test_a_removal_succeeds_once_the_device_is_detached(world, monkeypatch,
                                                     caplog):
   hyper, instance = start(world, kvm_pci_reservations=8)
-  recorded = []
+  written = []
 
   def take_back(*_):
-    recorded.append(world.slots(hyper, instance)[0])
+    written.append(world.slots(hyper, instance)[0])
     raise MonitorError("QEMU's monitor does not answer drive_del")
 
   monkeypatch.setattr(backends, "take_back", take_back)
   hyper.HotDelDevice(instance, DISK, harness.disk(1), EXTRA, 1)
   # before its backend is closed
-  assert recorded == [[8]]
+  assert written == [[8]]
   for part in ("vm1.example.com", harness.device_id("disk", 1, 9),
                "does not answer drive_del", "check --live"):
     assert part in caplog.text
@@ -560,7 +560,7 @@ def test_an_id_that_says_more_is_nobodys(world, more):
     "", ids.new_id("disk", disk.uuid))
 
 
-def test_what_could_not_be_read_again_is_not_recorded(world):
+def test_what_could_not_be_read_again_is_not_written(world):
   hyper, instance = start(world, kvm_pci_reservations=8)
   before = hyper._ReadKVMRuntime(instance.name)
   nic = harness.nic(2)
@@ -595,14 +595,14 @@ def test_a_full_bus_is_one_clear_error(world):
   assert "16 disks and 5 NICs" in str(caught.value)
 
 
-def test_what_overflowed_is_put_into_the_record(world):
+def test_what_overflowed_gets_its_address_in_the_runtime_file(world):
   world.bus.update({7: "", 10: ""})
   world.unnamed = [("virtio-rng-pci", 7), ("virtio-rng-pci", 10)]
   hyper = world.hypervisor()
   instance = harness.instance_of(
     2, kvm_pci_reservations=8,
     kvm_extra="-device virtio-rng-pci -device virtio-rng-pci")
-  if not harness.PLACES_IN_PCI: # there, the balloon has an id
+  if not harness.SLOT_IN_PCI: # there, the balloon has an id
     world.unnamed.insert(0, ("virtio-balloon-pci", 3))
   hyper.StartInstance(instance, harness.block_devices(2), False)
   command = json.loads(hyper._ReadKVMRuntime(instance.name))[0]
@@ -610,8 +610,8 @@ def test_what_overflowed_is_put_into_the_record(world):
              if flag == "-device" and "rng" in value]
   assert devices == ["virtio-rng-pci", "virtio-rng-pci,bus=pci.0,addr=0xa"]
   # stock reads it as it reads its own
-  stock = world.hypervisor(hv_kvm.KVMHypervisor)
-  assert stock._LoadKVMRuntime(instance)[0] == command
+  unmodified = world.hypervisor(hv_kvm.KVMHypervisor)
+  assert unmodified._LoadKVMRuntime(instance)[0] == command
   # and the next hot-add goes around it
   for number in (0, 1):
     world.bus[8 + number] = harness.device_id("disk", number, 8 + number)
@@ -644,7 +644,7 @@ def test_a_guest_runs_whatever_its_qemu_replies(world, monkeypatch, change):
   monkeypatch.setattr(harness.FakeQmp, harness.EXECUTE, run)
   world.bus.update({7: "", 10: ""})
   world.unnamed = [("virtio-rng-pci", 7), ("virtio-rng-pci", 10)]
-  if not harness.PLACES_IN_PCI: # there, the balloon has an id
+  if not harness.SLOT_IN_PCI: # there, the balloon has an id
     world.unnamed.insert(0, ("virtio-balloon-pci", 3))
   hyper = world.hypervisor()
   instance = harness.instance_of(
@@ -670,7 +670,7 @@ def test_the_target_of_a_migration_is_not_touched(world):
 
 
 def test_a_refused_slot_is_explained(world):
-  slot = 8 if harness.PLACES_IN_PCI else 12
+  slot = 8 if harness.SLOT_IN_PCI else 12
   world.refusal = ("PCI: slot %d function 0 not available for virtio-blk-pci,"
                    " in use by e1000,id=(null)" % slot)
   with pytest.raises(errors.HypervisorError) as caught:
@@ -709,7 +709,7 @@ def test_hvinfo_takes_no_extra_keys(world):
   hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)
   runtime = hyper._LoadKVMRuntime(instance)
   for device in [entry[0] for entry in runtime[3]] + list(runtime[1]):
-    if harness.PLACES_IN_PCI:
+    if harness.SLOT_IN_PCI:
       assert type(device.pci) is int
       continue
     assert sorted(device.hvinfo) == ["addr", "bus", "driver", "id"]
@@ -720,7 +720,7 @@ def test_hvinfo_takes_no_extra_keys(world):
   ("", "-machine smm=on,type=q35"), ("virt", ""), ("unheard-of", ""),
   # there, pci.0 is a bridge that kvm_extra makes: nothing may precede it
   ("", "-device pci-bridge,id=pci.0,bus=pcie.0,chassis_nr=1")])
-def test_what_is_not_i440fx_is_left_to_stock(world, caplog, version, extra):
+def test_what_is_not_i440fx_is_left_to_unmodified_ganeti(world, caplog, version, extra):
   results = []
   for cls in (hv_kvm.KVMHypervisor, None):
     world.running = False
@@ -730,7 +730,7 @@ def test_what_is_not_i440fx_is_left_to_stock(world, caplog, version, extra):
     results.append((world.slots(hyper, instance), world.commands()[-1]))
   assert results[0] == results[1]
   assert "left to unmodified Ganeti" in caplog.text
-  if harness.PLACES_IN_PCI:
+  if harness.SLOT_IN_PCI:
     return # stock itself asks QEMU there
   del world.calls[:]
   hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)
@@ -741,13 +741,13 @@ def test_a_nic_is_added_though_ide_disks_have_fictitious_slots(world):
   """Stock's record of an instance that it started."""
   instance = harness.instance_of(disk_type="ide", kvm_extra="-device"
                                  " AC97,addr=%s" % hex(harness.FIRST))
-  stock = world.hypervisor(hv_kvm.KVMHypervisor)
-  stock._SaveKVMRuntime(instance, stock._GenerateKVMRuntime(
+  unmodified = world.hypervisor(hv_kvm.KVMHypervisor)
+  unmodified._SaveKVMRuntime(instance, unmodified._GenerateKVMRuntime(
     instance, harness.block_devices(1), False, harness.KVMHELP))
-  if harness.PLACES_IN_PCI:
+  if harness.SLOT_IN_PCI:
     pytest.skip("a disk's pci may be real there: hotplug adds virtio disks")
   world.hypervisor().HotAddDevice(instance, NIC, harness.nic(5), None, 2)
-  assert world.slots(stock, instance)[1][-1] == 24
+  assert world.slots(unmodified, instance)[1][-1] == 24
 
 
 def test_a_monitor_that_hangs_up_is_one_clear_error(world, monkeypatch):
@@ -762,16 +762,16 @@ def test_a_monitor_that_hangs_up_is_one_clear_error(world, monkeypatch):
   assert "does not answer qom-list" in str(caught.value)
 
 
-@pytest.mark.skipif(harness.PLACES_IN_PCI, reason="2.16 and later")
-def test_a_record_with_ids_of_another_making_keeps_its_devices(world):
+@pytest.mark.skipif(harness.SLOT_IN_PCI, reason="2.16 and later")
+def test_a_runtime_file_with_other_ids_keeps_its_devices(world):
   """What a downgrade and an upgrade make of the ids of a running guest."""
   hyper, instance = start(world, kvm_pci_reservations=8)
   loaded = json.loads(hyper._ReadKVMRuntime(instance.name))
-  for kind, entries in (("disk", [entry[0] for entry in loaded[3]]),
+  for device_class, entries in (("disk", [entry[0] for entry in loaded[3]]),
                         ("nic", loaded[1])):
     for entry in entries:
       entry["hvinfo"]["id"] = "hot%s-%s-pci-%d" % (
-        kind, entry["uuid"].split("-")[0], int(entry["hvinfo"]["addr"], 16))
+        device_class, entry["uuid"].split("-")[0], int(entry["hvinfo"]["addr"], 16))
   with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
     json.dump(loaded, stream)
   hyper.MigrationInfo(instance)
@@ -783,7 +783,7 @@ def test_a_record_with_ids_of_another_making_keeps_its_devices(world):
   assert sorted(world.bus)[-2:] == [8, 25]
 
 
-def test_what_is_handed_to_the_target_is_in_this_series_form(world):
+def test_the_target_gets_the_runtime_file_of_this_version(world):
   hyper, instance = start(world)
   loaded = json.loads(hyper._ReadKVMRuntime(instance.name))
   del loaded[2]["vnet_hdr"]
@@ -792,7 +792,7 @@ def test_what_is_handed_to_the_target_is_in_this_series_form(world):
   assert json.loads(hyper.MigrationInfo(instance))[2]["vnet_hdr"] is True
 
 
-def test_a_device_that_has_gone_is_not_reported_as_there(world, request):
+def test_a_removal_succeeds_though_no_cooldown_can_be_written(world, request):
   hyper, instance = start(world, kvm_pci_reservations=8)
   # what cannot be written
   path = cooldown.path_for(hyper._InstanceKVMRuntime(instance.name))

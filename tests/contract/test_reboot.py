@@ -12,9 +12,9 @@ from ganeti import errors
 from ganeti_kvm_pci.runtime import device_table
 
 import harness
-from test_records import instance_of
-from test_records import run_as_recorded
-from test_records import text_of
+from test_old_runtime_files import instance_of
+from test_old_runtime_files import run_devices_of
+from test_old_runtime_files import text_of
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def started(world, disks=2, nics=2):
   instance.disks = [harness.disk(n).uuid for n in range(disks)]
   hyper.StartInstance(instance, harness.block_devices(disks), False)
   known = reread(hyper, instance)
-  run_as_recorded(world, known)
+  run_devices_of(world, known)
   return (hyper, instance, known)
 
 
@@ -62,7 +62,7 @@ def test_what_the_guest_ejected_is_back(world, linked):
   assert (after.slots("disk"), after.slots("nic")) == ([8, 9], [24, 25])
 
 
-def test_what_the_configuration_no_longer_has_leaves(world, linked):
+def test_what_the_configuration_no_longer_has_is_removed(world, linked):
   hyper, instance, _ = started(world)
   instance.disks = instance.disks[1:]
   instance.nics = instance.nics[:1]
@@ -123,7 +123,7 @@ def test_disks_in_the_command_must_have_their_indices(world, linked, added):
   instance = instance_of(known, kvm_pci_reservations=8)
   with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
     stream.write(text)
-  run_as_recorded(world, known)
+  run_devices_of(world, known)
   instance.nics = []
   instance.disks = [harness.disk(n).uuid for n in range(2)]
   instance.disks.insert(added, harness.disk(5).uuid)

@@ -33,7 +33,7 @@ FIRST_FD = 1001
 
 CLASSES = {"unmodified": hv_kvm.KVMHypervisor,
            "plugin": hypervisor.KVMHypervisor}
-_KINDS = {"disk": (harness.DISK, harness.disk), "nic": (harness.NIC,
+_DEVICES = {"disk": (harness.DISK, harness.disk), "nic": (harness.NIC,
                                                         harness.nic)}
 
 
@@ -129,13 +129,13 @@ class Node(harness.World):
     """
     hvparams = case.hvparams_of(constants.HVC_DEFAULTS[constants.HT_KVM])
     if case.runtime:
-      recorded = json.loads(case.runtime_text())
+      loaded = json.loads(case.runtime_text())
       # up to 2.10.2, a replay took that from the configuration
-      hvparams = dict(hvparams, disk_type=recorded[2]["disk_type"])
+      hvparams = dict(hvparams, disk_type=loaded[2]["disk_type"])
     instance = harness.instance_of(case.nics, **hvparams)
     instance.network_port = 11000
     if case.runtime:
-      instance.name = recorded[0][recorded[0].index("-name") + 1]
+      instance.name = loaded[0][loaded[0].index("-name") + 1]
       self._write(instance, case.runtime_text())
     try:
       for step in case.steps:
@@ -201,11 +201,11 @@ class Node(harness.World):
     finally:
       sys.argv = before
 
-  def _hotplug(self, instance, step, kind, number):
-    dev_type, make = _KINDS[kind]
+  def _hotplug(self, instance, step, device_class, number):
+    dev_type, make = _DEVICES[device_class]
     if step == "hot-add":
       extra = None
-      if kind == "disk":
+      if device_class == "disk":
         extra = harness.EXTRA if isinstance(harness.EXTRA, str) else (
           LINK % number, None)
       self.hyper.HotAddDevice(instance, dev_type, make(number), extra, number)
@@ -219,12 +219,12 @@ class Node(harness.World):
     entries = [("disk", entry[0]) for entry in (loaded + [[]])[3]]
     entries.extend(("nic", entry) for entry in loaded[1])
     lines = []
-    for kind, entry in entries:
-      place = entry.get("hvinfo") or {}
+    for device_class, entry in entries:
+      address = entry.get("hvinfo") or {}
       if entry.get("pci") is not None:
-        place = {"pci": entry["pci"]}
-      lines.append(" ".join([kind, entry.get("uuid") or entry["mac"]] + [
-        "%s=%s" % item for item in sorted(place.items())]))
+        address = {"pci": entry["pci"]}
+      lines.append(" ".join([device_class, entry.get("uuid") or entry["mac"]] + [
+        "%s=%s" % item for item in sorted(address.items())]))
     return lines
 
   def neutral(self, text):

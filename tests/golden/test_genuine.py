@@ -39,9 +39,9 @@ def _load(path):
     return json.load(stream)
 
 
-def _instance(recorded):
+def _instance(genuine):
   """Return the instance that a genuine runtime file is of."""
-  words, nics, hvparams = recorded[:3]
+  words, nics, hvparams = genuine[:3]
   instance = harness.instance_of(len(nics))
   instance.hvparams = dict(hvparams)
   instance.name = words[words.index("-name") + 1].partition(",")[0]
@@ -58,16 +58,16 @@ def _instance(recorded):
 @pytest.mark.parametrize("name", _files())
 def test_the_command_is_that_of_a_real_start(name, tmpdir, monkeypatch):
   genuine = _load(os.path.join(DATA, name))
-  place = node.Node(str(tmpdir), monkeypatch, "unmodified")
+  here = node.Node(str(tmpdir), monkeypatch, "unmodified")
   instance = _instance(genuine)
   disk_type = genuine[2]["disk_type"]
   if disk_type == "scsi" and node.VERSION in ("3.1", "3.2"):
     pytest.skip("Ganeti %s no longer starts disk_type scsi" % node.VERSION)
-  place.hyper.StartInstance(
+  here.hyper.StartInstance(
     instance, [(harness.disk(n), node.LINK % n, None)
                for n in range(len(genuine[3]))], False)
-  made = _load(place.path(instance))
-  assert [place.neutral(str(word)) for word in made[0]] == \
+  made = _load(here.path(instance))
+  assert [here.neutral(str(word)) for word in made[0]] == \
     [str(word) for word in genuine[0]]
   assert ([entry[0].get("hvinfo", {}).get("addr") for entry in made[3]],
           [entry[0].get("pci") for entry in made[3]]) == (

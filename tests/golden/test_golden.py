@@ -61,7 +61,7 @@ def _why_not(case):
   return None
 
 
-def _recorded_places(text):
+def _runtime_slots(text):
   """Read the slots of a runtime file.
 
   @return: dict, first group of a device's UUID to its slot
@@ -77,7 +77,7 @@ def _recorded_places(text):
   return found
 
 
-def _given_places(text):
+def _given_slots(text):
   """Read the slots of disks and NICs in what QEMU is given by the plugin."""
   return dict((uuid, int(addr, 16)) for uuid, addr in re.findall(
     r"(?m)^[ +] -device (?=.*\bid=(?:hot)?(?:disk|nic)-(\w+))"
@@ -98,7 +98,7 @@ def test_the_command_is_the_golden_one(name, tmpdir, monkeypatch):
   if case.same_as_unmodified:
     assert form.is_same(text), text
   if case.steps == ["upgrade", "accept"]:
-    assert _given_places(text) == _recorded_places(case.runtime_text()), text
+    assert _given_slots(text) == _runtime_slots(case.runtime_text()), text
   files = case.golden()
   if UPDATE:
     case.write(form.update(files, RELEASE, text))

@@ -263,7 +263,7 @@ def _share(choice):
       _DIR, choice.number, choice.addr())
 
 
-def _machine(choice):
+def _general(choice):
   return choice.one(
     "-machine usb=on", "-machine usb=off", "-machine vmport=off",
     "-machine smm=off", "-machine hpet=off", "-machine mem-merge=off",
@@ -285,7 +285,7 @@ def _machine(choice):
 #: What makes a part, and how often.
 _PARTS = [(_plain, 6), (_rngs, 1), (_addressed, 4), (_set, 1), (_readconfig, 1),
           (_nic, 3), (_drive, 5), (_scsi, 3), (_bridge, 2), (_multifunction, 1),
-          (_usb, 3), (_serial, 3), (_share, 2), (_machine, 4)]
+          (_usb, 3), (_serial, 3), (_share, 2), (_general, 4)]
 
 
 def _extra(choice):
@@ -396,10 +396,10 @@ def smaller(configuration):
   for name in sorted(hvparams):
     yield but(hvparams=dict(item for item in hvparams.items()
                             if item[0] != name))
-  for kind in ("disks", "nics"):
-    for count in sorted(set([0, configuration[kind] // 2,
-                             max(0, configuration[kind] - 1)])):
-      if count < configuration[kind]:
-        yield but(**{kind: count})
+  for devices in ("disks", "nics"):
+    for count in sorted(set([0, configuration[devices] // 2,
+                             max(0, configuration[devices] - 1)])):
+      if count < configuration[devices]:
+        yield but(**{devices: count})
   if configuration["running"]:
     yield but(running=False)

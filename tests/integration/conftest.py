@@ -67,7 +67,7 @@ def pytest_terminal_summary(terminalreporter):
     terminalreporter.write_line("mended: %s" % line)
 
 
-@pytest.fixture(params=["stock", "plugin"], scope="module")
+@pytest.fixture(params=["unmodified", "plugin"], scope="module")
 def which(request):
   """Say whose hypervisor it is."""
   import nodes

@@ -19,7 +19,7 @@ class Contradiction(Exception):
   """Record, QEMU and expectation do not agree."""
 
 
-class Ledger(object):
+class Expectation(object):
   """What ought to be.
 
   @ivar known: dict, (kind, number) to slot: what the guest ought to have
@@ -43,7 +43,7 @@ class Ledger(object):
     seen = self._look_at_all()
     if seen.wrong:
       raise Contradiction("\n".join(text for _, text in seen.wrong))
-    self.known = seen.record
+    self.known = seen.runtime
     self.own = seen.others
 
   def settle(self):
@@ -51,16 +51,16 @@ class Ledger(object):
     raise NotImplementedError
 
   def _look_at_all(self):
-    return three_views.Sight(self.node, self._pid, self._taps)
+    return three_views.ThreeViews(self.node, self._pid, self._taps)
 
   def taken(self):
     """List all slots that may be in use."""
     return set(self.own) | set(self.known.values()) | set(self.hand.values())
 
-  def recorded(self):
+  def in_runtime_file(self):
     """List what the record has."""
-    return set((kind, int(uuid, 16) - three_views.FIRST[kind])
-               for kind, entries in self.node.record().items()
+    return set((dev_type, int(uuid, 16) - three_views.FIRST[dev_type])
+               for dev_type, entries in self.node.runtime_slots().items()
                for uuid, _ in entries)
 
   def stale(self):
@@ -68,7 +68,7 @@ class Ledger(object):
     if not (self.leaving or self.unsure):
       return set()
     live = set(three_views.key_of(name) for name in self.node.live().values())
-    return self.recorded() - live
+    return self.in_runtime_file() - live
 
   def compare(self, settled):
     """Compare record, QEMU, and what was done.

@@ -55,11 +55,11 @@ class Points(object):
         self.around(name, plain, LOOK)(qmp, message)
 
     hv_kvm.QmpConnection._Send = _Send
-    for place, name in ((utils, "SendFds"), (utils, "WriteFile"),
+    for owner, name in ((utils, "SendFds"), (utils, "WriteFile"),
                         (utils, "RemoveFile"), (os, "rename"),
                         (hv_kvm, "OpenTap"), (hyper, "_ConfigureNIC"),
                         (hyper, "_CallMonitorCommand")):
-      setattr(place, name, self.around(name, getattr(place, name)))
+      setattr(owner, name, self.around(name, getattr(owner, name)))
 
   def visit(self, name, window=2):
     """Come to a point; it may be the last.

@@ -11,7 +11,7 @@ import three_views
 _MOST = 12
 
 
-class ByHand(expectation.Ledger):
+class ManualChanges(expectation.Expectation):
   """Devices that come and go by hand.
 
   What these return is what L{random_run.Run} wants to know: None if there was

@@ -64,7 +64,7 @@ def unknown():
 
 def hypervisor_class(which):
   """Return stock's class or the plugin's."""
-  if which == "stock":
+  if which == "unmodified":
     return hv_kvm.KVMHypervisor
   from ganeti_kvm_pci import hypervisor
   return hypervisor.KVMHypervisor
@@ -141,7 +141,7 @@ class Node(object):
   def kvmhelp(self):
     return self.hyper._GetKVMOutput(self.qemu, self.hyper._KVMOPT_HELP)
 
-  def replay(self):
+  def start_from_file(self):
     """Start QEMU from the runtime file, as the target of a migration does."""
     runtime = self.hyper._LoadKVMRuntime(self.instance)
     self.hyper._ExecuteKVMRuntime(self.instance, runtime, self.kvmhelp())
@@ -159,8 +159,8 @@ class Node(object):
     with open(self.hyper._InstancePidFile(self.instance.name)) as stream:
       return int(stream.read())
 
-  def hot_add(self, kind, number, seq):
-    if kind == NIC:
+  def hot_add(self, dev_type, number, seq):
+    if dev_type == NIC:
       self.hyper.HotAddDevice(self.instance, NIC, nic(number), None, seq)
     else:
       # 2.10.5 and before take the link alone
@@ -169,9 +169,9 @@ class Node(object):
         extra = (extra, None)
       self.hyper.HotAddDevice(self.instance, DISK, disk(number), extra, seq)
 
-  def hot_del(self, kind, number, seq):
-    device = nic(number) if kind == NIC else disk(number)
-    self.hyper.HotDelDevice(self.instance, kind, device, None, seq)
+  def hot_del(self, dev_type, number, seq):
+    device = nic(number) if dev_type == NIC else disk(number)
+    self.hyper.HotDelDevice(self.instance, dev_type, device, None, seq)
 
   def watch(self):
     """Connect to QEMU beside Ganeti."""
@@ -180,7 +180,7 @@ class Node(object):
     qmp.execute("qmp_capabilities")
     return qmp
 
-  def ask_to_let_go(self, device_id):
+  def request_unplug(self, device_id):
     """Ask the guest for a device once more, unless QEMU finds that too soon."""
     qmp = self.watch()
     try:
@@ -202,7 +202,7 @@ class Node(object):
                                 command_line="info network")
     return re.findall(r"\btype=tap,.*?\bfd=(\d+)", text)
 
-  def record(self):
+  def runtime_slots(self):
     """Read the runtime file.
 
     @rtype: dict
@@ -211,25 +211,25 @@ class Node(object):
     """
     with open(self.hyper._InstanceKVMRuntime(NAME)) as stream:
       _, nics, _, disks = json.load(stream)[:4]
-    return {DISK: [_place(entry[0]) for entry in disks],
-            NIC: [_place(entry) for entry in nics]}
+    return {DISK: [_uuid_and_slot(entry[0]) for entry in disks],
+            NIC: [_uuid_and_slot(entry) for entry in nics]}
 
-  def places(self):
+  def agreed_slots(self):
     """Return the recorded slots of disks and NICs, which QEMU agrees with.
 
     """
-    record = self.record()
+    runtime = self.runtime_slots()
     live = self.live()
-    for kind, prefix in ((DISK, "disk"), (NIC, "nic")):
-      known = dict((slot, uuid) for uuid, slot in record[kind]
+    for dev_type, prefix in ((DISK, "disk"), (NIC, "nic")):
+      known = dict((slot, uuid) for uuid, slot in runtime[dev_type]
                    if slot is not None)
       seen = dict((slot, name) for slot, name in live.items()
                   if re.match("(hot)?%s-" % prefix, name))
-      assert sorted(known) == sorted(seen), (record, live)
+      assert sorted(known) == sorted(seen), (runtime, live)
       for slot, uuid in known.items():
-        assert "-%s-" % uuid in seen[slot], (record, live)
-    return ([slot for _, slot in record[DISK]],
-            [slot for _, slot in record[NIC]])
+        assert "-%s-" % uuid in seen[slot], (runtime, live)
+    return ([slot for _, slot in runtime[DISK]],
+            [slot for _, slot in runtime[NIC]])
 
   def wait_for_guest(self, timeout=120):
     """Wait until the guest is up.
@@ -280,7 +280,7 @@ def _takes_the_link_alone():
   return DISK in entries and entries[DISK]("d", "link") == ("d", "link", None)
 
 
-def _place(device):
+def _uuid_and_slot(device):
   hvinfo = device.get("hvinfo") or {}
   slot = device.get("pci")
   if hvinfo.get("bus") == "pci.0":

@@ -30,8 +30,8 @@ _PLAIN = {
 
 def _balloon(value):
   """Translate the value of C{-balloon}."""
-  kind, comma, rest = value.partition(",")
-  if kind == "none":
+  driver, comma, rest = value.partition(",")
+  if driver == "none":
     return []
   return ["-device", "virtio-balloon-pci" + comma + rest]
 

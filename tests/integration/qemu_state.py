@@ -24,7 +24,7 @@ def tell(node, command, **arguments):
     qmp.sock.close()
 
 
-def _place(qmp, item):
+def _slot(qmp, item):
   """Tell a device's slot, or SCSI id; None if it has gone meanwhile."""
   scsi = item["type"].startswith("child<scsi-")
   try:
@@ -37,35 +37,35 @@ def _place(qmp, item):
   return number if scsi else number // 8
 
 
-def _kind(name):
+def _dev_type(name):
   return DISK if "disk-" in name else NIC
 
 
-def recorded(text):
+def parse_devices(text):
   """Read a record: dict, id to what tells its place."""
   _, nics, _, disks = json.loads(text)[:4]
   found = {}
-  for kind, entries in ((DISK, [entry[0] for entry in disks]), (NIC, nics)):
+  for dev_type, entries in ((DISK, [entry[0] for entry in disks]), (NIC, nics)):
     for entry in entries:
       hvinfo = entry.get("hvinfo")
       if hvinfo:
-        place = hvinfo["addr"] if "addr" in hvinfo else hvinfo.get("scsi-id")
-        found[hvinfo["id"]] = int(place, 16) if "addr" in hvinfo else place
+        slot = hvinfo["addr"] if "addr" in hvinfo else hvinfo.get("scsi-id")
+        found[hvinfo["id"]] = int(slot, 16) if "addr" in hvinfo else slot
       elif entry.get("pci") is not None:
         # of 2.10 to 2.15
-        found["hot%s-%s-pci-%d" % (kind.replace("hot", ""),
+        found["hot%s-%s-pci-%d" % (dev_type.replace("hot", ""),
                                    entry["uuid"].split("-")[0],
                                    entry["pci"])] = entry["pci"]
   return found
 
 
-def record(node):
+def runtime_devices(node):
   """Read the instance's runtime file, see L{recorded}."""
   with open(node.hyper._InstanceKVMRuntime(node.instance.name)) as stream:
-    return recorded(stream.read())
+    return parse_devices(stream.read())
 
 
-class Behind(object):
+class Inventory(object):
   """What QEMU has under Ganeti's names.
 
   @ivar devices: dict, id to slot, or SCSI id
@@ -82,9 +82,9 @@ class Behind(object):
     self.devices = {}
     for item in qmp.execute("qom-list", path="/machine/peripheral"):
       if item["type"].startswith("child<") and _OURS.match(item["name"]):
-        place = _place(qmp, item)
-        if place is not None:
-          self.devices[item["name"]] = place
+        slot = _slot(qmp, item)
+        if slot is not None:
+          self.devices[item["name"]] = slot
     drives = qmp.execute("query-block")
     self.drives = set(d["device"] for d in drives if _OURS.match(d["device"]))
     self.used_fdsets = set(
@@ -104,9 +104,9 @@ class Behind(object):
       br"^\d+: tap", subprocess.check_output(["ip", "-o", "link"]),
       re.MULTILINE))
 
-  def of(self, kind):
+  def of(self, dev_type):
     """List the devices of one kind."""
-    return set(name for name in self.devices if _kind(name) == kind)
+    return set(name for name in self.devices if _dev_type(name) == dev_type)
 
   def check(self):
     """Make sure that nothing stands behind a device that is not there."""
@@ -126,7 +126,7 @@ def _target(path):
 
 def agree(node):
   """Make sure that record and QEMU agree, and that nothing is left over."""
-  found = Behind(node)
-  assert record(node) == found.devices, vars(found)
+  found = Inventory(node)
+  assert runtime_devices(node) == found.devices, vars(found)
   found.check()
   return found

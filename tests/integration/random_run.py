@@ -39,7 +39,7 @@ _PHASE = 60
 _EFFECTS = 12
 
 
-class Run(manual_changes.ByHand):
+class Run(manual_changes.ManualChanges):
   """One run.
 
   @ivar log: list of strings, what was done
@@ -95,7 +95,7 @@ class Run(manual_changes.ByHand):
     if not settles and self.random.random() < 0.5:
       return
     if settles:
-      left = (stale - set([self._added])) & set(self.recorded())
+      left = (stale - set([self._added])) & set(self.in_runtime_file())
       if left:
         raise Contradiction("the record still has %s" % left)
     self.compare(settles)
@@ -116,24 +116,24 @@ class Run(manual_changes.ByHand):
     self.counts["ejected twice"] = len(self.echoes)
     return ", ".join("%s %d" % item for item in sorted(self.counts.items()))
 
-  def _pick(self, kind=None, leaving=False):
+  def _pick(self, dev_type=None, leaving=False):
     """Choose one of the devices that are certain to be there."""
     there = sorted(key for key in self.known if key not in self.unsure and
                    (leaving or key not in self.leaving) and
-                   kind in (None, key[0]))
+                   dev_type in (None, key[0]))
     return self.random.choice(there) if there else None
 
-  def _newcomer(self, kind):
+  def _newcomer(self, dev_type):
     used = [number for other, number in list(self.known) + list(self.unsure)
-            if other == kind]
-    free = [number for number in NUMBERS[kind] if number not in used]
-    if len(used) >= MOST[kind]:
+            if other == dev_type]
+    free = [number for number in NUMBERS[dev_type] if number not in used]
+    if len(used) >= MOST[dev_type]:
       return None
-    return (kind, self.random.choice(free), len(used) if
+    return (dev_type, self.random.choice(free), len(used) if
             self.random.random() < 0.8 else self.random.randint(0, len(used)))
 
-  def _add(self, kind):
-    chosen = self._newcomer(kind)
+  def _add(self, dev_type):
+    chosen = self._newcomer(dev_type)
     if chosen is None:
       return None
     self.log[-1] += " %r" % (chosen, )
@@ -145,19 +145,19 @@ class Run(manual_changes.ByHand):
         raise Contradiction(said)
       self.counts["full"] += 1
       return True
-    slot = dict(self.node.record()[kind])["%08x" %
-                                          (three_views.FIRST[kind] + chosen[1])]
+    slot = dict(self.node.runtime_slots()[dev_type])["%08x" %
+                                          (three_views.FIRST[dev_type] + chosen[1])]
     self.log[-1] += ": slot %d" % slot
-    pool = [s for s in sorted(free) if s in POOLS[kind]]
-    if slot not in POOLS[kind]:
+    pool = [s for s in sorted(free) if s in POOLS[dev_type]]
+    if slot not in POOLS[dev_type]:
       self.counts["borrowed"] += 1
       if pool and not self.unsure:
         raise Contradiction("slot %d is borrowed, %s are free" % (slot, pool))
-    own = [s for (other, _), s in self.known.items() if other == kind]
+    own = [s for (other, _), s in self.known.items() if other == dev_type]
     above = [s for s in pool if not own or s > max(own)]
     if certain and chosen[2] >= len(own) and above and slot != above[0]:
       raise Contradiction("slot %d given, %d expected" % (slot, above[0]))
-    self._added = (kind, chosen[1])
+    self._added = (dev_type, chosen[1])
     self.known[self._added] = slot
     return True
 
@@ -205,10 +205,10 @@ class Run(manual_changes.ByHand):
       self.node.hyper.HotAddDevice, DISK, nodes.disk(chosen[1]),
       (os.path.join(self.node.folder, "absent"), None), None)
 
-  def _refuse(self, add, kind, device, extra, mac):
+  def _refuse(self, add, dev_type, device, extra, mac):
     if mac:
       device.mac = mac
-    said = self.apart(add, self.node.instance, kind, device, extra, 0)
+    said = self.apart(add, self.node.instance, dev_type, device, extra, 0)
     if not any(text in (said or "") for text in (
         "was not added", "no PCI slot is left", "is no mac")):
       raise Contradiction(said or "added %r" % device)

@@ -41,7 +41,7 @@ Outcome = collections.namedtuple("Outcome", ["stage", "why", "devices"])
 #: QEMU's devices.
 #:   - placed: list of strings, what must be the same on a target
 #:   - kinds: list of strings, what must be the same on stock: no places
-Devices = collections.namedtuple("Devices", ["placed", "kinds"])
+Devices = collections.namedtuple("Devices", ["placed", "types"])
 
 _PORT = 8102
 _ADDRESSES = ("127.0.0.1", "127.0.0.2")
@@ -161,8 +161,8 @@ class Pair(test_migration.Pair):
 
     """
     plain, stdout = runtime_files.control_dir, sys.stdout
-    runtime_files.control_dir = lambda kind: os.path.join(
-      self.source.folder, {"pid": "pids"}.get(kind, kind) + "_dir")
+    runtime_files.control_dir = lambda name: os.path.join(
+      self.source.folder, {"pid": "pids"}.get(name, name) + "_dir")
     said = io.BytesIO()
     sys.stdout = (io.TextIOWrapper(said, write_through=True)
                   if sys.version_info[0] > 2 else said)
@@ -252,29 +252,29 @@ def devices(node):
   """
   qmp = node.watch()
   try:
-    placed, kinds = [], []
+    placed, types = [], []
     for device in _functions(qmp.execute("query-pci")):
       model = "%04x:%04x %s" % (device["id"]["vendor"], device["id"]["device"],
                                 device["qdev_id"])
-      kinds.append(model)
+      types.append(model)
       placed.append("pci %d:%d.%d %s" % (device["bus"], device["slot"],
                                          device["function"], model))
     for folder in _FOLDERS:
       for item in qmp.execute("qom-list", path=folder):
         if item["type"].startswith("child<"):
           name = item["name"] if folder == _FOLDERS[0] else "-"
-          kinds.append("%s %s" % (item["type"], name))
+          types.append("%s %s" % (item["type"], name))
     for drive in qmp.execute("query-block"):
       name = "drive %s" % drive["device"]
-      kinds.append(name)
-      placed.append("%s of %s" % (name, _place(qmp, drive.get("qdev") or "")))
+      types.append(name)
+      placed.append("%s of %s" % (name, _address(qmp, drive.get("qdev") or "")))
     for nic in _NIC_RE.findall(qmp.execute("human-monitor-command",
                                            command_line="info network")):
       # QEMU takes a random number where a netdev has no name
-      kinds.append(re.sub("#net[0-9]+", "#net", "nic %s %s %s" % nic))
+      types.append(re.sub("#net[0-9]+", "#net", "nic %s %s %s" % nic))
   finally:
     qmp.sock.close()
-  return Devices(sorted(placed + kinds), sorted(kinds))
+  return Devices(sorted(placed + types), sorted(types))
 
 
 def _is_alive(node):
@@ -285,7 +285,7 @@ def _is_alive(node):
     return False
 
 
-def _place(qmp, owner):
+def _address(qmp, owner):
   """Name the device that a drive belongs to by its place."""
   if owner and not owner.startswith("/"):
     owner = "%s/%s" % (_FOLDERS[0], owner)

@@ -46,7 +46,7 @@ def lend(node, monkeypatch):
         still = _STILL_THERE.match(str(err))
         if not still or asked == LIMIT // 5:
           raise
-        node.ask_to_let_go(still.group(1))
+        node.request_unplug(still.group(1))
         asked += 1
     if asked:
       MENDED.add("a removal that took longer than stock's 5 s: asked again")

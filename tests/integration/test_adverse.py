@@ -14,7 +14,7 @@ from ganeti import constants
 from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
-from qemu_state import Behind, agree, record
+from qemu_state import Inventory, agree, runtime_devices
 from test_faults import id_of, text_of
 from nodes import DISK, NIC
 import child_processes
@@ -40,20 +40,20 @@ def test_a_removal_is_asked_for_again_once_the_guest_is_up(
   # long enough for the guest to boot
   monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "40")
   node.start(**nodes.boot(guest))
-  if which == "stock":
+  if which == "unmodified":
     with pytest.raises(errors.HypervisorError) as caught:
       node.hot_del(DISK, 1, 1)
     text_of(caught)
     node.wait_for_guest()
     # it was lost, and the disk has nothing behind it now
-    assert id_of(DISK, 1) in Behind(node).devices
-    assert id_of(DISK, 1) not in Behind(node).drives
+    assert id_of(DISK, 1) in Inventory(node).devices
+    assert id_of(DISK, 1) not in Inventory(node).drives
     return
   node.hot_del(DISK, 1, 1)
   assert id_of(DISK, 1) not in agree(node).devices
 
 
-def test_a_disk_added_before_the_guest_is_up_can_go(node, guest, monkeypatch):
+def test_a_disk_added_before_the_guest_is_up_can_be_removed(node, guest, monkeypatch):
   monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "30")
   node.start(**nodes.boot(guest))
   node.hot_add(DISK, 2, 2)
@@ -66,17 +66,17 @@ def test_two_at_once_get_two_slots(node, which):
   node.start()
   went_well = []
   for numbers in ((2, 3), (4, 5), (6, 7)):
-    before = record(node)
+    before = runtime_devices(node)
     said = child_processes.together([
       lambda number=number: node.hot_add(DISK, number, len(before) - 2)
       for number in numbers])
-    found = Behind(node)
+    found = Inventory(node)
     added = set(found.devices) - set(before)
     print("%s: added %d, recorded %d: %s" % (
-      which, len(added), len(set(record(node)) - set(before)), said))
+      which, len(added), len(set(runtime_devices(node)) - set(before)), said))
     wanted = set(id_of(DISK, number) for number in numbers)
     went_well.append(said == [None, None] and
-                     wanted <= added & set(record(node)))
+                     wanted <= added & set(runtime_devices(node)))
     if which == "plugin":
       assert went_well[-1] and added == wanted
       assert len(set(found.devices.values())) == len(found.devices)
@@ -85,31 +85,31 @@ def test_two_at_once_get_two_slots(node, which):
   assert all(went_well) == (which == "plugin")
 
 
-@pytest.mark.parametrize("kind", [DISK, NIC], ids=["disk", "nic"])
-def test_a_bus_without_hotplug_is_refused_at_once(node, which, kind):
+@pytest.mark.parametrize("dev_type", [DISK, NIC], ids=["disk", "nic"])
+def test_a_bus_without_hotplug_is_refused_at_once(node, which, dev_type):
   node.start(acpi=False)
-  before = record(node)
+  before = runtime_devices(node)
   with pytest.raises(errors.HypervisorError) as caught:
-    node.hot_add(kind, 2, 2)
+    node.hot_add(dev_type, 2, 2)
   text = text_of(caught)
   assert "does not support hotplugging" in text
-  assert record(node) == before
-  found = Behind(node)
-  left = found.drives if kind == DISK else found.netdevs
-  assert (id_of(kind, 2) in left) == (which == "stock")
+  assert runtime_devices(node) == before
+  found = Inventory(node)
+  left = found.drives if dev_type == DISK else found.netdevs
+  assert (id_of(dev_type, 2) in left) == (which == "unmodified")
   if which == "plugin":
-    for word in (nodes.NAME, id_of(kind, 2), "slot "):
+    for word in (nodes.NAME, id_of(dev_type, 2), "slot "):
       assert word in text
     agree(node)
 
 
 def test_a_removal_that_the_bus_refuses_changes_nothing(node, which):
   node.start(acpi=False)
-  before = record(node)
+  before = runtime_devices(node)
   with pytest.raises(errors.HypervisorError) as caught:
     node.hot_del(DISK, 1, 1)
   text = text_of(caught)
-  assert record(node) == before
+  assert runtime_devices(node) == before
   if which == "plugin":
     # it does not wait for a guest that will never be asked
     for word in (nodes.NAME, id_of(DISK, 1), "cannot be removed"):
@@ -129,14 +129,14 @@ OPERATIONS = {
 @pytest.mark.usefixtures("impatient")
 def test_a_monitor_that_hangs_is_an_error_soon(node, which, operation):
   node.start()
-  before = record(node)
+  before = runtime_devices(node)
   os.kill(node.pid(), signal.SIGSTOP)
   try:
     with pytest.raises(errors.HypervisorError) as caught:
       OPERATIONS[operation](node)
   finally:
     os.kill(node.pid(), signal.SIGCONT)
-  assert record(node) == before
+  assert runtime_devices(node) == before
   text = text_of(caught)
   if which == "plugin":
     assert nodes.NAME in text and "monitor" in text
@@ -158,11 +158,11 @@ def wait_until_it_listens(node):
     client.close()
 
 
-@pytest.mark.parametrize("kind", [DISK, NIC], ids=["disk", "nic"])
-def test_a_monitor_that_hangs_midway_loses_nothing(node, which, kind):
+@pytest.mark.parametrize("dev_type", [DISK, NIC], ids=["disk", "nic"])
+def test_a_monitor_that_hangs_midway_loses_nothing(node, which, dev_type):
   node.start()
-  before = record(node)
-  name = "HotAddDisk" if kind == DISK else "HotAddNic"
+  before = runtime_devices(node)
+  name = "HotAddDisk" if dev_type == DISK else "HotAddNic"
   plain = getattr(hv_kvm.QmpConnection, name)
 
   def hang(self, *args, **kwargs):
@@ -175,22 +175,22 @@ def test_a_monitor_that_hangs_midway_loses_nothing(node, which, kind):
     patched.setattr(hv_kvm.QmpConnection, "_SOCKET_TIMEOUT", ANSWER)
     try:
       with pytest.raises(errors.HypervisorError) as caught:
-        node.hot_add(kind, 2, 2)
+        node.hot_add(dev_type, 2, 2)
     finally:
       os.kill(node.pid(), signal.SIGCONT)
   text = text_of(caught)
-  assert all(item in record(node).items() for item in before.items())
-  if which == "stock":
+  assert all(item in runtime_devices(node).items() for item in before.items())
+  if which == "unmodified":
     return
   assert nodes.NAME in text and "monitor" in text
   wait_until_it_listens(node)
-  node.hot_add(kind, 2, 2)
-  assert id_of(kind, 2) in agree(node).devices
+  node.hot_add(dev_type, 2, 2)
+  assert id_of(dev_type, 2) in agree(node).devices
 
 
 def test_a_guest_whose_qemu_died_is_an_error_at_once(node, which):
   node.start()
-  before = record(node)
+  before = runtime_devices(node)
   pid = node.pid()
   os.kill(pid, signal.SIGKILL)
   while os.path.exists("/proc/%d" % pid):
@@ -201,7 +201,7 @@ def test_a_guest_whose_qemu_died_is_an_error_at_once(node, which):
     text = text_of(caught)
     if which == "plugin":
       assert nodes.NAME in text and "does not run on this node" in text
-  assert record(node) == before
+  assert runtime_devices(node) == before
 
 
 class Export(object):
@@ -282,7 +282,7 @@ def test_a_removal_is_done_though_its_disk_does_not_close(
   try:
     node.hot_del(DISK, 7, 2)
     # QEMU still hangs
-    without = record(node)
+    without = runtime_devices(node)
   finally:
     export.go_on()
   assert id_of(DISK, 7) in before and id_of(DISK, 7) not in without

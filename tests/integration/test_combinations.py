@@ -80,7 +80,7 @@ def test_start(node, which, name):
   disks, nics, parameters = INSTANCES[name]
   found, told = outcome(node, disks, nics, parameters)
   print(told)
-  if which == "stock":
+  if which == "unmodified":
     assert found == EXPECTED.get(name, STARTS), told
     return
   reservations = node.instance.hvparams.get("kvm_pci_reservations", 8)
@@ -103,6 +103,6 @@ def test_start(node, which, name):
   expected += disks if on_pci else 1
   assert len(live) == expected, live
   if on_pci:
-    node.places()
+    node.agreed_slots()
   # its record makes the same again
   assert node.hyper.MigrationInfo(node.instance)

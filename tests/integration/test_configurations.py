@@ -77,24 +77,24 @@ def judge(which, configuration):
   """
   mine = _run(which, configuration)
   is_done = mine.stage == round_trip.DONE
-  stock = _run("stock", configuration, moves=not is_done)
-  if stock.stage == round_trip.START:
+  unmodified = _run("unmodified", configuration, moves=not is_done)
+  if unmodified.stage == round_trip.START:
     return Verdict(None, "only the plugin starts" if mine.devices else
                    "neither starts", mine.why)
   if is_done:
-    if stock.devices.kinds != mine.devices.kinds:
+    if unmodified.devices.types != mine.devices.types:
       return Verdict(_DIFFERS, _DIFFERS, "only on one side: %s" % sorted(
-        set(stock.devices.kinds) ^ set(mine.devices.kinds)))
+        set(unmodified.devices.types) ^ set(mine.devices.types)))
     return Verdict(None, round_trip.DONE, "")
   # a warning that a migration will go wrong on stock is right
-  if (mine.stage == round_trip.START or stock.stage == round_trip.DONE or
-      mine.stage == round_trip.CHECK and round_trip.DIFFERS not in stock.why):
+  if (mine.stage == round_trip.START or unmodified.stage == round_trip.DONE or
+      mine.stage == round_trip.CHECK and round_trip.DIFFERS not in unmodified.why):
     return Verdict(mine.stage, "failed at " + mine.stage, mine.why)
-  return Verdict(None, "stock fails as well at " + stock.stage,
-                 "%s; stock: %s" % (mine.why, stock.why))
+  return Verdict(None, "stock fails as well at " + unmodified.stage,
+                 "%s; stock: %s" % (mine.why, unmodified.why))
 
 
-def kind(verdict):
+def signature(verdict):
   """Tell what is the same in failures of one kind: all but names and numbers.
 
   """
@@ -113,7 +113,7 @@ def minimise(which, configuration, wanted):
       if attempts == _ATTEMPTS:
         return configuration
       attempts += 1
-      if kind(judge(which, candidate)) == wanted:
+      if signature(judge(which, candidate)) == wanted:
         configuration = candidate
         break
     else:
@@ -125,7 +125,7 @@ def _show(configuration):
 
 
 @pytest.mark.parametrize("which", ["plugin"], indirect=True)
-def test_what_stock_does_with_a_configuration_the_plugin_does(which, capsys):
+def test_each_configuration_works_as_without_the_plugin(which, capsys):
   def tell(line):
     with capsys.disabled():
       print(line)
@@ -136,7 +136,7 @@ def test_what_stock_does_with_a_configuration_the_plugin_does(which, capsys):
               % (SEED, number), configurations.draw(SEED, number))
              for number in range(FIRST, FIRST + COUNT)])
   counts = collections.Counter()
-  failures, kinds = [], set()
+  failures, signatures = [], set()
   started = time.time()
   for name, configuration in chosen:
     verdict = judge(which, configuration)
@@ -149,10 +149,10 @@ def test_what_stock_does_with_a_configuration_the_plugin_does(which, capsys):
     tell("FAILED %s: %s: %s\n  %s" % (name, verdict.failed, verdict.why,
                                       _show(configuration)))
     failures.append("%s: %s: %s" % (name, verdict.failed, verdict.why))
-    if kind(verdict) in kinds:
+    if signature(verdict) in signatures:
       continue
-    kinds.add(kind(verdict))
-    small = minimise(which, configuration, kind(verdict))
+    signatures.add(signature(verdict))
+    small = minimise(which, configuration, signature(verdict))
     again = judge(which, small)
     failures.append("the smallest of its kind: %s: %s\n  CONFIGURATION='%s'" % (
       again.failed or "not again", again.why, _show(small)))

@@ -15,8 +15,8 @@ from ganeti import errors
 from ganeti import objects
 from ganeti.hypervisor import hv_kvm
 
-from qemu_state import Behind, agree, record, recorded, tell
-from test_records import adopt
+from qemu_state import Inventory, agree, runtime_devices, parse_devices, tell
+from test_old_runtime_files import adopt
 from nodes import DISK, NIC
 import slow_guest
 import nodes
@@ -26,7 +26,7 @@ VERSION = (constants.VERSION_MAJOR, constants.VERSION_MINOR)
 pytestmark = pytest.mark.skipif(
   VERSION != (3, 0), reason="what stock does is asserted as 3.0 does it")
 
-KINDS = pytest.mark.parametrize("kind", [DISK, NIC], ids=["disk", "nic"])
+DISK_AND_NIC = pytest.mark.parametrize("dev_type", [DISK, NIC], ids=["disk", "nic"])
 
 
 class Died(BaseException):
@@ -37,12 +37,12 @@ def die(*_):
   raise Died
 
 
-def add_and_die(node, kind, monkeypatch):
+def add_and_die(node, dev_type, monkeypatch):
   """Have the daemon die once QEMU has a device, number 2."""
   with monkeypatch.context() as patched:
     patched.setattr(node.hyper, "_VerifyHotplugCommand", die)
     with pytest.raises(Died):
-      node.hot_add(kind, 2, 2)
+      node.hot_add(dev_type, 2, 2)
 
 
 def text_of(caught):
@@ -54,25 +54,25 @@ def text_of(caught):
 def wait_until_gone(node, device_id, timeout=60):
   """Wait until the guest has let go of a device."""
   deadline = time.time() + timeout
-  while device_id in Behind(node).devices:
+  while device_id in Inventory(node).devices:
     assert time.time() < deadline, "the guest keeps %s" % device_id
     time.sleep(0.02)
 
 
-def id_of(kind, number):
-  uuid = (nodes.nic if kind == NIC else nodes.disk)(number).uuid
-  return hv_kvm._GenerateDeviceKVMId(kind, objects.NIC(uuid=uuid))
+def id_of(dev_type, number):
+  uuid = (nodes.nic if dev_type == NIC else nodes.disk)(number).uuid
+  return hv_kvm._GenerateDeviceKVMId(dev_type, objects.NIC(uuid=uuid))
 
 
-def test_devices_of_an_older_series_leave_and_change_live(
+def test_devices_of_an_older_version_are_removed_and_modified(
     node, which, guest, monkeypatch):
   slow_guest.lend(node, monkeypatch)
   adopt(node, "v2.15.2-hdaspice+hotplug", guest)
-  node.replay()
+  node.start_from_file()
   node.wait_for_guest()
   _, nics, _, disks = node.hyper._LoadKVMRuntime(node.instance)
   disk, nic = disks[-1][0], nics[-1]
-  before = record(node)
+  before = runtime_devices(node)
   disk_id, nic_id = disk.hvinfo["id"], nic.hvinfo["id"]
   slot = before[nic_id]
   assert disk_id.startswith("hotdisk-") and nic_id.startswith("hotnic-")
@@ -85,12 +85,12 @@ def test_devices_of_an_older_series_leave_and_change_live(
     node.hyper.HotModDevice(node.instance, NIC, objects.NIC.FromDict(dict(
       nic.ToDict(), hvinfo={})), None, len(nics) - 1)
 
-  if which == "stock":
+  if which == "unmodified":
     for operation in (hot_del, hot_mod):
       with pytest.raises(errors.HypervisorError) as caught:
         operation()
       assert "not found" in text_of(caught)
-    assert disk_id in Behind(node).devices and nic_id in Behind(node).devices
+    assert disk_id in Inventory(node).devices and nic_id in Inventory(node).devices
     return
   hot_del()
   found = agree(node)
@@ -102,27 +102,27 @@ def test_devices_of_an_older_series_leave_and_change_live(
   assert found.devices[hv_kvm._GenerateDeviceKVMId(NIC, nic)] == slot
 
 
-@KINDS
+@DISK_AND_NIC
 def test_a_slot_that_a_dead_daemon_filled_is_not_given_again(
-    node, which, kind, monkeypatch):
+    node, which, dev_type, monkeypatch):
   node.start()
-  add_and_die(node, kind, monkeypatch)
-  if which == "stock":
-    assert id_of(kind, 2) not in record(node)
+  add_and_die(node, dev_type, monkeypatch)
+  if which == "unmodified":
+    assert id_of(dev_type, 2) not in runtime_devices(node)
     with pytest.raises(errors.HypervisorError) as caught:
-      node.hot_add(kind, 3, 2)
+      node.hot_add(dev_type, 3, 2)
     assert "not available" in text_of(caught)
     return
-  node.hot_add(kind, 3, 2)
+  node.hot_add(dev_type, 3, 2)
   found = agree(node)
-  assert (found.devices[id_of(kind, 3)] == found.devices[id_of(kind, 2)] + 1)
+  assert (found.devices[id_of(dev_type, 3)] == found.devices[id_of(dev_type, 2)] + 1)
 
 
 def test_adding_again_what_a_dead_daemon_added_changes_nothing(
     node, which, monkeypatch):
   node.start()
   add_and_die(node, DISK, monkeypatch)
-  if which == "stock":
+  if which == "unmodified":
     with pytest.raises(errors.HypervisorError) as caught:
       node.hot_add(DISK, 2, 2)
     assert "Duplicate" in text_of(caught)
@@ -133,14 +133,14 @@ def test_adding_again_what_a_dead_daemon_added_changes_nothing(
 
 def test_a_refused_nic_leaves_nothing_behind(node, which):
   node.start()
-  before = vars(Behind(node))
+  before = vars(Inventory(node))
   refused = nodes.nic(2)
   refused.mac = "no such address"
   with pytest.raises(errors.HypervisorError) as caught:
     node.hyper.HotAddDevice(node.instance, NIC, refused, None, 2)
   assert "mac" in text_of(caught)
-  if which == "stock":
-    assert id_of(NIC, 2) in Behind(node).netdevs
+  if which == "unmodified":
+    assert id_of(NIC, 2) in Inventory(node).netdevs
     with pytest.raises(errors.HypervisorError) as caught:
       node.hot_add(NIC, 2, 2)
     assert "Duplicate" in text_of(caught)
@@ -171,8 +171,8 @@ def test_a_refused_disk_leaves_nothing_behind(node, which, monkeypatch):
   with pytest.raises(errors.GenericError) as caught:
     node.hot_add(DISK, 2, 2)
   text = text_of(caught)
-  if which == "stock":
-    assert id_of(DISK, 2) in Behind(node).drives
+  if which == "unmodified":
+    assert id_of(DISK, 2) in Inventory(node).drives
     # record and QEMU still disagree
     with pytest.raises(errors.HypervisorError):
       node.hot_add(DISK, 2, 2)
@@ -203,29 +203,29 @@ def test_a_removal_is_looked_for_ten_times_a_second_and_not_once(
   tell(booted, "stop")
   monkeypatch.setattr(time, "sleep", sleep)
   booted.hot_del(DISK, 8, 2)
-  assert id_of(DISK, 8) not in Behind(booted).devices
-  assert max(pauses) == {"stock": 1, "plugin": 0.1}[which]
+  assert id_of(DISK, 8) not in Inventory(booted).devices
+  assert max(pauses) == {"unmodified": 1, "plugin": 0.1}[which]
 
 
-@KINDS
-def test_what_the_guest_still_has_keeps_its_backend(booted, which, kind,
+@DISK_AND_NIC
+def test_what_the_guest_still_has_keeps_its_backend(booted, which, dev_type,
                                                     monkeypatch):
-  number = 4 + (kind == NIC)
-  device_id = id_of(kind, number)
-  booted.hot_add(kind, number, 2)
-  slot = record(booted)[device_id]
-  tuns = Behind(booted).tuns
+  number = 4 + (dev_type == NIC)
+  device_id = id_of(dev_type, number)
+  booted.hot_add(dev_type, number, 2)
+  slot = runtime_devices(booted)[device_id]
+  tuns = Inventory(booted).tuns
   # stock takes its time whatever is set here
   monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "1.5")
   tell(booted, "stop")
   try:
     with pytest.raises(errors.GenericError) as caught:
-      booted.hot_del(kind, number, 2)
+      booted.hot_del(dev_type, number, 2)
     text = text_of(caught)
-    found = Behind(booted)
-    assert device_id in found.devices and device_id in record(booted)
+    found = Inventory(booted)
+    assert device_id in found.devices and device_id in runtime_devices(booted)
     # QEMU goes on listing a netdev that was taken from under its NIC
-    has_backend = (found.tuns == tuns if kind == NIC else
+    has_backend = (found.tuns == tuns if dev_type == NIC else
                    device_id in found.drives)
     assert has_backend == (which == "plugin")
     if which == "plugin":
@@ -234,36 +234,36 @@ def test_what_the_guest_still_has_keeps_its_backend(booted, which, kind,
   finally:
     tell(booted, "cont")
   wait_until_gone(booted, device_id)
-  if which == "stock":
+  if which == "unmodified":
     # nor does a second attempt help
     with pytest.raises(errors.HypervisorError) as caught:
-      booted.hot_del(kind, number, 2)
+      booted.hot_del(dev_type, number, 2)
     assert "not found" in text_of(caught)
-    assert device_id in record(booted)
+    assert device_id in runtime_devices(booted)
   else:
-    booted.hot_del(kind, number, 2)
+    booted.hot_del(dev_type, number, 2)
     agree(booted)
 
 
-@KINDS
-def test_a_migration_takes_no_device_that_the_guest_let_go_of(
-    booted, which, kind, monkeypatch):
-  number = 6 + (kind == NIC)
-  device_id = id_of(kind, number)
-  booted.hot_add(kind, number, 2)
+@DISK_AND_NIC
+def test_a_migration_takes_no_device_that_was_unplugged_late(
+    booted, which, dev_type, monkeypatch):
+  number = 6 + (dev_type == NIC)
+  device_id = id_of(dev_type, number)
+  booted.hot_add(dev_type, number, 2)
   monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "0.5")
   tell(booted, "stop")
   try:
     with pytest.raises(errors.GenericError):
-      booted.hot_del(kind, number, 2)
+      booted.hot_del(dev_type, number, 2)
   finally:
     tell(booted, "cont")
   wait_until_gone(booted, device_id)
   info = booted.hyper.MigrationInfo(booted.instance)
-  if which == "stock":
-    assert device_id in recorded(info)
+  if which == "unmodified":
+    assert device_id in parse_devices(info)
     return
-  assert recorded(info) == Behind(booted).devices
+  assert parse_devices(info) == Inventory(booted).devices
   agree(booted)
 
 
@@ -275,7 +275,7 @@ def test_a_nic_without_uuid_has_the_same_at_each_load(node, which, guest):
     nic.pop("uuid", None)
   with open(path, "w") as stream:
     nodes.json.dump(text, stream)
-  node.replay()
+  node.start_from_file()
   loads = [[nic.uuid for nic in node.hyper._LoadKVMRuntime(node.instance)[1]]
            for _ in range(2)]
   assert all(loads[0])
@@ -284,24 +284,24 @@ def test_a_nic_without_uuid_has_the_same_at_each_load(node, which, guest):
 
 def test_disks_that_are_not_on_pci_hold_no_slot(node, which):
   node.start(paused=True, disk_type="ide")
-  places = [slot for _, slot in node.record()[DISK]]
-  if which == "stock":
+  slots = [slot for _, slot in node.runtime_slots()[DISK]]
+  if which == "unmodified":
     # slots that QEMU has nothing in
-    assert None not in places and not set(places) & set(node.live())
+    assert None not in slots and not set(slots) & set(node.live())
     return
-  assert places == [None, None]
+  assert slots == [None, None]
   node.hot_add(NIC, 2, 2)
-  assert node.record()[NIC][-1][1] in node.live()
+  assert node.runtime_slots()[NIC][-1][1] in node.live()
 
 
 def test_nics_that_are_not_on_pci_hold_no_slot(node, which):
-  if which == "stock":
+  if which == "unmodified":
     with pytest.raises(errors.HypervisorError):
       node.start(paused=True, nic_type="ne2k_isa")
-    assert None not in [slot for _, slot in node.record()[NIC]]
+    assert None not in [slot for _, slot in node.runtime_slots()[NIC]]
     return
   node.start(paused=True, nic_type="ne2k_isa")
-  assert [slot for _, slot in node.record()[NIC]] == [None, None]
+  assert [slot for _, slot in node.runtime_slots()[NIC]] == [None, None]
   assert not set(node.live()) & set(range(24, 32))
   node.hot_add(DISK, 2, 2)
-  assert node.record()[DISK][-1][1] in node.live()
+  assert node.runtime_slots()[DISK][-1][1] in node.live()

@@ -13,7 +13,7 @@ from ganeti.hypervisor import hv_kvm
 import slow_guest
 from nodes import DISK, NIC
 
-KINDS = pytest.mark.parametrize("kind", [DISK, NIC], ids=["disk", "nic"])
+DISK_AND_NIC = pytest.mark.parametrize("dev_type", [DISK, NIC], ids=["disk", "nic"])
 
 #: Up to 2.12 stock looks for a new device in the text of "info pci", with an
 #: expression that expects two BARs; virtio devices have had three or more
@@ -23,61 +23,61 @@ LOOKS_AT_TEXT = hasattr(hv_kvm.KVMHypervisor, "_FIND_PCI_DEVICE_RE")
 MISSED = "should have been added but is missing"
 
 
-def of(booted, kind):
+def of(booted, dev_type):
   """Return the slots of one kind, agreed on by record and QEMU."""
-  return booted.places()[0 if kind == DISK else 1]
+  return booted.agreed_slots()[0 if dev_type == DISK else 1]
 
 
-@KINDS
-def test_hot_add(booted, which, kind):
-  if which == "stock" and LOOKS_AT_TEXT:
-    before = booted.record(), len(booted.live())
+@DISK_AND_NIC
+def test_hot_add(booted, which, dev_type):
+  if which == "unmodified" and LOOKS_AT_TEXT:
+    before = booted.runtime_slots(), len(booted.live())
     with pytest.raises(errors.HypervisorError) as caught:
-      booted.hot_add(kind, 2, 2)
+      booted.hot_add(dev_type, 2, 2)
     assert MISSED in str(caught.value)
     # it is there, and the record does not know
-    assert (booted.record(), len(booted.live()) - 1) == before
+    assert (booted.runtime_slots(), len(booted.live()) - 1) == before
     return
-  before = of(booted, kind)
-  booted.hot_add(kind, 2, 2)
-  after = of(booted, kind)
+  before = of(booted, dev_type)
+  booted.hot_add(dev_type, 2, 2)
+  after = of(booted, dev_type)
   assert after[:-1] == before and after[-1] not in before
   if which == "plugin":
     # above the last one of its class, in its pool
     assert after[-1] == before[-1] + 1
-    assert after[-1] in (range(8, 24) if kind == DISK else range(24, 32))
+    assert after[-1] in (range(8, 24) if dev_type == DISK else range(24, 32))
 
 
-@KINDS
-def test_hot_del(booted, kind, monkeypatch):
+@DISK_AND_NIC
+def test_hot_del(booted, dev_type, monkeypatch):
   slow_guest.lend(booted, monkeypatch)
   # one that was there when the guest booted
-  record = booted.record()[kind]
-  booted.hot_del(kind, 1, 1)
-  slot = record.pop(1)[1]
-  assert booted.record()[kind] == record
+  expected = booted.runtime_slots()[dev_type]
+  booted.hot_del(dev_type, 1, 1)
+  slot = expected.pop(1)[1]
+  assert booted.runtime_slots()[dev_type] == expected
   assert slot not in booted.live()
 
 
-@KINDS
-def test_hot_del_of_the_added(booted, which, kind, monkeypatch):
+@DISK_AND_NIC
+def test_hot_del_of_the_added(booted, which, dev_type, monkeypatch):
   slow_guest.lend(booted, monkeypatch)
-  if which == "stock" and LOOKS_AT_TEXT:
+  if which == "unmodified" and LOOKS_AT_TEXT:
     with pytest.raises(errors.HotplugError) as caught:
-      booted.hot_del(kind, 2, 1)
+      booted.hot_del(dev_type, 2, 1)
     assert "Cannot find runtime info" in str(caught.value)
     return
-  booted.hot_del(kind, 2, 1)
-  assert len(of(booted, kind)) == 1
+  booted.hot_del(dev_type, 2, 1)
+  assert len(of(booted, dev_type)) == 1
 
 
-@KINDS
-def test_hot_add_again(booted, which, kind):
-  if which == "stock" and LOOKS_AT_TEXT:
+@DISK_AND_NIC
+def test_hot_add_again(booted, which, dev_type):
+  if which == "unmodified" and LOOKS_AT_TEXT:
     pytest.skip("stock of this series recorded nothing to add again")
-  before = of(booted, kind)
-  booted.hot_add(kind, 3, 1)
-  assert of(booted, kind)[:-1] == before
+  before = of(booted, dev_type)
+  booted.hot_add(dev_type, 3, 1)
+  assert of(booted, dev_type)[:-1] == before
   # each NIC has a tap of its own
   taps = booted.taps()
   assert len(taps) == len(set(taps)) == len(of(booted, NIC))

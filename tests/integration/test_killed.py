@@ -19,7 +19,7 @@ import pytest
 from ganeti import constants
 from ganeti.hypervisor import hv_kvm
 
-from qemu_state import Behind, agree, record
+from qemu_state import Inventory, agree, runtime_devices
 from test_faults import id_of
 from nodes import DISK, NIC
 from ganeti_kvm_pci import instance_lock
@@ -48,8 +48,8 @@ VISITS = 2 if os.environ.get("KILLED_THEN") == "both" else 1
 STRIDE = int(os.environ.get("KILLED_EVERY", "5"))
 
 
-def hot_mod(node, kind, number, seq):
-  node.hyper.HotModDevice(node.instance, kind, nodes.nic(number), None, seq)
+def hot_mod(node, dev_type, number, seq):
+  node.hyper.HotModDevice(node.instance, dev_type, nodes.nic(number), None, seq)
 
 
 OPERATIONS = {
@@ -66,25 +66,25 @@ def ready(booted):
   # 5 s later
   patched = pytest.MonkeyPatch()
   patched.setenv("KVM_PCI_HOTPLUG_LIMIT", "30")
-  patched.setattr(runtime_files, "control_dir", lambda kind: os.path.join(
-    booted.folder, {"pid": "pids"}.get(kind, kind) + "_dir"))
+  patched.setattr(runtime_files, "control_dir", lambda name: os.path.join(
+    booted.folder, {"pid": "pids"}.get(name, name) + "_dir"))
   kill_points.hasten(booted.hyper, booted.qemu)
   for number in range(10):
     booted.image(number)
   booted.image = lambda n: "%s/disk%d" % (booted.folder, n)
-  found = Behind(booted)
+  found = Inventory(booted)
   # the tests before in this process may hold taps
   booted.foreign = found.taps - found.tuns
   yield booted
   patched.undo()
 
 
-def put(node, kind, number, present):
+def put(node, dev_type, number, present):
   """Add or remove a device, as if nothing had ever happened."""
-  if (id_of(kind, number) in record(node)) != present:
+  if (id_of(dev_type, number) in runtime_devices(node)) != present:
     operation = nodes.Node.hot_add if present else nodes.Node.hot_del
     assert child_processes.alone(
-      lambda: operation(node, kind, number, SEQ[number])) is None
+      lambda: operation(node, dev_type, number, SEQ[number])) is None
 
 
 def repair(node):
@@ -100,8 +100,8 @@ def check(node):
   found = agree(node)
   assert found.taps - found.tuns == node.foreign, vars(found)
   # a reader without the plugin
-  stock = hv_kvm.KVMHypervisor._LoadKVMRuntime(node.hyper, node.instance)
-  assert len(stock[1]) + len(stock[3]) == len(found.devices)
+  unmodified = hv_kvm.KVMHypervisor._LoadKVMRuntime(node.hyper, node.instance)
+  assert len(unmodified[1]) + len(unmodified[3]) == len(found.devices)
 
 
 def files_of(node):
@@ -122,14 +122,14 @@ def files_of(node):
   return sorted(set(found) - whole), sorted(set(found) & whole)
 
 
-def let_go(node, device_id):
+def wait_for_unplug(node, device_id):
   """Give the guest the time to let go of a device.
 
   QEMU may not have read the request before its client died.
 
   """
   deadline = time.time() + 10
-  while device_id in Behind(node).devices and time.time() < deadline:
+  while device_id in Inventory(node).devices and time.time() < deadline:
     time.sleep(0.02)
 
 
@@ -148,10 +148,10 @@ def die_at(node, number, pending, function):
   return child_processes.alone(operation)
 
 
-@pytest.mark.parametrize("name, kind", [
+@pytest.mark.parametrize("name, dev_type", [
   ("add", DISK), ("del", DISK), ("add", NIC), ("del", NIC), ("mod", NIC)])
 def test_wherever_it_dies_the_next_operation_finds_all_in_order(
-    ready, capsys, name, kind):
+    ready, capsys, name, dev_type):
   node = ready
   function, present = OPERATIONS[name]
   start = time.time()
@@ -159,15 +159,15 @@ def test_wherever_it_dies_the_next_operation_finds_all_in_order(
   other = False
   while True:
     number = visit // VISITS * STRIDE + 1
-    put(node, kind, THIS, present)
+    put(node, dev_type, THIS, present)
     pending = kill_points.pending()
     said = die_at(node, number, pending,
-                  lambda: function(node, kind, THIS, SEQ[THIS]))
+                  lambda: function(node, dev_type, THIS, SEQ[THIS]))
     where = "%s, point %d: %s" % (name, number, said)
     # readable at every moment
     hv_kvm.KVMHypervisor._LoadKVMRuntime(node.hyper, node.instance)
     if pending[0:1] == b"\1":
-      let_go(node, id_of(kind, THIS))
+      wait_for_unplug(node, id_of(dev_type, THIS))
     half = files_of(node)[0]
     try:
       if visit % 2:
@@ -176,7 +176,7 @@ def test_wherever_it_dies_the_next_operation_finds_all_in_order(
         half = [entry for entry in half if entry.endswith(".new")]
       else:
         other = not other
-        put(node, kind, OTHER, other)
+        put(node, dev_type, OTHER, other)
         half = []
       check(node)
       assert files_of(node)[0] == half
@@ -188,8 +188,8 @@ def test_wherever_it_dies_the_next_operation_finds_all_in_order(
       break
     visit += 1
   assert said is None
-  put(node, kind, THIS, False)
-  put(node, kind, OTHER, False)
+  put(node, dev_type, THIS, False)
+  put(node, dev_type, OTHER, False)
   check(node)
   with open(node.folder + "/points") as stream:
     names = stream.read().split("\n")
@@ -198,5 +198,5 @@ def test_wherever_it_dies_the_next_operation_finds_all_in_order(
   assert len(names) < number <= len(names) + 2 * kill_points.LOOK + STRIDE
   with capsys.disabled():
     print("\n%s of a %s: killed %d times, at each %d. of %d points, %.0f s" % (
-      name, kind, visit, STRIDE, len(names), time.time() - start))
+      name, dev_type, visit, STRIDE, len(names), time.time() - start))
   print("\n".join(names))

@@ -14,13 +14,13 @@ from ganeti import errors
 
 from ganeti_kvm_pci.bus import allocator
 
-from qemu_state import Behind, record, tell
+from qemu_state import Inventory, runtime_devices, tell
 from nodes import DISK, NIC
 import nodes
 
 pytestmark = pytest.mark.parametrize("which", ["plugin"], indirect=True)
 
-KINDS = pytest.mark.parametrize("kind", [DISK, NIC], ids=["disk", "nic"])
+DISK_AND_NIC = pytest.mark.parametrize("dev_type", [DISK, NIC], ids=["disk", "nic"])
 
 #: As the tests number them.
 NEW = 2
@@ -32,8 +32,8 @@ class Died(BaseException):
 
 def agree(node):
   """Make sure that record and QEMU agree, and that nothing is left over."""
-  found = Behind(node)
-  assert record(node) == found.devices, vars(found)
+  found = Inventory(node)
+  assert runtime_devices(node) == found.devices, vars(found)
   assert found.drives | found.nodes == found.of(DISK), vars(found)
   assert found.netdevs == found.of(NIC), vars(found)
   assert found.fdsets == found.used_fdsets, vars(found)
@@ -63,24 +63,24 @@ def listen(node):
   node.watch = Listener(node.watch())
 
 
-def refuse(node, kind, monkeypatch):
+def refuse(node, dev_type, monkeypatch):
   """Have QEMU refuse a device: its slot is taken.
 
   @return: the error's text
 
   """
   with monkeypatch.context() as patched:
-    slot = node.record()[DISK][0][1]
+    slot = node.runtime_slots()[DISK][0][1]
     patched.setattr(allocator, "hot_add", lambda *_: slot)
     with pytest.raises(errors.HypervisorError) as caught:
-      node.hot_add(kind, NEW, 2)
+      node.hot_add(dev_type, NEW, 2)
   print(caught.value)
   return str(caught.value)
 
 
-@KINDS
+@DISK_AND_NIC
 @pytest.mark.parametrize("state", ["", "paused", "watched"])
-def test_a_refusal_leaves_nothing_behind(node, kind, state, monkeypatch):
+def test_a_refusal_leaves_nothing_behind(node, dev_type, state, monkeypatch):
   node.start()
   before = agree(node)
   if state == "paused":
@@ -88,8 +88,8 @@ def test_a_refusal_leaves_nothing_behind(node, kind, state, monkeypatch):
   elif state == "watched":
     # QEMU closes nothing by itself while somebody listens
     listen(node)
-  text = refuse(node, kind, monkeypatch)
-  assert nodes.NAME in text and "slot %d" % node.record()[DISK][0][1] in text
+  text = refuse(node, dev_type, monkeypatch)
+  assert nodes.NAME in text and "slot %d" % node.runtime_slots()[DISK][0][1] in text
   if state == "paused":
     # until then QEMU closes no descriptors, whoever asks for it
     tell(node, "cont")
@@ -97,18 +97,18 @@ def test_a_refusal_leaves_nothing_behind(node, kind, state, monkeypatch):
   assert found.devices == before.devices
   # the words are QEMU's own where the series has them
   assert "virtio-blk-pci" in text or "not available" in text
-  node.hot_add(kind, NEW, 2)
+  node.hot_add(dev_type, NEW, 2)
   assert len(agree(node).devices) == len(before.devices) + 1
   if state == "watched":
     node.watch.qmp.sock.close()
 
 
-@KINDS
-def test_what_stock_left_when_it_died_is_taken_over(node, kind):
+@DISK_AND_NIC
+def test_a_device_that_unmodified_ganeti_left_is_taken_over(node, dev_type):
   node.start()
-  before = record(node)
+  before = runtime_devices(node)
   plain, node.hyper = node.hyper, node._contained(
-    nodes.hypervisor_class("stock"))()
+    nodes.hypervisor_class("unmodified"))()
 
   def die(*_):
     raise Died
@@ -117,34 +117,34 @@ def test_what_stock_left_when_it_died_is_taken_over(node, kind):
   node.hyper._SaveKVMRuntime = node.hyper._VerifyHotplugCommand = die
   # the plugin's own is kept in the class
   with pytest.raises(Died):
-    node.hot_add(kind, NEW, 2)
+    node.hot_add(dev_type, NEW, 2)
   node.hyper = plain
-  live = Behind(node).devices
+  live = Inventory(node).devices
   (left, ) = set(live) - set(before)
   # another one does not get its slot, and it is known where it is
-  node.hot_add(kind, NEW + 1, 3)
-  node.hot_add(kind, NEW, 2)
+  node.hot_add(dev_type, NEW + 1, 3)
+  node.hot_add(dev_type, NEW, 2)
   found = agree(node)
   assert found.devices[left] == live[left]
   assert len(found.devices) == len(before) + 2
 
 
-def test_a_nic_is_not_taken_for_one_that_is_still_to_go(node, monkeypatch):
+def test_a_nic_is_not_taken_for_one_whose_unplug_is_pending(node, monkeypatch):
   """Both have the same MAC address; no guest runs that could answer."""
   node.start(paused=True)
   monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "0.2")
   with pytest.raises(errors.GenericError):
     node.hot_del(NIC, 0, 0)
-  before, recorded = agree(node), record(node)
+  before, in_file = agree(node), runtime_devices(node)
   added = nodes.nic(NEW)
   added.mac = nodes.nic(0).mac
   with pytest.raises(errors.GenericError) as caught:
     node.hyper.HotAddDevice(node.instance, NIC, added, None, 1)
-  slot = node.record()[NIC][0][1]
+  slot = node.runtime_slots()[NIC][0][1]
   for part in (nodes.NAME, "the guest still has a NIC with this MAC address, %s"
                % added.mac, "(slot %d)" % slot):
     assert part in str(caught.value)
-  assert record(node) == recorded
+  assert runtime_devices(node) == in_file
   assert vars(agree(node)) == vars(before)
   # at a reset the guest has no say
   tell(node, "system_reset")

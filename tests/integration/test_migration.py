@@ -129,8 +129,8 @@ def between(*sides):
 
 
 BOTH = ("plugin", "plugin")
-OUT = ("plugin", "stock")
-BACK = ("stock", "plugin")
+OUT = ("plugin", "unmodified")
+BACK = ("unmodified", "plugin")
 
 
 def is_alive(pair, node):
@@ -155,8 +155,8 @@ def is_clean(node):
   """
   if not is_plugin(node):
     return
-  left = [name for kind in ("_CONF_DIR", "_CTRL_DIR", "_PIDS_DIR")
-          for name in os.listdir(getattr(node.hyper, kind))
+  left = [name for folder in ("_CONF_DIR", "_CTRL_DIR", "_PIDS_DIR")
+          for name in os.listdir(getattr(node.hyper, folder))
           if name.startswith(nodes.NAME)]
   assert left == [] and waiting(node) == []
 
@@ -173,10 +173,10 @@ def listed(node):
   return [info[0] for info in node.hyper.GetAllInstancesInfo()]
 
 
-@between(BOTH, OUT, BACK, ("stock", "stock"))
+@between(BOTH, OUT, BACK, ("unmodified", "unmodified"))
 def test_it_moves(pair, guest):
   pair.start(guest)
-  places = pair.source.places()
+  agreed = pair.source.agreed_slots()
   info = pair.accept()
   path = pair.target.hyper._InstanceKVMRuntime(nodes.NAME)
   # QEMU runs there, the instance does not
@@ -186,7 +186,7 @@ def test_it_moves(pair, guest):
   assert listed(pair.source) == [nodes.NAME]
   arrives(pair, info)
   assert listed(pair.target) == [nodes.NAME]
-  assert pair.target.places() == places
+  assert pair.target.agreed_slots() == agreed
   is_clean(pair.source)
   if is_plugin(pair.target):
     assert waiting(pair.target) == []
@@ -198,14 +198,14 @@ def test_it_moves(pair, guest):
 @pytest.mark.parametrize("card", ["ac97", "hda"])
 def test_a_sound_card_of_an_older_qemu_moves(pair, guest, card):
   """It was made by the machine, for an option that this QEMU has not."""
-  made, recorded = "-audio none,model=" + card, "-soundhw " + card
+  made, written = "-audio none,model=" + card, "-soundhw " + card
   pair.start(guest, kvm_extra=made)
-  places, slots = pair.source.places(), sorted(pair.source.live())
+  agreed, slots = pair.source.agreed_slots(), sorted(pair.source.live())
   path = pair.source.hyper._InstanceKVMRuntime(nodes.NAME)
   with open(path) as stream:
     text = stream.read()
   old, new = [", ".join('"%s"' % word for word in words.split(" "))
-              for words in (made, recorded)]
+              for words in (made, written)]
   assert text.count(old) == 1
   with open(path, "w") as stream:
     stream.write(text.replace(old, new))
@@ -213,11 +213,11 @@ def test_a_sound_card_of_an_older_qemu_moves(pair, guest, card):
   words = json.loads(info)[0]
   assert "-soundhw" not in words and "-device" in words
   arrives(pair, info)
-  assert pair.target.places() == places
+  assert pair.target.agreed_slots() == agreed
   assert sorted(pair.target.live()) == slots
 
 
-def let_go(pair, slot):
+def eject(pair, slot):
   """Have the guest let go of a device, without being asked."""
   serial = Socket(pair.source.hyper._InstanceSerial(nodes.NAME), _PATIENCE)
   serial.sock.sendall(b"echo 0 > /sys/bus/pci/slots/%d/power\n" % slot)
@@ -248,7 +248,7 @@ def ejected_on_the_way(pair, slots):
                                        migration_downtime=1)
   pair.source.hyper.MigrateInstance("cluster", pair.source.instance, HERE, True)
   for slot in slots:
-    let_go(pair, slot)
+    eject(pair, slot)
   assert tell(pair.source, "query-migrate")["status"] == "active"
   tell(pair.source, "migrate-set-parameters", max_bandwidth=1 << 30,
        downtime_limit=10000)
@@ -259,7 +259,7 @@ def ejected_on_the_way(pair, slots):
 
 @between(BOTH)
 @pytest.mark.parametrize("numbers", [[3], [2, 3]])
-def test_what_the_guest_lets_go_of_while_it_is_copied_is_gone(pair, guest,
+def test_what_the_guest_ejects_while_it_is_copied_is_removed(pair, guest,
                                                               numbers):
   """QEMU's stream does not say that the source has it no longer.
 
@@ -267,17 +267,17 @@ def test_what_the_guest_lets_go_of_while_it_is_copied_is_gone(pair, guest,
 
   """
   pair.start(guest)
-  disks, nics = pair.source.places()
+  disks, nics = pair.source.agreed_slots()
   slots = [(disks + nics)[number] for number in numbers]
   configure(pair.target, [number for number in range(4)
                           if number not in numbers])
   ejected_on_the_way(pair, slots)
-  assert pair.target.places() == tuple(
-    [slot for slot in places if slot not in slots] for places in (disks, nics))
+  assert pair.target.agreed_slots() == tuple(
+    [slot for slot in there if slot not in slots] for there in (disks, nics))
   assert not set(slots) & set(pair.target.live())
   # the guest agrees
   pair.target.wait_until_guest_sees(
-    *[len(places) for places in pair.target.places()])
+    *[len(found) for found in pair.target.agreed_slots()])
   # what stood behind is gone
   agree(pair.target)
 
@@ -287,11 +287,11 @@ def test_what_is_configured_is_not_taken_from_a_guest(pair, guest, caplog):
   """A guest that has disabled a device looks as if it had ejected it."""
   caplog.set_level("WARNING")
   pair.start(guest)
-  places = pair.source.places()
+  agreed = pair.source.agreed_slots()
   configure(pair.target, range(4))
-  ejected_on_the_way(pair, [places[0][1]])
-  assert pair.target.places() == places
-  assert set(sum(places, [])) <= set(pair.target.live())
+  ejected_on_the_way(pair, [agreed[0][1]])
+  assert pair.target.agreed_slots() == agreed
+  assert set(sum(agreed, [])) <= set(pair.target.live())
   assert "ejected or disabled" in caplog.text
   assert "it stays attached" in caplog.text
 
@@ -320,15 +320,15 @@ def test_it_moves_with_addresses_that_no_device_option_names(pair, guest,
   pair.start(guest, kvm_extra="-device virtio-rng-pci,id=rng0 -set"
              " device.rng0.addr=0x18 -readconfig %s -net nic,model=e1000,addr=1d"
              " -net user" % config)
-  places = pair.source.places()
-  assert places[1] == [25, 26]
+  agreed = pair.source.agreed_slots()
+  assert agreed[1] == [25, 26]
   arrives(pair, pair.accept())
-  assert pair.target.places() == places
+  assert pair.target.agreed_slots() == agreed
   assert [pair.target.live()[slot] for slot in (24, 30, 29)] == [
     "rng0", "more", ""]
 
 
-@between(BOTH, OUT, ("stock", "stock"))
+@between(BOTH, OUT, ("unmodified", "unmodified"))
 def test_a_target_that_dies_leaves_the_guest_where_it_is(pair, guest):
   pair.start(guest)
   info = pair.accept()
@@ -362,21 +362,21 @@ def lose(info):
 
 def take_anything(pair, info):
   """Have stock start a target from a record, whatever is in it."""
-  nodes.hypervisor_class("stock").AcceptInstance(
+  nodes.hypervisor_class("unmodified").AcceptInstance(
     pair.target.hyper, pair.target.instance, info, HERE)
   return info
 
 
-@between(BOTH, ("stock", "stock"))
+@between(BOTH, ("unmodified", "unmodified"))
 def test_a_target_that_cannot_take_it_over_costs_no_guest(request, pair, guest):
   """The second net: nobody has compared, and a device is missing."""
-  is_stock = "stock" in request.node.name
+  is_unmodified = "unmodified" in request.node.name
   pair.start(guest)
   info = take_anything(pair, lose(pair.told()))
   pid = pair.target.pid()
   status = pair.migrate()
-  assert status == ("completed" if is_stock else "failed")
-  if is_stock: # Ganeti would end the source now
+  assert status == ("completed" if is_unmodified else "failed")
+  if is_unmodified: # Ganeti would end the source now
     deadline = time.time() + 10
     while os.path.exists("/proc/%d" % pid):
       assert time.time() < deadline
@@ -386,8 +386,8 @@ def test_a_target_that_cannot_take_it_over_costs_no_guest(request, pair, guest):
   is_alive(pair, pair.source)
   is_clean(pair.target)
   arrives(pair, pair.accept())
-  places = pair.target.places()
-  assert len(places[0]) == 2 and len(places[1]) == 2
+  agreed = pair.target.agreed_slots()
+  assert len(agreed[0]) == 2 and len(agreed[1]) == 2
 
 
 @between(BOTH)
@@ -447,7 +447,7 @@ def test_another_release_on_the_source_is_no_reason_to_refuse(pair, guest,
   arrives(pair, info)
 
 
-def by_option(monkeypatch, node, place="bus=ide.0,unit=0"):
+def by_option(monkeypatch, node, address="bus=ide.0,unit=0"):
   """Have a node start IDE disks by options, as Ganeti 3.1 does.
 
   @param place: of the first disk
@@ -464,7 +464,7 @@ def by_option(monkeypatch, node, place="bus=ide.0,unit=0"):
         command += [
           word.replace("if=ide", "if=none") + ",id=" + drive, "-device",
           "ide-hd,drive=%s,%s" % (drive, "bus=ide.0,unit=1" if number
-                                  else place)]
+                                  else address)]
       else:
         command.append(word)
     # QEMU leaves out its own where an option makes an IDE disk
@@ -482,7 +482,7 @@ IDE = pytest.mark.skipif(
 @IDE
 @between(BOTH)
 @pytest.mark.parametrize("which", ["source", "target"])
-def test_ide_disks_by_the_machine_or_by_options_are_the_same(pair, guest, which,
+def test_ide_disks_by_drive_or_by_device_are_the_same(pair, guest, which,
                                                              monkeypatch):
   by_option(monkeypatch, getattr(pair, which))
   pair.start(guest, disk_type="ide")
@@ -517,7 +517,7 @@ def test_disks_behind_two_controllers_of_one_name_move(pair, guest):
 
 
 @between(BOTH)
-def test_a_guest_that_has_gone_is_not_called_back(pair, guest):
+def test_a_guest_that_moved_is_not_called_back(pair, guest):
   """The job died before it could finish, and somebody cleans up."""
   pair.start(guest)
   pair.accept()
@@ -533,4 +533,4 @@ def test_a_guest_that_has_gone_is_not_called_back(pair, guest):
   assert pair.target.hyper.ListInstances() == [nodes.NAME]
   assert listed(pair.target) == [nodes.NAME] and waiting(pair.target) == []
   is_alive(pair, pair.target)
-  assert [len(places) for places in pair.target.places()] == [2, 2]
+  assert [len(found) for found in pair.target.agreed_slots()] == [2, 2]

@@ -13,7 +13,7 @@ from ganeti.hypervisor import hv_kvm
 from ganeti_kvm_pci.qmp import client
 from ganeti_kvm_pci.qmp import queries
 
-from qemu_state import Behind, record
+from qemu_state import Inventory, runtime_devices
 from line_socket import Socket
 from nodes import NIC
 import child_processes
@@ -49,7 +49,7 @@ def test_others_get_answers_while_a_nics_script_runs(node, monkeypatch):
     lambda *_: answers.append(ask(path))))
   node.hot_add(NIC, 2, 2)
   assert len(answers) == 1 and answers[0]
-  assert node.places()[1][-1] == 26
+  assert node.agreed_slots()[1][-1] == 26
 
 
 def test_others_get_answers_while_an_unplug_waits(node, monkeypatch):
@@ -76,14 +76,14 @@ def test_others_get_answers_while_an_unplug_waits(node, monkeypatch):
     said = child_processes.end(waiting)
   assert "%g s" % LIMIT in said
   assert len(answers) > CLIENTS
-  assert len(Behind(node).devices) == len(record(node)) == 4
+  assert len(Inventory(node).devices) == len(runtime_devices(node)) == 4
 
 
 def test_a_look_that_others_keep_out_is_taken_again(node, monkeypatch):
   """As many queue as QEMU lets; then the guest is reset, which unplugs."""
   node.start(paused=True)
   path = node.hyper._InstanceQmpMonitor(node.instance.name)
-  device_id = sorted(record(node))[0]
+  device_id = sorted(runtime_devices(node))[0]
   crowd = []
   watch = node.watch()
   looks = []
@@ -115,4 +115,4 @@ def test_a_look_that_others_keep_out_is_taken_again(node, monkeypatch):
   assert queries.unplug(connect, device_id, 60)
   assert len(looks) >= 3
   watch.sock.close()
-  assert device_id not in Behind(node).devices
+  assert device_id not in Inventory(node).devices

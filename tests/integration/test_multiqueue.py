@@ -9,7 +9,7 @@ import pytest
 
 from ganeti.hypervisor import hv_kvm
 
-from qemu_state import record, tell
+from qemu_state import runtime_devices, tell
 from test_left_behind import agree
 from nodes import NIC
 import nodes
@@ -47,20 +47,20 @@ def queues(node, device_id):
 
 
 def test_a_nic_is_added_with_its_queues(queued):
-  before = set(record(queued))
+  before = set(runtime_devices(queued))
   queued.hot_add(NIC, 2, 2)
-  (added, ) = set(record(queued)) - before
+  (added, ) = set(runtime_devices(queued)) - before
   assert queues(queued, added) == (True, QUEUES)
   assert queues(queued, sorted(before)[-1]) == (True, QUEUES)
 
 
 def test_a_nic_is_modified_and_keeps_its_queues(queued, monkeypatch):
   monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "40")
-  before = record(queued)
+  before = runtime_devices(queued)
   changed = nodes.nic(0)
   changed.nicparams = dict(changed.nicparams, link="br1")
   queued.hyper.HotModDevice(queued.instance, NIC, changed, None, 0)
-  assert record(queued) == before
+  assert runtime_devices(queued) == before
   for name in before:
     if name.startswith("nic-"):
       assert queues(queued, name) == (True, QUEUES)

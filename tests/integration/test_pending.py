@@ -20,7 +20,7 @@ from ganeti_kvm_pci.node import runtime_files
 from ganeti_kvm_pci.qmp import queries
 from ganeti_kvm_pci.runtime import unplug_request
 
-from qemu_state import Behind, record, tell
+from qemu_state import Inventory, runtime_devices, tell
 from test_migration import Pair
 from nodes import DISK, NIC
 import nodes
@@ -39,8 +39,8 @@ class Command(object):
     self._capsys = capsys
 
   def __call__(self, node, *args):
-    self._monkeypatch.setattr(runtime_files, "control_dir", lambda kind: os.path.join(
-      node.folder, {"pid": "pids"}.get(kind, kind) + "_dir"))
+    self._monkeypatch.setattr(runtime_files, "control_dir", lambda name: os.path.join(
+      node.folder, {"pid": "pids"}.get(name, name) + "_dir"))
     self._capsys.readouterr()
     status = entry_.main(list(args))
     said = self._capsys.readouterr()
@@ -65,19 +65,19 @@ def noted(node):
     node.hyper._InstanceKVMRuntime(node.instance.name)))
 
 
-def ask(node, kind, number, monkeypatch):
+def ask(node, dev_type, number, monkeypatch):
   """Have a device added, and asked for while the guest is paused.
 
   @return: its id
 
   """
-  before = set(record(node))
-  node.hot_add(kind, number, 2)
-  (device_id, ) = set(record(node)) - before
+  before = set(runtime_devices(node))
+  node.hot_add(dev_type, number, 2)
+  (device_id, ) = set(runtime_devices(node)) - before
   tell(node, "stop")
   monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "0.2")
   with pytest.raises(errors.HotplugError) as caught:
-    node.hot_del(kind, number, 2)
+    node.hot_del(dev_type, number, 2)
   assert "unplug of %s " % device_id in str(caught.value)
   assert "timed out after 0.2 s" in str(caught.value)
   monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "60")
@@ -88,7 +88,7 @@ def complete(node, device_id):
   """Have the guest go on, and wait until it has completed the unplug."""
   tell(node, "cont")
   deadline = time.time() + 60
-  while device_id in Behind(node).devices:
+  while device_id in Inventory(node).devices:
     assert time.time() < deadline, "the guest keeps %s" % device_id
     time.sleep(0.02)
 
@@ -99,8 +99,8 @@ def agree(node):
   The backend of a disk is a drive up to Ganeti 3.0, and a block node later.
 
   """
-  found = Behind(node)
-  assert record(node) == found.devices, vars(found)
+  found = Inventory(node)
+  assert runtime_devices(node) == found.devices, vars(found)
   assert found.drives | found.nodes == found.of(DISK), vars(found)
   assert found.netdevs == found.of(NIC), vars(found)
   assert found.tuns == len(found.netdevs), vars(found)
@@ -126,12 +126,12 @@ def by_watcher(node, command):
   assert command(node, "check", "--repair", "--pending") == (0, "")
 
 
-@pytest.mark.parametrize("kind, settle", [
+@pytest.mark.parametrize("dev_type, settle", [
   (DISK, by_operation), (NIC, by_migration_info), (NIC, by_repair),
   (DISK, by_watcher), (NIC, by_watcher)])
-def test_it_is_shown_and_settled(booted, command, monkeypatch, kind, settle):
+def test_it_is_shown_and_settled(booted, command, monkeypatch, dev_type, settle):
   started = int(time.time())
-  device_id = ask(booted, kind, 4, monkeypatch)
+  device_id = ask(booted, dev_type, 4, monkeypatch)
   for options in ((), ("--live", )):
     _, said = command(booted, "map", nodes.NAME, *options)
     (line, ) = [line for line in said.splitlines() if device_id in line]
@@ -146,10 +146,10 @@ def test_it_is_shown_and_settled(booted, command, monkeypatch, kind, settle):
     status, said = command(booted, "check", nodes.NAME, *options)
     assert status == 1 and "%s): removal requested at " % device_id in said
   # nobody takes it before the guest does
-  before = Behind(booted)
+  before = Inventory(booted)
   assert command(booted, "check", "--repair", "--pending") == (0, "")
-  assert Behind(booted).devices == before.devices
-  assert Behind(booted).drives == before.drives
+  assert Inventory(booted).devices == before.devices
+  assert Inventory(booted).drives == before.drives
   assert command.device(booted, device_id)["requested"]
   complete(booted, device_id)
   assert ", completed since: " in command.device(booted, device_id,
@@ -194,7 +194,7 @@ def test_a_node_daemon_that_dies_leaves_the_mark(booted, command, monkeypatch):
     tell(booted, "stop")
     with pytest.raises(Died):
       booted.hot_del(DISK, 4, 2)
-  (device_id, ) = [name for name in record(booted) if "000000d4" in name]
+  (device_id, ) = [name for name in runtime_devices(booted) if "000000d4" in name]
   assert command.device(booted, device_id)["requested"]
   complete(booted, device_id)
   by_watcher(booted, command)
@@ -218,7 +218,7 @@ def test_what_qemu_refuses_is_not_marked(booted, command, monkeypatch):
 def test_a_nic_that_was_to_be_changed_stays(booted, command, monkeypatch):
   """Ganeti's configuration has it: the next boot is to bring it back."""
   booted.hot_add(NIC, 4, 2)
-  (device_id, ) = [name for name in record(booted) if "000000a4" in name]
+  (device_id, ) = [name for name in runtime_devices(booted) if "000000a4" in name]
   tell(booted, "stop")
   monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "0.2")
   with pytest.raises(errors.HotplugError) as caught:
@@ -228,8 +228,8 @@ def test_a_nic_that_was_to_be_changed_stays(booted, command, monkeypatch):
   complete(booted, device_id)
   # its tap is closed
   assert command(booted, "check", "--repair", "--pending")[0] == 0
-  assert device_id in record(booted) and not noted(booted)
-  assert Behind(booted).netdevs == set(name for name in Behind(booted).devices
+  assert device_id in runtime_devices(booted) and not noted(booted)
+  assert Inventory(booted).netdevs == set(name for name in Inventory(booted).devices
                                        if "nic" in name)
   by_repair(booted, command)
 
@@ -266,7 +266,7 @@ def test_another_qemu_was_asked_for_nothing(node, command, monkeypatch):
   node.stop()
   with open(node.hyper._InstanceKVMRuntime(nodes.NAME), "w") as stream:
     stream.write(text)
-  node.replay()
+  node.start_from_file()
   assert not noted(node)
   told = command.device(node, device_id, "--live")
   assert told["source"] == "both" and told["requested"] is None
@@ -283,14 +283,14 @@ def pair(which, tmpdir):
     made.stop()
 
 
-def test_it_goes_with_the_guest(pair, guest, command, monkeypatch):
+def test_a_requested_removal_moves_with_the_guest(pair, guest, command, monkeypatch):
   """The guest that moved completes it where it is now."""
   pair.start(guest)
   device_id = ask(pair.source, DISK, 4, monkeypatch)
   since = command.device(pair.source, device_id)["requested"]
   info = pair.accept()
   (source_report, ) = json.loads(info)[-1].values()
-  assert list(witness[unplug_request.FIELD]) == [device_id]
+  assert list(source_report[unplug_request.FIELD]) == [device_id]
   assert pair.migrate() == "completed"
   pair.finalize(info, True)
   told = command.device(pair.target, device_id, "--live")

@@ -21,7 +21,7 @@ SEED = int(os.environ.get("RANDOM_SEED", "20140"))
 
 
 @pytest.mark.parametrize("which", ["plugin"], indirect=True)
-def test_record_and_qemu_agree_whatever_comes(node, guest, capsys):
+def test_runtime_file_and_qemu_agree_after_each_operation(node, guest, capsys):
   node.start(kvm_pci_reservations=8, **nodes.boot(guest))
   node.wait_for_guest()
   # its reports take time that it could be answering in

@@ -116,10 +116,10 @@ def refused(node, add, *words):
   return text
 
 
-def succeeds(node, kind, add):
+def succeeds(node, dev_type, add):
   before = agree(node)
   add()
-  assert len(agree(node).of(kind) - before.of(kind)) == 1
+  assert len(agree(node).of(dev_type) - before.of(dev_type)) == 1
 
 
 AGAIN = "then detach the disk and attach it again .* or reboot"
@@ -288,9 +288,9 @@ MODIFIED = "then modify the NIC again .* or reboot"
 
 
 @pytest.mark.skipif(RELEASE < (2, 16), reason="the driver is virtio-...-pci")
-@pytest.mark.parametrize("kind", [DISK, NIC], ids=["disk", "nic"])
-def test_a_driver_that_qemu_has_not(bare, monkeypatch, kind):
-  add = nic_adder(bare) if kind == NIC else disk_adder(bare)
+@pytest.mark.parametrize("dev_type", [DISK, NIC], ids=["disk", "nic"])
+def test_a_driver_that_qemu_has_not(bare, monkeypatch, dev_type):
+  add = nic_adder(bare) if dev_type == NIC else disk_adder(bare)
   plain = bare.hyper._SetAddress
 
   def _SetAddress(device_class, device, hvparams, slot):
@@ -300,8 +300,8 @@ def test_a_driver_that_qemu_has_not(bare, monkeypatch, kind):
   with monkeypatch.context() as patched:
     patched.setattr(bare.hyper, "_SetAddress", _SetAddress)
     refused(bare, add, "QEMU refused device_add: 'virtio-nonsense-pci' is not a"
-            " valid device model name", kind + "_type", RESTARTED)
-  succeeds(bare, kind, add)
+            " valid device model name", dev_type + "_type", RESTARTED)
+  succeeds(bare, dev_type, add)
 
 
 @pytest.mark.skipif(RELEASE < (3, 0), reason="OpenTap returns other values")

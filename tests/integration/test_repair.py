@@ -9,7 +9,7 @@ import pytest
 from ganeti_kvm_pci.cli import entry
 from ganeti_kvm_pci.node import runtime_files
 
-from qemu_state import agree, record, tell
+from qemu_state import agree, runtime_devices, tell
 from nodes import DISK, NIC
 import nodes
 
@@ -36,8 +36,8 @@ NAMES = {
 @pytest.fixture
 def check(node, monkeypatch, capsys):
   """Provide the command, for the node's instance; gives status and output."""
-  monkeypatch.setattr(runtime_files, "control_dir", lambda kind: os.path.join(
-    node.folder, {"pid": "pids"}.get(kind, kind) + "_dir"))
+  monkeypatch.setattr(runtime_files, "control_dir", lambda name: os.path.join(
+    node.folder, {"pid": "pids"}.get(name, name) + "_dir"))
 
   def run(option):
     capsys.readouterr()
@@ -61,7 +61,7 @@ def test_repair_leaves_the_users_own(node, check, names):
   node.start(disks=1, nics=1, paused=True, kvm_extra=EXTRA % {
     "folder": node.folder, "disk": disk, "nic": nic})
   before = backends_of(node)
-  devices = record(node)
+  devices = runtime_devices(node)
   for number in (1, 2, 3):
     assert "%s%d (" % (disk, number) in before[0]
     assert "/x%d (raw)" % number in before[0]
@@ -78,10 +78,10 @@ def test_repair_leaves_the_users_own(node, check, names):
   for number in (1, 2, 3):
     assert "/x%d (raw)" % number in after[0]
   assert nic + "1" in after[1] and nic + "2" in after[1]
-  assert set(devices) < set(record(node))
+  assert set(devices) < set(runtime_devices(node))
 
 
-def test_repair_removes_what_stock_left(node, check):
+def test_repair_removes_orphaned_backends(node, check):
   node.start()
   before = agree(node)
   tell(node, "human-monitor-command", command_line="drive_add dummy file=%s,"

@@ -24,7 +24,7 @@ ROWS = documents.table("Where hotplug puts devices")
 def show(node):
   """Return where disks and NICs are, as the table has it."""
   return "/".join(",".join("%d" % slot for slot in slots)
-                    for slots in node.places())
+                    for slots in node.agreed_slots())
 
 
 def steps(node, guest, **parameters):
@@ -47,9 +47,9 @@ def steps(node, guest, **parameters):
   yield
 
 
-def test_where_they_are(node, which, guest, monkeypatch):
+def test_hotplug_gives_the_slots_of_the_table(node, which, guest, monkeypatch):
   slow_guest.lend(node, monkeypatch)
-  if which == "stock":
+  if which == "unmodified":
     expected = [documents.of_release(row, VERSION) for row in ROWS]
     taken = steps(node, guest)
   else:

@@ -9,7 +9,7 @@ import pytest
 from ganeti import constants
 from ganeti import errors
 
-from qemu_state import Behind, agree, record, tell
+from qemu_state import Inventory, agree, runtime_devices, tell
 from test_faults import id_of, text_of
 from nodes import DISK
 import nodes
@@ -24,11 +24,11 @@ CD = "-drive if=none,id=cd,media=cdrom -device scsi-cd,drive=cd"
 
 
 def scsi_ids(node):
-  return sorted(record(node)[id_of(DISK, n)] for n in range(2))
+  return sorted(runtime_devices(node)[id_of(DISK, n)] for n in range(2))
 
 
 def test_an_implicit_cd_keeps_its_id(node, which):
-  if which == "stock":
+  if which == "unmodified":
     with pytest.raises(errors.HypervisorError) as caught:
       node.start(nics=0, kvm_extra=CD, **VIRTIO)
     text_of(caught)
@@ -45,11 +45,11 @@ def test_an_id_that_somebody_took_by_hand_is_not_given(node, which):
        "if=none,id=byhand,format=raw" % node.image(9))
   tell(node, "device_add", driver="scsi-hd", id="byhand-disk", drive="byhand",
        bus="scsi.0", scsi_id=2)
-  if which == "stock":
+  if which == "unmodified":
     with pytest.raises(errors.HypervisorError) as caught:
       node.hot_add(DISK, 2, 2)
     text_of(caught)
-    assert id_of(DISK, 2) in Behind(node).drives
+    assert id_of(DISK, 2) in Inventory(node).drives
     return
   node.hot_add(DISK, 2, 2)
   assert agree(node).devices[id_of(DISK, 2)] == 3
@@ -70,8 +70,8 @@ def test_an_id_taken_at_the_last_moment_leaves_nothing_behind(
   with pytest.raises(errors.HypervisorError) as caught:
     node.hot_add(DISK, 2, 2)
   text = text_of(caught)
-  if which == "stock":
-    assert id_of(DISK, 2) in Behind(node).drives
+  if which == "unmodified":
+    assert id_of(DISK, 2) in Inventory(node).drives
     return
   for word in (nodes.NAME, id_of(DISK, 2), "scsi-id 2"):
     assert word in text
@@ -96,7 +96,7 @@ def test_lsi_has_seven_ids_for_what_is_hot_added(node, which):
   node.hot_add(DISK, 6, 6)
   before = agree(node).devices
   assert sorted(before.values()) == list(range(7))
-  if which == "stock":
+  if which == "unmodified":
     node.hot_add(DISK, 7, 7)
     assert agree(node).devices[id_of(DISK, 7)] == 7
     return
@@ -109,7 +109,7 @@ def test_lsi_has_seven_ids_for_what_is_hot_added(node, which):
   assert agree(node).devices == before
 
 
-def test_a_disk_goes_and_its_id_is_free_again(node, which):
+def test_the_id_of_a_removed_disk_is_free_again(node, which):
   node.start(8, 0, **LSI)
   node.hot_del(DISK, 3, 3)
   agree(node)
@@ -118,7 +118,7 @@ def test_a_disk_goes_and_its_id_is_free_again(node, which):
 
 
 @pytest.mark.parametrize("number", [15, 200])
-def test_disks_beyond_the_ids_of_stock(node, which, number):
+def test_disks_beyond_the_ids_of_unmodified_ganeti(node, which, number):
   """Stock stops at 16 ids, whatever the controller has."""
   node.start(nics=0, **VIRTIO)
   # as it is where something by hand holds all below
@@ -132,11 +132,11 @@ def test_disks_beyond_the_ids_of_stock(node, which, number):
   runtime = node.hyper._LoadKVMRuntime(node.instance)
   runtime[3].append((added, node.image(2), None))
   node.hyper._SaveKVMRuntime(node.instance, runtime)
-  if which == "stock" and number > 15:
+  if which == "unmodified" and number > 15:
     with pytest.raises(IndexError):
       node.hot_add(DISK, 3, 3)
     return
-  if which == "stock":
+  if which == "unmodified":
     node.hot_add(DISK, 3, 3)
     assert agree(node).devices[id_of(DISK, 3)] == 2
     return
@@ -165,14 +165,14 @@ def test_ids_of_two_controllers_are_not_mixed(node, which):
   tell(node, "device_add", driver="scsi-cd", id="byhand", bus=FIRST_BUS,
        scsi_id=2)
   node.hot_add(DISK, 2, 2)
-  assert record(node)[id_of(DISK, 2)] == 2
+  assert runtime_devices(node)[id_of(DISK, 2)] == 2
   for number in (3, 4, 5):
-    if number == 5 and which == "stock":
+    if number == 5 and which == "unmodified":
       with pytest.raises(errors.HypervisorError):
         node.hot_add(DISK, 5, 5)
       return
     node.hot_add(DISK, number, number)
-  assert [record(node)[id_of(DISK, n)] for n in (3, 4, 5)] == [3, 4, 6]
+  assert [runtime_devices(node)[id_of(DISK, n)] for n in (3, 4, 5)] == [3, 4, 6]
   # all on one, with the other's disk
   buses = set(bus_of(node, id_of(DISK, n)) for n in range(6))
   assert buses == set([bus_of(node, "extra")])

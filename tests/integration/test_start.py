@@ -18,9 +18,9 @@ RESERVATIONS = constants.HVC_DEFAULTS[constants.HT_KVM].get(
   "kvm_pci_reservations")
 
 
-def test_record_and_qemu_agree(node, which):
+def test_runtime_file_and_qemu_agree(node, which):
   node.start(paused=True)
-  disks, nics = node.places()
+  disks, nics = node.agreed_slots()
   assert len(disks) == len(nics) == 2
   if which == "plugin":
     first = RESERVATIONS or 8
@@ -36,7 +36,7 @@ def test_record_and_qemu_agree(node, which):
 def test_the_parameter_moves_the_disks(node, which):
   node.start(paused=True, kvm_pci_reservations=8)
   nics = [24, 25] if which == "plugin" else [10, 11]
-  assert node.places() == ([8, 9], nics)
+  assert node.agreed_slots() == ([8, 9], nics)
 
 
 @pytest.mark.skipif(not hasattr(constants, "HV_USE_GUEST_AGENT") or
@@ -53,14 +53,14 @@ def test_all_that_ganeti_turns_on_takes_nine_or_ten_slots(
              spice_bind="127.0.0.1", spice_use_vdagent=True,
              use_guest_agent=True, cdrom_disk_type="paravirtual",
              cdrom_image_path=str(images[0]), cdrom2_image_path=str(images[1]))
-  ganetis = [slot for places in node.record().values() for _, slot in places]
+  ganetis = [slot for entries in node.runtime_slots().values() for _, slot in entries]
   assert len(set(node.live()) - set(ganetis)) == slots, node.live()
 
 
 def test_many_devices(node, which):
   # stock reserves nothing for others before 2.16, and 12 slots since
   node.start(12, 8, paused=True)
-  disks, nics = node.places()
+  disks, nics = node.agreed_slots()
   assert (len(disks), len(nics)) == (12, 8)
   if which == "plugin":
     first = RESERVATIONS or 8
@@ -96,8 +96,8 @@ def with_default(node, tmpdir, wanted):
 @pytest.fixture
 def told(node, monkeypatch, capsys):
   """Have the command run on the node; gives what C{check --live} prints."""
-  monkeypatch.setattr(runtime_files, "control_dir", lambda kind: os.path.join(
-    node.folder, {"pid": "pids"}.get(kind, kind) + "_dir"))
+  monkeypatch.setattr(runtime_files, "control_dir", lambda name: os.path.join(
+    node.folder, {"pid": "pids"}.get(name, name) + "_dir"))
 
   def check(*options):
     capsys.readouterr()
@@ -119,8 +119,8 @@ def test_what_is_not_i440fx_is_unmodified_ganetis(node, which, tmpdir, caplog,
     parameters = {"kvm_path": with_default(node, tmpdir, "q35")}
   node.start(paused=True, kvm_extra=(extra + " -readconfig %s" % config).strip(),
              **parameters)
-  record = node.record()
-  assert [slot for _, slot in record[nodes.DISK] + record[nodes.NIC]] == [
+  runtime = node.runtime_slots()
+  assert [slot for _, slot in runtime[nodes.DISK] + runtime[nodes.NIC]] == [
     12, 13, 14, 15]
   host_bridge = node.watch().execute("query-pci")[0]["devices"][0]
   assert host_bridge["id"]["device"] == 0x29c0 # Q35's
@@ -140,7 +140,7 @@ def test_whatever_names_i440fx_is_partitioned(node, which, tmpdir, told,
   if "kvm_path" in parameters:
     parameters = {"kvm_path": with_default(node, tmpdir, "pc-i440fx-2.4")}
   node.start(paused=True, **parameters)
-  disks, nics = node.places()
+  disks, nics = node.agreed_slots()
   if which == "plugin":
     first = RESERVATIONS or 8
     assert (disks, nics) == ([first, first + 1], [24, 25])
@@ -155,7 +155,7 @@ def starts_again_alike(node):
   node.hyper.MigrationInfo(node.instance)
   # with the addresses that this has recorded
   node.stop()
-  node.replay()
+  node.start_from_file()
   assert node.live() == before
   node.hyper.MigrationInfo(node.instance)
 
@@ -163,9 +163,9 @@ def starts_again_alike(node):
 @pytest.mark.parametrize("option", [
   "virtio-rng-pci,", "driver=virtio-rng-pci", '{"driver":"virtio-rng-pci"}',
   "{'driver':'virtio-rng-pci'}"])
-def test_what_was_pinned_starts_again(node, which, told, option):
+def test_what_has_fixed_addresses_starts_again(node, which, told, option):
   """Nine are more than QEMU's range holds."""
-  if which == "stock":
+  if which == "unmodified":
     pytest.skip("does not start there")
   node.start(nics=3, paused=True, kvm_extra=" ".join(
     ["-device " + option] * 9), **(
@@ -208,14 +208,14 @@ NAMED = [
 
 
 @pytest.mark.parametrize("extra", NAMED)
-def test_a_slot_that_is_named_is_gone_around(node, which, tmpdir, told, extra):
-  if which == "stock" and "0xc" in extra:
+def test_a_slot_that_an_option_names_is_avoided(node, which, tmpdir, told, extra):
+  if which == "unmodified" and "0xc" in extra:
     pytest.skip("stock's first disk is there")
   config = tmpdir.join("usb.cfg")
   config.write(CONTROLLERS)
   extra = extra.replace("%s", str(config))
   node.start(nics=6, paused=True, kvm_extra=extra)
-  disks, nics = node.places()
+  disks, nics = node.agreed_slots()
   assert len(disks) == 2 and len(nics) == 6
   if which == "plugin":
     first = RESERVATIONS or 8
@@ -245,7 +245,7 @@ def test_a_file_that_nobody_can_read_is_named(node, which, tmpdir):
                              CONTROLLERS, pipe])
   extra = "-readconfig %s" % pipe
   try:
-    if which == "stock":
+    if which == "unmodified":
       node.start(nics=6, paused=True, kvm_extra=extra)
       return
     with pytest.raises(errors.HypervisorError) as caught:
@@ -271,7 +271,7 @@ def test_what_two_options_name_is_told_by_both(node, which):
             str(caught.value))
 
 
-def test_the_file_that_qemu_reads_by_itself_is_gone_around(node, which, tmpdir,
+def test_addresses_in_qemus_default_file_are_avoided(node, which, tmpdir,
                                                            told, monkeypatch):
   config = tmpdir.mkdir("etc").mkdir("qemu").join("qemu.conf")
   config.write('[device "rng0"]\n  driver = "virtio-rng-pci"\n  addr = "18"\n')
@@ -287,7 +287,7 @@ def test_the_file_that_qemu_reads_by_itself_is_gone_around(node, which, tmpdir,
   node.start(paused=True, kvm_path=path)
   assert node.live()[0x18] == "rng0"
   if which == "plugin":
-    assert node.places()[1] == [25, 26]
+    assert node.agreed_slots()[1] == [25, 26]
     status, out = told()
     assert status == 0 and "warning" not in out, out
   starts_again_alike(node)

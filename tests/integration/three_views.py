@@ -8,7 +8,7 @@ from nodes import DISK, NIC
 
 #: Numbers that L{nodes} gives the first devices' UUIDs
 FIRST = {DISK: 0xd0, NIC: 0xa0}
-_KINDS = {"disk": DISK, "nic": NIC}
+_DEV_TYPES = {"disk": DISK, "nic": NIC}
 _ID_RE = re.compile(r"^(?:hot)?(disk|nic)-([0-9a-f]{8})-")
 
 
@@ -21,8 +21,8 @@ def key_of(name):
   match = _ID_RE.match(name or "")
   if not match:
     return None
-  kind = _KINDS[match.group(1)]
-  return (kind, int(match.group(2), 16) - FIRST[kind])
+  dev_type = _DEV_TYPES[match.group(1)]
+  return (dev_type, int(match.group(2), 16) - FIRST[dev_type])
 
 
 def taps():
@@ -31,7 +31,7 @@ def taps():
     return len(re.findall(r"^\s*tap\S+:", stream.read(), re.M))
 
 
-class Sight(object):
+class ThreeViews(object):
   """One look.
 
   @ivar record: dict, (kind, number) to slot, of Ganeti's devices
@@ -49,9 +49,9 @@ class Sight(object):
 
     """
     self.wrong = []
-    self.record = self._keyed(
-      "the record", [((kind, int(uuid, 16) - FIRST[kind]), slot)
-                     for kind, entries in node.record().items()
+    self.runtime = self._keyed(
+      "the record", [((dev_type, int(uuid, 16) - FIRST[dev_type]), slot)
+                     for dev_type, entries in node.runtime_slots().items()
                      for uuid, slot in entries])
     qmp = node.watch()
     (bus, ) = [b for b in qmp.execute("query-pci") if b["bus"] == 0]
@@ -60,9 +60,9 @@ class Sight(object):
     self.live = self._keyed("QEMU", [(key_of(name), slot)
                                      for name, slot in here if key_of(name)])
     self.others = dict((slot, name) for name, slot in here if not key_of(name))
-    self._same("record", self.record, "QEMU", self.live)
-    self._behind_nics(qmp, pid, strangers)
-    self._behind_disks(node, qmp, pid)
+    self._same("record", self.runtime, "QEMU", self.live)
+    self._check_netdevs(qmp, pid, strangers)
+    self._check_drives(node, qmp, pid)
     qmp.sock.close()
 
   def _keyed(self, what, pairs):
@@ -80,10 +80,10 @@ class Sight(object):
       self.wrong.append((about, "%s: %s, but %s: %s" % (what, here, than,
                                                         there)))
 
-  def _of(self, kind):
-    return [key for key in self.live if key[0] == kind]
+  def _of(self, dev_type):
+    return [key for key in self.live if key[0] == dev_type]
 
-  def _behind_nics(self, qmp, pid, strangers):
+  def _check_netdevs(self, qmp, pid, strangers):
     text = qmp.execute("human-monitor-command", command_line="info network")
     names = re.findall(r"([-\w]+): index=\d+,type=tap,", text)
     self._same("netdevs", sorted(key_of(name) for name in names), "NICs",
@@ -94,7 +94,7 @@ class Sight(object):
       self.wrong.append((None, "%d netdevs, %d taps, %d descriptors of them" %
                          counts))
 
-  def _behind_disks(self, node, qmp, pid):
+  def _check_drives(self, node, qmp, pid):
     disks = sorted(self._of(DISK))
     drives = [key_of(drive["device"] or drive.get("qdev", "").split("/")[-1])
               for drive in qmp.execute("query-block")]

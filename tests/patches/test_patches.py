@@ -64,7 +64,7 @@ def new_files(patches):
               for patch in patches for path, new, hunks in diffs(patch) if new)
 
 
-def test_there_is_a_folder_for_each_series_and_a_readme():
+def test_there_is_a_folder_for_each_version_and_a_readme():
   assert sorted(os.listdir(PATCHES)) == sorted(VERSION + ["README.md"])
 
 

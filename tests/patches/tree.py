@@ -10,7 +10,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 
 #: A test that is for stock only: it says whose class the map holds.
-NOT_PATCHED = ("tests/contract/test_stock.py::"
+NOT_PATCHED = ("tests/contract/test_unmodified.py::"
                "test_the_map_decides_which_class_is_used")
 
 #: Generated modules that only Ganeti's own tests need, and only to import.
@@ -111,11 +111,11 @@ class Tree(object):
         raise
     passed, failed = set(), set()
     for case in ElementTree.parse(report).iter("testcase"):
-      kinds = set(child.tag for child in case)
+      results = set(child.tag for child in case)
       name = "%s.%s" % (case.get("classname"), case.get("name"))
-      if kinds & set(["failure", "error"]):
+      if results & set(["failure", "error"]):
         failed.add(name)
-      elif "skipped" not in kinds:
+      elif "skipped" not in results:
         passed.add(name)
     return passed - failed, failed, said
 

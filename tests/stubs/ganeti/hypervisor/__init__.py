@@ -10,11 +10,11 @@ _HYPERVISOR_MAP = {
   }
 
 
-def GetHypervisorClass(ht_kind):
-  if ht_kind not in _HYPERVISOR_MAP:
-    raise errors.HypervisorError("no hypervisor %s" % ht_kind)
-  return _HYPERVISOR_MAP[ht_kind]
+def GetHypervisorClass(hypervisor_type):
+  if hypervisor_type not in _HYPERVISOR_MAP:
+    raise errors.HypervisorError("no hypervisor %s" % hypervisor_type)
+  return _HYPERVISOR_MAP[hypervisor_type]
 
 
-def GetHypervisor(ht_kind):
-  return GetHypervisorClass(ht_kind)()
+def GetHypervisor(hypervisor_type):
+  return GetHypervisorClass(hypervisor_type)()

@@ -76,7 +76,7 @@ def _Driver(dev_type, hv_type):
   return virtio if hv_type == "paravirtual" else hv_type
 
 
-class _Stock(object):
+class _Hypervisor(object):
   """What all series have in common."""
   _CONF_DIR = "/var/run/ganeti/kvm-hypervisor/conf"
   _CTRL_DIR = "/var/run/ganeti/kvm-hypervisor/ctrl"
@@ -136,9 +136,9 @@ class _Stock(object):
     if hvp["kvm_extra"]:
       kvm_cmd.extend(hvp["kvm_extra"].split(" "))
     for disk, _, _ in block_devices:
-      self._Place("disk", disk, hvp, allocator)
+      self._SetSlot("disk", disk, hvp, allocator)
     for nic in instance.nics:
-      self._Place("nic", nic, hvp, allocator)
+      self._SetSlot("nic", nic, hvp, allocator)
     return self._Wrap([kvm_cmd, list(instance.nics), hvp, list(block_devices)])
 
   @staticmethod
@@ -256,10 +256,10 @@ class _Stock(object):
 
   def HotDelDevice(self, instance, dev_type, device, _, seq):
     runtime = self._LoadKVMRuntime(instance)
-    kind = dev_type.replace("hot", "")
-    entries = runtime[1 if kind == "nic" else 3]
+    device_class = dev_type.replace("hot", "")
+    entries = runtime[1 if device_class == "nic" else 3]
     for entry in list(entries):
-      known = entry if kind == "nic" else entry[0]
+      known = entry if device_class == "nic" else entry[0]
       if known.uuid == device.uuid:
         self._Unplug(instance, dev_type, known)
         entries.remove(entry)
@@ -282,7 +282,7 @@ def _OldId(dev_type, device):
   return "%s-%s-pci-%d" % (dev_type, device.uuid.split("-")[0], device.pci)
 
 
-class _PciStock(_Stock):
+class _PciHypervisor(_Hypervisor):
   """2.10.2 to 2.12: C{device.pci}, and QEMU's devices addressed as well."""
   _DEFAULT_PCI_RESERVATIONS = "111" + "0" * 29
   _FIND_PCI_DEVICE_RE = staticmethod(
@@ -302,7 +302,7 @@ class _PciStock(_Stock):
             hex(slots.Take()))
 
   @staticmethod
-  def _Place(_, device, _hvp, slots):
+  def _SetSlot(_, device, _hvp, slots):
     device.pci = slots.Take()
 
   @staticmethod
@@ -347,7 +347,7 @@ class _PciStock(_Stock):
       self.HotAddDevice(instance, dev_type, device, _, seq)
 
 
-class _PciQmpStock(_PciStock):
+class _PciQmpHypervisor(_PciHypervisor):
   """2.13 to 2.15: the same by QMP."""
 
   def HotAddDevice(self, instance, dev_type, device, extra, seq):
@@ -366,13 +366,13 @@ class _PciQmpStock(_PciStock):
     qmp.HotDelDisk(_OldId(dev_type, device))
 
 
-class _HvinfoStock(_Stock):
+class _HvinfoHypervisor(_Hypervisor):
   """2.16 and 3.0: C{device.hvinfo}, a bus of its own for SCSI disks."""
 
   @staticmethod
   def _Update(kvm_cmd, nics, hvparams, disks):
-    _Stock._Update(kvm_cmd, nics, hvparams, disks)
-    for kind, devices in (("nic", nics), ("disk", [d[0] for d in disks])):
+    _Hypervisor._Update(kvm_cmd, nics, hvparams, disks)
+    for device_class, devices in (("nic", nics), ("disk", [d[0] for d in disks])):
       for device in devices:
         if "hvinfo" in device:
           continue
@@ -380,8 +380,8 @@ class _HvinfoStock(_Stock):
         if "pci" in device:
           slot = device.pop("pci")
           device["hvinfo"] = {
-            "driver": _Driver(kind, hvparams["%s_type" % kind]),
-            "id": "hot%s-%s-pci-%s" % (kind, device["uuid"].split("-")[0],
+            "driver": _Driver(device_class, hvparams["%s_type" % device_class]),
+            "id": "hot%s-%s-pci-%s" % (device_class, device["uuid"].split("-")[0],
                                        slot),
             "bus": "pci.0", "addr": hex(slot),
             }
@@ -408,7 +408,7 @@ class _HvinfoStock(_Stock):
     return lambda dev_type, hv_type: slots[_Bus(dev_type, hv_type)].Take()
 
   @staticmethod
-  def _Place(dev_type, device, hvp, allocator):
+  def _SetSlot(dev_type, device, hvp, allocator):
     hv_type = hvp["%s_type" % dev_type]
     slot = allocator(dev_type, hv_type)
     device.hvinfo = {
@@ -436,7 +436,7 @@ class _HvinfoStock(_Stock):
     runtime = self._LoadKVMRuntime(instance)
     allocator = self._Allocator(runtime[2], runtime)
     if not device.hvinfo:
-      self._Place(dev_type, device, runtime[2], allocator)
+      self._SetSlot(dev_type, device, runtime[2], allocator)
     if dev_type == "disk":
       # not filled up from the configuration
       _ = runtime[2]["disk_aio"], runtime[2]["disk_discard"]
@@ -467,7 +467,7 @@ class KVMRuntime(object):
     return self.data[index]
 
 
-class _RuntimeStock(_HvinfoStock):
+class _RuntimeHypervisor(_HvinfoHypervisor):
   """3.1."""
   _Wrap = KVMRuntime
 
@@ -477,7 +477,7 @@ class _RuntimeStock(_HvinfoStock):
 
   @staticmethod
   def _Update(kvm_cmd, nics, hvparams, disks):
-    _HvinfoStock._Update(kvm_cmd, nics, hvparams, disks)
+    _HvinfoHypervisor._Update(kvm_cmd, nics, hvparams, disks)
     if "-vnc" in kvm_cmd:
       if hvparams.get("disk_discard") == "default":
         hvparams["disk_discard"] = "ignore"
@@ -509,7 +509,7 @@ class BusManager(object):
     return slot
 
 
-class _BusManagerStock(_RuntimeStock):
+class _BusManagerHypervisor(_RuntimeHypervisor):
   """Master; what 3.1 had is there as well, but not used."""
 
   def _get_bus_manager(self, hvp=None, runtime=None):
@@ -531,6 +531,6 @@ class _BusManagerStock(_RuntimeStock):
 
 
 KVMHypervisor = {
-  "pci": _PciStock, "pciqmp": _PciQmpStock, "hvinfo": _HvinfoStock,
-  "runtime": _RuntimeStock, "busmanager": _BusManagerStock,
+  "pci": _PciHypervisor, "pciqmp": _PciQmpHypervisor, "hvinfo": _HvinfoHypervisor,
+  "runtime": _RuntimeHypervisor, "busmanager": _BusManagerHypervisor,
   }[constants.STUB]

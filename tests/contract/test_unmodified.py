@@ -11,20 +11,20 @@ from ganeti_kvm_pci import versions
 
 import harness
 
-STOCK = hv_kvm.KVMHypervisor
+UNMODIFIED = hv_kvm.KVMHypervisor
 FIRST = harness.FIRST
 
 #: The method that stock allocates slots by; in 2.10 to 2.15, there is none.
 ALLOCATES = ([name for name in ("_get_bus_manager", "_GetBusSlots")
-              if hasattr(STOCK, name)] + ["_GenerateKVMRuntime"])[0]
+              if hasattr(UNMODIFIED, name)] + ["_GenerateKVMRuntime"])[0]
 
 
-def test_the_series_is_known():
+def test_the_version_is_supported():
   assert versions.check(constants, hv_kvm) == constants.RELEASE_VERSION
 
 
 def test_the_map_decides_which_class_is_used(monkeypatch):
-  assert hypervisor._HYPERVISOR_MAP[constants.HT_KVM] is STOCK
+  assert hypervisor._HYPERVISOR_MAP[constants.HT_KVM] is UNMODIFIED
   monkeypatch.setitem(hypervisor._HYPERVISOR_MAP, constants.HT_KVM, "ours")
   assert hypervisor.GetHypervisorClass(constants.HT_KVM) == "ours"
 
@@ -34,7 +34,7 @@ def test_errors_have_the_expected_order():
 
 
 def test_a_start_generates_saves_and_executes(world):
-  hyper = world.hypervisor(STOCK, note=[
+  hyper = world.hypervisor(UNMODIFIED, note=[
     "_GenerateKVMRuntime", ALLOCATES, "_SaveKVMRuntime", "_WriteKVMRuntime",
     "_ExecuteKVMRuntime", "_RunKVMCmd"])
   instance = harness.instance_of(kvm_extra="-device virtio-rng-pci")
@@ -52,8 +52,8 @@ def test_a_start_generates_saves_and_executes(world):
   assert len(asked[1]) == 1 and not asked[2]
 
 
-def test_stock_places_what_qemu_is_to_place_first(world):
-  hyper = world.hypervisor(STOCK)
+def test_kvm_extra_precedes_disks_and_nics(world):
+  hyper = world.hypervisor(UNMODIFIED)
   instance = harness.instance_of(kvm_extra="-device virtio-rng-pci")
   hyper.StartInstance(instance, harness.block_devices(1), False)
   devices = [value.split(",")[0] for flag, value in
@@ -64,7 +64,7 @@ def test_stock_places_what_qemu_is_to_place_first(world):
 
 
 def test_a_runtime_is_command_nics_parameters_disks(world):
-  hyper = world.hypervisor(STOCK)
+  hyper = world.hypervisor(UNMODIFIED)
   instance = harness.instance_of()
   command, nics, hvparams, disks = hyper._GenerateKVMRuntime(
     instance, harness.block_devices(2), False, harness.KVMHELP)
@@ -75,7 +75,7 @@ def test_a_runtime_is_command_nics_parameters_disks(world):
                                (disks[1][0], "virtio-blk-pci", FIRST + 1),
                                (nics[0], "virtio-net-pci", FIRST + 2),
                                (nics[1], "virtio-net-pci", FIRST + 3)):
-    if harness.PLACES_IN_PCI:
+    if harness.SLOT_IN_PCI:
       assert device.pci == slot
       continue
     assert sorted(device.hvinfo) == ["addr", "bus", "driver", "id"]
@@ -86,8 +86,8 @@ def test_a_runtime_is_command_nics_parameters_disks(world):
 
 @pytest.mark.parametrize("parameters", [
   {"disk_type": "ide"}, {"nic_type": "ne2k_isa"}])
-def test_stock_gives_slots_to_what_does_not_use_them(world, parameters):
-  hyper = world.hypervisor(STOCK)
+def test_devices_off_the_bus_get_slots_all_the_same(world, parameters):
+  hyper = world.hypervisor(UNMODIFIED)
   _, nics, _, disks = hyper._GenerateKVMRuntime(
     harness.instance_of(**parameters), harness.block_devices(1), False,
     harness.KVMHELP)
@@ -97,7 +97,7 @@ def test_stock_gives_slots_to_what_does_not_use_them(world, parameters):
 
 @pytest.mark.skipif(ALLOCATES != "_GetBusSlots", reason="2.16 to 3.1")
 def test_slots_can_be_widened_and_narrowed(world):
-  slots = world.hypervisor(STOCK)._GetBusSlots({"kvm_pci_reservations": 8})
+  slots = world.hypervisor(UNMODIFIED)._GetBusSlots({"kvm_pci_reservations": 8})
   bits = slots["pci.0"]
   assert [bool(bit) for bit in bits] == [True] * 8 + [False] * 24
   bits.extend([False] * 2)
@@ -110,7 +110,7 @@ def test_slots_can_be_widened_and_narrowed(world):
 
 @pytest.mark.skipif(ALLOCATES != "_get_bus_manager", reason="master")
 def test_allocators_can_be_widened_and_narrowed(world):
-  manager = world.hypervisor(STOCK)._get_bus_manager(
+  manager = world.hypervisor(UNMODIFIED)._get_bus_manager(
     {"kvm_pci_reservations": 8})
   assert sorted(manager.allocators) == ["pci", "scsi"]
   # made anew by two names, and looked up in that dict
@@ -118,14 +118,14 @@ def test_allocators_can_be_widened_and_narrowed(world):
     max_slots=22, reserved_slots=21)
 
 
-def test_stocks_allocation_runs_out(world):
+def test_the_allocation_runs_out(world):
   with pytest.raises((errors.GenericError, RuntimeError)):
-    world.hypervisor(STOCK)._GenerateKVMRuntime(
+    world.hypervisor(UNMODIFIED)._GenerateKVMRuntime(
       harness.instance_of(20, kvm_pci_reservations=12),
       harness.block_devices(16), False, harness.KVMHELP)
 
 
-def started(world, cls=STOCK, disks=2, **hvparams):
+def started(world, cls=UNMODIFIED, disks=2, **hvparams):
   hyper = world.hypervisor(cls, note=[ALLOCATES])
   instance = harness.instance_of(**hvparams)
   hyper.StartInstance(instance, harness.block_devices(disks), False)
@@ -133,7 +133,7 @@ def started(world, cls=STOCK, disks=2, **hvparams):
   return hyper, instance
 
 
-@pytest.mark.skipif(harness.PLACES_IN_PCI, reason="2.16 and later")
+@pytest.mark.skipif(harness.SLOT_IN_PCI, reason="2.16 and later")
 def test_a_hot_add_asks_for_slots_with_the_runtime(world):
   hyper, instance = started(world)
   hyper.HotAddDevice(instance, harness.NIC, harness.nic(5),
@@ -144,7 +144,7 @@ def test_a_hot_add_asks_for_slots_with_the_runtime(world):
   assert world.slots(hyper, instance) == ([12, 13], [14, 15, 16])
 
 
-@pytest.mark.skipif(not harness.PLACES_IN_PCI, reason="2.10 to 2.15")
+@pytest.mark.skipif(not harness.SLOT_IN_PCI, reason="2.10 to 2.15")
 def test_a_hot_add_takes_the_slot_it_is_given(world):
   hyper, instance = started(world)
   disk = harness.disk(5)
@@ -154,7 +154,7 @@ def test_a_hot_add_takes_the_slot_it_is_given(world):
     hyper.HotAddDevice(instance, harness.DISK, disk, harness.EXTRA, 2)
   except errors.HypervisorError:
     # stock of 2.10 to 2.12 does not see the device that it has added
-    assert "_FIND_PCI_DEVICE_RE" in dir(STOCK)
+    assert "_FIND_PCI_DEVICE_RE" in dir(UNMODIFIED)
     assert world.bus[21] == harness.device_id("disk", 5, 21)
   else:
     assert world.slots(hyper, instance)[0][-1] == 21
@@ -177,13 +177,13 @@ def test_a_hot_add_takes_the_only_slot_it_sees(world):
   assert world.slots(hyper, instance) == ([12, 13, 21], [14, 15])
 
 
-def test_a_modified_nic_keeps_its_place(world):
+def test_a_modified_nic_keeps_its_slot(world):
   hyper, instance = started(world)
   first = FIRST + 2
   for number in (0, 1):
     world.bus[first + number] = harness.device_id("nic", number,
                                                   first + number)
-  if "_FIND_PCI_DEVICE_RE" in dir(STOCK):
+  if "_FIND_PCI_DEVICE_RE" in dir(UNMODIFIED):
     pytest.skip("stock of 2.10 to 2.12 does not see the device it has added")
   hyper.HotModDevice(instance, harness.NIC, harness.nic(0),
                      None, 0)
@@ -193,7 +193,7 @@ def test_a_modified_nic_keeps_its_place(world):
 def test_a_failed_start_says_so(world):
   world.refusal = "QEMU's own words"
   with pytest.raises(errors.HypervisorError) as caught:
-    world.hypervisor(STOCK).StartInstance(harness.instance_of(), [], False)
+    world.hypervisor(UNMODIFIED).StartInstance(harness.instance_of(), [], False)
   assert "QEMU's own words" in str(caught.value)
 
 

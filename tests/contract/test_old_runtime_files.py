@@ -18,7 +18,7 @@ from ganeti_kvm_pci.runtime import device_table
 import harness
 from test_plugin import start
 
-STOCK = hv_kvm.KVMHypervisor
+UNMODIFIED = hv_kvm.KVMHypervisor
 VERSION = (constants.VERSION_MAJOR, constants.VERSION_MINOR)
 DATA = os.path.join(os.path.dirname(os.path.dirname(__file__)), "data")
 EXTRA = harness.EXTRA
@@ -60,7 +60,7 @@ def instance_of(known, **parameters):
   return instance
 
 
-def replay(world, cls, text):
+def start_target(world, cls, text):
   """Start the target of a migration.
 
   @return: what QEMU is given
@@ -73,7 +73,7 @@ def replay(world, cls, text):
   return [str(word) for word in world.commands()[-1]]
 
 
-def run_as_recorded(world, known):
+def run_devices_of(world, known):
   """Let a QEMU run that has what a record says."""
   world.running = True
   world.bus = {0: "", 1: "", 2: ""}
@@ -82,7 +82,7 @@ def run_as_recorded(world, known):
   world.elsewhere = [d.id for d in known.devices if d.slot is None and d.id]
 
 
-def is_beyond_stock(name):
+def is_beyond_unmodified(name):
   return VERSION >= (3, 1) and version_of(name) < (2, 10)
 
 
@@ -106,37 +106,37 @@ def options(words):
 
 
 @pytest.mark.parametrize("name", older_names())
-def test_qemu_is_given_what_stock_would_give_it(world, name):
+def test_qemu_is_given_what_unmodified_ganeti_gives(world, name):
   text = text_of(name)
-  ours = replay(world, hypervisor.KVMHypervisor, text)
-  if is_beyond_stock(name):
+  ours = start_target(world, hypervisor.KVMHypervisor, text)
+  if is_beyond_unmodified(name):
     with pytest.raises(IndexError):
-      replay(world, STOCK, text)
+      start_target(world, UNMODIFIED, text)
     return
-  stocks = replay(world, STOCK, text)
+  theirs = start_target(world, UNMODIFIED, text)
   known = device_table.parse(text, name)
   # fictitious places of devices that are not on the bus are gone
   if known.hvparams["disk_type"] == "paravirtual":
-    assert options(ours) == options(stocks)
+    assert options(ours) == options(theirs)
   unplaced = [[(o.driver, o.id) for o in command.devices(words)
-               if not o.address] for words in (ours, stocks)]
+               if not o.address] for words in (ours, theirs)]
   assert unplaced[0] == unplaced[1]
   placed = [dict((o.id, o.address) for o in command.devices(words)
-                 if o.address and o.backend) for words in (ours, stocks)]
+                 if o.address and o.backend) for words in (ours, theirs)]
   assert placed[0] == placed[1]
   assert placed[0] == dict((d.id, (d.slot, 0)) for d in known.devices
                            if d.device_class != "qemu" and d.slot is not None)
 
 
 @pytest.mark.parametrize("name", older_names())
-def test_stock_reads_what_the_plugin_wrote(world, name):
+def test_unmodified_ganeti_reads_what_the_plugin_wrote(world, name):
   hyper = world.hypervisor()
   instance = instance_of(device_table.parse(text_of(name), name))
   hyper._SaveKVMRuntime(instance, hyper._LoadKVMRuntime(
     instance, serialized_runtime=text_of(name)))
   written = hyper._ReadKVMRuntime(instance.name)
-  assert options(replay(world, STOCK, written)) == \
-    options(replay(world, hypervisor.KVMHypervisor, text_of(name)))
+  assert options(start_target(world, UNMODIFIED, written)) == \
+    options(start_target(world, hypervisor.KVMHypervisor, text_of(name)))
 
 
 @pytest.mark.parametrize("name", older_names())
@@ -147,7 +147,7 @@ def test_a_soft_reboot_lays_out_anew(world, name):
   instance = instance_of(before, kvm_pci_reservations=8)
   with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
     stream.write(text)
-  run_as_recorded(world, before)
+  run_devices_of(world, before)
   hyper.RebootInstance(instance)
   assert [call[0] for call in world.calls if call[0] in (
     "StopInstance", "_SaveKVMRuntime", "_ExecuteKVMRuntime")] == [
@@ -164,7 +164,7 @@ def test_a_soft_reboot_lays_out_anew(world, name):
                 if o.address) == sorted(after.held())
   # and it is done once
   del world.calls[:]
-  run_as_recorded(world, after)
+  run_devices_of(world, after)
   text = hyper._ReadKVMRuntime(instance.name)
   hyper.RebootInstance(instance)
   assert json.loads(hyper._ReadKVMRuntime(instance.name)) == json.loads(text)
@@ -178,7 +178,7 @@ def test_an_old_guest_takes_new_devices_into_the_pools(world, name):
   instance = instance_of(before)
   with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
     stream.write(text_of(name))
-  run_as_recorded(world, before)
+  run_devices_of(world, before)
   hyper.HotAddDevice(instance, harness.DISK, harness.disk(5), EXTRA, 2)
   hyper.HotAddDevice(instance, harness.NIC, harness.nic(5), None, 2)
   after = device_table.parse(hyper._ReadKVMRuntime(instance.name), name)
@@ -193,9 +193,9 @@ def test_an_old_guest_takes_new_devices_into_the_pools(world, name):
 
 
 @pytest.mark.skipif(VERSION < (3, 0), reason="since 3.0 it looks for them")
-def test_stock_misses_parameters_of_old_records(world):
+def test_unmodified_ganeti_needs_what_old_runtime_files_lack(world):
   """What L{upgrade} fills in."""
-  hyper = world.hypervisor(STOCK)
+  hyper = world.hypervisor(UNMODIFIED)
   loaded = json.loads(text_of("v2.10.8-plain"))
   instance = harness.instance_of()
   instance.name = "plain.ex"
@@ -207,13 +207,13 @@ def test_stock_misses_parameters_of_old_records(world):
 
 @pytest.mark.skipif(VERSION < (3, 1), reason="recorded up to 3.0")
 @pytest.mark.parametrize("vnc, stays", [([], True), (["-vnc", ":1"], False)])
-def test_stock_takes_chroot_away_with_vnc_only(world, vnc, stays):
+def test_unmodified_ganeti_removes_chroot_with_vnc_only(world, vnc, stays):
   loaded = json.loads(text_of("v3.0.2-plain"))
   loaded[0] += ["-chroot", "/x"] + vnc
-  stocks = replay(world, STOCK, json.dumps(loaded))
+  theirs = start_target(world, UNMODIFIED, json.dumps(loaded))
   # 3.1.0~rc2 leaves it in any case
-  assert ("-chroot" in stocks) == (stays or "rc" in constants.RELEASE_VERSION)
-  assert "-chroot" not in replay(world, hypervisor.KVMHypervisor,
+  assert ("-chroot" in theirs) == (stays or "rc" in constants.RELEASE_VERSION)
+  assert "-chroot" not in start_target(world, hypervisor.KVMHypervisor,
                                  json.dumps(loaded))
 
 
@@ -230,8 +230,8 @@ def test_options_that_this_nodes_qemu_has_lost_are_replaced(
   text = text_of("v2.15.2-plain" if VERSION < (2, 16) else "v3.0.2-plain")
   loaded = json.loads(text)
   loaded[0] += words
-  given = replay(world, hypervisor.KVMHypervisor, json.dumps(loaded))
-  without = replay(world, hypervisor.KVMHypervisor, text)
+  given = start_target(world, hypervisor.KVMHypervisor, json.dumps(loaded))
+  without = start_target(world, hypervisor.KVMHypervisor, text)
   assert [word for word in given if word in words + ["acpi=off"]] == [
     word for word in expected if word != "-machine"]
   assert given.count("-machine") == without.count("-machine") + \
@@ -260,7 +260,7 @@ def test_a_start_that_fails_names_options_that_qemu_has_lost(world,
 
   def fail(self, name, kvm_cmd, tap_fds=None):
     raise errors.HypervisorError("Failed to start instance")
-  monkeypatch.setattr(STOCK, "_RunKVMCmd", fail)
+  monkeypatch.setattr(UNMODIFIED, "_RunKVMCmd", fail)
   instance = harness.instance_of(0, kvm_extra="-usbdevice host:1.2")
   with pytest.raises(errors.HypervisorError) as caught:
     hyper.StartInstance(instance, [], False)
@@ -277,7 +277,7 @@ def test_a_reboot_that_does_not_fit_leaves_the_guest_running(world):
   instance = harness.instance_of(8, kvm_pci_reservations=8)
   hyper.StartInstance(instance, harness.block_devices(16), False)
   text = hyper._ReadKVMRuntime(instance.name)
-  run_as_recorded(world, device_table.parse(text, "test"))
+  run_devices_of(world, device_table.parse(text, "test"))
   loaded = json.loads(text)
   loaded[2]["kvm_pci_reservations"] = 20
   with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
@@ -288,7 +288,7 @@ def test_a_reboot_that_does_not_fit_leaves_the_guest_running(world):
   assert world.running and ("StopInstance", ) not in world.calls
 
 
-def test_a_record_that_makes_no_sense_is_one_clear_error(world):
+def test_an_invalid_runtime_file_is_one_clear_error(world):
   hyper = world.hypervisor()
   with pytest.raises(errors.HypervisorError) as caught:
     hyper._LoadKVMRuntime(harness.instance_of(), serialized_runtime="[[], {")

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = pytest.mark.usefixtures("stock")
+pytestmark = pytest.mark.usefixtures("unmodified")
 
 DISK = "1af4:1001"
 NIC = "1af4:1000"

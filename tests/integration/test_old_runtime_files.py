@@ -27,7 +27,7 @@ SAMPLE = ["v2.9.6-hdaspice", "v2.10.0-rng", "v2.10.2-hdaspicescsi",
           "v3.0.2-scsihd", "v3.0.2-hdaspice+hotplug"]
 
 
-def _series(name):
+def _version_of(name):
   version = name[1:].split("-")[0].split(".")
   return (3, 2) if name.startswith("master") else (int(version[0]),
                                                     int(version[1]))
@@ -39,14 +39,14 @@ def _names():
   if os.environ.get("RECORDS") != "all":
     names = [name for name in names if name in SAMPLE]
   # 3.1 has no disks of this type any more
-  return [name for name in names if _series(name) <= VERSION and
+  return [name for name in names if _version_of(name) <= VERSION and
           not (VERSION >= (3, 1) and "hdaspicescsi" in name)]
 
 
 def _never_booted(name):
   """Tell whether its own release could not boot what it had recorded."""
   release, _, case = name.partition("-")
-  return case == "rng" and _series(name) < (2, 16) or \
+  return case == "rng" and _version_of(name) < (2, 16) or \
     release in ("v2.10.0", "v2.10.1") and "hda" in case + "spice" in case or \
     release == "v2.10.2" and case == "hdaspicescsi"
 
@@ -100,11 +100,11 @@ def guests_view(report):
 
 @pytest.mark.parametrize("which", ["plugin"], indirect=True)
 @pytest.mark.parametrize("name", _names())
-def test_a_record_is_replayed_and_then_laid_out(node, guest, name):
+def test_qemu_starts_from_a_runtime_file_and_a_reboot_lays_it_out(node, guest, name):
   known = adopt(node, name, guest)
   hyper = node.hyper
   if not _never_booted(name):
-    node.replay()
+    node.start_from_file()
     live = node.live()
     for device in known.devices:
       if device.slot is not None:
