@@ -103,9 +103,10 @@ def _slots(instance):
   lines = []
   (_, nics, _, disks) = instance.runtime()[:4]
   for (dev_type, devices) in [("disk", [disk[0] for disk in disks]),
-                          ("nic", nics)]:
+                              ("nic", nics)]:
     for (index, device) in enumerate(devices):
-      lines.append("recorded %s/%d: %s" % (dev_type, index, device.get("hvinfo")))
+      lines.append("runtime file: %s/%d: %s" %
+                   (dev_type, index, device.get("hvinfo")))
   for device in instance.pci():
     lines.append("running %2d.%d: %s %s" %
                  (device["slot"], device["function"],

@@ -1,4 +1,4 @@
-"""Putting the plugin on real nodes, and taking it off again."""
+"""Enabling the plugin on real nodes, and disabling it again."""
 
 import os
 import re
@@ -105,7 +105,7 @@ def test_a_guest_of_the_plugin_runs_on_without_it(vm, plugin):
   plugin("disable")
   assert "hotplug:done" in vm.modify("--net", "add").output
   assert "hotplug:done" in vm.modify("--disk", "add:size=1G").output
-  # stock's own choice: the first free slot of its one pool
+  # unmodified Ganeti's choice: the first free slot of its one pool
   assert slots(vm) == ([8, 9, 11], [24, 25, 10])
   for _ in range(2):
     vm.migrate()
@@ -119,7 +119,7 @@ def test_a_guest_of_the_plugin_runs_on_without_it(vm, plugin):
 
 
 def test_disabling_names_the_guests_that_lose_hotplug(vm, plugin):
-  """Stock does not look for QEMU's devices when it chooses a slot."""
+  """Unmodified Ganeti chooses a slot without a look at QEMU's own devices."""
   plugin("enable")
   vm.add(disks=2, nics=2, hvparams={
     "kvm_pci_reservations": 8,

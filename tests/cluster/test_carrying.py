@@ -1,4 +1,4 @@
-"""A guest that stock has started, carried over while it runs."""
+"""A guest that unmodified Ganeti started meets the plugin while it runs."""
 
 import json
 
@@ -33,7 +33,7 @@ def agree(vm, disks, nics, since=None):
   return seen
 
 
-def test_a_guest_of_unmodified_ganeti_keeps_its_slots_until_it_boots(vm, plugin):
+def test_a_guest_of_unmodified_ganeti_keeps_its_slots_until_a_boot(vm, plugin):
   plugin("disable")
   vm.add(disks=2, nics=2)
   before = agree(vm, [12, 13], [14, 15])
@@ -62,7 +62,7 @@ def test_a_guest_of_unmodified_ganeti_keeps_its_slots_until_it_boots(vm, plugin)
   vm.reboot("soft")
   after = agree(vm, [12, 13, 14], [24, 25, 26])
   assert after.uptime < before.uptime
-  # stock's ids, so that they can be removed again
+  # unmodified Ganeti's ids, so that they can be removed again
   assert "hotplug:done" in vm.modify("--disk", "1:remove").output
   agree(vm, [12, 14], [24, 25, 26], after)
   vm.stop()
@@ -72,7 +72,7 @@ def test_a_guest_of_unmodified_ganeti_keeps_its_slots_until_it_boots(vm, plugin)
 
 @pytest.mark.two_nodes
 def test_an_old_runtime_file_is_upgraded_while_its_guest_runs(vm, plugin):
-  """As Ganeti 2.12 to 2.15 leave it to a later one, but for the ids."""
+  """As Ganeti 2.12 to 2.15 write it, but for the ids."""
   plugin("enable")
   vm.add(disks=1, nics=1, hvparams={"kvm_pci_reservations": 8})
   before = agree(vm, [8], [24])
@@ -144,7 +144,7 @@ def beside(name):
 
 
 def test_a_stale_entry_is_found_and_taken_out(vm, plugin):
-  """A removal that came late: QEMU no longer has what the record has."""
+  """A removal that completed late: only the runtime file has the device."""
   plugin("enable")
   vm.add(disks=2, nics=1, hvparams={"kvm_pci_reservations": 8})
   before = agree(vm, [8, 9], [24])

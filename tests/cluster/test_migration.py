@@ -1,8 +1,9 @@
 """Guests that move, and those that must not.
 
-What is spoilt here is what happens to clusters: a device that nobody recorded,
-a record that somebody has edited, a target that makes another machine. With
-the plugin the guest stays where it is, and goes when that is mended.
+What is spoilt here is what happens to clusters: a device that is missing from
+the runtime file, a runtime file that somebody edited, a target with other
+devices. With the plugin the guest stays on its node, and moves once that is
+mended.
 
 """
 
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.two_nodes
 
 LARGE, SMALL = "2G", "1G"
 
-#: What the lab's nodes run, and where a test puts another in its place.
+#: What the lab's nodes run, and where a test puts its replacement.
 QEMU = "/usr/bin/qemu-system-x86_64"
 WRAPPED = "/run/wrapped/bin"
 
@@ -30,7 +31,7 @@ def runtime_path(vm):
 
 
 def write_runtime(vm, data):
-  """Put another record in the place of an instance's."""
+  """Replace an instance's runtime file."""
   path = runtime_path(vm)
   cluster.on(vm.node(), "python3", "-c",
              "open(%r, 'w').write(%r)" % (path, json.dumps(data)))
@@ -73,7 +74,7 @@ def marks(vm, names):
 
 
 def check_slots(vm):
-  """Check that record and QEMU have the same devices at the same places."""
+  """Check that runtime file and QEMU have the same devices at the same slots."""
   _, nics, _, disks = vm.runtime()[:4]
   live = dict((device["qdev_id"], device["slot"]) for device in vm.pci())
   for device in nics + [entry[0] for entry in disks]:
@@ -145,7 +146,7 @@ def moving(vm, plugged):
 
 @contextlib.contextmanager
 def edited(vm, change):
-  """Have a record edited for a while."""
+  """Have a runtime file edited for a while."""
   data = vm.runtime()
   spoilt = copy.deepcopy(data)
   change(spoilt)
@@ -157,7 +158,7 @@ def edited(vm, change):
 
 
 def edited_for_good(vm, change):
-  """Have a record edited."""
+  """Have a runtime file edited."""
   data = vm.runtime()
   change(data)
   write_runtime(vm, data)
@@ -243,24 +244,24 @@ exec %s/real "$@"
   try:
     yield
   finally:
-    # on stock, a guest may run from there
+    # on unmodified Ganeti, a guest may run from there
     for path in (QEMU, WRAPPED + "/real"):
       cluster.on(node, "umount", "-l", path)
 
 
 def test_what_qemu_lost_does_not_move_and_stays_in_the_file(moving):
   vm = moving.vm
-  gone = vm.runtime()[3][1][0]["hvinfo"]["id"]
-  vm.qmp("device_del", id=gone)
+  lost = vm.runtime()[3][1][0]["hvinfo"]["id"]
+  vm.qmp("device_del", id=lost)
   moving.changes(lambda r: len(r.disks) == 2)
   vm.migrate()
   assert vm.node() == "node2"
   moving.is_alive()
-  assert gone not in [device["qdev_id"] for device in vm.pci()]
+  assert lost not in [device["qdev_id"] for device in vm.pci()]
   # the configuration has it, and the next boot brings it back
   runtime = vm.runtime()
   assert len(runtime) == 4
-  assert gone in [entry[0]["hvinfo"]["id"] for entry in runtime[3]]
+  assert lost in [entry[0]["hvinfo"]["id"] for entry in runtime[3]]
 
 
 def shuffle(vm):

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("plugged")
 
 
 def slots_of(vm, device_class):
-  """Return slots by the map, record and live QEMU agreeing."""
+  """Return slots by the map, on which runtime file and QEMU agree."""
   entries = [d for d in cluster.pci_map(vm, live=True)[0]["devices"]
              if d["class"] == device_class]
   assert device_class == "qemu" or all(d["source"] == "both" for d in entries)
@@ -28,7 +28,7 @@ def slots_of(vm, device_class):
 
 
 def agree(vm, disks, nics):
-  """Check that record, QEMU, map and guest see disks and NICs just there."""
+  """Check that runtime file, QEMU, map and guest have disks and NICs there."""
   assert (slots_of(vm, "disk"), slots_of(vm, "nic")) == (disks, nics)
   live = {}
   for function in vm.pci():
@@ -129,16 +129,16 @@ def test_sixteen_disks_and_four_nics_with_12(vm):
 
 
 def test_nine_rngs_overflow_and_migrate_after_hotplug(vm):
-  """A replay must find the overflowed ones where they are."""
+  """A target must start with the overflowed ones at their slots."""
   vm.add(disks=2, nics=2, hvparams={"kvm_pci_reservations": 8,
                                     "kvm_extra": " ".join([RNG] * 9)})
   seen = agree(vm, [8, 9], [24, 25])
   rngs = [4, 5, 6, 7, 10, 11, 12, 13, 14]
   assert [s for s, d in sorted(seen.pci.items()) if d == VIRTIO_RNG] == rngs
   written = [word for word in vm.runtime()[0]
-              if str(word).startswith("virtio-rng-pci,")]
+             if str(word).startswith("virtio-rng-pci,")]
   assert written == ["virtio-rng-pci,bus=pci.0,addr=0x%x" % slot
-                      for slot in rngs[4:]]
+                     for slot in rngs[4:]]
   drawn = cluster.project_command(vm.node(), ["map", "--live", vm.name]).output
   documents.check("doc/operation.rst", "ganeti-kvm-pci map --live vm1", drawn)
   hotplugged(vm.modify("--disk", "1:remove"))
@@ -179,7 +179,7 @@ def test_everything_at_once_boots_and_migrates(vm):
   seen = agree(vm, [8, 9], [24, 25])
   before = vm.pci()
   assert len([s for s in seen.pci if s not in (8, 9, 24, 25)]) >= 9
-  # QEMU's range is full: the rest stands beyond Ganeti's first disks
+  # QEMU's range is full: the rest is beyond Ganeti's first disks
   assert min(s for s in seen.pci if s > 9) == 10
   hotplugged(vm.modify("--disk", "1:remove"))
   hotplugged(vm.modify("--disk", "add:size=1G"))
@@ -244,7 +244,7 @@ def test_a_device_without_an_option_is_logged_and_marked(vm):
   vm.add(disks=2, nics=2, hvparams={
     "kvm_pci_reservations": 4,
     "kvm_extra": "-drive if=virtio,file=/dev/zero,format=raw,readonly=on"})
-  # slots 0 to 3 are QEMU's; its drive goes around the disks
+  # slots 0 to 3 are QEMU's; its drive gets none of the disks'
   entries = cluster.pci_map(vm, live=True)[0]["devices"]
   assert [d["slot"] for d in entries if d["source"] == "live"][-1] == 6
   log = cluster.on("node1", "cat", "/var/log/ganeti/node-daemon.log").output

@@ -33,7 +33,7 @@ def another_qemu(node, path):
 
 @contextlib.contextmanager
 def without_direct_access(node, folder):
-  """Have a file system without C{O_DIRECT} take the place of a folder."""
+  """Mount a file system without C{O_DIRECT} over a folder."""
   cluster.on(node, "mount", "-t", "ramfs", "none", folder)
   try:
     yield

@@ -1,4 +1,4 @@
-"""The plugin's way into a cluster and out of it, under guests that run.
+"""The plugin is enabled on a cluster and disabled again, under running guests.
 
 What the documents tell an administrator to type is typed as it stands there
 (C{given}); C{tests/doc} looks that nothing of it is left out. After each step
@@ -41,7 +41,7 @@ def given(command, node="node1", check=True, **words):
   @param command: as it stands there
   @param node: where
   @param check: whether it has to exit with 0
-  @param words: what is to be put in the place of its words in capitals
+  @param words: what replaces its words in capitals
   @return: L{cluster.Result}
 
   """
@@ -289,7 +289,7 @@ def put_back(plugin):
   plugin("disable")
 
 
-@pytest.mark.skipif(len(cluster.SPARE) > 0, reason="the whole way is gone")
+@pytest.mark.skipif(bool(cluster.SPARE), reason="make test-rollout does more")
 def test_enabling_and_disabling_keep_a_guest_up(vm, put_back):
   put_back("disable")
   walk = Walk([Guest(vm, disks=2, nics=2, hvparams=EXTRA)])

@@ -1,4 +1,4 @@
-"""What becomes of the same guests on stock, beside L{test_migration}.
+"""What becomes of the same guests on unmodified Ganeti; see L{test_migration}.
 
 C{make test-torn} runs these; each costs a guest.
 
@@ -104,12 +104,12 @@ def test_exchanged_nics_are_not_noticed(moving):
 
 def test_a_stale_device_of_the_runtime_file_is_not_noticed(moving):
   vm = moving.vm
-  gone = vm.runtime()[3][1][0]["hvinfo"]["id"]
-  vm.qmp("device_del", id=gone)
+  lost = vm.runtime()[3][1][0]["hvinfo"]["id"]
+  vm.qmp("device_del", id=lost)
   moving.changes(lambda r: len(r.disks) == 2)
   succeeds(vm)
   # QEMU has a device that the guest does not know
-  assert gone in [device["qdev_id"] for device in vm.pci()]
+  assert lost in [device["qdev_id"] for device in vm.pci()]
   assert len(vm.guest().disks) == 2
 
 
@@ -136,7 +136,7 @@ def test_a_disks_file_is_removed_while_the_guest_has_it(vm, plugin_state, on):
   assert ("timed out after" in result.output) == on
   assert cluster.on("node1", "test", "-e", path, check=False).returncode == 1
   assert disk["hvinfo"]["id"] in [device["qdev_id"] for device in vm.pci()]
-  # the record still has it
+  # the runtime file still has it
   assert len(vm.runtime()[3]) == 2
 
 
@@ -156,7 +156,7 @@ def test_without_its_first_disk_a_guest_cannot_move(moving):
   result = vm.migrate(check=False)
   print(result.output)
   assert result.returncode != 0
-  # the target has no disk of the recorded name
+  # the target has no disk of the name in the runtime file
   assert "Failed to start instance" in result.output
   assert vm.node() == moving.home
   moving.is_alive()

@@ -29,6 +29,6 @@ def world(tmpdir, monkeypatch):
   """Provide a world in which nothing leaves the test."""
   import harness
   from ganeti_kvm_pci import qemu_version
-  # whatever is installed where a record says, or nothing
+  # whatever is installed under the path in a runtime file, or nothing
   monkeypatch.setattr(qemu_version, "version", lambda _: None)
   return harness.World(str(tmpdir), monkeypatch)

@@ -1,6 +1,6 @@
-"""Stock's hypervisor, and ours on top, without a QEMU.
+"""Unmodified Ganeti's hypervisor, and ours on top, without a QEMU.
 
-What would touch the machine (QEMU, taps, the monitor) is replaced and noted
+What would reach out of the test (QEMU, taps, the monitor) is replaced and noted
 down; everything else is what the Ganeti under test does.
 
 """
@@ -23,18 +23,19 @@ from ganeti_kvm_pci.qemu import machine_type
 
 DEVLIST = "".join('name "%s", bus PCI\n' % name for name in (
   "virtio-blk-pci", "virtio-net-pci", "scsi-hd", "ide-hd", "e1000"))
-MACHINE_TYPES = ("pc                   Standard PC (i440FX + PIIX, 1996) (default)\n"
-            "q35                  Standard PC (Q35 + ICH9, 2009)\n"
-            "virt                 QEMU 7.2 ARM Virtual Machine\n")
+MACHINE_TYPES = (
+  "pc                   Standard PC (i440FX + PIIX, 1996) (default)\n"
+  "q35                  Standard PC (Q35 + ICH9, 2009)\n"
+  "virt                 QEMU 7.2 ARM virtual board\n")
 KVMHELP = ("QEMU emulator version 7.2.0\n-netdev tap\n-qmp dev\n-machine x\n"
            "-display x\n-uuid x\n")
 
-#: How this Ganeti keeps places, and its types of devices.
+#: How this Ganeti keeps addresses, and its types of devices.
 SLOT_IN_PCI = not hasattr(hv_kvm.KVMHypervisor, "_GetBusSlots")
 DISK = constants.HOTPLUG_TARGET_DISK
 NIC = constants.HOTPLUG_TARGET_NIC
 
-#: Stock's first slot: 2.16 and later leave kvm_pci_reservations to QEMU;
+#: Ganeti's first slot: 2.16 and later leave kvm_pci_reservations to QEMU;
 #: before, bridges and VGA have 0 to 2, and the balloon 3.
 FIRST = 4 if SLOT_IN_PCI else 12
 
@@ -179,7 +180,7 @@ setattr(FakeQmp, EXECUTE, FakeQmp.__dict__["run"])
 
 
 def slot_of(device):
-  """Return a device's place in the record."""
+  """Return a device's slot in the runtime file."""
   if SLOT_IN_PCI:
     return device.pci
   addr = (device.hvinfo or {}).get("addr")
@@ -300,10 +301,10 @@ class World(object):
     self.bus = dict((s, name) for s, name in self.bus.items() if name != devid)
 
   def hmp(self, line):
-    """Be the human monitor, for the series that hotplug by it.
+    """Be the human monitor, for the versions that hotplug by it.
 
     @return: text, as modern QEMU prints it; it has one line more to a device
-        than the pattern of these series expects
+        than the pattern of these versions expects
 
     """
     word, _, rest = line.partition(" ")
@@ -330,7 +331,7 @@ class World(object):
     world = self
 
     class Contained(cls):
-      """Stock, or ours, with its folders elsewhere."""
+      """Unmodified Ganeti's class, or ours, with its folders elsewhere."""
       _DIRS = []
       _CONF_DIR = world.folder
       _CTRL_DIR = world.folder
@@ -376,7 +377,7 @@ class World(object):
                        timeout=None):
         world.calls.append(("StopInstance", ))
         world.running = False
-        # as stock does
+        # as unmodified Ganeti does
         os.remove(self._InstanceKVMRuntime(instance.name))
         return True
 

@@ -1,4 +1,4 @@
-"""What the plugin keeps of an instance goes with its QEMU, and not before."""
+"""What the plugin keeps of an instance is removed once its QEMU has ended."""
 
 import os
 
@@ -54,7 +54,7 @@ class Kept(object):
 
   def half(self):
     """List what is half-written beside the runtime file."""
-    # where stock has taken its folder away, all has gone
+    # where Ganeti has removed its folder, all is removed
     return [form for form in CONF_HALF
             if os.path.exists(os.path.join(self.conf, form % self.name))]
 

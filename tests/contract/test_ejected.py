@@ -1,4 +1,4 @@
-"""What a guest ejected by itself stays in its runtime file."""
+"""A device that a guest ejected by itself stays in its runtime file."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from test_migration import accept
 from test_plugin import asked_for
 from test_plugin import start
 from test_reboot import ids
-from test_reboot import leave
+from test_reboot import eject
 from test_reboot import reread
 
 
@@ -27,13 +27,13 @@ def started(world):
 def told(world, *slots):
   """Have a guest eject, and its node tell what is to move."""
   hyper, instance, known = started(world)
-  leave(world, *slots)
+  eject(world, *slots)
   return (hyper, instance, known, hyper.MigrationInfo(instance))
 
 
 def test_hotplug_of_another_leaves_it_there(world):
   hyper, instance, known = started(world)
-  leave(world, 9, 25)
+  eject(world, 9, 25)
   hyper.HotAddDevice(instance, harness.NIC, harness.nic(5), None, 2)
   after = reread(hyper, instance)
   assert set(ids(known)) < set(ids(after))
@@ -45,7 +45,7 @@ def test_hotplug_of_another_leaves_it_there(world):
 def test_what_the_configuration_no_longer_has_is_removed_at_once(world):
   hyper, instance, _ = started(world)
   instance.disks.pop()
-  leave(world, 9, 25)
+  eject(world, 9, 25)
   hyper.HotAddDevice(instance, harness.NIC, harness.nic(5), None, 2)
   after = reread(hyper, instance)
   assert (after.slots("disk"), after.slots("nic")) == ([8], [24, 25, 26])
@@ -53,7 +53,7 @@ def test_what_the_configuration_no_longer_has_is_removed_at_once(world):
 
 def test_it_can_be_removed(world):
   hyper, instance, _ = started(world)
-  leave(world, 9, 25)
+  eject(world, 9, 25)
   hyper.HotDelDevice(instance, harness.NIC, harness.nic(1), None, 1)
   hyper.HotDelDevice(instance, harness.DISK, harness.disk(1), None, 1)
   after = reread(hyper, instance)
@@ -112,7 +112,7 @@ def test_an_ejection_at_any_moment_refuses_no_migration(world, monkeypatch):
 
 def test_another_fault_is_named_alone(world):
   hyper, instance, _ = started(world)
-  leave(world, 9)
+  eject(world, 9)
   world.bus[15] = "by-hand"
   with pytest.raises(errors.HypervisorError) as caught:
     hyper.MigrationInfo(instance)
@@ -151,7 +151,7 @@ def test_an_invalid_list_of_ejected_devices_is_not_written(world, caplog):
 def test_what_the_guest_was_asked_for_moves_with_it(world, monkeypatch, caplog,
                                                     wrong):
   hyper, instance, known = started(world)
-  leave(world, 9)
+  eject(world, 9)
   with monkeypatch.context() as patched:
     patched.setenv("KVM_PCI_HOTPLUG_LIMIT", "0.05")
     patched.setattr(world, "unplug", lambda devid: None)

@@ -112,8 +112,8 @@ def hypervisor_of(_):
   ("moved", lambda world: world.bus.update({20: world.bus.pop(24)}),
    ["slot 24", "slot 20"]),
   ])
-def test_a_target_with_other_devices_is_refused_and_ended(world, moving, name, spoil,
-                                              parts):
+def test_a_target_with_other_devices_is_refused_and_ended(world, moving, name,
+                                                          spoil, parts):
   _, instance, info = moving
   plain = world.boot
 
@@ -156,7 +156,7 @@ def test_a_target_that_is_ended_has_a_runtime_file(world, moving, monkeypatch):
   with pytest.raises(errors.HypervisorError):
     target.AcceptInstance(instance, info, TARGET)
   assert len(seen) == 1 and not os.path.exists(path)
-  # here all of an instance's files have one folder, and stock removes that of
+  # here all of an instance's files have one folder, and Ganeti removes that of
   # its NICs
   if not os.path.exists(os.path.dirname(path)):
     os.mkdir(os.path.dirname(path))
@@ -165,7 +165,7 @@ def test_a_target_that_is_ended_has_a_runtime_file(world, moving, monkeypatch):
 
 
 def test_without_a_source_report_the_runtime_file_is_compared(world,
-                                                                  moving):
+                                                              moving):
   _, instance, info = moving
   loaded = json.loads(info)[:4]
   accept(world, hypervisor_of(world), instance, json.dumps(loaded))
@@ -184,7 +184,7 @@ def test_without_a_source_report_the_runtime_file_is_compared(world,
 def test_a_report_relayed_by_an_unmodified_node_is_ignored(world, moving):
   hyper, instance, info = moving
   loaded = json.loads(info)
-  # since then, stock has let a device go
+  # since then, unmodified Ganeti has removed a device
   del loaded[3][1]
   instance.primary_node = "node2"
   assert accept(world, hypervisor_of(world), instance, json.dumps(loaded))
@@ -378,7 +378,7 @@ def test_cleaning_up_is_not_refused_and_changes_nothing(world, moving,
 @pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
 def test_what_an_earlier_migration_left_is_no_excuse(world, moving, monkeypatch,
                                                      status):
-  # a QEMU to which a guest came says so for the rest of its life
+  # a QEMU to which a guest moved says so for the rest of its life
   hyper, instance, _ = moving
   answering(monkeypatch, {"query-migrate": {"status": status}})
   assert hyper.MigrationInfo(instance)

@@ -1,4 +1,4 @@
-"""Records that older series wrote, as stock and the plugin read them."""
+"""Runtime files of older versions, read without the plugin and with it."""
 
 import glob
 import io
@@ -31,7 +31,7 @@ def version_of(name):
 
 
 def older_names():
-  """List the genuine records of this and older series."""
+  """List the genuine runtime files of this and older versions."""
   names = [os.path.basename(path)[:-len(".runtime")] for path in
            sorted(glob.glob(os.path.join(DATA, "*.runtime")))]
   found = [name for name in names if version_of(name) <= VERSION]
@@ -48,9 +48,9 @@ def text_of(name):
 
 
 def instance_of(known, **parameters):
-  """Return the instance that a record is of.
+  """Return the instance that a runtime file is of.
 
-  Its disk_type is the record's: up to 2.10.2, a replay took that from the
+  Its disk_type is the file's: up to 2.10.2, a target took that from the
   configuration.
 
   """
@@ -74,7 +74,7 @@ def start_target(world, cls, text):
 
 
 def run_devices_of(world, known):
-  """Let a QEMU run that has what a record says."""
+  """Let a QEMU run that has the devices of a runtime file."""
   world.running = True
   world.bus = {0: "", 1: "", 2: ""}
   world.bus.update((d.slot, d.id) for d in known.devices
@@ -115,7 +115,7 @@ def test_qemu_is_given_what_unmodified_ganeti_gives(world, name):
     return
   theirs = start_target(world, UNMODIFIED, text)
   known = device_table.parse(text, name)
-  # fictitious places of devices that are not on the bus are gone
+  # devices that are not on the bus have no fictitious slots any more
   if known.hvparams["disk_type"] == "paravirtual":
     assert options(ours) == options(theirs)
   unplaced = [[(o.driver, o.id) for o in command.devices(words)
@@ -159,7 +159,7 @@ def test_a_soft_reboot_lays_out_anew(world, name):
     assert slots == list(range(first, first + len(slots)))
   assert len(after.slots("nic")) == len(before.hvparams and [
     d for d in before.devices if d.device_class == "nic"])
-  # QEMU is given what the record says, and QEMU's own are left to QEMU
+  # QEMU gets the addresses of the runtime file, and places its own devices
   assert sorted(o.address[0] for o in command.devices(world.commands()[-1])
                 if o.address) == sorted(after.held())
   # and it is done once
@@ -205,7 +205,7 @@ def test_unmodified_ganeti_needs_what_old_runtime_files_lack(world):
     hyper.HotAddDevice(instance, harness.DISK, harness.disk(5), EXTRA, 2)
 
 
-@pytest.mark.skipif(VERSION < (3, 1), reason="recorded up to 3.0")
+@pytest.mark.skipif(VERSION < (3, 1), reason="in the file up to 3.0")
 @pytest.mark.parametrize("vnc, stays", [([], True), (["-vnc", ":1"], False)])
 def test_unmodified_ganeti_removes_chroot_with_vnc_only(world, vnc, stays):
   loaded = json.loads(text_of("v3.0.2-plain"))
@@ -214,7 +214,7 @@ def test_unmodified_ganeti_removes_chroot_with_vnc_only(world, vnc, stays):
   # 3.1.0~rc2 leaves it in any case
   assert ("-chroot" in theirs) == (stays or "rc" in constants.RELEASE_VERSION)
   assert "-chroot" not in start_target(world, hypervisor.KVMHypervisor,
-                                 json.dumps(loaded))
+                                       json.dumps(loaded))
 
 
 @pytest.mark.parametrize("version, expected", [

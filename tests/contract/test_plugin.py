@@ -112,7 +112,7 @@ def test_the_slot_of_a_device_added_by_hand_is_avoided(world):
 
 
 def test_a_device_that_qemu_lost_is_dropped_from_the_runtime_file(world):
-  """The guest let go of it late, or was reset."""
+  """The guest completed the unplug late, or was reset."""
   hyper, instance = start(world, kvm_pci_reservations=8)
   del world.bus[9]
   hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)
@@ -126,7 +126,7 @@ def test_a_device_that_qemu_lost_is_dropped_from_the_runtime_file(world):
 @pytest.mark.parametrize("parameters", [
   {"disk_type": "ide"}, {"nic_type": "ne2k_isa"}])
 def test_what_is_not_on_the_bus_is_not_missed_there(world, parameters):
-  """Stock records slots for it all the same."""
+  """Unmodified Ganeti writes slots for it to the runtime file all the same."""
   instance = harness.instance_of(**parameters)
   unmodified = world.hypervisor(hv_kvm.KVMHypervisor)
   unmodified._SaveKVMRuntime(instance, unmodified._GenerateKVMRuntime(
@@ -317,7 +317,7 @@ def test_a_device_of_an_older_version_is_removed_by_its_own_id(world):
   hyper.HotDelDevice(instance, DISK, harness.disk(0), EXTRA, 0)
   hyper.HotModDevice(instance, NIC, harness.nic(0), None, 0)
   assert world.slots(hyper, instance) == ([9], [25, 24])
-  # under the id that stock will ask for
+  # under the id that unmodified Ganeti will ask for
   assert world.bus[24] == harness.device_id("nic", 0, 24)
   hyper.HotDelDevice(instance, NIC, harness.nic(0), None, 0)
   assert 24 not in world.bus
@@ -363,10 +363,11 @@ def test_only_a_slot_that_was_just_freed_is_waited_for(world, monkeypatch):
 
 
 @pytest.mark.parametrize("device_class, number, slot", [("disk", 2, 20),
-                                                ("nic", 2, 20)])
-def test_what_only_qemu_has_is_written_with_its_slot(world, device_class, number, slot):
+                                                        ("nic", 2, 20)])
+def test_what_only_qemu_has_is_written_with_its_slot(world, device_class,
+                                                     number, slot):
   hyper, instance = start(world, kvm_pci_reservations=8)
-  # its node daemon died before it was recorded
+  # its node daemon died before it was written to the runtime file
   world.bus[slot] = harness.device_id(device_class, number, slot)
   bus = dict(world.bus)
   if device_class == "disk":
@@ -458,7 +459,7 @@ def still_there(world, caught, number, mac):
 
 
 def test_a_nic_is_not_taken_for_another_by_its_mac(world, monkeypatch):
-  """The guest has not let go of the one that was removed."""
+  """The guest has not completed the unplug of the one that was removed."""
   hyper, instance = start(world, kvm_pci_reservations=8)
   monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "0.05")
   monkeypatch.setattr(world, "unplug", lambda devid: None)
@@ -484,7 +485,7 @@ def test_a_nic_that_only_qemu_has_keeps_its_mac_for_itself(world):
   with pytest.raises(errors.HotplugError) as caught:
     hyper.HotAddDevice(instance, NIC, harness.nic(2), None, 2)
   still_there(world, caught, 12, harness.nic(2).mac)
-  # nor does one go that could not come back
+  # nor is one removed that could not be added again
   changed = harness.nic(0)
   changed.mac = harness.nic(2).mac
   with pytest.raises(errors.HotplugError) as caught:
@@ -513,7 +514,8 @@ def test_a_device_is_removed_though_its_backend_is_in_use(
 
   monkeypatch.setattr(backends, "take_back", take_back)
   hyper.HotDelDevice(instance, DISK, harness.disk(1), EXTRA, 1)
-  assert "%s was not closed: Node" % harness.device_id("disk", 1, 9) in caplog.text
+  assert ("%s was not closed: Node" % harness.device_id("disk", 1, 9) in
+          caplog.text)
   assert world.slots(hyper, instance)[0] == [8]
   # nor does it keep others from being added
   world.unplug(harness.device_id("disk", 0, 8))
@@ -522,7 +524,7 @@ def test_a_device_is_removed_though_its_backend_is_in_use(
 
 
 def test_a_removal_succeeds_once_the_device_is_detached(world, monkeypatch,
-                                                    caplog):
+                                                        caplog):
   hyper, instance = start(world, kvm_pci_reservations=8)
   written = []
 
@@ -609,10 +611,10 @@ def test_what_overflowed_gets_its_address_in_the_runtime_file(world):
   devices = [value for flag, value in zip(command, command[1:])
              if flag == "-device" and "rng" in value]
   assert devices == ["virtio-rng-pci", "virtio-rng-pci,bus=pci.0,addr=0xa"]
-  # stock reads it as it reads its own
+  # unmodified Ganeti reads it as it reads its own
   unmodified = world.hypervisor(hv_kvm.KVMHypervisor)
   assert unmodified._LoadKVMRuntime(instance)[0] == command
-  # and the next hot-add goes around it
+  # and the next hot-add avoids it
   for number in (0, 1):
     world.bus[8 + number] = harness.device_id("disk", number, 8 + number)
   hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)
@@ -652,7 +654,7 @@ def test_a_guest_runs_whatever_its_qemu_replies(world, monkeypatch, change):
     kvm_extra="-device virtio-rng-pci -device virtio-rng-pci")
   hyper.StartInstance(instance, harness.block_devices(1), False)
   assert len(world.commands()) == 1
-  # what comes later is refused in one line, and by no error but Ganeti's
+  # later operations are refused in one line, and by no error but Ganeti's
   with pytest.raises(errors.HypervisorError) as caught:
     hyper.MigrationInfo(instance)
   assert "unexpected reply to QMP command query-pci" in str(caught.value)
@@ -716,11 +718,13 @@ def test_hvinfo_takes_no_extra_keys(world):
 
 
 @pytest.mark.parametrize("version, extra", [
-  ("q35", ""), ("pc-q35-7.2", ""), ("", "-machine q35,smm=on"), ("pc", "-M q35"),
+  ("q35", ""), ("pc-q35-7.2", ""), ("", "-machine q35,smm=on"),
+  ("pc", "-M q35"),
   ("", "-machine smm=on,type=q35"), ("virt", ""), ("unheard-of", ""),
   # there, pci.0 is a bridge that kvm_extra makes: nothing may precede it
   ("", "-device pci-bridge,id=pci.0,bus=pcie.0,chassis_nr=1")])
-def test_what_is_not_i440fx_is_left_to_unmodified_ganeti(world, caplog, version, extra):
+def test_what_is_not_i440fx_is_left_to_unmodified_ganeti(world, caplog, version,
+                                                         extra):
   results = []
   for cls in (hv_kvm.KVMHypervisor, None):
     world.running = False
@@ -731,14 +735,14 @@ def test_what_is_not_i440fx_is_left_to_unmodified_ganeti(world, caplog, version,
   assert results[0] == results[1]
   assert "left to unmodified Ganeti" in caplog.text
   if harness.SLOT_IN_PCI:
-    return # stock itself asks QEMU there
+    return # Ganeti itself asks QEMU there
   del world.calls[:]
   hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)
   assert "query-pci" not in [call[0] for call in world.calls]
 
 
 def test_a_nic_is_added_though_ide_disks_have_fictitious_slots(world):
-  """Stock's record of an instance that it started."""
+  """Unmodified Ganeti's runtime file of an instance that it started."""
   instance = harness.instance_of(disk_type="ide", kvm_extra="-device"
                                  " AC97,addr=%s" % hex(harness.FIRST))
   unmodified = world.hypervisor(hv_kvm.KVMHypervisor)
@@ -768,15 +772,16 @@ def test_a_runtime_file_with_other_ids_keeps_its_devices(world):
   hyper, instance = start(world, kvm_pci_reservations=8)
   loaded = json.loads(hyper._ReadKVMRuntime(instance.name))
   for device_class, entries in (("disk", [entry[0] for entry in loaded[3]]),
-                        ("nic", loaded[1])):
+                                ("nic", loaded[1])):
     for entry in entries:
       entry["hvinfo"]["id"] = "hot%s-%s-pci-%d" % (
-        device_class, entry["uuid"].split("-")[0], int(entry["hvinfo"]["addr"], 16))
+        device_class, entry["uuid"].split("-")[0],
+        int(entry["hvinfo"]["addr"], 16))
   with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
     json.dump(loaded, stream)
   hyper.MigrationInfo(instance)
   assert world.slots(hyper, instance) == ([8, 9], [24, 25])
-  # and they go under the ids that QEMU has
+  # and they are removed by the ids that QEMU has
   hyper.HotDelDevice(instance, DISK, harness.disk(1), EXTRA, 1)
   hyper.HotDelDevice(instance, NIC, harness.nic(0), None, 0)
   assert world.slots(hyper, instance) == ([8], [25])

@@ -82,7 +82,7 @@ def serve(listener, sessions, stale):
         else:
           say({"return": ANSWERS.get(name, {})})
     except EnvironmentError:
-      pass # the client has left
+      pass # the client has closed the connection
     peer.close()
 
 
@@ -136,7 +136,7 @@ def test_an_error_is_a_monitor_error(qmp):
   assert "no such thing" in str(caught.value)
 
 
-@pytest.mark.skipif(VERSION < (2, 12), reason="this client asks for no commands")
+@pytest.mark.skipif(VERSION < (2, 12), reason="this client asks for no command")
 @pytest.mark.parametrize("qmp", [
   [b'{"return": {}}'], [b'{"return": [{"bus": 0, "devices": []}]}'],
   # the first half came with the greeting, and was forgotten

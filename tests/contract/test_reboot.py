@@ -46,15 +46,15 @@ def ids(known):
   return sorted(d.id for d in known.devices if d.index is not None)
 
 
-def leave(world, *slots):
-  """Have devices leave QEMU, as if the guest had ejected them."""
+def eject(world, *slots):
+  """Remove devices from QEMU, as if the guest had ejected them."""
   for slot in slots:
     del world.bus[slot]
 
 
 def test_what_the_guest_ejected_is_back(world, linked):
   hyper, instance, known = started(world)
-  leave(world, 9, 25)
+  eject(world, 9, 25)
   hyper.RebootInstance(instance)
   assert linked == [instance]
   after = reread(hyper, instance)

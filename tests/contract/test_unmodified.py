@@ -14,7 +14,7 @@ import harness
 UNMODIFIED = hv_kvm.KVMHypervisor
 FIRST = harness.FIRST
 
-#: The method that stock allocates slots by; in 2.10 to 2.15, there is none.
+#: The method that Ganeti allocates slots by; in 2.10 to 2.15, there is none.
 ALLOCATES = ([name for name in ("_get_bus_manager", "_GetBusSlots")
               if hasattr(UNMODIFIED, name)] + ["_GenerateKVMRuntime"])[0]
 
@@ -153,7 +153,7 @@ def test_a_hot_add_takes_the_slot_it_is_given(world):
   try:
     hyper.HotAddDevice(instance, harness.DISK, disk, harness.EXTRA, 2)
   except errors.HypervisorError:
-    # stock of 2.10 to 2.12 does not see the device that it has added
+    # Ganeti of 2.10 to 2.12 does not see the device that it has added
     assert "_FIND_PCI_DEVICE_RE" in dir(UNMODIFIED)
     assert world.bus[21] == harness.device_id("disk", 5, 21)
   else:
@@ -184,7 +184,7 @@ def test_a_modified_nic_keeps_its_slot(world):
     world.bus[first + number] = harness.device_id("nic", number,
                                                   first + number)
   if "_FIND_PCI_DEVICE_RE" in dir(UNMODIFIED):
-    pytest.skip("stock of 2.10 to 2.12 does not see the device it has added")
+    pytest.skip("Ganeti of 2.10 to 2.12 does not see the device it has added")
   hyper.HotModDevice(instance, harness.NIC, harness.nic(0),
                      None, 0)
   assert sorted(world.slots(hyper, instance)[1]) == [first, first + 1]

@@ -34,7 +34,7 @@ FIRST_FD = 1001
 CLASSES = {"unmodified": hv_kvm.KVMHypervisor,
            "plugin": hypervisor.KVMHypervisor}
 _DEVICES = {"disk": (harness.DISK, harness.disk), "nic": (harness.NIC,
-                                                        harness.nic)}
+                                                          harness.nic)}
 
 
 def _said(name):
@@ -130,7 +130,7 @@ class Node(harness.World):
     hvparams = case.hvparams_of(constants.HVC_DEFAULTS[constants.HT_KVM])
     if case.runtime:
       loaded = json.loads(case.runtime_text())
-      # up to 2.10.2, a replay took that from the configuration
+      # up to 2.10.2, a target took that from the configuration
       hvparams = dict(hvparams, disk_type=loaded[2]["disk_type"])
     instance = harness.instance_of(case.nics, **hvparams)
     instance.network_port = 11000
@@ -223,8 +223,9 @@ class Node(harness.World):
       address = entry.get("hvinfo") or {}
       if entry.get("pci") is not None:
         address = {"pci": entry["pci"]}
-      lines.append(" ".join([device_class, entry.get("uuid") or entry["mac"]] + [
-        "%s=%s" % item for item in sorted(address.items())]))
+      lines.append(" ".join(
+        [device_class, entry.get("uuid") or entry["mac"]] +
+        ["%s=%s" % item for item in sorted(address.items())]))
     return lines
 
   def neutral(self, text):

@@ -1,7 +1,7 @@
 """What stands in for QEMU makes no difference to the command.
 
-Unmodified Ganeti, started as in a golden case, records what the same release
-recorded when it ran on a real QEMU (tests/data).
+Unmodified Ganeti, started as in a golden case, writes the runtime file that the
+same release wrote when it ran on a real QEMU (tests/data).
 
 """
 

@@ -146,7 +146,7 @@ class Run(manual_changes.ManualChanges):
       self.counts["full"] += 1
       return True
     slot = dict(self.node.runtime_slots()[dev_type])["%08x" %
-                                          (three_views.FIRST[dev_type] + chosen[1])]
+                                                     (three_views.FIRST[dev_type] + chosen[1])]
     self.log[-1] += ": slot %d" % slot
     pool = [s for s in sorted(free) if s in POOLS[dev_type]]
     if slot not in POOLS[dev_type]:

@@ -260,7 +260,7 @@ def ejected_on_the_way(pair, slots):
 @between(BOTH)
 @pytest.mark.parametrize("numbers", [[3], [2, 3]])
 def test_what_the_guest_ejects_while_it_is_copied_is_removed(pair, guest,
-                                                              numbers):
+                                                             numbers):
   """QEMU's stream does not say that the source has it no longer.
 
   These are NICs: with a disk that is no longer configured no guest moves.
@@ -483,7 +483,7 @@ IDE = pytest.mark.skipif(
 @between(BOTH)
 @pytest.mark.parametrize("which", ["source", "target"])
 def test_ide_disks_by_drive_or_by_device_are_the_same(pair, guest, which,
-                                                             monkeypatch):
+                                                      monkeypatch):
   by_option(monkeypatch, getattr(pair, which))
   pair.start(guest, disk_type="ide")
   arrives(pair, pair.accept())

@@ -230,7 +230,7 @@ def test_a_nic_that_was_to_be_changed_stays(booted, command, monkeypatch):
   assert command(booted, "check", "--repair", "--pending")[0] == 0
   assert device_id in runtime_devices(booted) and not noted(booted)
   assert Inventory(booted).netdevs == set(name for name in Inventory(booted).devices
-                                       if "nic" in name)
+                                          if "nic" in name)
   by_repair(booted, command)
 
 

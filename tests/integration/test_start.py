@@ -272,7 +272,7 @@ def test_what_two_options_name_is_told_by_both(node, which):
 
 
 def test_addresses_in_qemus_default_file_are_avoided(node, which, tmpdir,
-                                                           told, monkeypatch):
+                                                     told, monkeypatch):
   config = tmpdir.mkdir("etc").mkdir("qemu").join("qemu.conf")
   config.write('[device "rng0"]\n  driver = "virtio-rng-pci"\n  addr = "18"\n')
   monkeypatch.setattr(command, "DEFAULT_FILE", str(config))

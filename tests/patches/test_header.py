@@ -1,6 +1,6 @@
 """Every module begins with the licence, as Ganeti's check-header wants it.
 
-Where Debian's source of Ganeti is on the machine (tools/check-patches gets it),
+Where Debian's source of Ganeti has been fetched (by tools/check-patches),
 Ganeti's own script looks at a patched tree as well.
 
 """

@@ -51,7 +51,7 @@ def diffs(patch):
 
 @pytest.fixture(params=VERSION)
 def patches(request):
-  """Provide the texts of a series' patches, in order."""
+  """Provide the texts of a version's patches, in order."""
   names = read(PATCHES, request.param, "series").split()
   assert names == sorted(names) and len(names) == 4
   assert set(os.listdir(os.path.join(PATCHES, request.param))) == \

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 
-#: A test that is for stock only: it says whose class the map holds.
+#: A test of unmodified Ganeti only: it says whose class the map holds.
 NOT_PATCHED = ("tests/contract/test_unmodified.py::"
                "test_the_map_decides_which_class_is_used")
 

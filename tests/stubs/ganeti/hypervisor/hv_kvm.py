@@ -62,7 +62,7 @@ class QmpConnection(object):
 
 
 def _Bus(dev_type, hv_type):
-  """Return the bus that stock thinks a device is on.
+  """Return the bus that Ganeti thinks a device is on.
 
   IDE disks and ISA NICs are thought to be on pci.0.
 
@@ -77,7 +77,7 @@ def _Driver(dev_type, hv_type):
 
 
 class _Hypervisor(object):
-  """What all series have in common."""
+  """What all versions have in common."""
   _CONF_DIR = "/var/run/ganeti/kvm-hypervisor/conf"
   _CTRL_DIR = "/var/run/ganeti/kvm-hypervisor/ctrl"
   _DIRS = []
@@ -204,7 +204,7 @@ class _Hypervisor(object):
     if incoming:
       kvm_cmd.extend(["-incoming", "tcp:%s:%s" % incoming])
     for disk, link, _ in disks:
-      # a disk that QEMU attaches by -drive alone needs no place
+      # a disk that QEMU attaches by -drive alone needs no address
       option = self._Option("disk", disk, hvparams)
       kvm_cmd.extend(["-device", option] if option else [])
       kvm_cmd.extend(["-drive", "file=%s" % link])
@@ -268,7 +268,7 @@ class _Hypervisor(object):
     raise errors.HotplugError("no such device")
 
   def _Keep(self, instance, runtime, dev_type, device, extra):
-    """Record a device that was added."""
+    """Write a device that was added to the runtime file."""
     if dev_type.endswith("disk"):
       runtime[3].append((device, extra[0], extra[1]))
     else:
@@ -372,7 +372,8 @@ class _HvinfoHypervisor(_Hypervisor):
   @staticmethod
   def _Update(kvm_cmd, nics, hvparams, disks):
     _Hypervisor._Update(kvm_cmd, nics, hvparams, disks)
-    for device_class, devices in (("nic", nics), ("disk", [d[0] for d in disks])):
+    for device_class, devices in (("nic", nics),
+                                  ("disk", [d[0] for d in disks])):
       for device in devices:
         if "hvinfo" in device:
           continue
@@ -381,8 +382,8 @@ class _HvinfoHypervisor(_Hypervisor):
           slot = device.pop("pci")
           device["hvinfo"] = {
             "driver": _Driver(device_class, hvparams["%s_type" % device_class]),
-            "id": "hot%s-%s-pci-%s" % (device_class, device["uuid"].split("-")[0],
-                                       slot),
+            "id": "hot%s-%s-pci-%s" % (
+              device_class, device["uuid"].split("-")[0], slot),
             "bus": "pci.0", "addr": hex(slot),
             }
     if "-balloon" in kvm_cmd:
@@ -531,6 +532,7 @@ class _BusManagerHypervisor(_RuntimeHypervisor):
 
 
 KVMHypervisor = {
-  "pci": _PciHypervisor, "pciqmp": _PciQmpHypervisor, "hvinfo": _HvinfoHypervisor,
-  "runtime": _RuntimeHypervisor, "busmanager": _BusManagerHypervisor,
+  "pci": _PciHypervisor, "pciqmp": _PciQmpHypervisor,
+  "hvinfo": _HvinfoHypervisor, "runtime": _RuntimeHypervisor,
+  "busmanager": _BusManagerHypervisor,
   }[constants.STUB]
