@@ -1,13 +1,14 @@
-"""Ganeti's series, from a tree, on a real QEMU.
+"""A version of Ganeti, from a tree, on a real QEMU.
 
 C{GANETI_TREE} names the folder that has an importable C{ganeti}; run by root
-with the Python of that series (2.7 up to 2.16). C{QEMU} is the program; what
+with the Python of that version (2.7 up to 2.16). C{QEMU} is the program; what
 it no longer understands is translated, see L{old_qemu}. Taps are real, in a
 network namespace that these tests make for themselves.
 
-Every test runs on stock and with the plugin. What is expected of stock is what
-the series can do with this QEMU, its faults included. The plugin's tests are
-skipped where C{ganeti_kvm_pci.versions} does not know the tree, and say so.
+Every test runs on unmodified Ganeti and with the plugin. What is expected of
+unmodified Ganeti is what that version can do with this QEMU, its faults
+included. The plugin's tests are skipped where C{ganeti_kvm_pci.versions} does
+not know the tree, and say so.
 
 """
 
@@ -39,8 +40,8 @@ def _own_network():
   """
   libc = ctypes.CDLL(None, use_errno=True)
   if libc.unshare(_CLONE_NEWNET):
-    pytest.exit("tests/integration need to be root, for a network namespace: %s" %
-                os.strerror(ctypes.get_errno()), 1)
+    pytest.exit("tests/integration need to be root, for a network namespace:"
+                " %s" % os.strerror(ctypes.get_errno()), 1)
   subprocess.check_call(["ip", "link", "set", "lo", "up"])
 
 

@@ -6,25 +6,26 @@ import time
 
 import three_views
 
-#: Seconds that a guest gets, also where the machine is busy
+#: Seconds that a guest gets, also where the host is busy
 PATIENCE = 60
 
-#: A slot whose device left while more was asked of the guest is not safe for
-#: so long, in seconds. QEMU repeats what is still to be done with every event,
-#: and a guest that has it twice in its queue ejects what came in between
+#: A slot whose device was ejected while more was asked of the guest is not safe
+#: for so long, in seconds. QEMU repeats what is still to be done with every
+#: event, and a guest that has it twice in its queue ejects what was added in
+#: between
 _ECHO = 20
 
 
 class Contradiction(Exception):
-  """Record, QEMU and expectation do not agree."""
+  """Runtime file, QEMU and expectation do not agree."""
 
 
 class Expectation(object):
   """What ought to be.
 
-  @ivar known: dict, (kind, number) to slot: what the guest ought to have
+  @ivar known: dict, (type, number) to slot: what the guest ought to have
   @ivar hand: dict, id to slot: what was added by hand
-  @ivar leaving: what the guest was asked to let go of, keys of both
+  @ivar leaving: what the guest was asked to unplug, keys of both
   @ivar haunted: dict, slot to the time until which it is not safe
   @ivar unsure: what an operation was killed over: it may be there or not
   @ivar own: dict, slot to id: QEMU's own devices
@@ -47,7 +48,7 @@ class Expectation(object):
     self.own = seen.others
 
   def settle(self):
-    """Have Ganeti settle the record."""
+    """Have Ganeti settle the runtime file."""
     raise NotImplementedError
 
   def _look_at_all(self):
@@ -58,20 +59,20 @@ class Expectation(object):
     return set(self.own) | set(self.known.values()) | set(self.hand.values())
 
   def in_runtime_file(self):
-    """List what the record has."""
+    """List what the runtime file has."""
     return set((dev_type, int(uuid, 16) - three_views.FIRST[dev_type])
                for dev_type, entries in self.node.runtime_slots().items()
                for uuid, _ in entries)
 
   def stale(self):
-    """List what the record has that QEMU has no longer."""
+    """List what the runtime file has and QEMU has no longer."""
     if not (self.leaving or self.unsure):
       return set()
     live = set(three_views.key_of(name) for name in self.node.live().values())
     return self.in_runtime_file() - live
 
   def compare(self, settled):
-    """Compare record, QEMU, and what was done.
+    """Compare runtime file, QEMU, and what was done.
 
     @param settled: whether an operation of Ganeti's was the last to happen
 
@@ -84,7 +85,7 @@ class Expectation(object):
       wrong = seen.wrong + self._unexpected(seen)
       if not wrong:
         break
-      # what leaves does so bit by bit, and between two looks; all else was to
+      # an unplug completes bit by bit, and between two looks; all else was to
       # be right at once
       if not all(self._may_be_under_way(about) for about, _ in wrong) or \
           time.time() > deadline:
@@ -107,7 +108,7 @@ class Expectation(object):
     self.haunted[slot] = time.time() + _ECHO
 
   def _may_be_under_way(self, about):
-    """Tell whether a mismatch comes from a device that is just leaving.
+    """Tell whether a mismatch is due to an unplug that is under way.
 
     @param about: the devices that it is about, or None
 

@@ -16,8 +16,8 @@ import types
 from ganeti import utils
 from ganeti.hypervisor import hv_kvm
 
-#: While a guest lets go, there is a connection and one question, again and
-#: again: before and after each of three commands.
+#: While an unplug is waited for, there is a connection and one question, again
+#: and again: before and after each of three commands.
 LOOK = 6
 
 
@@ -43,7 +43,7 @@ class Points(object):
 
     def _Send(qmp, message):
       name = "%s %s" % (message["execute"], message["arguments"] or "")
-      # what follows a removal is the removal of what stands behind
+      # what follows the removal of a device is that of its backend
       if message["execute"] in ("netdev_del", "query-named-block-nodes"):
         self._pending[0:1] = b"\0"
       if message["execute"] == "device_del":
@@ -62,7 +62,7 @@ class Points(object):
       setattr(owner, name, self.around(name, getattr(owner, name)))
 
   def visit(self, name, window=2):
-    """Come to a point; it may be the last.
+    """Get to a point; it may be the last.
 
     @param window: int; what is among so many points before is a repetition
 
@@ -93,8 +93,8 @@ def pending():
 def hasten(hyper, qemu):
   """Spare an operation what takes time and has no effect.
 
-  Stock gives an HMP command by socat, which waits 0.5 s for more to come, and
-  asks QEMU's program anew each time what it can do.
+  Ganeti gives an HMP command by socat, which waits 0.5 s for more, and asks
+  QEMU's program anew each time what it can do.
 
   @param qemu: that program
 

@@ -83,7 +83,7 @@ def doom(cls, effect, before):
 def run(node, limit, dies, operation, *args):
   """Run an operation of Ganeti's.
 
-  @param limit: seconds that a guest is given to let go of a device
+  @param limit: seconds that a guest is given to complete an unplug
   @param dies: arguments of L{doom} but the first, or None
   @return: None if it was killed, else its error, empty if there was none
 

@@ -12,10 +12,10 @@ _MOST = 12
 
 
 class ManualChanges(expectation.Expectation):
-  """Devices that come and go by hand.
+  """Devices that are added and removed by hand.
 
   What these return is what L{random_run.Run} wants to know: None if there was
-  nothing to do it with, False if the record is not settled.
+  nothing to do it with, False if the runtime file is not settled.
 
   """
   _handmade = 0
@@ -48,7 +48,7 @@ class ManualChanges(expectation.Expectation):
     return False
 
   def _calm(self, key):
-    """Wait, mostly, until a device has gone."""
+    """Wait, mostly, until the unplug of a device has completed."""
     if self.random.random() < 0.3:
       self.counts["not waited for"] += 1
       return
@@ -58,7 +58,7 @@ class ManualChanges(expectation.Expectation):
       if key not in names and key not in [three_views.key_of(n) for n in names]:
         return
       time.sleep(0.03)
-    raise expectation.Contradiction("the guest does not let go of %r" % (key, ))
+    raise expectation.Contradiction("the unplug of %r timed out" % (key, ))
 
   def _remove_by_hand(self):
     there = sorted(set(self.hand) - self.leaving)

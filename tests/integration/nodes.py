@@ -1,7 +1,7 @@
 """A node: a hypervisor of the tree with its files in a folder of its own.
 
 Replaced is the script that connects a tap (there is no bridge), and QEMU may
-take longer to answer. And what QEMU of today takes amiss in the older series is
+take longer to answer. And what QEMU of today takes amiss in older versions is
 made good, see L{old_releases}.
 
 """
@@ -32,7 +32,7 @@ QEMU = os.environ.get("QEMU", "qemu-system-x86_64")
 DISK = constants.HOTPLUG_TARGET_DISK
 NIC = constants.HOTPLUG_TARGET_NIC
 
-# on a machine that has much else to do, QEMU can take longer than Ganeti's 5 s;
+# on a host that has much else to do, QEMU can take longer than Ganeti's 5 s;
 # the second name is that of 3.1 and later
 for _name in ("_SOCKET_TIMEOUT", "_QMP_TIMEOUT"):
   if hasattr(hv_kvm.QmpConnection, _name):
@@ -42,8 +42,7 @@ for _name in ("_SOCKET_TIMEOUT", "_QMP_TIMEOUT"):
 def boot(guest):
   """Return the parameters with which an instance boots the lab's guest.
 
-  An emulated machine's timer may be late when its host is busy; Linux would
-  panic at that.
+  A guest's timer may be late when its host is busy; Linux would panic at that.
 
   @param guest: folder, what the fixture of that name gives
 
@@ -63,7 +62,7 @@ def unknown():
 
 
 def hypervisor_class(which):
-  """Return stock's class or the plugin's."""
+  """Return unmodified Ganeti's class or the plugin's."""
   if which == "unmodified":
     return hv_kvm.KVMHypervisor
   from ganeti_kvm_pci import hypervisor
@@ -119,7 +118,7 @@ class Node(object):
     parameters = copy.deepcopy(constants.HVC_DEFAULTS[constants.HT_KVM])
     # on by default since 3.1, and a matter of the host's kernel
     parameters["vhost_net"] = False
-    # pinning wants a module that old series alone use
+    # a CPU mask wants a module that old versions alone use
     parameters.update(kvm_path=self.qemu, kernel_path="", cpu_mask="",
                       vnc_bind_address="")
     parameters.update(hvparams)
@@ -181,7 +180,7 @@ class Node(object):
     return qmp
 
   def request_unplug(self, device_id):
-    """Ask the guest for a device once more, unless QEMU finds that too soon."""
+    """Request an unplug once more, unless QEMU finds that too soon."""
     qmp = self.watch()
     try:
       answer = qmp.ask("device_del", id=device_id)
@@ -206,7 +205,7 @@ class Node(object):
     """Read the runtime file.
 
     @rtype: dict
-    @return: kind to a list of (first group of the UUID, slot)
+    @return: type to a list of (first group of the UUID, slot)
 
     """
     with open(self.hyper._InstanceKVMRuntime(NAME)) as stream:
@@ -215,9 +214,7 @@ class Node(object):
             NIC: [_uuid_and_slot(entry) for entry in nics]}
 
   def agreed_slots(self):
-    """Return the recorded slots of disks and NICs, which QEMU agrees with.
-
-    """
+    """Return the slots of disks and NICs, on which file and QEMU agree."""
     runtime = self.runtime_slots()
     live = self.live()
     for dev_type, prefix in ((DISK, "disk"), (NIC, "nic")):

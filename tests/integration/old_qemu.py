@@ -1,9 +1,9 @@
 """A QEMU of today that takes the command line of an old one.
 
-Ganeti's older series give options that QEMU has dropped since. Each becomes
+Ganeti's older versions give options that QEMU has dropped since. Each becomes
 what QEMU's documentation gives as its successor, and takes a slot in the same
-order: what the machine itself made (the SCSI controller of C{-drive if=scsi},
-sound) comes before any C{-device}.
+order: what QEMU made by itself (the SCSI controller of C{-drive if=scsi},
+sound) precedes any C{-device}.
 
 One thing is added: a second QMP socket, for the tests to look on. QEMU serves
 one client at a time, and the first socket is Ganeti's.
@@ -59,7 +59,7 @@ def translate(arguments):
     elif option == "-drive":
       value = next(items)
       if re.search(r"(^|,)if=scsi(,|$)", value):
-        # the machine had one controller for seven drives
+        # QEMU made one controller for seven drives
         number = controllers
         controllers += 1
         if number % 7 == 0:
@@ -84,7 +84,7 @@ def main(folder, qemu, arguments):
   """Become QEMU."""
   os.environ["QEMU_AUDIO_DRV"] = "none"
   arguments = translate(arguments)
-  # questions (--help, -device ?) name no machine
+  # questions (--help, -device ?) name no guest
   if "-name" in arguments:
     name = arguments[arguments.index("-name") + 1].partition(",")[0]
     arguments += ["-qmp", "unix:%s,server,nowait" % watch_socket(folder, name)]

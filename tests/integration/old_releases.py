@@ -1,8 +1,8 @@
-"""What older series do and QEMU of today, or any, takes amiss.
+"""What older versions do and QEMU of today, or any, takes amiss.
 
-It is made good on the way to QEMU, so that what comes after can be looked at;
-stock and the plugin get the same help. Pytest's report ends with what was
-needed.
+It is made good on the way to QEMU, so that what follows can be looked at;
+unmodified Ganeti and the plugin get the same help. Pytest's report ends with
+what was needed.
 
 """
 
@@ -104,7 +104,7 @@ def _pass_tap_fd(plain):
 
 
 def mend():
-  """Make series up to 2.16 get along with QEMU of today."""
+  """Make versions up to 2.16 get along with QEMU of today."""
   if hasattr(hv_kvm.QmpConnection, "Execute"): # up to 3.0
     hv_kvm.QmpConnection.Execute = _human(hv_kvm.QmpConnection.Execute)
   if constants.HOTPLUG_TARGET_DISK != "hotdisk":

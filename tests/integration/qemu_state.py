@@ -1,4 +1,4 @@
-"""What QEMU has, device by device and behind them, beside the record.
+"""What QEMU has, devices and backends, beside the runtime file.
 
 To tell what an operation that failed, or whose process died, left behind.
 
@@ -11,7 +11,7 @@ import subprocess
 
 from nodes import DISK, NIC
 
-#: Ganeti's own names, of all series.
+#: Ganeti's own names, of all versions.
 _OURS = re.compile(r"^(hot)?(disk|nic)-")
 
 
@@ -25,7 +25,7 @@ def tell(node, command, **arguments):
 
 
 def _slot(qmp, item):
-  """Tell a device's slot, or SCSI id; None if it has gone meanwhile."""
+  """Tell a device's slot, or SCSI id; None if it was removed meanwhile."""
   scsi = item["type"].startswith("child<scsi-")
   try:
     number = qmp.execute("qom-get", path="/machine/peripheral/" + item["name"],
@@ -42,7 +42,7 @@ def _dev_type(name):
 
 
 def parse_devices(text):
-  """Read a record: dict, id to what tells its place."""
+  """Read a runtime file: dict, id to slot, or SCSI id."""
   _, nics, _, disks = json.loads(text)[:4]
   found = {}
   for dev_type, entries in ((DISK, [entry[0] for entry in disks]), (NIC, nics)):
@@ -105,11 +105,11 @@ class Inventory(object):
       re.MULTILINE))
 
   def of(self, dev_type):
-    """List the devices of one kind."""
+    """List the devices of one type."""
     return set(name for name in self.devices if _dev_type(name) == dev_type)
 
   def check(self):
-    """Make sure that nothing stands behind a device that is not there."""
+    """Make sure that there is no orphaned backend."""
     assert self.drives == self.of(DISK), vars(self)
     assert self.netdevs == self.of(NIC), vars(self)
     assert not self.nodes, vars(self)
@@ -125,7 +125,7 @@ def _target(path):
 
 
 def agree(node):
-  """Make sure that record and QEMU agree, and that nothing is left over."""
+  """Make sure that runtime file and QEMU agree, and nothing is left over."""
   found = Inventory(node)
   assert runtime_devices(node) == found.devices, vars(found)
   found.check()

@@ -1,8 +1,8 @@
 """Random operations on one instance, and what must hold after each.
 
 Every operation of Ganeti's runs in a process of its own, as the node daemon
-has it, and some are killed between two of their effects. Devices that
-somebody has asked the guest to let go of may vanish at any time.
+has it, and some are killed between two of their effects. An unplug that was
+requested of the guest may complete at any time.
 
 """
 
@@ -20,7 +20,7 @@ from nodes import DISK, NIC
 
 POOLS = {DISK: range(8, 24), NIC: range(24, 32)}
 MOST = {DISK: 16, NIC: 8}
-#: Numbers come again, so that what an earlier device left is stumbled on
+#: Numbers are used again, so that what an earlier device left is stumbled on
 NUMBERS = {DISK: range(24), NIC: range(14)}
 
 #: What there is to do: weight while the bus fills, weight while it empties
@@ -91,13 +91,13 @@ class Run(manual_changes.ManualChanges):
       self.counts["idle"] += 1
       return
     self.counts[name] += 1
-    # either the next operation settles the record, or this
+    # either the next operation settles the runtime file, or this
     if not settles and self.random.random() < 0.5:
       return
     if settles:
       left = (stale - set([self._added])) & set(self.in_runtime_file())
       if left:
-        raise Contradiction("the record still has %s" % left)
+        raise Contradiction("the runtime file still has %s" % left)
     self.compare(settles)
 
   def finish(self):
@@ -105,11 +105,11 @@ class Run(manual_changes.ManualChanges):
     self.compare(False)
     deadline = time.time() + PATIENCE
     while self.leaving:
-      # whoever was killed may not have come to ask
+      # whoever was killed may not have asked
       for key in sorted(self.leaving & set(self.known)):
         self._remove(key)
       if time.time() > deadline:
-        raise Contradiction("the guest does not let go of %s" % self.leaving)
+        raise Contradiction("the unplug of %s timed out" % self.leaving)
       self.compare(False)
 
   def summary(self):
@@ -145,8 +145,9 @@ class Run(manual_changes.ManualChanges):
         raise Contradiction(said)
       self.counts["full"] += 1
       return True
+    first = three_views.FIRST[dev_type]
     slot = dict(self.node.runtime_slots()[dev_type])["%08x" %
-                                                     (three_views.FIRST[dev_type] + chosen[1])]
+                                                     (first + chosen[1])]
     self.log[-1] += ": slot %d" % slot
     pool = [s for s in sorted(free) if s in POOLS[dev_type]]
     if slot not in POOLS[dev_type]:
@@ -244,7 +245,7 @@ class Run(manual_changes.ManualChanges):
     return self._kill(key, self._mod, key)
 
   def _pause(self):
-    """Ask a guest that stands still for a device."""
+    """Request an unplug of a guest that is paused."""
     key = self._pick()
     if key is None:
       return None

@@ -1,7 +1,7 @@
 """An instance starts, is checked, and migrates there and back.
 
 Without a guest: where QEMU has its devices, and whether it can send them, does
-not depend on one. What the firmware sets up (the buses behind bridges) is
+not depend on one. What the firmware sets up (the numbers of the buses) is
 waited for where the guest is not left paused.
 
 """
@@ -25,7 +25,7 @@ from qemu_state import tell
 import test_migration
 import nodes
 
-#: Where a configuration came to its end.
+#: At which stage a configuration ended.
 START, CHECK, THERE, BACK, DONE = (
   "start", "check --live", "migration there", "migration back", "done")
 
@@ -40,7 +40,8 @@ Outcome = collections.namedtuple("Outcome", ["stage", "why", "devices"])
 
 #: QEMU's devices.
 #:   - placed: list of strings, what must be the same on a target
-#:   - kinds: list of strings, what must be the same on stock: no places
+#:   - types: list of strings, what must be the same on unmodified Ganeti: no
+#:     addresses
 Devices = collections.namedtuple("Devices", ["placed", "types"])
 
 _PORT = 8102
@@ -180,7 +181,7 @@ class Pair(test_migration.Pair):
 def adopt_orphans():
   """Become the parent of every QEMU that is started from now on.
 
-  Ganeti waits until the process of a guest that has gone is no more, and some
+  Ganeti waits until the process of a guest that has moved is no more, and some
   systems' init takes seconds for that.
 
   """
@@ -231,7 +232,7 @@ def wait_for_firmware(node):
 
 
 def _functions(answer):
-  """List what C{query-pci} tells, what is behind bridges included."""
+  """List what C{query-pci} tells, on all buses."""
   for bus in answer:
     for device in _beneath(bus["devices"]):
       yield device
@@ -286,7 +287,7 @@ def _is_alive(node):
 
 
 def _address(qmp, owner):
-  """Name the device that a drive belongs to by its place."""
+  """Name the device that a drive belongs to by its address."""
   if owner and not owner.startswith("/"):
     owner = "%s/%s" % (_FOLDERS[0], owner)
   match = _OWNER_RE.match(owner)
@@ -312,9 +313,9 @@ def _with_files(folder, value):
 
 
 def run(which, disks=2, nics=2, running=False, hvparams=None, moves=True):
-  """Start an instance, and see how far it comes.
+  """Start an instance, and see how far it gets.
 
-  @param which: C{"stock"} or C{"plugin"}
+  @param which: C{"unmodified"} or C{"plugin"}
   @param hvparams: L{FOLDER} in their texts is a folder of both nodes; the files
       that they name there are made
   @param moves: whether it is to be checked and migrated as well

@@ -1,11 +1,11 @@
-"""Time for a guest that is to let go of a device, on a machine that is busy.
+"""Time for a guest that is to complete an unplug, on a host that is busy.
 
-Stock of 2.13 and later asks a guest once and gives it 5 s. A guest may be
-slower, or miss the request. Where it does not matter how long that takes, it is
-asked again for a minute, as the plugin does; pytest's report says when stock
-needed that. A disk's removal on stock of 3.1 and later keeps its 5 s, in which
-QEMU has to say that it left; and up to 2.12 stock sees nothing that has to
-leave.
+Unmodified Ganeti of 2.13 and later asks a guest once and gives it 5 s. A guest
+may be slower, or miss the request. Where it does not matter how long that
+takes, it is asked again for a minute, as the plugin does; pytest's report says
+when unmodified Ganeti needed that. A disk's removal there keeps its 5 s in 3.1
+and later, in which QEMU has to report it as deleted; and up to 2.12, Ganeti
+sees nothing that is to be removed.
 
 """
 
@@ -16,11 +16,11 @@ from ganeti import errors
 
 from old_releases import MENDED
 
-#: Seconds; stock waits 5 of them at a time.
+#: Seconds; unmodified Ganeti waits 5 of them at a time.
 LIMIT = 60
 
 #: In seconds. A guest that was asked twice may eject twice, and the second time
-#: what has come to the slot by then.
+#: what is attached at the slot by then.
 _ECHO = 5
 
 _STILL_THERE = re.compile("Device (.*) should have been removed but is still")
@@ -49,7 +49,7 @@ def lend(node, monkeypatch):
         node.request_unplug(still.group(1))
         asked += 1
     if asked:
-      MENDED.add("a removal that took longer than stock's 5 s: asked again")
+      MENDED.add("a removal that took longer than Ganeti's 5 s: asked again")
       sleep(_ECHO)
     return result
 

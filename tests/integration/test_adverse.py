@@ -23,9 +23,9 @@ import nodes
 
 pytestmark = pytest.mark.skipif(
   (constants.VERSION_MAJOR, constants.VERSION_MINOR) != (3, 0),
-  reason="what stock does is asserted as 3.0 does it")
+  reason="what unmodified Ganeti does is asserted as 3.0 does it")
 
-#: How long an answer of QEMU's is waited for; stock has 5 s.
+#: How long an answer of QEMU's is waited for; Ganeti has 5 s.
 ANSWER = 1.5
 
 
@@ -45,7 +45,7 @@ def test_a_removal_is_asked_for_again_once_the_guest_is_up(
       node.hot_del(DISK, 1, 1)
     text_of(caught)
     node.wait_for_guest()
-    # it was lost, and the disk has nothing behind it now
+    # it was lost, and the disk has no backend now
     assert id_of(DISK, 1) in Inventory(node).devices
     assert id_of(DISK, 1) not in Inventory(node).drives
     return
@@ -53,7 +53,8 @@ def test_a_removal_is_asked_for_again_once_the_guest_is_up(
   assert id_of(DISK, 1) not in agree(node).devices
 
 
-def test_a_disk_added_before_the_guest_is_up_can_be_removed(node, guest, monkeypatch):
+def test_a_disk_added_before_the_guest_is_up_can_be_removed(node, guest,
+                                                            monkeypatch):
   monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "30")
   node.start(**nodes.boot(guest))
   node.hot_add(DISK, 2, 2)
@@ -72,7 +73,7 @@ def test_two_at_once_get_two_slots(node, which):
       for number in numbers])
     found = Inventory(node)
     added = set(found.devices) - set(before)
-    print("%s: added %d, recorded %d: %s" % (
+    print("%s: added %d, in the runtime file %d: %s" % (
       which, len(added), len(set(runtime_devices(node)) - set(before)), said))
     wanted = set(id_of(DISK, number) for number in numbers)
     went_well.append(said == [None, None] and
@@ -81,7 +82,7 @@ def test_two_at_once_get_two_slots(node, which):
       assert went_well[-1] and added == wanted
       assert len(set(found.devices.values())) == len(found.devices)
       agree(node)
-  # with stock both choose the same slot, or one forgets the other's
+  # on unmodified Ganeti both choose the same slot, or one forgets the other's
   assert all(went_well) == (which == "plugin")
 
 
@@ -144,7 +145,7 @@ def test_a_monitor_that_hangs_is_an_error_soon(node, which, operation):
 
 
 def wait_until_it_listens(node):
-  """Wait until QEMU has got to those who came while it hung.
+  """Wait until QEMU has got to those who connected while it hung.
 
   As long as there is no room for more of them, whoever would not block is sent
   away.
@@ -171,7 +172,7 @@ def test_a_monitor_that_hangs_midway_loses_nothing(node, which, dev_type):
 
   with pytest.MonkeyPatch.context() as patched:
     patched.setattr(hv_kvm.QmpConnection, name, hang)
-    # not longer than QEMU hangs: on a busy machine it takes its time after
+    # not longer than QEMU hangs: on a busy host it takes its time after
     patched.setattr(hv_kvm.QmpConnection, "_SOCKET_TIMEOUT", ANSWER)
     try:
       with pytest.raises(errors.HypervisorError) as caught:

@@ -1,7 +1,7 @@
-"""Which instances start on stock, and that all do with the plugin.
+"""Which instances unmodified Ganeti starts, and that the plugin starts all.
 
-What is expected of stock is the design document's table, so that the two cannot
-differ.
+What is expected of unmodified Ganeti is the design document's table, so that
+the two cannot differ.
 
 """
 
@@ -43,7 +43,7 @@ INSTANCES["16 disks, 4 NICs"] = (16, 4, {})
 INSTANCES["16 disks, 8 NICs"] = (16, 8, {})
 
 
-#: Name to a cell, where stock does not start it; the rest it does.
+#: Name to a cell, where unmodified Ganeti does not start it; the rest it does.
 EXPECTED = dict(
   (row["Instance"], documents.of_release(row, VERSION))
   for row in documents.table("Instances that do not start"))
@@ -90,7 +90,7 @@ def test_start(node, which, name):
     assert ("lower kvm_pci_reservations" in told) == (reservations > 8)
     return
   if found == REFUSED:
-    # stock's own word, which the plugin leaves
+    # Ganeti's own text, which the plugin leaves
     assert EXPECTED[name] == REFUSED
     return
   assert found == STARTS, told
@@ -104,5 +104,5 @@ def test_start(node, which, name):
   assert len(live) == expected, live
   if on_pci:
     node.agreed_slots()
-  # its record makes the same again
+  # its runtime file describes what runs
   assert node.hyper.MigrationInfo(node.instance)

@@ -1,10 +1,11 @@
-"""Random configurations: what stock does with them, the plugin does.
+"""Random configurations: they work as without the plugin.
 
 Whatever unmodified Ganeti starts, starts with the plugin, has the same devices,
 passes C{check --live} without a warning, and migrates there and back, unless
-unmodified Ganeti's does not. C{CONFIGURATIONS} and C{CONFIGURATIONS_SEED} in the
-environment say how many and which ones. What fails is printed with its seed
-and number, and the first of a kind is made as small as it can be;
+unmodified Ganeti's does not. C{CONFIGURATIONS} and C{CONFIGURATIONS_SEED} in
+the environment say how many and which ones. What fails is printed with its
+seed and number, and the first that fails in one way is made as small as it can
+be;
 C{CONFIGURATION} runs one that was printed.
 
 """
@@ -27,7 +28,7 @@ FIRST = int(os.environ.get("CONFIGURATIONS_FIRST", "0"))
 ONE = os.environ.get("CONFIGURATION")
 
 #: Beside the stages of L{round_trip}
-_DIFFERS = "devices other than stock's"
+_DIFFERS = "devices other than unmodified Ganeti's"
 
 #: The most attempts to make one smaller
 _ATTEMPTS = 80
@@ -70,7 +71,7 @@ def _run(which, configuration, moves=True):
 
 
 def judge(which, configuration):
-  """Run a configuration, and compare with stock.
+  """Run a configuration, and compare with unmodified Ganeti.
 
   @rtype: L{Verdict}
 
@@ -86,25 +87,24 @@ def judge(which, configuration):
       return Verdict(_DIFFERS, _DIFFERS, "only on one side: %s" % sorted(
         set(unmodified.devices.types) ^ set(mine.devices.types)))
     return Verdict(None, round_trip.DONE, "")
-  # a warning that a migration will go wrong on stock is right
+  # a warning that a migration will go wrong on unmodified Ganeti is right
   if (mine.stage == round_trip.START or unmodified.stage == round_trip.DONE or
-      mine.stage == round_trip.CHECK and round_trip.DIFFERS not in unmodified.why):
+      mine.stage == round_trip.CHECK and
+      round_trip.DIFFERS not in unmodified.why):
     return Verdict(mine.stage, "failed at " + mine.stage, mine.why)
-  return Verdict(None, "stock fails as well at " + unmodified.stage,
-                 "%s; stock: %s" % (mine.why, unmodified.why))
+  return Verdict(None, "both fail at " + unmodified.stage,
+                 "%s; unmodified: %s" % (mine.why, unmodified.why))
 
 
 def signature(verdict):
-  """Tell what is the same in failures of one kind: all but names and numbers.
-
-  """
+  """Tell what equal failures have in common: all but names and numbers."""
   return (verdict.failed, re.sub(r"\S*[\d/]\S*", "#", verdict.why)[:80])
 
 
 def minimise(which, configuration, wanted):
   """Leave away what a configuration fails without as well.
 
-  @param wanted: how it fails, see L{kind}
+  @param wanted: how it fails, see L{signature}
 
   """
   attempts = 0
@@ -142,7 +142,7 @@ def test_each_configuration_works_as_without_the_plugin(which, capsys):
     verdict = judge(which, configuration)
     counts[verdict.said] += 1
     if not verdict.failed:
-      if verdict.said.startswith("stock fails") or (
+      if verdict.said.startswith("both fail") or (
           verdict.said.startswith("only") and verdict.why):
         tell("%s: %s: %s" % (name, verdict.said, verdict.why[:600]))
       continue
@@ -154,7 +154,7 @@ def test_each_configuration_works_as_without_the_plugin(which, capsys):
     signatures.add(signature(verdict))
     small = minimise(which, configuration, signature(verdict))
     again = judge(which, small)
-    failures.append("the smallest of its kind: %s: %s\n  CONFIGURATION='%s'" % (
+    failures.append("the smallest: %s: %s\n  CONFIGURATION='%s'" % (
       again.failed or "not again", again.why, _show(small)))
     tell(failures[-1])
   tell("%d configurations, seed %s, %.0f s: %s" % (

@@ -2,8 +2,8 @@
 
 C{DEVICES_EVERY} in the environment says which part of them is tried, 12 for
 each twelfth; C{make test-devices} tries all. Those that QEMU does not start
-without further properties, or cannot migrate, are told apart by stock: what
-stock does, the plugin must do.
+without further properties, or cannot migrate, are told apart by unmodified
+Ganeti: what that does, the plugin must do.
 
 """
 
@@ -50,7 +50,7 @@ def test_each_device_type_works_as_without_the_plugin(which, capsys):
   tried = types()[::EVERY]
   for name in tried:
     outcomes = {}
-    # stock is asked where the plugin does not come to the end
+    # unmodified Ganeti is tried where the plugin does not get to the end
     for side in (which, "unmodified"):
       outcomes[side] = round_trip.run(
         side, hvparams={"kvm_extra": "-device " + name})
@@ -61,20 +61,22 @@ def test_each_device_type_works_as_without_the_plugin(which, capsys):
     if mine.stage == round_trip.DONE:
       counts["done"] += 1
     elif unmodified.stage == mine.stage:
-      counts["stock: " + unmodified.stage] += 1
+      counts["unmodified: " + unmodified.stage] += 1
       if unmodified.stage != round_trip.START:
-        _tell(capsys, "%s: %s, on stock as well: %s" % (name, mine.stage,
-                                                        _short(unmodified.why)))
+        _tell(capsys, "%s: %s, without the plugin as well: %s" %
+              (name, mine.stage, _short(unmodified.why)))
     else:
-      failures.append("%s: %s: %s (stock: %s %s)" % (
-        name, mine.stage, _short(mine.why), unmodified.stage, _short(unmodified.why)))
+      failures.append("%s: %s: %s (without the plugin: %s %s)" % (
+        name, mine.stage, _short(mine.why), unmodified.stage,
+        _short(unmodified.why)))
       _tell(capsys, "FAILED " + failures[-1])
-  refused = counts.pop("stock: " + round_trip.START, 0)
+  refused = counts.pop("unmodified: " + round_trip.START, 0)
   starting = len(tried) - refused
   _tell(capsys, "%d types, %d start alone; of these: there and back %d%s;"
         " failed %d; %.0f s" %
         (len(tried), starting, counts.pop("done", 0), "".join(
-          "; fail on stock too, at %s: %d" % (key.partition(": ")[2], count)
+          "; fail without the plugin too, at %s: %d" %
+          (key.partition(": ")[2], count)
           for key, count in sorted(counts.items())), len(failures),
          time.time() - started))
   assert starting

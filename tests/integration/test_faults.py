@@ -1,7 +1,7 @@
-"""What stock loses in hotplug, and the plugin keeps.
+"""What unmodified Ganeti loses in hotplug, and the plugin keeps.
 
-Every test does the same on both, and says what comes of it on stock. The
-SCSI bus is the affair of L{test_scsi}, processes at odds that of
+Every test does the same on both, and says what the result is on unmodified
+Ganeti. The SCSI bus is the affair of L{test_scsi}, processes at odds that of
 L{test_adverse}.
 
 """
@@ -24,9 +24,11 @@ import nodes
 VERSION = (constants.VERSION_MAJOR, constants.VERSION_MINOR)
 
 pytestmark = pytest.mark.skipif(
-  VERSION != (3, 0), reason="what stock does is asserted as 3.0 does it")
+  VERSION != (3, 0),
+  reason="what unmodified Ganeti does is asserted as 3.0 does it")
 
-DISK_AND_NIC = pytest.mark.parametrize("dev_type", [DISK, NIC], ids=["disk", "nic"])
+DISK_AND_NIC = pytest.mark.parametrize("dev_type", [DISK, NIC],
+                                       ids=["disk", "nic"])
 
 
 class Died(BaseException):
@@ -52,7 +54,7 @@ def text_of(caught):
 
 
 def wait_until_gone(node, device_id, timeout=60):
-  """Wait until the guest has let go of a device."""
+  """Wait until the unplug of a device has completed."""
   deadline = time.time() + timeout
   while device_id in Inventory(node).devices:
     assert time.time() < deadline, "the guest keeps %s" % device_id
@@ -90,14 +92,14 @@ def test_devices_of_an_older_version_are_removed_and_modified(
       with pytest.raises(errors.HypervisorError) as caught:
         operation()
       assert "not found" in text_of(caught)
-    assert disk_id in Inventory(node).devices and nic_id in Inventory(node).devices
+    assert set([disk_id, nic_id]) <= set(Inventory(node).devices)
     return
   hot_del()
   found = agree(node)
   assert disk_id not in found.devices
   hot_mod()
   found = agree(node)
-  # the same slot, under the name that this series gives
+  # the same slot, under the name that this version gives
   assert nic_id not in found.devices
   assert found.devices[hv_kvm._GenerateDeviceKVMId(NIC, nic)] == slot
 
@@ -115,7 +117,8 @@ def test_a_slot_that_a_dead_daemon_filled_is_not_given_again(
     return
   node.hot_add(dev_type, 3, 2)
   found = agree(node)
-  assert (found.devices[id_of(dev_type, 3)] == found.devices[id_of(dev_type, 2)] + 1)
+  assert (found.devices[id_of(dev_type, 3)] ==
+          found.devices[id_of(dev_type, 2)] + 1)
 
 
 def test_adding_again_what_a_dead_daemon_added_changes_nothing(
@@ -173,7 +176,7 @@ def test_a_refused_disk_leaves_nothing_behind(node, which, monkeypatch):
   text = text_of(caught)
   if which == "unmodified":
     assert id_of(DISK, 2) in Inventory(node).drives
-    # record and QEMU still disagree
+    # runtime file and QEMU still disagree
     with pytest.raises(errors.HypervisorError):
       node.hot_add(DISK, 2, 2)
     return
@@ -215,7 +218,7 @@ def test_what_the_guest_still_has_keeps_its_backend(booted, which, dev_type,
   booted.hot_add(dev_type, number, 2)
   slot = runtime_devices(booted)[device_id]
   tuns = Inventory(booted).tuns
-  # stock takes its time whatever is set here
+  # unmodified Ganeti takes its time whatever is set here
   monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "1.5")
   tell(booted, "stop")
   try:
@@ -224,7 +227,7 @@ def test_what_the_guest_still_has_keeps_its_backend(booted, which, dev_type,
     text = text_of(caught)
     found = Inventory(booted)
     assert device_id in found.devices and device_id in runtime_devices(booted)
-    # QEMU goes on listing a netdev that was taken from under its NIC
+    # QEMU goes on listing a netdev that was removed from under its NIC
     has_backend = (found.tuns == tuns if dev_type == NIC else
                    device_id in found.drives)
     assert has_backend == (which == "plugin")

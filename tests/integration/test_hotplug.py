@@ -1,7 +1,7 @@
-"""Devices that come and go while a guest runs.
+"""Devices that are added and removed while a guest runs.
 
-The tests of one hypervisor share a guest, and each leaves it with what it has
-found, or says why not.
+The tests of one hypervisor share a guest, and after each it has the devices
+that it had before, or the test says why not.
 
 """
 
@@ -13,9 +13,10 @@ from ganeti.hypervisor import hv_kvm
 import slow_guest
 from nodes import DISK, NIC
 
-DISK_AND_NIC = pytest.mark.parametrize("dev_type", [DISK, NIC], ids=["disk", "nic"])
+DISK_AND_NIC = pytest.mark.parametrize("dev_type", [DISK, NIC],
+                                       ids=["disk", "nic"])
 
-#: Up to 2.12 stock looks for a new device in the text of "info pci", with an
+#: Up to 2.12 Ganeti looks for a new device in the text of "info pci", with an
 #: expression that expects two BARs; virtio devices have had three or more
 #: since QEMU 2.7.
 LOOKS_AT_TEXT = hasattr(hv_kvm.KVMHypervisor, "_FIND_PCI_DEVICE_RE")
@@ -24,7 +25,7 @@ MISSED = "should have been added but is missing"
 
 
 def of(booted, dev_type):
-  """Return the slots of one kind, agreed on by record and QEMU."""
+  """Return the slots of one type, on which runtime file and QEMU agree."""
   return booted.agreed_slots()[0 if dev_type == DISK else 1]
 
 
@@ -35,7 +36,7 @@ def test_hot_add(booted, which, dev_type):
     with pytest.raises(errors.HypervisorError) as caught:
       booted.hot_add(dev_type, 2, 2)
     assert MISSED in str(caught.value)
-    # it is there, and the record does not know
+    # it is attached, but missing from the runtime file
     assert (booted.runtime_slots(), len(booted.live()) - 1) == before
     return
   before = of(booted, dev_type)
@@ -74,7 +75,7 @@ def test_hot_del_of_the_added(booted, which, dev_type, monkeypatch):
 @DISK_AND_NIC
 def test_hot_add_again(booted, which, dev_type):
   if which == "unmodified" and LOOKS_AT_TEXT:
-    pytest.skip("stock of this series recorded nothing to add again")
+    pytest.skip("this version wrote nothing to the runtime file to add again")
   before = of(booted, dev_type)
   booted.hot_add(dev_type, 3, 1)
   assert of(booted, dev_type)[:-1] == before

@@ -2,12 +2,12 @@
 
 Each operation is begun again and again, in a process of its own, and that is
 killed at a later point between two effects each time (see L{kill_points}),
-until it gets to its end: at each fifth point, or at each C{KILLED_EVERY}th of the
-environment. After each death stock must be able to read the record, and after
-one more operation of another device's, or C{check --repair}, record and QEMU
-must agree, with nothing left over, half-written files and locks included. The
-two take turns, unless C{KILLED_THEN} in the environment is C{both}: then every
-point is visited once for each.
+until it gets to its end: at each fifth point, or at each C{KILLED_EVERY}th of
+the environment. After each death unmodified Ganeti must be able to read the
+runtime file. After one more operation of another device's, or C{check
+--repair}, runtime file and QEMU must agree, with nothing left over, be it
+half-written files or locks. The two take turns, unless C{KILLED_THEN} in the
+environment is C{both}: then every point is visited once for each.
 
 """
 
@@ -33,7 +33,7 @@ pytestmark = [
   pytest.mark.skipif(
     (constants.VERSION_MAJOR, constants.VERSION_MINOR) != (3, 0),
     reason="effects are looked for where 3.0 has them"),
-  # what stock does when it dies is in test_faults
+  # what unmodified Ganeti does when it dies is in test_faults
   pytest.mark.parametrize("which", ["plugin"], indirect=True, scope="module"),
   ]
 
@@ -62,7 +62,7 @@ OPERATIONS = {
 @pytest.fixture(scope="module")
 def ready(booted):
   """Provide the guest, where operations take no longer than they must."""
-  # on a busy machine a guest may miss a request, and QEMU takes the next one
+  # on a busy host a guest may miss a request, and QEMU takes the next one
   # 5 s later
   patched = pytest.MonkeyPatch()
   patched.setenv("KVM_PCI_HOTPLUG_LIMIT", "30")
@@ -113,7 +113,8 @@ def files_of(node):
   path = node.hyper._InstanceKVMRuntime(node.instance.name)
   name = os.path.basename(path)
   found = []
-  for folder in (os.path.dirname(path), os.path.dirname(instance_lock.path_for(path))):
+  for folder in (os.path.dirname(path),
+                 os.path.dirname(instance_lock.path_for(path))):
     found.extend(os.listdir(folder) if os.path.isdir(folder) else [])
   whole = set(name + suffix for suffix in ("", ".vacated", ".lock", ".backup"))
   # one for each repair
@@ -123,7 +124,7 @@ def files_of(node):
 
 
 def wait_for_unplug(node, device_id):
-  """Give the guest the time to let go of a device.
+  """Give the guest the time to complete an unplug.
 
   QEMU may not have read the request before its client died.
 

@@ -1,8 +1,8 @@
-"""What half an operation leaves in QEMU, in every series that has hotplug.
+"""What half an operation leaves in QEMU, in every version that has hotplug.
 
-The series differ in how they hand a disk or a NIC to QEMU (drive_add,
-blockdev-add; descriptors by QMP or by the human monitor), and so in what stays
-behind. L{test_faults} has the same for 3.0, beside stock.
+Versions differ in how they hand a disk or a NIC to QEMU (drive_add,
+blockdev-add; descriptors by QMP or by the human monitor), and so in what is
+left over. L{test_faults} has the same for 3.0, beside unmodified Ganeti.
 
 """
 
@@ -20,7 +20,8 @@ import nodes
 
 pytestmark = pytest.mark.parametrize("which", ["plugin"], indirect=True)
 
-DISK_AND_NIC = pytest.mark.parametrize("dev_type", [DISK, NIC], ids=["disk", "nic"])
+DISK_AND_NIC = pytest.mark.parametrize("dev_type", [DISK, NIC],
+                                       ids=["disk", "nic"])
 
 #: As the tests number them.
 NEW = 2
@@ -31,7 +32,7 @@ class Died(BaseException):
 
 
 def agree(node):
-  """Make sure that record and QEMU agree, and that nothing is left over."""
+  """Make sure that runtime file and QEMU agree, and nothing is left over."""
   found = Inventory(node)
   assert runtime_devices(node) == found.devices, vars(found)
   assert found.drives | found.nodes == found.of(DISK), vars(found)
@@ -89,13 +90,14 @@ def test_a_refusal_leaves_nothing_behind(node, dev_type, state, monkeypatch):
     # QEMU closes nothing by itself while somebody listens
     listen(node)
   text = refuse(node, dev_type, monkeypatch)
-  assert nodes.NAME in text and "slot %d" % node.runtime_slots()[DISK][0][1] in text
+  slot = node.runtime_slots()[DISK][0][1]
+  assert nodes.NAME in text and "slot %d" % slot in text
   if state == "paused":
     # until then QEMU closes no descriptors, whoever asks for it
     tell(node, "cont")
   found = agree(node)
   assert found.devices == before.devices
-  # the words are QEMU's own where the series has them
+  # the words are QEMU's own where the version has them
   assert "virtio-blk-pci" in text or "not available" in text
   node.hot_add(dev_type, NEW, 2)
   assert len(agree(node).devices) == len(before.devices) + 1
@@ -113,7 +115,7 @@ def test_a_device_that_unmodified_ganeti_left_is_taken_over(node, dev_type):
   def die(*_):
     raise Died
 
-  # stock records a device last; up to 2.12 it does not see what it has added
+  # Ganeti writes the runtime file last; up to 2.12 it misses what it added
   node.hyper._SaveKVMRuntime = node.hyper._VerifyHotplugCommand = die
   # the plugin's own is kept in the class
   with pytest.raises(Died):

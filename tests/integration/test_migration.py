@@ -1,8 +1,9 @@
 """A guest moves between two hypervisors, on a real QEMU.
 
-Each of the two is stock's or the plugin's. What the guest must find again, with
-the whole cluster around it, is in C{tests/cluster/test_migration.py}; this is
-for all series, and for what can break on the way.
+Each of the two is unmodified Ganeti's or the plugin's. What the guest must find
+again, with the whole cluster around it, is in
+C{tests/cluster/test_migration.py}; this is for all versions, and for what can
+break on the way.
 
 """
 
@@ -72,7 +73,7 @@ class Pair(object):
     return json.dumps(loaded)
 
   def migrate(self):
-    """Have the source send, and wait for what comes of it.
+    """Have the source send, and wait for the result.
 
     @rtype: string
     @return: QEMU's last word on it
@@ -97,7 +98,7 @@ class Pair(object):
       self.target.hyper.FinalizeMigrationDst(self.target.instance, info,
                                              success)
     except errors.HypervisorError as err:
-      # Ganeti goes on; stock's master ends nothing that has no record here
+      # Ganeti goes on; its master ends nothing that has no runtime file here
       if success or is_plugin(self.target):
         raise
       print(err)
@@ -150,7 +151,7 @@ def arrives(pair, info):
 def is_clean(node):
   """Check that nothing of the instance is there.
 
-  Stock leaves the sockets of a QEMU that has died.
+  Unmodified Ganeti leaves the sockets of a QEMU that has died.
 
   """
   if not is_plugin(node):
@@ -162,7 +163,7 @@ def is_clean(node):
 
 
 def waiting(node):
-  """Return the runtime files of guests that are still to come."""
+  """Return the runtime files of guests that are still to arrive."""
   folder = os.path.join(node.folder, "kvm-pci")
   return [name for name in os.listdir(folder) if name.endswith(".arriving")
           ] if os.path.isdir(folder) else []
@@ -197,7 +198,7 @@ def test_it_moves(pair, guest):
 @between(BOTH)
 @pytest.mark.parametrize("card", ["ac97", "hda"])
 def test_a_sound_card_of_an_older_qemu_moves(pair, guest, card):
-  """It was made by the machine, for an option that this QEMU has not."""
+  """QEMU made it by itself, for an option that this QEMU has not."""
   made, written = "-audio none,model=" + card, "-soundhw " + card
   pair.start(guest, kvm_extra=made)
   agreed, slots = pair.source.agreed_slots(), sorted(pair.source.live())
@@ -218,7 +219,7 @@ def test_a_sound_card_of_an_older_qemu_moves(pair, guest, card):
 
 
 def eject(pair, slot):
-  """Have the guest let go of a device, without being asked."""
+  """Have the guest eject a device, without being asked."""
   serial = Socket(pair.source.hyper._InstanceSerial(nodes.NAME), _PATIENCE)
   serial.sock.sendall(b"echo 0 > /sys/bus/pci/slots/%d/power\n" % slot)
   deadline = time.time() + _PATIENCE
@@ -278,7 +279,7 @@ def test_what_the_guest_ejects_while_it_is_copied_is_removed(pair, guest,
   # the guest agrees
   pair.target.wait_until_guest_sees(
     *[len(found) for found in pair.target.agreed_slots()])
-  # what stood behind is gone
+  # the backends were removed
   agree(pair.target)
 
 
@@ -318,8 +319,8 @@ def test_it_moves_with_addresses_that_no_device_option_names(pair, guest,
   config = tmpdir.join("more.cfg")
   config.write('[device "more"]\n  driver = "virtio-rng-pci"\n  addr = "1e"\n')
   pair.start(guest, kvm_extra="-device virtio-rng-pci,id=rng0 -set"
-             " device.rng0.addr=0x18 -readconfig %s -net nic,model=e1000,addr=1d"
-             " -net user" % config)
+             " device.rng0.addr=0x18 -readconfig %s"
+             " -net nic,model=e1000,addr=1d -net user" % config)
   agreed = pair.source.agreed_slots()
   assert agreed[1] == [25, 26]
   arrives(pair, pair.accept())
@@ -342,26 +343,26 @@ def test_a_target_that_dies_leaves_the_guest_where_it_is(pair, guest):
   pair.finalize(info, False)
   is_alive(pair, pair.source)
   is_clean(pair.target)
-  # and now it can go
+  # and now it can move
   arrives(pair, pair.accept())
 
 
 def spoil(info):
-  """Give a record one device more, which nobody has."""
+  """Add a device to a runtime file, which nobody has."""
   loaded = json.loads(info)
   loaded[0] += ["-device", "virtio-rng-pci,addr=0x1e"]
   return json.dumps(loaded)
 
 
 def lose(info):
-  """Take a device out of a record."""
+  """Remove a device from a runtime file."""
   loaded = json.loads(info)
   del loaded[3][1]
   return json.dumps(loaded)
 
 
 def take_anything(pair, info):
-  """Have stock start a target from a record, whatever is in it."""
+  """Have unmodified Ganeti start a target from a runtime file, unchecked."""
   nodes.hypervisor_class("unmodified").AcceptInstance(
     pair.target.hyper, pair.target.instance, info, HERE)
   return info
@@ -505,8 +506,9 @@ def test_an_ide_disk_on_another_bus_is_refused(pair, guest, which, monkeypatch):
 
 
 @between(BOTH, OUT, BACK)
-@pytest.mark.skipif((constants.VERSION_MAJOR, constants.VERSION_MINOR) < (2, 16),
-                    reason="this Ganeti has no disk_type scsi-hd")
+@pytest.mark.skipif(
+  (constants.VERSION_MAJOR, constants.VERSION_MINOR) < (2, 16),
+  reason="this Ganeti has no disk_type scsi-hd")
 def test_disks_behind_two_controllers_of_one_name_move(pair, guest):
   pair.target.image(7)
   pair.start(guest, disk_type="scsi-hd", scsi_controller_type="virtio-scsi-pci",

@@ -1,6 +1,6 @@
-"""Genuine records of all series: replayed, laid out anew, booted.
+"""QEMU starts from genuine runtime files; a soft reboot lays them out anew.
 
-A sample; with RECORDS=all in the environment, every file of C{tests/data}.
+A sample; with C{RECORDS=all} in the environment, every file of C{tests/data}.
 
 """
 
@@ -44,7 +44,7 @@ def _names():
 
 
 def _never_booted(name):
-  """Tell whether its own release could not boot what it had recorded."""
+  """Tell whether its own release could not boot what is in the file."""
   release, _, case = name.partition("-")
   return case == "rng" and _version_of(name) < (2, 16) or \
     release in ("v2.10.0", "v2.10.1") and "hda" in case + "spice" in case or \
@@ -52,7 +52,7 @@ def _never_booted(name):
 
 
 def adopt(node, name, guest):
-  """Put a record into the node's folder, its paths made those of here."""
+  """Put a runtime file into the node's folder, its paths made those of here."""
   hyper = node.hyper
   with io.open(os.path.join(DATA, name + ".runtime"),
                encoding="utf-8") as stream:
@@ -63,7 +63,7 @@ def adopt(node, name, guest):
                    (root + "/ctrl", hyper._CTRL_DIR),
                    ("/var/log/ganeti/kvm", node.folder),
                    ("/srv/guest", guest), ("pc-i440fx-7.2", "pc"),
-                   # as in world.boot
+                   # as in nodes.boot
                    ("quiet console=", "quiet no_timer_check console=")):
     text = text.replace(old, new)
   text = re.sub(r"/var/run/ganeti/[a-z0-9]+\.ex:(\d)",
@@ -100,7 +100,8 @@ def guests_view(report):
 
 @pytest.mark.parametrize("which", ["plugin"], indirect=True)
 @pytest.mark.parametrize("name", _names())
-def test_qemu_starts_from_a_runtime_file_and_a_reboot_lays_it_out(node, guest, name):
+def test_qemu_starts_from_a_runtime_file_and_a_reboot_lays_it_out(node, guest,
+                                                                  name):
   known = adopt(node, name, guest)
   hyper = node.hyper
   if not _never_booted(name):
@@ -109,7 +110,7 @@ def test_qemu_starts_from_a_runtime_file_and_a_reboot_lays_it_out(node, guest, n
     for device in known.devices:
       if device.slot is not None:
         assert live.get(device.slot) == device.id, (device, live)
-    # it could go elsewhere as it is
+    # it could migrate as it is
     assert hyper.MigrationInfo(node.instance)
     hyper.RebootInstance(node.instance)
   else:

@@ -77,7 +77,7 @@ def ledger(request, guest, tmpdir_factory):
 #: Where one operation of ours opens more than one connection, of Ganeti's own
 #: methods, which do not ask ours.
 _OF_GANETI = {"start": 3, "migration: send": 3}
-#: While the script of a NIC runs, others come to the monitor.
+#: While the script of a NIC runs, the monitor is free for others.
 _OF_GANETI["hot-add NIC"] = 2
 
 

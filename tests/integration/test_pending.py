@@ -39,8 +39,9 @@ class Command(object):
     self._capsys = capsys
 
   def __call__(self, node, *args):
-    self._monkeypatch.setattr(runtime_files, "control_dir", lambda name: os.path.join(
-      node.folder, {"pid": "pids"}.get(name, name) + "_dir"))
+    self._monkeypatch.setattr(
+      runtime_files, "control_dir", lambda name: os.path.join(
+        node.folder, {"pid": "pids"}.get(name, name) + "_dir"))
     self._capsys.readouterr()
     status = entry_.main(list(args))
     said = self._capsys.readouterr()
@@ -129,7 +130,8 @@ def by_watcher(node, command):
 @pytest.mark.parametrize("dev_type, settle", [
   (DISK, by_operation), (NIC, by_migration_info), (NIC, by_repair),
   (DISK, by_watcher), (NIC, by_watcher)])
-def test_it_is_shown_and_settled(booted, command, monkeypatch, dev_type, settle):
+def test_it_is_shown_and_settled(booted, command, monkeypatch, dev_type,
+                                 settle):
   started = int(time.time())
   device_id = ask(booted, dev_type, 4, monkeypatch)
   for options in ((), ("--live", )):
@@ -194,7 +196,8 @@ def test_a_node_daemon_that_dies_leaves_the_mark(booted, command, monkeypatch):
     tell(booted, "stop")
     with pytest.raises(Died):
       booted.hot_del(DISK, 4, 2)
-  (device_id, ) = [name for name in runtime_devices(booted) if "000000d4" in name]
+  (device_id, ) = [name for name in runtime_devices(booted)
+                   if "000000d4" in name]
   assert command.device(booted, device_id)["requested"]
   complete(booted, device_id)
   by_watcher(booted, command)
@@ -218,7 +221,8 @@ def test_what_qemu_refuses_is_not_marked(booted, command, monkeypatch):
 def test_a_nic_that_was_to_be_changed_stays(booted, command, monkeypatch):
   """Ganeti's configuration has it: the next boot is to bring it back."""
   booted.hot_add(NIC, 4, 2)
-  (device_id, ) = [name for name in runtime_devices(booted) if "000000a4" in name]
+  (device_id, ) = [name for name in runtime_devices(booted)
+                   if "000000a4" in name]
   tell(booted, "stop")
   monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "0.2")
   with pytest.raises(errors.HotplugError) as caught:
@@ -229,8 +233,8 @@ def test_a_nic_that_was_to_be_changed_stays(booted, command, monkeypatch):
   # its tap is closed
   assert command(booted, "check", "--repair", "--pending")[0] == 0
   assert device_id in runtime_devices(booted) and not noted(booted)
-  assert Inventory(booted).netdevs == set(name for name in Inventory(booted).devices
-                                          if "nic" in name)
+  found = Inventory(booted)
+  assert found.netdevs == set(name for name in found.devices if "nic" in name)
   by_repair(booted, command)
 
 
@@ -283,7 +287,8 @@ def pair(which, tmpdir):
     made.stop()
 
 
-def test_a_requested_removal_moves_with_the_guest(pair, guest, command, monkeypatch):
+def test_a_requested_removal_moves_with_the_guest(pair, guest, command,
+                                                  monkeypatch):
   """The guest that moved completes it where it is now."""
   pair.start(guest)
   device_id = ask(pair.source, DISK, 4, monkeypatch)

@@ -46,7 +46,7 @@ GANETI_OPENS = RELEASE >= (3, 1)
 #: Up to 2.16, a hot-added disk has neither cache mode nor discard.
 needs_modes = pytest.mark.skipif(RELEASE < (3, 0), reason="no modes are given")
 
-#: Device by device, as the guest that never ran lets go of none.
+#: Device by device, as a guest that never ran completes no unplug.
 NUMBERS = itertools.count(5)
 _CLONE_NEWNS = 0x20000
 

@@ -15,8 +15,8 @@ import nodes
 
 pytestmark = pytest.mark.parametrize("which", ["plugin"], indirect=True)
 
-#: In the forms of C{kvm_extra} that users take: drives behind devices, of the
-#: machine, and spare ones; netdevs of NICs, and spare ones.
+#: In the forms of C{kvm_extra} that users take: drives with a C{-device}, with
+#: C{if=virtio}, and spare ones; netdevs of NICs, and spare ones.
 EXTRA = (
   "-drive file=%(folder)s/x1,format=raw,if=none,id=%(disk)s1 "
   "-device virtio-blk-pci,drive=%(disk)s1 "
@@ -93,6 +93,7 @@ def test_repair_removes_orphaned_backends(node, check):
     assert "%s: orphaned backend" % name in said
   status, said = check("--repair")
   assert status == 0, said
-  for what in ("drive disk-0123abcd-0000-0004", "netdev nic-0123abcd-0000-0004"):
+  for what in ("drive disk-0123abcd-0000-0004",
+               "netdev nic-0123abcd-0000-0004"):
     assert "repaired: %s, which nothing uses: removed" % what in said
   assert agree(node).devices == before.devices

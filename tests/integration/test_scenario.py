@@ -1,4 +1,4 @@
-"""Where hotplug puts devices: the steps of C{make demo}, on any series.
+"""Where hotplug puts devices: the steps of C{make demo}, on any version.
 
 What is expected is the design document's table.
 
@@ -36,7 +36,7 @@ def steps(node, guest, **parameters):
   yield
   node.hot_add(DISK, 2, 2)
   yield
-  # before the guest has a driver for it, it does not let go
+  # before the guest has a driver for it, it does not complete the unplug
   node.wait_until_guest_sees(disks=3, nics=3)
   node.hot_del(NIC, 2, 2)
   yield

@@ -1,6 +1,6 @@
 """Disks on the SCSI bus: no id is given twice, none that cannot be.
 
-Here devices go without the guest, so it never runs.
+Here QEMU removes devices without the guest, so it never runs.
 
 """
 
@@ -16,7 +16,7 @@ import nodes
 
 pytestmark = pytest.mark.skipif(
   (constants.VERSION_MAJOR, constants.VERSION_MINOR) != (3, 0),
-  reason="what stock does is asserted as 3.0 does it")
+  reason="what unmodified Ganeti does is asserted as 3.0 does it")
 
 VIRTIO = {"disk_type": "scsi-hd", "scsi_controller_type": "virtio-scsi-pci"}
 LSI = dict(VIRTIO, scsi_controller_type="lsi")
@@ -119,7 +119,7 @@ def test_the_id_of_a_removed_disk_is_free_again(node, which):
 
 @pytest.mark.parametrize("number", [15, 200])
 def test_disks_beyond_the_ids_of_unmodified_ganeti(node, which, number):
-  """Stock stops at 16 ids, whatever the controller has."""
+  """Unmodified Ganeti stops at 16 ids, whatever the controller has."""
   node.start(nics=0, **VIRTIO)
   # as it is where something by hand holds all below
   tell(node, "human-monitor-command", command_line="drive_add dummy file=%s,"

@@ -53,12 +53,13 @@ def test_all_that_ganeti_turns_on_takes_nine_or_ten_slots(
              spice_bind="127.0.0.1", spice_use_vdagent=True,
              use_guest_agent=True, cdrom_disk_type="paravirtual",
              cdrom_image_path=str(images[0]), cdrom2_image_path=str(images[1]))
-  ganetis = [slot for entries in node.runtime_slots().values() for _, slot in entries]
+  ganetis = [slot for entries in node.runtime_slots().values()
+             for _, slot in entries]
   assert len(set(node.live()) - set(ganetis)) == slots, node.live()
 
 
 def test_many_devices(node, which):
-  # stock reserves nothing for others before 2.16, and 12 slots since
+  # unmodified Ganeti reserves nothing before 2.16, and 12 slots since
   node.start(12, 8, paused=True)
   disks, nics = node.agreed_slots()
   assert (len(disks), len(nics)) == (12, 8)
@@ -107,7 +108,7 @@ def told(node, monkeypatch, capsys):
   return check
 
 
-@pytest.mark.skipif(not RESERVATIONS, reason="before 2.16, stock asks QEMU")
+@pytest.mark.skipif(not RESERVATIONS, reason="before 2.16, Ganeti asks QEMU")
 @pytest.mark.parametrize("version, extra", [
   ("", "-machine q35,smm=on"), ("pc", "-M q35"), ("q35", ""), ("default", "")])
 def test_what_is_not_i440fx_is_unmodified_ganetis(node, which, tmpdir, caplog,
@@ -117,8 +118,8 @@ def test_what_is_not_i440fx_is_unmodified_ganetis(node, which, tmpdir, caplog,
   parameters = {"machine_version": version}
   if version == "default":
     parameters = {"kvm_path": with_default(node, tmpdir, "q35")}
-  node.start(paused=True, kvm_extra=(extra + " -readconfig %s" % config).strip(),
-             **parameters)
+  extra = (extra + " -readconfig %s" % config).strip()
+  node.start(paused=True, kvm_extra=extra, **parameters)
   runtime = node.runtime_slots()
   assert [slot for _, slot in runtime[nodes.DISK] + runtime[nodes.NIC]] == [
     12, 13, 14, 15]
@@ -145,15 +146,15 @@ def test_whatever_names_i440fx_is_partitioned(node, which, tmpdir, told,
     first = RESERVATIONS or 8
     assert (disks, nics) == ([first, first + 1], [24, 25])
     status, said = told()
-    # that a later QEMU has no machine as old as this is information
+    # that a later QEMU has no machine type as old as this is information
     assert status == 0 and "warning" not in said
 
 
 def starts_again_alike(node):
-  """Start from the record what it moves to, and check that it is the same."""
+  """Start again from the runtime file, and check that QEMU has the same."""
   before = node.live()
   node.hyper.MigrationInfo(node.instance)
-  # with the addresses that this has recorded
+  # with the addresses that this has written to the runtime file
   node.stop()
   node.start_from_file()
   assert node.live() == before
@@ -208,9 +209,10 @@ NAMED = [
 
 
 @pytest.mark.parametrize("extra", NAMED)
-def test_a_slot_that_an_option_names_is_avoided(node, which, tmpdir, told, extra):
+def test_a_slot_that_an_option_names_is_avoided(node, which, tmpdir, told,
+                                                extra):
   if which == "unmodified" and "0xc" in extra:
-    pytest.skip("stock's first disk is there")
+    pytest.skip("unmodified Ganeti's first disk is there")
   config = tmpdir.join("usb.cfg")
   config.write(CONTROLLERS)
   extra = extra.replace("%s", str(config))
@@ -220,7 +222,8 @@ def test_a_slot_that_an_option_names_is_avoided(node, which, tmpdir, told, extra
   if which == "plugin":
     first = RESERVATIONS or 8
     wanted = [slot for slot in range(first, 32) if slot not in (
-      0x1d if "readconfig" in extra else None, 0x1e if "0x1e" in extra else None,
+      0x1d if "readconfig" in extra else None,
+      0x1e if "0x1e" in extra else None,
       0x19 if "19" in extra else None, 0x18 if "18" in extra else None,
       0xc if "0xc" in extra else None)]
     assert disks == wanted[:2]
@@ -255,7 +258,8 @@ def test_a_file_that_nobody_can_read_is_named(node, which, tmpdir):
     writer.wait()
   print(caught.value)
   assert "slot 29" in str(caught.value)
-  assert "(-readconfig %s): take its addr away there" % pipe in str(caught.value)
+  assert ("(-readconfig %s): take its addr away there" % pipe in
+          str(caught.value))
   assert "kvm_pci_reservations" not in str(caught.value)
 
 
@@ -279,8 +283,8 @@ def test_addresses_in_qemus_default_file_are_avoided(node, which, tmpdir,
   path = str(tmpdir.join("qemu-configured"))
   with open(path, "w") as stream:
     stream.write("#!/bin/sh\nexec unshare -m sh -c 'mount -t overlay none -o"
-                 " lowerdir=%s/etc:/etc /etc && exec \"$0\" \"$@\"' %s \"$@\"\n" %
-                 (tmpdir, node.qemu))
+                 " lowerdir=%s/etc:/etc /etc && exec \"$0\" \"$@\"' %s"
+                 " \"$@\"\n" % (tmpdir, node.qemu))
   os.chmod(path, 0o755)
   if subprocess.call([path, "--version"]):
     pytest.skip("no overlay over /etc here")

@@ -1,4 +1,4 @@
-"""What record, QEMU and kernel have of an instance, side by side."""
+"""What runtime file, QEMU and kernel have of an instance, side by side."""
 
 import os
 import re
@@ -15,7 +15,7 @@ _ID_RE = re.compile(r"^(?:hot)?(disk|nic)-([0-9a-f]{8})-")
 def key_of(name):
   """Tell which device has an id of Ganeti's.
 
-  @return: kind and number, or None
+  @return: type and number, or None
 
   """
   match = _ID_RE.match(name or "")
@@ -34,10 +34,10 @@ def taps():
 class ThreeViews(object):
   """One look.
 
-  @ivar record: dict, (kind, number) to slot, of Ganeti's devices
+  @ivar runtime: dict, (type, number) to slot, of Ganeti's devices in the file
   @ivar live: the same by QEMU
   @ivar others: dict, slot to id, of what else QEMU has
-  @ivar wrong: list of (set of (kind, number) or None, string) pairs: what does
+  @ivar wrong: list of (set of (type, number) or None, string) pairs: what does
       not fit together, and the devices that this is about, where that is known
 
   """
@@ -50,9 +50,10 @@ class ThreeViews(object):
     """
     self.wrong = []
     self.runtime = self._keyed(
-      "the record", [((dev_type, int(uuid, 16) - FIRST[dev_type]), slot)
-                     for dev_type, entries in node.runtime_slots().items()
-                     for uuid, slot in entries])
+      "the runtime file", [
+        ((dev_type, int(uuid, 16) - FIRST[dev_type]), slot)
+        for dev_type, entries in node.runtime_slots().items()
+        for uuid, slot in entries])
     qmp = node.watch()
     (bus, ) = [b for b in qmp.execute("query-pci") if b["bus"] == 0]
     here = [(d["qdev_id"], d["slot"]) for d in bus["devices"]
@@ -60,7 +61,7 @@ class ThreeViews(object):
     self.live = self._keyed("QEMU", [(key_of(name), slot)
                                      for name, slot in here if key_of(name)])
     self.others = dict((slot, name) for name, slot in here if not key_of(name))
-    self._same("record", self.runtime, "QEMU", self.live)
+    self._same("runtime file", self.runtime, "QEMU", self.live)
     self._check_netdevs(qmp, pid, strangers)
     self._check_drives(node, qmp, pid)
     qmp.sock.close()
