@@ -8,7 +8,7 @@ PYTEST = PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider -q
 GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
 
 .PHONY: help needs demo doc test lane-lab lane-rest test-unit test-pythons \
-        contract test-qemu test-doc test-records test-hotplug \
+        contract test-qemu test-doc test-runtime-files test-hotplug \
         test-patches test-cluster test-torn test-integration test-suite \
         test-devices test-configurations test-rollout test-upgrade patches \
         golden check-patches bench alternatives fuzz dist clean
@@ -44,7 +44,7 @@ test: needs
 lane-lab: needs
 	$(MAKE) --no-print-directory test-cluster
 	$(MAKE) --no-print-directory test-patches
-	$(MAKE) --no-print-directory test-records
+	$(MAKE) --no-print-directory test-runtime-files
 	$(MAKE) --no-print-directory test-doc
 
 ## the other half
@@ -91,14 +91,14 @@ test-doc: needs
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/integration/test_combinations.py \
 	  tests/integration/test_scenario.py tests/integration/test_start.py
 
-# RECORDS=all for every one
+# RUNTIME_FILES=all for every one
 ## genuine runtime files of all Ganeti versions, booted
-test-records: needs
+test-runtime-files: needs
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/integration/test_old_runtime_files.py
 
-# what hotplug protects from, beside stock; the node daemon killed at each fifth
-# point (KILLED_EVERY=1: at every one, KILLED_THEN=both: twice); a long random
-# run (RANDOM_STEPS, RANDOM_SEED)
+# what hotplug protects from, beside unmodified Ganeti; the node daemon killed at
+# each fifth point (KILLED_EVERY=1: at every one, KILLED_THEN=both: twice); a long
+# random run (RANDOM_STEPS, RANDOM_SEED)
 ## hotplug and migration on a real QEMU, with faults
 test-hotplug: needs
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) -s tests/integration/test_faults.py \
@@ -132,7 +132,7 @@ test-rollout: needs
 	lab/up -n 3 -c 2 $(PYTHON) -m pytest -p no:cacheprovider -v -s \
 	  tests/cluster/test_rollout.py
 
-# all kinds of guests that move, and what stock does to those that must not
+# all guests that move, and what unmodified Ganeti does to those that must not
 ## scenarios that cost a guest on unmodified Ganeti
 test-torn: needs
 	TORN=1 lab/up -n 2 $(PYTHON) -m pytest -p no:cacheprovider -v \
@@ -146,7 +146,7 @@ test-integration: needs
 # with the Ganeti that is here, or that of another Debian release:
 # make test-devices SUITE=trixie
 tree_there = $(if $(SUITE),$$(dirname $$(realpath /usr/sbin/ganeti-noded)),$(GANETI_TREE))
-beside_stock = $(if $(SUITE),tools/test-suite $(SUITE)) sh -c '$(1) \
+beside_unmodified = $(if $(SUITE),tools/test-suite $(SUITE)) sh -c '$(1) \
   GANETI_TREE=$(tree_there) $(PYTEST) --show-capture=no $(2)'
 
 # each type of PCI device that QEMU has, or each DEVICES_EVERYth, alone in
@@ -154,15 +154,15 @@ beside_stock = $(if $(SUITE),tools/test-suite $(SUITE)) sh -c '$(1) \
 DEVICES_EVERY = 1
 ## each PCI device type of QEMU, alone in kvm_extra
 test-devices: needs
-	$(call beside_stock,DEVICES_EVERY=$(DEVICES_EVERY),\
+	$(call beside_unmodified,DEVICES_EVERY=$(DEVICES_EVERY),\
 	  tests/integration/test_devices.py)
 
-# what stock starts and migrates, the plugin does
+# what unmodified Ganeti starts and migrates, the plugin does
 CONFIGURATIONS = 1000
 CONFIGURATIONS_SEED = 2014
 ## random configurations beside unmodified Ganeti
 test-configurations: needs
-	$(call beside_stock,CONFIGURATIONS=$(CONFIGURATIONS) \
+	$(call beside_unmodified,CONFIGURATIONS=$(CONFIGURATIONS) \
 	  CONFIGURATIONS_SEED=$(CONFIGURATIONS_SEED),\
 	  tests/integration/test_configurations.py)
 

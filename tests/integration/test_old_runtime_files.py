@@ -1,6 +1,7 @@
 """QEMU starts from genuine runtime files; a soft reboot lays them out anew.
 
-A sample; with C{RECORDS=all} in the environment, every file of C{tests/data}.
+A sample; with C{RUNTIME_FILES=all} in the environment, each file of
+C{tests/data}.
 
 """
 
@@ -36,7 +37,7 @@ def _version_of(name):
 def _names():
   names = [os.path.basename(path)[:-len(".runtime")] for path in
            sorted(glob.glob(os.path.join(DATA, "*.runtime")))]
-  if os.environ.get("RECORDS") != "all":
+  if os.environ.get("RUNTIME_FILES") != "all":
     names = [name for name in names if name in SAMPLE]
   # 3.1 has no disks of this type any more
   return [name for name in names if _version_of(name) <= VERSION and
