@@ -136,10 +136,11 @@ def test_disabling_names_the_guests_that_lose_hotplug(vm, plugin):
   vm.guest(until=lambda r: 26 in r.pci)
   # nor would it start; what is said of that is true, and so is the remedy
   result = plugin("disable", "node1")["node1"]
-  said = re.search(r"^ganeti-kvm-pci: %s does not start on a node without the"
-                   r" plugin: QEMU has \d+ devices of its own, and"
-                   r" kvm_pci_reservations is 8; gnt-(instance modify -H \S+ %s)$"
-                   % (vm.name, vm.name), result.output, re.M)
+  said = re.search(
+    r"^ganeti-kvm-pci: %s does not start on a node without the plugin: QEMU has"
+    r" \d+ devices of its own, and kvm_pci_reservations is 8;"
+    r" gnt-(instance modify -H \S+ %s)$" % (vm.name, vm.name), result.output,
+    re.M)
   vm.stop()
   assert vm.start(check=False).returncode != 0
   cluster.gnt(*said.group(1).split())

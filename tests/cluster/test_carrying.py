@@ -143,7 +143,7 @@ def beside(name):
           for node, result in found.items()}
 
 
-def test_a_stale_entry_is_found_and_taken_out(vm, plugin):
+def test_check_repair_removes_a_stale_entry(vm, plugin):
   """A removal that completed late: only the runtime file has the device."""
   plugin("enable")
   vm.add(disks=2, nics=1, hvparams={"kvm_pci_reservations": 8})

@@ -74,7 +74,7 @@ def marks(vm, names):
 
 
 def check_slots(vm):
-  """Check that runtime file and QEMU have the same devices at the same slots."""
+  """Check that runtime file and QEMU have the same devices and slots."""
   _, nics, _, disks = vm.runtime()[:4]
   live = dict((device["qdev_id"], device["slot"]) for device in vm.pci())
   for device in nics + [entry[0] for entry in disks]:
@@ -195,7 +195,7 @@ def forget(data):
   del data[3][1]
 
 
-def test_what_would_tear_a_guest_apart_is_refused(moving):
+def test_a_migration_that_would_damage_a_guest_is_refused(moving):
   vm = moving.vm
   for change, words in (
       (exchange(0, 1), ("slot 8 in the record", "slot 9 in the record")),

@@ -73,7 +73,7 @@ def test_ganetis_watcher_finishes_a_removal_that_timed_out(vm, limited):
   assert "repaired" not in watch("node2")
 
 
-def test_disable_takes_the_watchers_program_away(plugin):
+def test_disable_removes_the_watchers_program(plugin):
   plugin("enable")
   for node in cluster.NODES:
     cluster.on(node, "test", "-x", HOOK)

@@ -85,7 +85,7 @@ def test_what_hotplug_appended_moves_down_with_its_data(vm):
               ({8: sizes[9], 9: sizes[10]}, {24: macs[25], 25: macs[26]}))
 
 
-def test_what_was_added_without_hotplug_has_its_slot_kept_free(vm):
+def test_a_device_added_without_hotplug_has_its_slot_kept_free(vm):
   vm.add(disks=1, nics=1, hvparams={"kvm_pci_reservations": 8})
   agree(vm, [8], [24])
   vm.modify("--net", "0:add", hot=False)

@@ -305,7 +305,7 @@ def test_enabling_and_disabling_keep_a_guest_up(vm, put_back):
 
 
 @pytest.mark.skipif(not cluster.SPARE, reason="make test-rollout")
-def test_the_whole_way_keeps_every_guest_up(vm, another_vm, plugin):
+def test_the_whole_rollout_keeps_every_guest_up(vm, another_vm, plugin):
   plugin("disable")
   walk = Walk([Guest(vm, disks=2, nics=2, hvparams=EXTRA),
                Guest(another_vm, disks=1, nics=1)])

@@ -72,7 +72,7 @@ def kept(world, monkeypatch):
   return Kept(*start(world, kvm_pci_reservations=8))
 
 
-def test_a_stopped_instance_leaves_nothing(world, kept):
+def test_stopping_an_instance_removes_its_files(world, kept):
   world.running = False
   kept.hyper.CleanupInstance(kept.instance.name)
   assert (kept.kept(), kept.half()) == ([], [])
@@ -80,13 +80,13 @@ def test_a_stopped_instance_leaves_nothing(world, kept):
   kept.hyper.CleanupInstance(kept.instance.name)
 
 
-def test_one_that_is_not_stopped_keeps_it(kept):
+def test_a_running_instance_keeps_its_files(kept):
   with pytest.raises(errors.HypervisorError):
     kept.hyper.CleanupInstance(kept.instance.name)
   assert (kept.kept(), kept.half()) == (ALL, CONF_HALF)
 
 
-def test_the_source_keeps_it_until_its_qemu_has_ended(world,
+def test_the_source_keeps_the_files_until_its_qemu_has_ended(world,
                                                                       kept):
   kept.hyper.FinalizeMigrationSource(kept.instance, False, True)
   assert [name for name in kept.kept() if name in WHOLE] == WHOLE
@@ -96,18 +96,18 @@ def test_the_source_keeps_it_until_its_qemu_has_ended(world,
   assert (kept.kept(), kept.half()) == ([], [])
 
 
-def test_one_that_ended_by_itself_starts_with_nothing_of_before(world, kept):
+def test_a_start_removes_the_files_of_a_qemu_that_ended(world, kept):
   world.running = False
   start(world, kvm_pci_reservations=8)
   assert (kept.kept(), kept.half()) == ([], [])
 
 
-def test_a_soft_reboot_is_another_qemu(kept):
+def test_a_soft_reboot_removes_the_files_of_the_old_qemu(kept):
   kept.hyper.RebootInstance(kept.instance)
   assert (kept.kept(), kept.half()) == ([], [])
 
 
-def test_a_guest_that_arrives_finds_nothing_of_before(world, kept):
+def test_an_incoming_migration_removes_old_files(world, kept):
   info = kept.hyper.MigrationInfo(kept.instance)
   kept.fill()
   world.running = False
@@ -119,7 +119,7 @@ def test_a_guest_that_arrives_finds_nothing_of_before(world, kept):
   assert (kept.kept(), kept.half()) == ([], [])
 
 
-def test_a_guest_that_does_not_arrive_leaves_nothing(world, kept):
+def test_a_failed_incoming_migration_leaves_no_files(world, kept):
   info = kept.hyper.MigrationInfo(kept.instance)
   world.running = False
   target = world.hypervisor(hypervisor.KVMHypervisor)
@@ -129,7 +129,7 @@ def test_a_guest_that_does_not_arrive_leaves_nothing(world, kept):
   assert (kept.kept(), kept.half()) == ([], [])
 
 
-def test_the_list_of_instances_finds_what_nobody_removed(world, kept):
+def test_listing_instances_removes_files_that_were_left(world, kept):
   kept.hyper.ListInstances()
   assert kept.kept() == ALL
   world.running = False

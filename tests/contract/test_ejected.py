@@ -31,7 +31,7 @@ def told(world, *slots):
   return (hyper, instance, known, hyper.MigrationInfo(instance))
 
 
-def test_hotplug_of_another_leaves_it_there(world):
+def test_hotplug_of_another_device_keeps_an_ejected_one(world):
   hyper, instance, known = started(world)
   eject(world, 9, 25)
   hyper.HotAddDevice(instance, harness.NIC, harness.nic(5), None, 2)
@@ -51,7 +51,7 @@ def test_what_the_configuration_no_longer_has_is_removed_at_once(world):
   assert (after.slots("disk"), after.slots("nic")) == ([8], [24, 25, 26])
 
 
-def test_it_can_be_removed(world):
+def test_an_ejected_device_can_be_removed(world):
   hyper, instance, _ = started(world)
   eject(world, 9, 25)
   hyper.HotDelDevice(instance, harness.NIC, harness.nic(1), None, 1)
@@ -60,7 +60,7 @@ def test_it_can_be_removed(world):
   assert (after.slots("disk"), after.slots("nic")) == ([8], [24])
 
 
-def test_a_target_starts_without_it_and_has_it_at_the_next_boot(world):
+def test_a_target_starts_without_it_and_gets_it_at_the_next_boot(world):
   hyper, instance, known, info = told(world, 9, 25)
   assert ids(reread(hyper, instance)) == ids(known)
   moving = json.loads(info)
@@ -110,7 +110,7 @@ def test_an_ejection_at_any_moment_refuses_no_migration(world, monkeypatch):
   assert moment < 199 and set(found) == set([1, 2])
 
 
-def test_another_fault_is_named_alone(world):
+def test_only_the_other_fault_is_reported(world):
   hyper, instance, _ = started(world)
   eject(world, 9)
   world.bus[15] = "by-hand"
@@ -148,8 +148,8 @@ def test_an_invalid_list_of_ejected_devices_is_not_written(world, caplog):
 
 @pytest.mark.parametrize("wrong", [None, 5, [1], {"x": 1},
                                    {"x": {"slot": "y"}}])
-def test_what_the_guest_was_asked_for_moves_with_it(world, monkeypatch, caplog,
-                                                    wrong):
+def test_a_requested_removal_moves_with_the_guest(world, monkeypatch, caplog,
+                                                  wrong):
   hyper, instance, known = started(world)
   eject(world, 9)
   with monkeypatch.context() as patched:
@@ -176,7 +176,7 @@ def test_what_the_guest_was_asked_for_moves_with_it(world, monkeypatch, caplog,
 
 
 @pytest.mark.parametrize("wrong", [None, 5, [["x", {"uuid": "y"}]]])
-def test_where_nobody_finishes_the_migration_it_is_there_as_well(world, wrong):
+def test_without_finalize_ejected_devices_are_restored_too(world, wrong):
   hyper, instance, known, info = told(world, 9, 25)
   os.unlink(hyper._InstanceKVMRuntime(instance.name))
   if wrong:

@@ -193,8 +193,8 @@ def test_a_report_relayed_by_an_unmodified_node_is_ignored(world, moving):
     accept(world, hypervisor_of(world), instance, json.dumps(loaded))
 
 
-def test_a_later_release_is_compared_with_by_the_runtime_file(world, moving,
-                                                              caplog):
+def test_with_a_later_release_the_runtime_file_is_compared(world, moving,
+                                                           caplog):
   _, instance, info = moving
   loaded = json.loads(info)
   told = loaded[4]["ganeti-kvm-pci"]
@@ -224,7 +224,7 @@ def test_a_later_release_is_compared_with_by_the_runtime_file(world, moving,
                                  None]]},
   {"node": "node1", "machine": [["pci.0", [8], None, "x", None, None, None,
                                  None]]}])
-def test_nonsense_from_the_source_is_one_clear_error(world, moving, told):
+def test_an_invalid_source_report_is_one_clear_error(world, moving, told):
   _, instance, info = moving
   loaded = json.loads(info)[:4] + [{"ganeti-kvm-pci": told}]
   if told == {}: # nobody said it
@@ -236,8 +236,8 @@ def test_nonsense_from_the_source_is_one_clear_error(world, moving, told):
   assert not world.running
 
 
-def test_a_device_by_hand_stays_where_it_is_and_so_does_the_guest(world,
-                                                                  moving):
+def test_a_device_added_by_hand_refuses_the_migration(world,
+                                                      moving):
   hyper, instance, _ = moving
   world.bus[20] = "hand"
   for what in (lambda: hyper.MigrationInfo(instance),
@@ -251,7 +251,7 @@ def test_a_device_by_hand_stays_where_it_is_and_so_does_the_guest(world,
   assert world.running
 
 
-def test_one_without_id_is_told_by_the_number_of_them(world, moving):
+def test_a_device_without_id_added_by_hand_is_reported(world, moving):
   hyper, instance, _ = moving
   world.bus[20] = ""
   world.unnamed.append(("virtio-rng-pci", 20))
@@ -320,13 +320,13 @@ def test_links_from_an_unmodified_node_are_put_right(world, linked):
   assert disks_of(hyper._ReadKVMRuntime(instance.name)) == [LINK % 0, LINK % 1]
 
 
-def test_up_to_2_11_the_disks_come_as_objects(linked):
+def test_up_to_2_11_disks_are_objects(linked):
   hyper, instance = linked
   instance.disks = [harness.disk(2), harness.disk(1)]
   assert disks_of(hyper.MigrationInfo(instance)) == [LINK % 1, LINK % 0]
 
 
-def test_a_disk_that_ganeti_has_given_up_is_refused(world, linked):
+def test_a_disk_missing_from_the_configuration_is_refused(world, linked):
   hyper, instance = linked
   info = hyper._ReadKVMRuntime(instance.name)
   (uuid, instance.disks) = (instance.disks[0], instance.disks[1:])
@@ -376,8 +376,8 @@ def test_cleaning_up_is_not_refused_and_changes_nothing(world, moving,
 
 
 @pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
-def test_what_an_earlier_migration_left_is_no_excuse(world, moving, monkeypatch,
-                                                     status):
+def test_the_status_of_an_earlier_migration_is_ignored(world, moving,
+                                                       monkeypatch, status):
   # a QEMU to which a guest moved says so for the rest of its life
   hyper, instance, _ = moving
   answering(monkeypatch, {"query-migrate": {"status": status}})

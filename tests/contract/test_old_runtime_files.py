@@ -239,8 +239,8 @@ def test_options_that_this_nodes_qemu_has_lost_are_replaced(
 
 
 @pytest.mark.parametrize("is_replaced", [True, False])
-def test_a_guest_in_an_older_qemu_keeps_the_words_of_that(world, monkeypatch,
-                                                          is_replaced):
+def test_a_guest_in_an_older_qemu_keeps_its_options(world, monkeypatch,
+                                                    is_replaced):
   hyper, instance = start(world, kvm_pci_reservations=8)
   text = json.loads(hyper._ReadKVMRuntime(instance.name))
   text[0] += ["-runas", "joe"]

@@ -155,7 +155,7 @@ def test_the_runtime_file_is_written_ahead(world, monkeypatch):
   assert world.slots(hyper, instance)[0] == [8, 9, 10]
 
 
-def test_a_refusal_is_told_though_qemu_falls_silent(world, monkeypatch):
+def test_a_refusal_is_reported_though_the_monitor_closes(world, monkeypatch):
   hyper, instance = start(world, kvm_pci_reservations=8)
 
   def refuse(slot, devid):
@@ -181,7 +181,7 @@ def test_a_refusal_is_told_though_qemu_falls_silent(world, monkeypatch):
   (errors.HypervisorError("Failed to open /dev/net/tun"),
    "Failed to open /dev/net/tun; mend that, then detach the disk"),
   ], ids=["OSError", "Ganeti's"])
-def test_what_the_node_says_is_told(world, monkeypatch, error, words):
+def test_an_error_of_the_node_is_reported(world, monkeypatch, error, words):
   hyper, instance = start(world, kvm_pci_reservations=8)
   before = json.loads(hyper._ReadKVMRuntime(instance.name))
 
@@ -196,7 +196,7 @@ def test_what_the_node_says_is_told(world, monkeypatch, error, words):
   assert json.loads(hyper._ReadKVMRuntime(instance.name)) == before
 
 
-def test_a_fault_of_the_code_stays_one(world, monkeypatch):
+def test_a_fault_of_the_code_is_not_hidden(world, monkeypatch):
   hyper, instance = start(world, kvm_pci_reservations=8)
   before = json.loads(hyper._ReadKVMRuntime(instance.name))
   monkeypatch.setattr(world, "plug", lambda *_: {}["fault"])
@@ -228,7 +228,7 @@ def test_a_refused_hot_add_leaves_nothing_behind(world, monkeypatch):
     json.loads(json.dumps(json.loads(before)))
 
 
-def test_what_qemu_took_in_spite_of_an_error_is_kept(world, monkeypatch):
+def test_a_device_that_qemu_added_despite_an_error_is_kept(world, monkeypatch):
   hyper, instance = start(world, kvm_pci_reservations=8)
 
   def plug(slot, devid):
@@ -284,7 +284,7 @@ def test_a_removal_that_timed_out_is_noted_until_it_is_completed(
   assert slot not in sum(world.slots(hyper, instance), [])
 
 
-def test_the_limit_is_told_in_the_file_of_the_daemons_defaults(
+def test_the_time_limit_is_read_from_the_daemons_defaults(
     world, monkeypatch, tmpdir):
   monkeypatch.delenv(time_limit.VARIABLE, raising=False)
   monkeypatch.setattr(pathutils, "CONF_DIR", str(tmpdir.join("ganeti")))
@@ -298,7 +298,7 @@ def test_the_limit_is_told_in_the_file_of_the_daemons_defaults(
   assert "timed out after 0.25 s" in str(caught.value)
 
 
-def test_no_guest_gets_longer_than_others_wait_for_it():
+def test_the_time_limit_is_shorter_than_the_lock_timeout():
   assert time_limit.MAXIMUM < instance_lock._PATIENCE - 10
   assert (time_limit.MAXIMUM + instance_lock._PATIENCE <
           getattr(constants, "RPC_TMO_NORMAL", 900) / 2)
@@ -336,7 +336,7 @@ def test_a_modified_nic_keeps_its_slot(world):
   assert sorted(world.slots(hyper, instance)[1]) == [24, 25]
 
 
-def test_a_modification_that_was_cut_short_is_taken_up_again(world):
+def test_an_interrupted_modification_is_completed(world):
   hyper, instance = start(world, kvm_pci_reservations=8)
   hyper.HotDelDevice(instance, NIC, harness.nic(0), None, 0)
   hyper.HotModDevice(instance, NIC, harness.nic(0), None, 0)
@@ -495,7 +495,7 @@ def test_a_nic_that_only_qemu_has_keeps_its_mac_for_itself(world):
   assert "device_del" not in [call[0] for call in world.calls]
 
 
-def test_neither_is_removed_for_its_mac(world):
+def test_a_nic_is_not_removed_by_its_mac_alone(world):
   hyper, instance = start(world, kvm_pci_reservations=8)
   other = harness.nic(7)
   other.mac = harness.nic(0).mac
@@ -543,7 +543,7 @@ def test_a_removal_succeeds_once_the_device_is_detached(world, monkeypatch,
 
 
 @pytest.mark.parametrize("more", [",romfile=/etc/shadow", "\n", "0"])
-def test_an_id_that_says_more_is_nobodys(world, more):
+def test_a_malformed_id_is_not_taken_for_ganetis(world, more):
   """A QEMU that a guest has taken over may answer anything."""
   hyper, instance = start(world, kvm_pci_reservations=8)
   disk = harness.disk(5)
@@ -573,7 +573,7 @@ def test_what_could_not_be_read_again_is_not_written(world):
   assert hyper._ReadKVMRuntime(instance.name) == before
 
 
-def test_nothing_is_added_unseen(world):
+def test_nothing_is_added_without_a_monitor(world):
   hyper, instance = start(world)
   before = hyper._ReadKVMRuntime(instance.name)
   world.monitor = False
@@ -621,7 +621,7 @@ def test_what_overflowed_gets_its_address_in_the_runtime_file(world):
   assert world.slots(hyper, instance)[0] == [8, 9, 11]
 
 
-def test_a_guest_runs_though_the_monitor_does_not_tell(world):
+def test_a_guest_starts_without_a_monitor(world):
   world.monitor = False
   hyper = world.hypervisor()
   hyper.StartInstance(harness.instance_of(), harness.block_devices(1), True)

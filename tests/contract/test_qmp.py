@@ -116,7 +116,7 @@ def test_the_next_client_is_served(qmp):
   b'{"error": "x"}', b'{"error": {}}', b'{"error": {"class": 3, "desc": 4}}',
   u'{"error": {"class": "x", "desc": "\u00e9"}}'.encode("utf-8"),
   b'{"return": null}', b'{"return": [{"bus": "0"}]}', b'{"return": 1e999}'])
-def test_whatever_is_sent_is_a_monitor_error(qmp, monkeypatch, raw):
+def test_an_invalid_reply_is_a_monitor_error(qmp, monkeypatch, raw):
   monkeypatch.setitem(RAW, "query-pci", raw)
   # what is no JSON is waited for until the client's patience ends; the second
   # name is that of 3.1 and later
@@ -143,12 +143,12 @@ def test_an_error_is_a_monitor_error(qmp):
   [b'"devices": []}]}'],
   [b'{"error": {"class": "GenericError", "desc": "no such thing"}}'],
   ], indirect=True)
-def test_the_answer_to_one_who_died_is_not_taken_for_ours(qmp):
+def test_a_reply_to_an_earlier_client_is_ignored(qmp):
   with client.connect(qmp) as execute:
     assert queries.held(execute) == {9: "disk-1"}
 
 
-def test_what_is_lent_gives_no_late_answer(qmp, monkeypatch):
+def test_a_lent_connection_gives_no_late_reply(qmp, monkeypatch):
   # Ganeti goes on where remove-fd fails, and takes what comes next for the
   # answer to device_add
   monkeypatch.setitem(RAW, "remove-fd", b"{")

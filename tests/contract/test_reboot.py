@@ -52,7 +52,7 @@ def eject(world, *slots):
     del world.bus[slot]
 
 
-def test_what_the_guest_ejected_is_back(world, linked):
+def test_a_soft_reboot_restores_ejected_devices(world, linked):
   hyper, instance, known = started(world)
   eject(world, 9, 25)
   hyper.RebootInstance(instance)
@@ -74,7 +74,7 @@ def test_what_the_configuration_no_longer_has_is_removed(world, linked):
   assert [nic["uuid"] for nic in loaded[1]] == [instance.nics[0].uuid]
 
 
-def test_the_order_is_the_configurations(world, linked):
+def test_devices_have_the_order_of_the_configuration(world, linked):
   hyper, instance, _ = started(world, 3, 3)
   instance.disks = [instance.disks[n] for n in (2, 0, 1)]
   instance.nics = [instance.nics[n] for n in (1, 2, 0)]
@@ -102,7 +102,7 @@ def test_links_that_cannot_be_made_leave_the_guest_running(world, linked):
   assert world.running and hyper._ReadKVMRuntime(instance.name) == before
 
 
-def test_without_the_configuration_slots_tell_the_order(world, linked):
+def test_without_the_configuration_slots_decide_the_order(world, linked):
   hyper, instance, _ = started(world)
   text = json.loads(hyper._ReadKVMRuntime(instance.name))
   text[1].reverse()

@@ -63,7 +63,7 @@ def test_a_disk_added_before_the_guest_is_up_can_be_removed(node, guest,
   assert id_of(DISK, 2) not in agree(node).devices
 
 
-def test_two_at_once_get_two_slots(node, which):
+def test_two_hot_adds_at_once_get_two_slots(node, which):
   node.start()
   went_well = []
   for numbers in ((2, 3), (4, 5), (6, 7)):

@@ -166,7 +166,7 @@ def test_each_configuration_works_as_without_the_plugin(which, capsys):
 
 @pytest.mark.parametrize("which", ["plugin"], indirect=True)
 @pytest.mark.parametrize("name", sorted(_FOUND))
-def test_what_was_found_is_well(which, name):
+def test_configurations_that_once_failed_work(which, name):
   verdict = judge(which, _FOUND[name])
   assert verdict.said in (round_trip.DONE, "only the plugin starts"), verdict
   assert not verdict.why, verdict

@@ -284,7 +284,7 @@ def test_what_the_guest_ejects_while_it_is_copied_is_removed(pair, guest,
 
 
 @between(BOTH)
-def test_what_is_configured_is_not_taken_from_a_guest(pair, guest, caplog):
+def test_a_configured_device_is_not_removed_from_a_guest(pair, guest, caplog):
   """A guest that has disabled a device looks as if it had ejected it."""
   caplog.set_level("WARNING")
   pair.start(guest)
@@ -298,7 +298,7 @@ def test_what_is_configured_is_not_taken_from_a_guest(pair, guest, caplog):
 
 
 @between(BOTH)
-def test_what_an_arrival_leaves_behind_is_harmless(pair, guest):
+def test_leftovers_of_an_incoming_migration_are_harmless(pair, guest):
   """Its node daemon was killed before it could clean up."""
   pair.start(guest)
   pair.accept()
@@ -392,7 +392,7 @@ def test_a_target_that_cannot_take_it_over_costs_no_guest(request, pair, guest):
 
 
 @between(BOTH)
-def test_a_target_that_makes_more_is_refused_and_ended(pair, guest):
+def test_a_target_with_more_devices_is_refused_and_ended(pair, guest):
   pair.start(guest)
   info = spoil(pair.told())
   with pytest.raises(errors.HypervisorError) as caught:

@@ -79,7 +79,7 @@ def test_others_get_answers_while_an_unplug_waits(node, monkeypatch):
   assert len(Inventory(node).devices) == len(runtime_devices(node)) == 4
 
 
-def test_a_look_that_others_keep_out_is_taken_again(node, monkeypatch):
+def test_a_query_is_repeated_while_the_monitor_is_busy(node, monkeypatch):
   """As many queue as QEMU lets; then the guest is reset, which unplugs."""
   node.start(paused=True)
   path = node.hyper._InstanceQmpMonitor(node.instance.name)

@@ -130,8 +130,8 @@ def by_watcher(node, command):
 @pytest.mark.parametrize("dev_type, settle", [
   (DISK, by_operation), (NIC, by_migration_info), (NIC, by_repair),
   (DISK, by_watcher), (NIC, by_watcher)])
-def test_it_is_shown_and_settled(booted, command, monkeypatch, dev_type,
-                                 settle):
+def test_a_pending_removal_is_shown_and_settled(booted, command, monkeypatch,
+                                                dev_type, settle):
   started = int(time.time())
   device_id = ask(booted, dev_type, 4, monkeypatch)
   for options in ((), ("--live", )):
@@ -162,7 +162,7 @@ def test_it_is_shown_and_settled(booted, command, monkeypatch, dev_type,
   agree(booted)
 
 
-def test_no_mark_where_the_guest_completes_it(booted, command):
+def test_a_completed_removal_is_not_marked(booted, command):
   booted.hot_add(DISK, 4, 2)
   booted.hot_del(DISK, 4, 2)
   assert not noted(booted)

@@ -111,8 +111,9 @@ def told(node, monkeypatch, capsys):
 @pytest.mark.skipif(not RESERVATIONS, reason="before 2.16, Ganeti asks QEMU")
 @pytest.mark.parametrize("version, extra", [
   ("", "-machine q35,smm=on"), ("pc", "-M q35"), ("q35", ""), ("default", "")])
-def test_what_is_not_i440fx_is_unmodified_ganetis(node, which, tmpdir, caplog,
-                                                  told, version, extra):
+def test_what_is_not_i440fx_is_left_to_unmodified_ganeti(node, which, tmpdir,
+                                                         caplog, told, version,
+                                                         extra):
   config = tmpdir.join("bridge.cfg")
   config.write(BRIDGE)
   parameters = {"machine_version": version}
@@ -263,7 +264,7 @@ def test_a_file_that_nobody_can_read_is_named(node, which, tmpdir):
   assert "kvm_pci_reservations" not in str(caught.value)
 
 
-def test_what_two_options_name_is_told_by_both(node, which):
+def test_an_address_that_two_options_name_is_reported_with_both(node, which):
   extra = ("-device virtio-rng-pci,id=rng0 -set device.rng0.addr=0x18 -net"
            " nic,model=e1000,addr=0x18 -net user")
   with pytest.raises(errors.HypervisorError) as caught:
