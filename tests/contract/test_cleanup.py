@@ -86,8 +86,7 @@ def test_a_running_instance_keeps_its_files(kept):
   assert (kept.kept(), kept.half()) == (ALL, CONF_HALF)
 
 
-def test_the_source_keeps_the_files_until_its_qemu_has_ended(world,
-                                                                      kept):
+def test_the_source_keeps_the_files_until_its_qemu_has_ended(world, kept):
   kept.hyper.FinalizeMigrationSource(kept.instance, False, True)
   assert [name for name in kept.kept() if name in WHOLE] == WHOLE
   # its QEMU has ended

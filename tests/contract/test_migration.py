@@ -164,8 +164,7 @@ def test_a_target_that_is_ended_has_a_runtime_file(world, moving, monkeypatch):
   assert len(seen) == 2 and not os.path.exists(path)
 
 
-def test_without_a_source_report_the_runtime_file_is_compared(world,
-                                                              moving):
+def test_without_a_source_report_the_runtime_file_is_compared(world, moving):
   _, instance, info = moving
   loaded = json.loads(info)[:4]
   accept(world, hypervisor_of(world), instance, json.dumps(loaded))
@@ -236,8 +235,7 @@ def test_an_invalid_source_report_is_one_clear_error(world, moving, told):
   assert not world.running
 
 
-def test_a_device_added_by_hand_refuses_the_migration(world,
-                                                      moving):
+def test_a_device_added_by_hand_refuses_the_migration(world, moving):
   hyper, instance, _ = moving
   world.bus[20] = "hand"
   for what in (lambda: hyper.MigrationInfo(instance),
