@@ -451,7 +451,7 @@ def test_another_release_on_the_source_is_no_reason_to_refuse(pair, guest,
 def by_option(monkeypatch, node, address="bus=ide.0,unit=0"):
   """Have a node start IDE disks by options, as Ganeti 3.1 does.
 
-  @param place: of the first disk
+  @param address: of the first disk
 
   """
   plain = node.hyper._RunKVMCmd
