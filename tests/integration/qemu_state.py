@@ -60,7 +60,7 @@ def parse_devices(text):
 
 
 def runtime_devices(node):
-  """Read the instance's runtime file, see L{recorded}."""
+  """Read the instance's runtime file, see L{parse_devices}."""
   with open(node.hyper._InstanceKVMRuntime(node.instance.name)) as stream:
     return parse_devices(stream.read())
 
