@@ -1,7 +1,7 @@
 """The field's terms: what is not said, and how that is found.
 
-A page and a Python file are both read as prose: what is quoted in them is not
-looked at, and a name is read as the words that it is made of.
+A page, a Python file and a script are read as prose: what is quoted in them is
+not looked at, and a name is read as the words that it is made of.
 
 """
 
@@ -60,6 +60,11 @@ TERMS = [
   ]
 
 
+def _lines(found):
+  """Return the ends of lines in a match, and nothing else of it."""
+  return "\n" * found.group().count("\n")
+
+
 def prose(text, markdown):
   """Blank what a page quotes.
 
@@ -84,8 +89,7 @@ def prose(text, markdown):
     lines.append("" if fence or inside else line)
   tick = "`" if markdown else "``"
   return re.sub(r"(?<!`)%s(?!`)(?:(?!\n\n)[^`])+%s" % (tick, tick),
-                lambda found: "\n" * found.group().count("\n"),
-                "\n".join(lines))
+                _lines, "\n".join(lines))
 
 
 def offences(text, markdown):
@@ -108,13 +112,45 @@ def offences(text, markdown):
 #: What a docstring or a comment quotes, and what a text fills in
 _QUOTED_RE = re.compile(r"[CLI]\{[^}]*\}|`[^`\n]*`|%[a-z]")
 
+#: A literal: its prefix and the quotes around it
+_LITERAL_RE = re.compile(r"([a-zA-Z]*)(\"{3}|'{3}|\"|')(.*)\2$", re.DOTALL)
+
 #: Ends a word in a name: camelCase, HTTPServer
 _HUMP_RE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+#: What a script's comment begins with
+_HASH_RE = re.compile(r"^([ \t]*)#+", re.MULTILINE)
 
 
 def words_of(name):
   """Read a name as words, e.g. C{_HasAddress} as "has address"."""
   return " ".join(_HUMP_RE.sub("_", name).lower().strip("_").split("_"))
+
+
+def _content(literal):
+  """Return what is between the quotes of a string, escapes as blanks."""
+  prefix, _, text = _LITERAL_RE.match(literal).groups()
+  return text if "r" in prefix.lower() else re.sub(r"\\[^\n]", " ", text)
+
+
+def _joined(pieces):
+  """Join the strings that Python joins, each on a line of its own.
+
+  @type pieces: list of tuples of two
+  @param pieces: number of the line, what is between the quotes
+  @rtype: string
+
+  """
+  first = pieces[0][0]
+  text = ""
+  for line, piece in pieces:
+    if text[-1:].strip():
+      # a word over two strings is one word: its line ends behind it
+      word = re.match(r"\S*", piece).group()
+      text, piece = text + word, piece[len(word):]
+    if piece:
+      text += "\n" * (line - first - text.count("\n")) + piece
+  return text
 
 
 def said(source):
@@ -126,28 +162,39 @@ def said(source):
   @return: a generator of tuples of two: number of the line, text
 
   """
-  line, comment = None, []
+  comment, strings = [], []
   for token in tokenize.generate_tokens(io.StringIO(source).readline):
-    if token[0] == tokenize.COMMENT:
-      if not comment:
-        line = token[2][0]
-      comment.append(token[1].lstrip("#: "))
-      continue
-    if token[0] == tokenize.NL:
-      continue
-    if comment:
-      yield (line, "\n".join(comment))
+    line = token[2][0]
+    if comment and (token[0] != tokenize.COMMENT and token[0] != tokenize.NL or
+                    line > comment[0][0] + len(comment)):
+      yield (comment[0][0], "\n".join(text for _, text in comment))
       comment = []
+    if token[0] == tokenize.COMMENT:
+      comment.append((line, token[1].lstrip("#: ")))
+    elif token[0] == tokenize.STRING:
+      strings.append((line, _content(token[1])))
+    elif token[0] != tokenize.NL:
+      text = _joined(strings) if strings else ""
+      if re.search(r"\s", text):
+        yield (strings[0][0], text)
+      strings = []
     if token[0] == tokenize.NAME:
-      yield (token[2][0], words_of(token[1]))
-    elif token[0] == tokenize.STRING and re.search(r"\s", token[1]):
-      yield (token[2][0], _QUOTED_RE.sub("", token[1]))
+      yield (line, words_of(token[1]))
 
 
 def offences_in_code(source):
   """List the terms of the table that a Python file has, see L{offences}."""
   found = set()
   for line, text in said(source):
-    for offset, what, instead in offences(_QUOTED_RE.sub("", text), True):
+    for offset, what, instead in offences(_QUOTED_RE.sub(_lines, text), True):
       found.add((line + offset - 1, what, instead))
   return sorted(found)
+
+
+def offences_in_script(source):
+  """List the terms of the table that a script has, see L{offences}.
+
+  A shell script or a Makefile; its comments, its commands and what they print.
+
+  """
+  return offences(_HASH_RE.sub(r"\1", source), True)
