@@ -96,9 +96,9 @@ test-doc: needs
 test-runtime-files: needs
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/integration/test_old_runtime_files.py
 
-# what hotplug protects from, beside unmodified Ganeti; the node daemon killed at
-# each fifth point (KILLED_EVERY=1: at every one, KILLED_THEN=both: twice); a long
-# random run (RANDOM_STEPS, RANDOM_SEED)
+# what hotplug protects from, beside unmodified Ganeti; the node daemon killed
+# at each fifth point (KILLED_EVERY=1: at every one, KILLED_THEN=both: twice); a
+# long random run (RANDOM_STEPS, RANDOM_SEED)
 ## hotplug and migration on a real QEMU, with faults
 test-hotplug: needs
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) -s tests/integration/test_faults.py \

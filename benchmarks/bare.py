@@ -21,7 +21,7 @@ PATIENCE = 120
 #: a driver, say) after 5 s, and refuses another one until then.
 ASK_AGAIN = 6
 
-#: What is plugged in: a place is a dict of keys for device_add, C{bus} and
+#: What is plugged in: an address is a dict of keys for device_add, C{bus} and
 #: C{addr}, or one of them, or none.
 Device = collections.namedtuple("Device", ["name", "is_disk", "address"])
 
@@ -94,7 +94,7 @@ def options_of(device):
           (device.name, device.name, address)]
 
 
-class Machine(object):
+class Guest(object):
   """A running QEMU.
 
   @ivar took: milliseconds from the start of its process to its greeting
@@ -238,7 +238,7 @@ class Machine(object):
     return (time.perf_counter() - start) * 1000
 
   def remove(self, device):
-    """Take a device out; returns the milliseconds until it had gone."""
+    """Unplug a device; returns the milliseconds until QEMU has removed it."""
     start = asked = time.perf_counter()
     self.execute("device_del", id=device.name)
     while device.name in [item["name"] for item in self.execute(
@@ -246,7 +246,8 @@ class Machine(object):
       if time.perf_counter() - asked > ASK_AGAIN:
         asked = time.perf_counter()
         if asked - start > PATIENCE:
-          raise QemuError("the guest does not let go of %s" % device.name)
+          raise QemuError("the guest does not complete the unplug of %s" %
+                          device.name)
         try:
           self.execute("device_del", id=device.name)
         except QemuError:
@@ -262,7 +263,7 @@ class Machine(object):
           self.execute("netdev_del", id=device.name)
         return took
       except QemuError:
-        # it lets go of what stood behind a device a moment later
+        # it releases a device's backend a moment later
         if time.time() > deadline:
           raise
         time.sleep(0.02)
@@ -270,7 +271,7 @@ class Machine(object):
   def send_to(self, target, path):
     """Migrate, and wait for the end.
 
-    @type target: L{Machine}
+    @type target: L{Guest}
     @param path: the socket at which it waits
     @rtype: string
     @return: what became of it: QEMU's word, and the target's last ones if it

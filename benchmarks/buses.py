@@ -1,10 +1,11 @@
 """Other buses for what is hotplugged, and another who chooses the slot.
 
 QEMU without Ganeti. For each way: how long does a guest with 16 disks and 8
-NICs take to boot, a C{device_add}, and a removal until the guest has let go;
-what comes of many random operations; and does the guest go on, with all of its
-devices, in a QEMU that was started with the same ones? Prints a table; what
-fails is told in it, in QEMU's words. The design document quotes these.
+NICs take to boot, how long does a C{device_add} take, and an unplug until the
+guest has completed it; do many random operations succeed; and does the guest go
+on, with all of its devices, in a QEMU that was started with the same ones?
+Prints a table; what fails is told in it, in QEMU's words. The design document
+quotes these.
 
 """
 
@@ -20,7 +21,7 @@ import bare
 
 DISKS = 16
 NICS = 8
-PLACES = DISKS + NICS
+ADDRESSES = DISKS + NICS
 
 #: A guest that is busy with one device is slow to see the next, in seconds.
 PAUSE = 0.3
@@ -28,12 +29,12 @@ PAUSE = 0.3
 #: One way.
 #:   - name: string
 #:   - options: list of strings, for QEMU
-#:   - place: function of a number below PLACES, see L{bare.Device}
-Way = collections.namedtuple("Way", ["name", "options", "place"])
+#:   - address: function of a number below ADDRESSES, see L{bare.Device}
+Way = collections.namedtuple("Way", ["name", "options", "address"])
 
 
 def _root_ports():
-  for number in range(PLACES):
+  for number in range(ADDRESSES):
     yield "-device"
     yield ("pcie-root-port,id=port%d,chassis=%d,slot=%d,addr=0x%x" %
            (number, number + 1, number + 1, number + 4))
@@ -55,7 +56,7 @@ WAYS = [
 class Trial(object):
   """One way, tried.
 
-  @ivar there: list of L{bare.Device}, in the order in which they came
+  @ivar there: list of L{bare.Device}, in the order in which they were added
   @ivar adds: list of milliseconds
   @ivar removals: list of milliseconds
 
@@ -67,70 +68,70 @@ class Trial(object):
     self.there = []
     self.adds = []
     self.removals = []
-    self.machine = None
+    self.guest = None
     self._made = 0
-    self._numbers = {} # name of a device: number of its place
+    self._numbers = {} # name of a device: number of its address
 
   def _device(self, number, is_disk):
     self._made += 1
     name = "d%d" % self._made
     self._numbers[name] = number
-    return bare.Device(name, is_disk, self.way.place(number))
+    return bare.Device(name, is_disk, self.way.address(number))
 
   def start(self, name, incoming=()):
-    """Start a QEMU with what is there, as a record would."""
+    """Start a QEMU with what is there, as from a runtime file."""
     options = (["-nodefaults", "-vga", "none"] + self.way.options +
                bare.kernel(self.folder) + list(incoming))
     for device in self.there:
       options += bare.options_of(device)
-    return bare.Machine(self.folder, name, options)
+    return bare.Guest(self.folder, name, options)
 
   def boot(self):
     """Boot it with all that it can have; returns seconds."""
-    self.there = [self._device(n, n < DISKS) for n in range(PLACES)]
+    self.there = [self._device(n, n < DISKS) for n in range(ADDRESSES)]
     start = time.perf_counter()
-    self.machine = self.start("source")
-    self.machine.agree(self.there)
+    self.guest = self.start("source")
+    self.guest.agree(self.there)
     return time.perf_counter() - start
 
   def operate(self, count):
     """Add and remove at random."""
     for _ in range(count):
-      free = sorted(set(range(PLACES)) - set(self._numbers.values()))
+      free = sorted(set(range(ADDRESSES)) - set(self._numbers.values()))
       if free and (not self.there or self.random.random() < 0.5):
         device = self._device(self.random.choice(free),
                               self.random.random() < 2 / 3)
-        self.adds.append(self.machine.add(device))
+        self.adds.append(self.guest.add(device))
         self.there.append(device)
         time.sleep(PAUSE)
       else:
         device = self.random.choice(self.there)
-        self.removals.append(self.machine.remove(device))
+        self.removals.append(self.guest.remove(device))
         self.there.remove(device)
         del self._numbers[device.name]
-    self.machine.agree(self.there)
+    self.guest.agree(self.there)
 
   def migrate(self):
-    """Have the guest go on elsewhere; returns what came of it."""
+    """Migrate the guest; returns how that ended."""
     path = os.path.join(self.folder, "migration")
-    self.machine.agree(self.there)
-    # a disk goes before its PCI device does
-    before = self.machine.report()
+    self.guest.agree(self.there)
+    # a disk is removed before its PCI device is
+    before = self.guest.report()
     target = self.start("target", ["-incoming", "unix:" + path])
     try:
-      status = self.machine.send_to(target, path)
+      status = self.guest.send_to(target, path)
       if status == "completed" and not target.is_as(before):
         status += ", but the guest sees other devices"
     except bare.QemuError as err:
       status = str(err)
     if status == "completed":
-      target, self.machine = self.machine, target
+      target, self.guest = self.guest, target
     target.stop()
     return status
 
   def stop(self):
-    if self.machine is not None:
-      self.machine.stop()
+    if self.guest is not None:
+      self.guest.stop()
 
 
 def try_out(trial, count):

@@ -27,7 +27,7 @@ namespaces = []
 cgroup_controllers = []
 """
 
-#: The machine of Ganeti's instance, as far as libvirt has a say in it
+#: The virtual hardware of Ganeti's instance, as far as libvirt has a say in it
 DOMAIN = """
 <domain type='qemu'
         xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
@@ -164,11 +164,11 @@ class Virsh(Way):
     self._disk = disk_xml
     self._nic = nic_xml
 
-  def add(self, kind):
-    return timed(virsh, "attach-device", NAME, self._file(kind), "--live")
+  def add(self, device):
+    return timed(virsh, "attach-device", NAME, self._file(device), "--live")
 
-  def remove(self, kind):
-    return timed(virsh, "detach-device", NAME, self._file(kind), "--live")
+  def remove(self, device):
+    return timed(virsh, "detach-device", NAME, self._file(device), "--live")
 
-  def _file(self, kind):
-    return self._disk if kind == DISK else self._nic
+  def _file(self, device):
+    return self._disk if device == DISK else self._nic

@@ -22,14 +22,15 @@ import cluster
 from ganeti import constants
 from ganeti.hypervisor import hv_kvm
 
-KINDS = [ways.DISK, ways.NIC]
+DEVICE_TYPES = [ways.DISK, ways.NIC]
 
 RAW = "raw QMP"
 PLUGIN = "plugin, node daemon's part"
 LIBVIRT_RAW = "raw QMP, on libvirt's guest"
 VIRSH = "virsh attach-device, detach-device"
 
-OPERATIONS = [(kind, action) for action in ("add", "remove") for kind in KINDS]
+OPERATIONS = [(device_type, action) for action in ("add", "remove")
+              for device_type in DEVICE_TYPES]
 
 TITLES = {
   (ways.DISK, "add"): "Hot-add of a disk",
@@ -41,16 +42,15 @@ TITLES = {
 EXPLANATION = """\
 - raw QMP: the monitor's commands alone, on an open connection; the disk's image
   and the NIC's tap are there already. A removal ends when QEMU has said
-  `DEVICE_DELETED` and has let go of the image or tap.
+  `DEVICE_DELETED` and has released the image or tap.
 - node daemon's part: `HotplugDevice` of `ganeti.backend`, which the request
   from the master daemon leads to, in a process forked for it.
 - `gnt-instance modify --hotplug`, `virsh attach-device` and `detach-device`:
   the whole command. libvirt has a guest of its own, as alike as it can be.
 
 A device is removed only after the guest has reported that it uses it, and
-QEMU was asked after each step whether the device had come, or had gone. The
-rounds are gone through in one direction and the other by turns; one more,
-before them, is not counted.
+QEMU was asked after each step whether it had the device or not. The rounds go
+in one direction and the other by turns; one more, before them, is not counted.
 """
 
 #: What the plugin aims at
@@ -63,7 +63,7 @@ def say(text):
         flush=True)
 
 
-def measure(way, kind):
+def measure(way, device_type):
   """Add a device and remove it, and see to it that both is true.
 
   @return: the milliseconds of both
@@ -72,20 +72,20 @@ def measure(way, kind):
   guest = way.guest
   before = guest.devices()
   guest.monitor.forget()
-  adding = way.add(kind)
+  adding = way.add(device_type)
   after = guest.devices()
   new = set(after.items()) - set(before.items())
   if len(new) != 1 or len(after) != len(before) + 1:
     raise cluster.LabError("%s: QEMU had %s, and after an add %s" %
                            (way.name, before, after))
   ((device_id, slot), ) = new
-  guest.settle(lambda report: ways.in_use(kind, slot, report))
-  removing = way.remove(kind)
+  guest.settle(lambda report: ways.in_use(device_type, slot, report))
+  removing = way.remove(device_type)
   after = guest.devices()
   if after != before:
     raise cluster.LabError("%s: QEMU had %s, and after add and remove %s" %
                            (way.name, before, after))
-  guest.monitor.await_gone(device_id)
+  guest.monitor.await_removed(device_id)
   guest.settle(lambda report: slot not in report.pci)
   return (adding * 1000, removing * 1000)
 
@@ -144,10 +144,10 @@ def all_ways():
   found = [
     ways.RawQmp(RAW, guest, loaded, image),
     ways.NodeDaemon(PLUGIN, guest, loaded, KVMHypervisor, image),
-    ways.NodeDaemon("stock, node daemon's part", guest, loaded,
+    ways.NodeDaemon("unmodified, node daemon's part", guest, loaded,
                     hv_kvm.KVMHypervisor, image),
     ways.GntInstance("plugin, gnt-instance modify", guest, instance, True),
-    ways.GntInstance("stock, gnt-instance modify", guest, instance, False),
+    ways.GntInstance("unmodified, gnt-instance modify", guest, instance, False),
     ]
   if domain.installed():
     found.extend(start_domain(folder, image, instance, loaded))
@@ -165,19 +165,20 @@ def in_lab(count):
   """
   load = os.getloadavg()[0]
   order = all_ways()
-  samples = dict((way.name, dict((kind, []) for kind in KINDS))
+  samples = dict((way.name, dict((device_type, [])
+                                 for device_type in DEVICE_TYPES))
                  for way in order)
   # Each round goes the other way round: what drifts, drifts for all. The first
   # one counts for nothing: it warms up what there is to warm up.
   for number in range(count + 1):
     for way in order if number % 2 else order[::-1]:
       way.prepare()
-      for kind in KINDS:
-        pair = measure(way, kind)
+      for device_type in DEVICE_TYPES:
+        pair = measure(way, device_type)
         say("%d/%d %s, %s: added in %.1f ms, removed in %.1f ms" %
-            ((number, count, way.name, kind) + pair))
+            ((number, count, way.name, device_type) + pair))
         if number > 0:
-          samples[way.name][kind].append(pair)
+          samples[way.name][device_type].append(pair)
   return {
     "samples": samples,
     "ifups": [seconds * 1000 for seconds in order[0].ifups[1:]],
@@ -194,8 +195,8 @@ def in_lab(count):
     }
 
 
-def milliseconds(samples, kind, action):
-  return [pair[0 if action == "add" else 1] for pair in samples[kind]]
+def milliseconds(samples, device_type, action):
+  return [pair[0 if action == "add" else 1] for pair in samples[device_type]]
 
 
 def table(samples):

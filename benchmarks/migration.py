@@ -1,8 +1,8 @@
-"""What the comparison costs a guest that moves, beside stock.
+"""What the comparison costs a guest that moves, beside unmodified Ganeti.
 
 Two hypervisors of the installed Ganeti on a real QEMU, as in
-C{tests/integration},
-for stock and for the plugin each; their guests go to and fro by turns. Taken
+C{tests/integration}, for unmodified Ganeti and for the plugin each; their
+guests are migrated to and fro by turns. Taken
 are the node daemons' three calls before QEMU sends anything, how long QEMU says
 that it took, and how long the guest stood still: from the source's C{STOP} to
 the target's C{RESUME}. (QEMU's own C{downtime} ends, without a return path, as
@@ -24,7 +24,7 @@ TREE = os.path.dirname(os.path.realpath("/usr/sbin/ganeti-noded"))
 sys.path[:0] = [TREE, TOP, os.path.join(TOP, "tests", "integration")]
 
 ROUNDS = int(os.environ.get("ROUNDS", "12"))
-WAYS = ("stock", "plugin")
+WAYS = ("unmodified", "plugin")
 
 #: Disks and NICs of a guest: Ganeti's default, and all that the pools hold.
 SIZES = [(1, 1), (16, 8)]
@@ -86,6 +86,8 @@ def measure(size, guest, folder):
   import test_migration
 
   disks, nics = size
+  if len(set(map(test_migration.nodes.hypervisor_class, WAYS))) < len(WAYS):
+    raise RuntimeError("both ways have the same hypervisor class")
   pairs = {}
   try:
     for way in WAYS:
@@ -110,7 +112,7 @@ def measure(size, guest, folder):
 def show(size, taken):
   print("\n%d disks, %d NICs, n = %d each, medians in ms" %
         (size + (ROUNDS, )))
-  print("%-18s %9s %9s %9s %7s" % ("", "stock", "plugin", "more", "ratio"))
+  print("%-17s %10s %9s %9s %7s" % ("", WAYS[0], "plugin", "more", "ratio"))
 
   def line(name, value):
     one, other = [statistics.median(value(found) for found in taken[way])

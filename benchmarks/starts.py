@@ -34,9 +34,9 @@ def devices(slots):
 
 
 class Way(object):
-  """One way; what a subclass does not say is as stock since 2.16 does it."""
+  """One way; the rest is as in unmodified Ganeti 2.16 and later."""
 
-  name = "as stock, 2.16 and later"
+  name = "unmodified, 2.16 and later"
   slots = [12, 13, 14, 15]
 
   def __init__(self, folder):
@@ -54,16 +54,16 @@ class Way(object):
   def start(self, own, options=()):
     """Start an instance, up to where it runs.
 
-    @rtype: tuple (L{bare.Machine}, list of L{bare.Device})
+    @rtype: tuple (L{bare.Guest}, list of L{bare.Device})
 
     """
     there = devices(self.slots)
-    machine = bare.Machine(self._folder, "source", ["-S"] + list(options) +
-                           self.command(there, own))
-    machine.execute("cont")
-    return (machine, there)
+    guest = bare.Guest(self._folder, "source", ["-S"] + list(options) +
+                       self.command(there, own))
+    guest.execute("cont")
+    return (guest, there)
 
-  def record(self, _machine, own):
+  def restart_options(self, _guest, own):
     """Return the options of QEMU's own for another start."""
     return own
 
@@ -81,11 +81,11 @@ class GanetiFirst(Way):
     return super().command(there, []) + own
 
 
-class Recorded(GanetiFirst):
-  name = "first, QEMU's own recorded"
+class ReadBack(GanetiFirst):
+  name = "first, QEMU's own noted"
 
-  def record(self, machine, own):
-    known = machine.execute("query-pci")[0]["devices"]
+  def restart_options(self, guest, own):
+    known = guest.execute("query-pci")[0]["devices"]
     slots = sorted(d["slot"] for d in known if d["id"]["device"] == 0x1005)
     return [word for slot in slots for word in
             ["-device", "virtio-rng-pci,bus=pci.0,addr=0x%x" % slot]]
@@ -95,27 +95,27 @@ class Preflight(Way):
   name = "asked while paused"
 
   def start(self, own, options=()):
-    machine = bare.Machine(self._folder, "source", ["-S"] + list(options) + own)
+    guest = bare.Guest(self._folder, "source", ["-S"] + list(options) + own)
     try:
-      free = sorted(set(range(32)) - set(machine.slots()))
+      free = sorted(set(range(32)) - set(guest.slots()))
       # QEMU says itself if there is no room
       there = devices((free + [31] * 4)[:4])
       for device in there:
-        machine.add(device)
+        guest.add(device)
       # the firmware is to see them as at any boot
-      machine.execute("system_reset")
-      machine.execute("cont")
+      guest.execute("system_reset")
+      guest.execute("cont")
     except bare.QemuError:
-      machine.stop()
+      guest.stop()
       raise
-    return (machine, there)
+    return (guest, there)
 
 
 class Trial(Way):
   name = "after a trial start"
 
   def start(self, own, options=()):
-    trial = bare.Machine(self._folder, "trial", ["-S"] + list(options) + own)
+    trial = bare.Guest(self._folder, "trial", ["-S"] + list(options) + own)
     free = sorted(set(range(32)) - set(trial.slots()))
     trial.stop()
     # QEMU says itself if there is no room
@@ -123,7 +123,7 @@ class Trial(Way):
     return super().start(own, options)
 
 
-WAYS = [Way, QemuChooses, GanetiFirst, Recorded, Preflight, Trial]
+WAYS = [Way, QemuChooses, GanetiFirst, ReadBack, Preflight, Trial]
 
 
 def most(way):
@@ -131,36 +131,36 @@ def most(way):
   count = 0
   while True:
     try:
-      machine, _ = way.start(OWN * (count + 1))
+      guest, _ = way.start(OWN * (count + 1))
     except bare.QemuError:
       return count
-    machine.stop()
+    guest.stop()
     count += 1
 
 
 def milliseconds(way):
   start = time.perf_counter()
-  machine, _ = way.start(OWN * FEW)
+  guest, _ = way.start(OWN * FEW)
   took = (time.perf_counter() - start) * 1000
-  machine.stop()
+  guest.stop()
   return took
 
 
 def migrate(way, folder, count):
-  """Boot, remove the first disk, go on elsewhere; returns what came of it."""
+  """Boot, remove the first disk, migrate; returns how that ended."""
   source, there = way.start(OWN * count, bare.kernel(folder))
   target = None
   try:
     source.agree(there)
-    own = way.record(source, OWN * count)
+    own = way.restart_options(source, OWN * count)
     source.remove(there.pop(0))
     source.agree(there)
-    # a disk goes before its PCI device does
+    # a disk is removed before its PCI device is
     before = source.report()
     path = os.path.join(folder, "migration")
-    target = bare.Machine(folder, "target", bare.kernel(folder) +
-                          ["-incoming", "unix:" + path] +
-                          way.command(there, own))
+    target = bare.Guest(folder, "target", bare.kernel(folder) +
+                        ["-incoming", "unix:" + path] +
+                        way.command(there, own))
     status = source.send_to(target, path)
     if status == "completed" and not target.is_as(before):
       status += ", but the guest sees other devices"
@@ -168,9 +168,9 @@ def migrate(way, folder, count):
   except bare.QemuError as err:
     return "none: %s" % err
   finally:
-    for machine in (source, target):
-      if machine is not None:
-        machine.stop()
+    for guest in (source, target):
+      if guest is not None:
+        guest.stop()
 
 
 def main():
@@ -183,7 +183,7 @@ def main():
     "", "own", "start, ms", "migration with 9 of QEMU's own"])
   with tempfile.TemporaryDirectory() as folder:
     bare.build_guest(folder)
-    ways = [kind(folder) for kind in WAYS if options.only in kind.name]
+    ways = [way(folder) for way in WAYS if options.only in way.name]
     taken = [[] for _ in ways]
     for number in range(options.rounds + 1):
       for way, found in list(zip(ways, taken))[::-1 if number % 2 else 1]:

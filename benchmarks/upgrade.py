@@ -4,7 +4,7 @@ C{benchmarks/upgrade.py [FOLDER]...}: in each folder (by default one on the
 disk and one in memory), by turns in one run, the same 10 000 runtime files are
 upgraded, and loaded, dumped, written and brought to the disk by nothing but
 json and os.fsync. All guests run, as far as the command can see. The files are
-genuine ones of all series, under other names; they are made anew before each
+genuine ones of all releases, under other names; they are made anew before each
 turn, which is not counted.
 
 """
@@ -47,9 +47,9 @@ def text_of(number):
 
 def make_files(folder, texts):
   """Put all files there as they were in the beginning."""
-  for kind in (folder, runtime_files.control_dir(instance_lock.FOLDER)):
-    shutil.rmtree(kind, ignore_errors=True)
-    os.mkdir(kind)
+  for path in (folder, runtime_files.control_dir(instance_lock.FOLDER)):
+    shutil.rmtree(path, ignore_errors=True)
+    os.mkdir(path)
   for instance, text in texts.items():
     with open(os.path.join(folder, instance + ".runtime"), "w") as stream:
       stream.write(text)

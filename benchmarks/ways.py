@@ -50,7 +50,7 @@ class Monitor(object):
 
   """
   def __init__(self, path):
-    self._gone = []
+    self._removed = []
     self._sock = socket.socket(socket.AF_UNIX)
     self._sock.settimeout(LIMIT)
     self._sock.connect(path)
@@ -67,7 +67,7 @@ class Monitor(object):
     message = json.loads(line)
     if message.get("event") == "DEVICE_DELETED":
       # without "device", it is about a part of one
-      self._gone.append(message["data"].get("device"))
+      self._removed.append(message["data"].get("device"))
     return message
 
   def execute(self, command, arguments=None, descriptor=None):
@@ -88,13 +88,13 @@ class Monitor(object):
         return answer["return"]
 
   def forget(self):
-    """Forget which devices have gone so far."""
+    """Forget which devices QEMU has removed so far."""
     self.execute("query-status")
-    self._gone = []
+    self._removed = []
 
-  def await_gone(self, device_id):
-    """Wait until QEMU says that a device has gone since L{forget}."""
-    while device_id not in self._gone:
+  def await_removed(self, device_id):
+    """Wait until QEMU says that it has removed a device since L{forget}."""
+    while device_id not in self._removed:
       self._receive()
 
 
@@ -132,18 +132,18 @@ class Guest(object):
           return
 
 
-def in_use(kind, slot, report):
+def in_use(device_type, slot, report):
   """Tell whether a report has a disk or a NIC with a driver at a slot."""
-  if kind == DISK:
+  if device_type == DISK:
     return slot in report.disks.values()
-  return slot in [place for (place, _) in report.nics.values()]
+  return slot in [used for (used, _) in report.nics.values()]
 
 
 class Way(object):
   """One way.
 
-  Its methods C{add(kind)} and C{remove(kind)} return the seconds that they
-  took. C{remove} returns once the device has gone.
+  Its methods C{add(device_type)} and C{remove(device_type)} return the seconds
+  that they took. C{remove} returns once QEMU has removed the device.
 
   """
   def __init__(self, name, guest):
@@ -170,8 +170,8 @@ class RawQmp(Way):
     self._instance = instance
     self._image = image
 
-  def add(self, kind):
-    if kind == DISK:
+  def add(self, device_type):
+    if device_type == DISK:
       return timed(self._add_disk)
     (tap, (descriptor, ), _) = netdev.OpenTap()
     try:
@@ -198,13 +198,14 @@ class RawQmp(Way):
       "driver": "virtio-net-pci", "id": "raw", "netdev": "raw",
       "mac": MAC % 1, "bus": "pci.0", "addr": "0x1e"})
 
-  def remove(self, kind):
+  def remove(self, device_type):
     return timed(self._remove, *(
-      ("blockdev-del", "node-name") if kind == DISK else ("netdev_del", "id")))
+      ("blockdev-del", "node-name") if device_type == DISK else
+      ("netdev_del", "id")))
 
   def _remove(self, command, key):
     self._monitor.execute("device_del", {"id": "raw"})
-    self._monitor.await_gone("raw")
+    self._monitor.await_removed("raw")
     self._monitor.execute(command, {key: "raw"})
 
 
@@ -217,21 +218,21 @@ class NodeDaemon(Way):
     self._class = hypervisor_class
     self._image = image
 
-  def add(self, kind):
-    extra = (self._image, None) if kind == DISK else None
-    return self._hotplug(constants.HOTPLUG_ACTION_ADD, kind, extra)
+  def add(self, device_type):
+    extra = (self._image, None) if device_type == DISK else None
+    return self._hotplug(constants.HOTPLUG_ACTION_ADD, device_type, extra)
 
-  def remove(self, kind):
-    return self._hotplug(constants.HOTPLUG_ACTION_REMOVE, kind, None)
+  def remove(self, device_type):
+    return self._hotplug(constants.HOTPLUG_ACTION_REMOVE, device_type, None)
 
-  def _hotplug(self, action, kind, extra):
-    device = disk() if kind == DISK else nic(MAC % 2)
+  def _hotplug(self, action, device_type, extra):
+    device = disk() if device_type == DISK else nic(MAC % 2)
 
     def _Hotplug():
       # pylint: disable=protected-access
       hypervisor._HYPERVISOR_MAP[constants.HT_KVM] = self._class
-      return timed(backend.HotplugDevice, self._instance, action, kind, device,
-                   extra, 1)
+      return timed(backend.HotplugDevice, self._instance, action, device_type,
+                   device, extra, 1)
 
     return in_child(_Hotplug)
 
@@ -281,12 +282,12 @@ class GntInstance(Way):
     # the first call after a restart would pay for more than itself
     cluster.gnt("node", "list", "-o", "name,mfree")
 
-  def add(self, kind):
-    return timed(self._modify, *(("--disk", "add:size=1G") if kind == DISK
-                                 else ("--net", "add")))
+  def add(self, device_type):
+    return timed(self._modify, *(
+      ("--disk", "add:size=1G") if device_type == DISK else ("--net", "add")))
 
-  def remove(self, kind):
-    return timed(self._modify, "--disk" if kind == DISK else "--net",
+  def remove(self, device_type):
+    return timed(self._modify, "--disk" if device_type == DISK else "--net",
                  "1:remove")
 
   def _modify(self, *args):

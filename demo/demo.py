@@ -1,7 +1,7 @@
-"""The main job, shown: the same steps on stock Ganeti and with the plugin.
+"""The main job, shown: the same steps without the plugin and with it.
 
-Runs inside the lab: C{lab/up -n 2 /usr/bin/python3 demo/demo.py}.  Exit status
-1 if anything differs from what it should be.
+Runs inside the lab: C{lab/up -n 2 /usr/bin/python3 demo/demo.py}. Exit status 1
+if anything differs from what it should be.
 
 """
 
@@ -31,11 +31,11 @@ STEPS = [
   ("cold reboot", "reboot", ()),
   ]
 
-#: Where disks and NICs should be after each step. Stock's are its known fault:
-#: the last disk lands between the NICs and an older disk, and a cold reboot
-#: moves the NICs.
+#: Where disks and NICs should be after each step. Unmodified Ganeti shows its
+#: known fault: the last disk gets a slot between the NICs and an older disk,
+#: and a cold reboot moves the NICs.
 EXPECTED = {
-  "stock": [
+  "unmodified": [
     ([12, 13], [14, 15]), ([12, 13], [14, 15, 16]),
     ([12, 13, 17], [14, 15, 16]), ([12, 13, 17], [14, 15]),
     ([12, 13, 17, 16], [14, 15]), ([12, 13, 17, 16], [14, 15]),
@@ -57,12 +57,13 @@ def say(text=""):
 class Walk(object):
   """One way through all steps.
 
+  @ivar ganeti: string, a key of L{EXPECTED}
   @ivar found: list of (slots of the disks, slots of the NICs), a step each
   @ivar faults: list of strings, what was not as it should be
 
   """
-  def __init__(self, kind):
-    self.kind = kind
+  def __init__(self, ganeti):
+    self.ganeti = ganeti
     self.vm = cluster.Instance(VM)
     self.found = []
     self.faults = []
@@ -80,7 +81,7 @@ class Walk(object):
     before = cluster.pci_map(self.vm, live=True)
     self.vm.migrate()
     self.check(cluster.pci_map(self.vm, live=True) == before,
-               "the map is another one than before")
+               "the migration has changed the map")
     self.check(self.vm.node() == target, "the instance is not on %s" % target)
 
   def reboot(self):
@@ -91,12 +92,12 @@ class Walk(object):
   def check(self, right, fault):
     if not right:
       self.faults.append("%s, step %d: %s" %
-                         (self.kind, len(self.found) + 1, fault))
+                         (self.ganeti, len(self.found) + 1, fault))
       say("   !! " + fault)
 
   def look(self):
     """Show the map and what the guest sees, and check both."""
-    disks, nics = EXPECTED[self.kind][len(self.found)]
+    disks, nics = EXPECTED[self.ganeti][len(self.found)]
     try:
       seen = self.vm.guest(until=lambda r: (
         sorted(r.disks.values()) == sorted(disks) and
@@ -119,7 +120,7 @@ class Walk(object):
                " expected %s, %s" % (found + (disks, nics)))
     self.check(set(seen.pci) == set(e["slot"] for e in entries),
                "guest and QEMU disagree")
-    self.check(seen.uptime > self.uptime, "the guest started anew")
+    self.check(seen.uptime > self.uptime, "the guest was restarted")
     self.uptime = seen.uptime
     self.found.append(found)
 
@@ -133,7 +134,7 @@ class Walk(object):
 
 def compare(walks):
   """Print the steps of all walks side by side."""
-  say("\n%-50s %-34s %s" % ("", "stock", "with the plugin"))
+  say("\n%-50s %-34s %s" % ("", "unmodified Ganeti", "with the plugin"))
   for number, (title, _, _) in enumerate(STEPS):
     cells = []
     for walk in walks:
@@ -141,15 +142,16 @@ def compare(walks):
       cells.append("disks %s NICs %s" % (",".join(map(str, disks)),
                                          ",".join(map(str, nics))))
     say("%-50s %-34s %s" % tuple([title] + cells))
-  say("\nOn stock, the last disk came before an older one, next to the NICs;\n"
-      "and the cold reboot moved the NICs, so ens14 and ens15 became ens16\n"
-      "and ens17. With the plugin, disks and NICs kept to slots of their own.")
+  say("\nOn unmodified Ganeti, the last disk got a slot below that of an\n"
+      "older one, next to the NICs; and the cold reboot moved the NICs, so\n"
+      "ens14 and ens15 became ens16 and ens17. With the plugin, disks and\n"
+      "NICs kept to their own slots.")
 
 
 def main():
-  say("== Stock Ganeti 3.0.2 ==")
-  stock = Walk("stock")
-  stock.run()
+  say("== Unmodified Ganeti 3.0.2 ==")
+  without = Walk("unmodified")
+  without.run()
   say("\n== The plugin: ganeti-kvm-pci enable --restart on both nodes, and")
   say("   gnt-cluster modify -H kvm:kvm_pci_reservations=8 ==")
   for node, result in sorted(cluster.plugin("enable").items()):
@@ -157,11 +159,11 @@ def main():
   cluster.gnt("cluster", "modify", "-H", "kvm:kvm_pci_reservations=8")
   plugged = Walk("plugin")
   plugged.run()
-  faults = stock.faults + plugged.faults
+  faults = without.faults + plugged.faults
   if faults:
     say("\nVERDICT: not as it should be:\n  " + "\n  ".join(faults))
     return 1
-  compare([stock, plugged])
+  compare([without, plugged])
   say("\nVERDICT: everything is as it should be.")
   return 0
 

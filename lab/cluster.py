@@ -160,16 +160,16 @@ class Instance(object):
     """Pull the plug; the guest is not asked."""
     return gnt("instance", "shutdown", "--timeout=0", self.name)
 
-  def reboot(self, kind="hard", check=True):
+  def reboot(self, reboot_type="hard", check=True):
     """Reboot the instance.
 
-    @param kind: C{soft}, C{hard} or C{full}
+    @param reboot_type: C{soft}, C{hard} or C{full}
     @param check: whether to raise L{LabError} if the exit status is not 0
     @return: L{Result}
 
     """
-    return gnt("instance", "reboot", "--type=" + kind, "--shutdown-timeout=0",
-               self.name, check=check)
+    return gnt("instance", "reboot", "--type=" + reboot_type,
+               "--shutdown-timeout=0", self.name, check=check)
 
   def migrate(self, target=None, check=True):
     """Migrate the running instance.
@@ -236,8 +236,8 @@ class Instance(object):
     path = "/var/log/ganeti/kvm/%s.log" % self.name
     return on(self.node(), "cat", path, check=False).output
 
-  def _connect(self, kind, timeout):
-    path = "%s/ctrl/%s.%s" % (KVM_DIR, self.name, kind)
+  def _connect(self, socket, timeout):
+    path = "%s/ctrl/%s.%s" % (KVM_DIR, self.name, socket)
     argv = argv_on(self.node(), ["socat", "-", "UNIX-CONNECT:" + path])
     return Socket(argv, timeout)
 

@@ -14,8 +14,8 @@ _DETERMINERS = r"(?:an?|the|its?|their|no|own|same|other|another|this|that)"
 #: What is not said, what is said instead, an example of the first, and one of
 #: what is meant otherwise and stays
 TERMS = [
-  # what -machine names is called so by QEMU
-  (r"(?<![-/])machines?(?! (?:types?|versions?)\b)",
+  # what -machine names is called so by QEMU, and by libvirt's <type>
+  (r"(?<![-/])machines?(?!=')(?! (?:types?|versions?)\b)",
    "instance (Ganeti's), guest (the system inside), host",
    "the same machine again", "another machine type"),
   # QEMU's record/replay is something else. So no verb either
@@ -41,8 +41,8 @@ TERMS = [
    "a pinned device", "spinning"),
   (r"stock", "unmodified Ganeti, upstream (of code)",
    "on stock", "stocks"),
-  # the file that lists patches has that name, and stands between ticks
-  (r"series", "Ganeti version, release",
+  # the file that lists patches has that name, between ticks or in a path
+  (r"(?<!patches/)series", "Ganeti version, release",
    "each series", "the file serial"),
   (r"kinds?", "Ganeti version, release, type",
    "of another kind", "kindly"),

@@ -21,7 +21,7 @@ import bare # pylint: disable=wrong-import-position
 
 
 def findings(text):
-  """Reduce a table to what does not depend on the machine's speed.
+  """Reduce a table to what does not depend on the host's speed.
 
   @rtype: dict
   @return: way to what became of its guest, and, in C{starts.py}, how many of

@@ -74,7 +74,7 @@ PROCEDURES = [
   ]
 
 
-def test_each_command_of_the_way_in_and_out_is_run_on_a_cluster():
+def test_each_command_of_a_roll_out_is_run_on_a_cluster():
   """As it stands there, by C{given} of C{test_rollout}, and no other.
 
   Or by C{tools/test-upgrade}.
@@ -100,8 +100,8 @@ def test_the_readme_has_the_table_of_make_demo(capsys):
   sys.path[:0] = [os.path.join(documents.TOP, "demo")]
   import demo
   walks = []
-  for kind in ("stock", "plugin"):
-    walks.append(argparse.Namespace(found=demo.EXPECTED[kind]))
+  for ganeti in ("unmodified", "plugin"):
+    walks.append(argparse.Namespace(found=demo.EXPECTED[ganeti]))
   demo.compare(walks)
   assert capsys.readouterr().out.strip("\n") in "\n".join(
     documents.lines_of("README.md"))

@@ -72,13 +72,13 @@ def test_nodes_that_there_cannot_be(options):
   assert done.returncode == 64
 
 
-KINDS = ("mnt", "net", "pid", "uts", "ipc")
+NAMESPACES = ("mnt", "net", "pid", "uts", "ipc")
 
 
 def _namespaces(pid):
   """Tell a process's namespaces; none if it has ended or is a zombie."""
   try:
-    return {os.readlink("/proc/%s/ns/%s" % (pid, kind)) for kind in KINDS}
+    return {os.readlink("/proc/%s/ns/%s" % (pid, name)) for name in NAMESPACES}
   except OSError:
     return set()
 
@@ -154,7 +154,7 @@ def test_nothing_is_left_of_a_lab_that_was_killed(moment, kill):
     stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, bufsize=0)
   _wait_for(lab.stderr, moment)
   namespaces = _made_by(lab.pid)
-  assert len(namespaces) >= len(KINDS)
+  assert len(namespaces) >= len(NAMESPACES)
   assert _traces()["mounts"] == traces["mounts"]
   lab.send_signal(kill)
   lab.wait()
