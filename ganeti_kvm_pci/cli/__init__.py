@@ -29,9 +29,11 @@
 
 """The command.
 
-  - L{report}, L{output}: what is told, and how
-  - L{cmd_enable}, L{cmd_map}, L{settle}, L{cmd_plan}, L{cmd_upgrade}: the
-    commands
+  - L{report}, L{output}: what is printed, and how
+  - L{node_state}: whether the plugin is on, for several commands
+  - L{conversion}: runtime files for another Ganeti or QEMU
+  - L{cmd_enable}, L{cmd_disable}, L{cmd_status}, L{cmd_map}, L{settle},
+    L{cmd_plan}, L{cmd_upgrade}, L{cmd_downgrade}: the commands
   - L{entry}: their options
 
 """

@@ -55,7 +55,7 @@ from ..runtime import migration_check
 from ..runtime import serialized
 from ..runtime import slot_map
 from ..runtime import upgrade
-from . import cmd_enable
+from . import node_state
 from . import report
 from . import settle
 from .output import OK
@@ -395,4 +395,4 @@ def check(opts):
     entry = report.entry(opts.command, {})
     tell(opts, entry, _complete(entry, result, lambda: _tidy(
       result, path, opts.repair))) # pylint: disable=cell-var-from-loop
-  return max(cmd_enable.judge_node(opts), opts.report.status())
+  return max(node_state.judge_node(opts), opts.report.status())

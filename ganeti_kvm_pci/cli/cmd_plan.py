@@ -48,7 +48,7 @@ from .output import each
 
 
 def _plan_one(found, path, opts, version):
-  """Find out what a cold boot would move.
+  """Find out which devices of an instance a cold boot would move.
 
   @type found: dict
   @param found: see L{report.entry}
@@ -66,15 +66,15 @@ def _plan_one(found, path, opts, version):
     found["remarks"].append("left to unmodified Ganeti: %s" % obstacle)
     return _as_text(found, None)
   cluster = installation.cluster_reservations()
-  recorded = loaded.hvparams.get("kvm_pci_reservations")
+  started_with = loaded.hvparams.get("kvm_pci_reservations")
   if opts.reservations is not None:
     loaded.hvparams["kvm_pci_reservations"] = opts.reservations
-  elif cluster is not None and recorded not in (None, cluster):
+  elif cluster is not None and started_with not in (None, cluster):
     found["remarks"].append(
       "started with kvm_pci_reservations %d, the cluster has %d by now: unless"
       " the instance or its OS has a value of its own, see plan --reservations"
       " %d" %
-      (recorded, cluster, cluster))
+      (started_with, cluster, cluster))
   upgrade.normalise(loaded, version)
   for device_class in configuration.guess_order(loaded):
     found["remarks"].append(
@@ -89,7 +89,7 @@ def _plan_one(found, path, opts, version):
   drives = command.virtio_drives(loaded.words)
   if drives and moves:
     found["remarks"].append(
-      "%d -drive if=virtio without an address (CD-ROMs, kvm_extra) will stand"
+      "%d -drive if=virtio without an address (CD-ROMs, kvm_extra) will be"
       " where QEMU chooses, which may be before disk 0: see boot_order" %
       len(drives))
   part = Partition.of(loaded.hvparams)
@@ -100,7 +100,7 @@ def _plan_one(found, path, opts, version):
   return _as_text(found, part)
 
 
-def _place(unit, number):
+def _where(unit, number):
   return "where QEMU chooses" if number is None else "%s %d" % (unit, number)
 
 
@@ -117,12 +117,16 @@ def _as_text(found, part):
       name = "%s %d (%s)" % (move["class"], move["index"], name)
     elif move["class"] == DISK:
       name = "disk " + name
-    lines.append("  %s: %s -> %s" % (name, _place(unit, move["old"]),
-                                      _place(unit, move["new"])))
+    lines.append("  %s: %s -> %s" % (name, _where(unit, move["old"]),
+                                      _where(unit, move["new"])))
   return "\n".join(lines)
 
 
 def plan(opts):
-  """Tell what would move at the next cold boot."""
+  """Show which devices move at the next cold boot.
+
+  @return: exit status
+
+  """
   version = installation.version()
   return each(opts, lambda found, path: _plan_one(found, path, opts, version))

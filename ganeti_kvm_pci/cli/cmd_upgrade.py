@@ -27,81 +27,15 @@
 # NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
 # SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 
-"""The commands that carry records over: upgrade, downgrade."""
-
-import os
+"""The command that converts runtime files to a newer form: upgrade."""
 
 from .. import config_reader
 from .. import qemu_version
 from .. import versions
-from ..errors import RuntimeFileError
 from ..node import installation
-from ..node import runtime_files
 from ..qemu import removed_options
-from ..runtime import device_table
-from ..runtime import downgrade as downgrade_
-from ..runtime import serialized
 from ..runtime import upgrade as upgrade_
-from .output import OK
-from .output import WARNINGS
-from .output import each
-
-
-def _as_text(entry, dry_run):
-  did = "would be written" if dry_run else "written"
-  lines = ["%s: %s" % (entry["instance"], "; ".join(entry["remarks"]) or (
-    did if entry["changed"] else "nothing to do"))]
-  lines.extend("  " + change for change in entry["changes"])
-  lines.extend("  warning: " + warning for warning in entry["warnings"])
-  if entry["backup"]:
-    lines.append("  before: %s" % entry["backup"])
-  return "\n".join(lines)
-
-
-def _convert_one(entry, path, running, convert, opts):
-  """Convert one file.
-
-  @type entry: dict
-  @param entry: see L{report.entry}
-  @param convert: function(runtime, bool) that changes it, and returns two
-      lists of strings: changes and warnings; the latter tells whether the file
-      is of an instance of this node
-
-  """
-  seen = runtime_files.read(path)
-  loaded = serialized.parse(seen.text, path)
-  entry["instance"] = loaded.instance
-  if loaded.unknown:
-    raise RuntimeFileError(path, "unsupported: %s; not touched" %
-                           ", ".join(loaded.unknown))
-  if running is False:
-    entry["remarks"].append("not running: its next start writes the file anew")
-    changes, warnings = [], []
-  else:
-    changes, warnings = convert(loaded, running is not None)
-  # what is written must be what can be read
-  device_table.DeviceTable(serialized.Runtime(path, loaded.as_list()))
-  if changes and not opts.dry_run:
-    entry["backup"] = runtime_files.replace(seen, loaded.dump(),
-                                            opts.backup_dir)
-  entry.update(changes=changes, warnings=warnings, changed=bool(changes),
-               status=WARNINGS if warnings else OK)
-
-
-def _carry(opts, convert):
-  def look(entry, path):
-    with runtime_files.alone(path) as running:
-      _convert_one(entry, path, running, convert, opts)
-    return _as_text(entry, opts.dry_run)
-  status = each(opts, look)
-  folders = set()
-  for entry in opts.report.entries:
-    if entry["backup"]:
-      for written in (entry["file"], entry["backup"]):
-        folder = os.path.dirname(os.path.abspath(written))
-        folders.update([folder, os.path.dirname(folder)])
-  runtime_files.sync(folders)
-  return status
+from .conversion import convert_files
 
 
 def _renew(loaded, qemu):
@@ -130,24 +64,21 @@ def _renew(loaded, qemu):
 
 
 def upgrade(opts):
-  """Bring runtime files into the form of this node's Ganeti and QEMU."""
+  """Convert runtime files to the form of this node's Ganeti and QEMU.
+
+  @return: exit status
+
+  """
   wanted = versions.parse(opts.to) if opts.to else installation.version()
 
   def convert(loaded, is_of_this_node):
     changes = upgrade_.normalise(loaded, wanted)
     qemu = opts.qemu
-    # a file that lies elsewhere names a program that nobody here has chosen
+    # a file in another folder names a program that nobody here has chosen
     if is_of_this_node:
       qemu = qemu or qemu_version.version(loaded.words[0])
       config_reader.fill(loaded)
     renewed, warnings = _renew(loaded, qemu)
     return (changes + renewed, warnings)
 
-  return _carry(opts, convert)
-
-
-def downgrade(opts):
-  """Bring runtime files into the form of the series before it."""
-  wanted = (versions.parse(opts.to) if opts.to
-            else versions.previous(installation.version()))
-  return _carry(opts, lambda loaded, _: downgrade_.downgrade(loaded, wanted))
+  return convert_files(opts, convert)

@@ -45,9 +45,12 @@ from ..errors import OutputError
 from ..errors import show
 from ..node import installation
 from ..node import runtime_files
+from . import cmd_disable
+from . import cmd_downgrade
 from . import cmd_enable
 from . import cmd_map
 from . import cmd_plan
+from . import cmd_status
 from . import cmd_upgrade
 from . import report
 from .output import ERRORS
@@ -61,9 +64,9 @@ from .output import say_usage
 
 
 class _Parser(argparse.ArgumentParser):
-  """Says what it has to say as the commands do."""
+  """Prints as the commands do."""
 
-  # argparse's one way out
+  # all that argparse prints
   def _print_message(self, message, file=None):
     if message and file is sys.stdout:
       say(message.rstrip("\n"))
@@ -105,61 +108,61 @@ def _parser():
                          " the ending .runtime")
     return command
 
-  # what was enabled can be disabled when Ganeti is broken or gone
-  enable = add("enable", cmd_enable.enable, "put the plugin into this node's"
-               " Ganeti")
-  enable.add_argument("--force", action="store_true", help="even where others"
-                      " than root can write the code")
+  # what was enabled can be disabled without a working Ganeti
+  enable = add("enable", cmd_enable.enable, "enable the plugin on this node")
+  enable.add_argument("--force", action="store_true", help="even if others than"
+                      " root can write the code")
   for command in (
       enable,
-      add("disable", cmd_enable.disable, "take it out again", ganeti=False)):
+      add("disable", cmd_disable.disable, "disable the plugin on this node",
+          ganeti=False)):
     command.add_argument("--restart", action="store_true",
                          help="restart the node daemon as well")
-  add("status", cmd_enable.show_status,
-      "tell which Ganeti this is and whether the plugin is on")
+  add("status", cmd_status.show_status,
+      "show this node's Ganeti and whether the plugin is on")
   for command in (
       add_for_instances("map", cmd_map.show_map,
-                        "draw who sits on which slot of pci.0"),
-      add_for_instances("check", cmd_map.check, "look for devices that stand"
-                        " where they should not")):
+                        "show which device has which slot of pci.0"),
+      add_for_instances("check", cmd_map.check,
+                        "report devices that have a wrong slot")):
     command.add_argument("--live", action="store_true",
-                         help="ask the running QEMU, too")
-  command.add_argument("--repair", action="store_true", help="make the record"
-                       " say what QEMU has, as far as that is known; remove"
-                       " files that are of no use any more")
+                         help="ask the running QEMU as well")
+  command.add_argument("--repair", action="store_true", help="write to the"
+                       " runtime file what the running QEMU has, as far as that"
+                       " is known; remove files that are no longer needed")
   command.add_argument("--qemu", type=qemu_version.parse, metavar="VERSION",
-                       help="say what a node with this QEMU could not start;"
-                       " by default (with --live), this node's")
+                       help="report what a node with this QEMU could not"
+                       " start; by default (with --live), this node's QEMU")
   command.add_argument("--pending", action="store_true", help="with --repair:"
-                       " finish only removals that had timed out and that the"
-                       " guest has completed since; say nothing else (for"
-                       " Ganeti's watcher)")
+                       " finish only unplugs that timed out and that the guest"
+                       " has completed since; print nothing else (for Ganeti's"
+                       " watcher)")
   command = add_for_instances(
-    "plan", cmd_plan.plan, "show what would move at the next cold boot")
+    "plan", cmd_plan.plan, "show which devices move at the next cold boot")
   command.add_argument("--reservations", type=_slots, metavar="N",
                        help="plan for this kvm_pci_reservations")
   for name, command, whose in (
       ("upgrade", add_for_instances(
-        "upgrade", cmd_upgrade.upgrade, "bring the runtime files of running"
-        " guests into the form of this node's Ganeti; no device moves"),
+        "upgrade", cmd_upgrade.upgrade, "convert the runtime files of"
+        " running guests to the form of this node's Ganeti; no device moves"),
        "this node's"),
       ("downgrade", add_for_instances(
-        "downgrade", cmd_upgrade.downgrade, "bring the runtime files of running"
-        " guests into the form that an older Ganeti reads"),
-       "the one before this node's")):
+        "downgrade", cmd_downgrade.downgrade, "convert the runtime files of"
+        " running guests to the form that an older Ganeti reads; no device"
+        " moves"), "the one before this node's")):
     command.add_argument("--to", metavar="VERSION", help="e.g. 2.15;"
                          " by default, %s" % whose)
     if name == "upgrade":
       command.add_argument("--qemu", type=qemu_version.parse, metavar="VERSION",
-                           help="the oldest QEMU that is to understand what"
-                           " takes the place of removed options; by default,"
+                           help="the oldest QEMU that has to understand the"
+                           " options that replace removed ones; by default,"
                            " this node's")
     command.add_argument("--dry-run", action="store_true",
-                         help="say what would change, and change nothing")
-    command.add_argument("--backup-dir", metavar="DIR", help="keep what is"
-                         " replaced there; by default, beside the file, or for"
-                         " an instance of this node in kvm-pci/ beside its"
-                         " folder, until its QEMU ends")
+                         help="show what would change, and change nothing")
+    command.add_argument("--backup-dir", metavar="DIR", help="keep the replaced"
+                         " files there; by default, beside the file, or for an"
+                         " instance of this node in kvm-pci/ beside its folder,"
+                         " until its QEMU ends")
   return parser
 
 

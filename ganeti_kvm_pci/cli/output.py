@@ -129,7 +129,7 @@ def flush():
 
 
 def _abandon(stream):
-  """Let go of what a stream still holds.
+  """Discard what a stream still holds.
 
   Python would flush it at its end, and make another exit status of that.
 

@@ -51,8 +51,8 @@ _own_network()
 @pytest.fixture(autouse=True)
 def without_hook(monkeypatch):
   """Have C{check} judge instances alone: no hook puts the plugin in here."""
-  from ganeti_kvm_pci.cli import cmd_enable
-  monkeypatch.setattr(cmd_enable, "judge_node", lambda *_: 0)
+  from ganeti_kvm_pci.cli import node_state
+  monkeypatch.setattr(node_state, "judge_node", lambda *_: 0)
 
 
 def pytest_report_header(config): # pylint: disable=W0613

@@ -90,7 +90,7 @@ def test_every_genuine_file_is_upgraded(here, capsys, monkeypatch, version):
   paths = [here.write(genuine.text_of(name), name, runs=False)
            for name in genuine.NAMES]
   # files elsewhere are taken as they are
-  monkeypatch.setattr(runtime_files, "control_dir", lambda kind: "/nonexistent")
+  monkeypatch.setattr(runtime_files, "control_dir", lambda name: "/nonexistent")
   status, found = run_json(capsys, "upgrade", "--qemu", "7.2",
                            *[str(path) for path in paths])
   assert status == 0 and len(found) == 90
@@ -321,7 +321,7 @@ def test_downgrade_says_where_it_is_impossible(here, capsys):
   assert os.stat(str(path)).st_mtime == 1000
 
 
-def test_without_a_ganeti_the_series_must_be_named(here, capsys, no_ganeti):
+def test_without_a_ganeti_the_version_must_be_named(here, capsys, no_ganeti):
   path = here.add(OLD)
   for command in ("upgrade", "downgrade"):
     status, out, err = run(capsys, command)
@@ -334,7 +334,7 @@ def test_without_a_ganeti_the_series_must_be_named(here, capsys, no_ganeti):
 
 
 @pytest.mark.parametrize("word", ["3", "2.9", "3.3", "x", "3.0.2", ""])
-def test_a_series_that_is_none_is_one_clear_error(here, capsys, word):
+def test_a_version_that_is_none_is_one_clear_error(here, capsys, word):
   path = here.add(OLD)
   status, out, err = run(capsys, "upgrade", "--to", word)
   if word:
@@ -343,7 +343,7 @@ def test_a_series_that_is_none_is_one_clear_error(here, capsys, word):
     assert os.stat(str(path)).st_mtime == 1000
 
 
-def test_downgrade_is_to_the_series_before_this_nodes(here, capsys):
+def test_downgrade_is_to_the_release_before_this_nodes(here, capsys):
   path = here.add("v3.0.2-plain")
   status, out, _ = run(capsys, "downgrade")
   assert (status, out) == (0, "plain.ex: nothing to do\n")

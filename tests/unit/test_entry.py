@@ -26,7 +26,7 @@ PLAIN = os.path.join(DATA, "v3.0.2-plain.runtime")
 
 @pytest.fixture
 def conf(tmpdir, monkeypatch):
-  monkeypatch.setattr(runtime_files, "control_dir", lambda kind: str(tmpdir))
+  monkeypatch.setattr(runtime_files, "control_dir", lambda name: str(tmpdir))
   return tmpdir
 
 
@@ -58,7 +58,7 @@ def test_instances_are_found_by_name(conf, capsys):
 
 def test_a_node_where_ganeti_never_ran_has_no_maps(monkeypatch, tmpdir, capsys):
   folder = str(tmpdir.join("ganeti", "kvm-hypervisor", "conf"))
-  monkeypatch.setattr(runtime_files, "control_dir", lambda kind: folder)
+  monkeypatch.setattr(runtime_files, "control_dir", lambda name: folder)
   assert entry_.main(["map"]) == 2
   out, err = capsys.readouterr()
   assert out == ""
@@ -159,6 +159,13 @@ def test_wrong_usage_exits_with_2(arguments, capsys):
   capsys.readouterr()
 
 
+@pytest.mark.parametrize("name", ["enable", "disable", "status", "map", "plan",
+                                  "upgrade", "downgrade"])
+def test_each_command_has_a_module(name):
+  opts = entry_._parser().parse_args([name])
+  assert opts.function.__module__ == "ganeti_kvm_pci.cli.cmd_" + name
+
+
 def test_no_command_is_wrong_usage(capsys):
   try:
     assert entry_.main([]) == 2
@@ -176,7 +183,7 @@ def daemon(tmpdir, monkeypatch):
   monkeypatch.setattr(installation, "site_dir",
                       lambda: str(tmpdir.join("site")))
   monkeypatch.setattr(intent, "note_path", lambda: str(tmpdir.join("note")))
-  # this machine's own hooks are none of the tests' business
+  # this host's own hooks are none of the tests' business
   monkeypatch.setattr(startup_files, "_prefixes", lambda: [])
   return script
 
@@ -310,7 +317,7 @@ def test_the_line_hooks_and_leaves_no_trace_on_the_path(daemon):
     "True", "ganeti_kvm_pci.hypervisor"]
 
 
-def test_the_line_is_quiet_when_the_package_is_gone(daemon, monkeypatch):
+def test_the_line_is_quiet_when_the_package_was_removed(daemon, monkeypatch):
   monkeypatch.setattr(installation, "package_parent", lambda: "/nonexistent")
   assert class_with(open(enable()).read()) == [
     "True", "ganeti.hypervisor.hv_kvm"]
