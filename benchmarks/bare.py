@@ -186,7 +186,7 @@ class Guest(object):
 
     @rtype: tuple of lists of strings
     @return: its PCI devices, disks and NICs
-    @raise QemuError: if it does not come
+    @raise QemuError: if there is none
 
     """
     try:

@@ -42,7 +42,7 @@ def plugin(action, *nodes, check=True):
 
 
 def pci_map(instance, live=False):
-  """Ask the project's command what sits where in an instance.
+  """Ask the project's command which device has which slot.
 
   @param instance: L{Instance}
   @param live: whether it shall ask QEMU, too

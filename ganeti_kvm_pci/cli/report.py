@@ -74,7 +74,7 @@ class Report(object):
   @ivar entries: list of dicts, see L{entry}
   @ivar changed: bool, whether something was changed on the node; with
       C{--dry-run}, whether it would be
-  @ivar node: dict or None, how the plugin stands on the node
+  @ivar node: dict or None, the plugin's state on the node
   @ivar said: list of strings, what a person is told beside
   @ivar warnings: list of strings, what a person has to do something about
   @ivar error: string or None, why nothing, or not all, was done
