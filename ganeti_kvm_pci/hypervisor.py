@@ -336,7 +336,8 @@ class KVMHypervisor(cleanup.Cleanup, incoming_.Arrival, hotplug.Hotplug,
     @raise RuntimeFileError: if the runtime file makes no sense
 
     """
-    known = self._DeviceTable(instance)
+    loaded = self._Loaded(instance)
+    known = device_table.DeviceTable(loaded)
     with self._Monitor(instance.name) as execute:
       strays = explicit.beyond(known.partition, queries.functions(execute),
                                known.held())
@@ -344,9 +345,8 @@ class KVMHypervisor(cleanup.Cleanup, incoming_.Arrival, hotplug.Hotplug,
         return
       peripherals = queries.peripherals(execute)
     runtime = self._LoadKVMRuntime(instance)
-    unnamed = [nic for nic in runtime[1] if not self._HasAddress(nic)]
     kvm_cmd, pinned, left = explicit.fix(runtime[0], peripherals, strays,
-                                         len(unnamed))
+                                         device_table.unnamed_nics(loaded))
     if pinned:
       runtime[0][:] = kvm_cmd
       self._SaveKVMRuntime(instance, runtime)

@@ -38,6 +38,7 @@ from ..bus.pools import QEMU
 from ..qemu import explicit
 from . import slot_map
 from .device_table import describe
+from .device_table import unnamed_nics
 
 #: How bad it is. INFO is no fault: old layouts are legal as long as they live.
 INFO = "info"
@@ -154,10 +155,8 @@ def repair(runtime, record, functions, peripherals):
   changes.extend(drop(runtime, record.lost(ids, set(f.slot
                                                     for f in functions))))
   strays = explicit.beyond(record.partition, functions, record.held())
-  unnamed = [nic for nic in runtime.nics
-             if not nic.get("hvinfo") and nic.get("pci") is None]
   words, pinned, _ = explicit.fix(runtime.words, peripherals, strays,
-                                  len(unnamed))
+                                  unnamed_nics(runtime))
   if pinned:
     runtime.command[:] = words
   changes.extend("%s, slot %d: QEMU's own, recorded there" %

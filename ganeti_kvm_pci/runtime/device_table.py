@@ -84,6 +84,20 @@ def driver(device_class, hvparams):
   return _VIRTIO[device_class] if hv_type == "paravirtual" else hv_type
 
 
+def unnamed_nics(runtime):
+  """Count the NICs that Ganeti starts without an id (ISA).
+
+  They have no address in the runtime file, and QEMU tells them apart by the
+  order of creation alone.
+
+  @type runtime: L{serialized.Runtime}
+  @rtype: int
+
+  """
+  return len([nic for nic in runtime.nics
+              if not nic.get("hvinfo") and nic.get("pci") is None])
+
+
 def _device(device_class, index, entry, hvparams):
   """Read one disk or NIC of the record.
 

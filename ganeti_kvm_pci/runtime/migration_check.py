@@ -48,6 +48,7 @@ from ..qemu import topology
 from ..qemu.replies import Function
 from ..qemu.replies import Peripheral
 from .device_table import describe
+from .device_table import unnamed_nics
 
 #: Options that make one device without id each, like a C{-device} of their own.
 _MAKERS = frozenset(["-virtfs", "-virtfs_synth", "-virtioconsole", "-watchdog"])
@@ -89,9 +90,7 @@ class MigrationCheck(object):
     self._record = record
     self._parts = parts
     self._by_id = dict((part.id, part) for part in parts if part.id)
-    self._unnamed_nics = len([
-      nic for nic in runtime.nics
-      if not nic.get("hvinfo") and nic.get("pci") is None])
+    self._unnamed_nics = unnamed_nics(runtime)
     self._options = command_.devices(runtime.words)
     # QEMU takes its options with two dashes as well
     self._given = [word[1:] if word.startswith("--") else word

@@ -13,6 +13,7 @@ from ganeti_kvm_pci.bus.pools import DISK
 from ganeti_kvm_pci.bus.pools import NIC
 from ganeti_kvm_pci.errors import RuntimeFileError
 from ganeti_kvm_pci.runtime import device_table
+from ganeti_kvm_pci.runtime import serialized
 
 DATA = os.path.join(os.path.dirname(os.path.dirname(__file__)), "data")
 
@@ -51,6 +52,16 @@ def test_a_record_of_2_9_names_no_slots():
   known = parse("v2.9.6-plain")
   assert known.held() == {}
   assert [d.device_class for d in known.devices] == [NIC, NIC]
+
+
+@pytest.mark.parametrize("nics, count", [
+  ([], 0), ([{"mac": "aa"}], 1), ([{"hvinfo": None}, {"hvinfo": {}}], 2),
+  ([{"pci": None, "hvinfo": None}, {"pci": 0}, {"pci": 9}], 1),
+  ([{"hvinfo": {"id": "nic-1", "driver": "ne2k_isa"}}, {"pci": None}], 1)])
+def test_nics_that_start_without_an_id_are_counted(nics, count):
+  loaded = serialized.parse(text_of("v3.0.2-plain"), "file")
+  loaded.nics[:] = nics
+  assert device_table.unnamed_nics(loaded) == count
 
 
 def test_scsi_disks_hold_no_slot():
