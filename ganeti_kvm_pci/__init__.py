@@ -48,6 +48,9 @@ C{qemu} and C{runtime} touch no socket, no file and no Ganeti:
         instance, and when it goes
       - L{time_limit}, L{pending_unplugs}: how long a guest may take to complete
         an unplug, and those that took longer
+      - L{outdated_options}, L{start}, L{reboot}: options that this node's QEMU
+        no longer has; one start of QEMU; what a reboot changes in the runtime
+        file
       - L{compat}, L{versions}: how Ganeti's releases differ, and which this one
         is
       - L{operation}: what one operation holds: lock, connection, runtime file

@@ -35,6 +35,7 @@ one fetches their facts and hands their answers to stock.
 
 """
 
+import contextlib
 import logging
 
 from ganeti import constants
@@ -46,17 +47,16 @@ from . import cleanup
 from . import config_reader
 from . import hotplug
 from . import incoming as incoming_
+from . import outdated_options
 from . import pending_unplugs
 from . import process
-from . import qemu_log
-from . import qemu_version
+from . import reboot
+from . import start
 from . import versions
 from .bus import pools
 from .errors import KvmPciError
 from .qemu import command
 from .qemu import explicit
-from .qemu import removed_options
-from .qemu import start_error
 from .qmp import ejected
 from .qmp import queries
 from .reconcile import Explained
@@ -80,12 +80,24 @@ class KVMHypervisor(cleanup.Cleanup, incoming_.Arrival, hotplug.Hotplug,
   that is mixed in (see L{compat}).
 
   """
-  # The partition of the instance that is being started, and how many words
-  # its recorded command has; None where pci.0 is left to stock
-  _starting = None
+  # The L{start.Start} that runs; Ganeti's methods have no argument through
+  # which it could be handed on
+  _start = None
 
-  # The instance that is being rebooted, until its record has been read
-  _rebooting = None
+  @contextlib.contextmanager
+  def _Starting(self, begun):
+    """Have an instance started, or rebooted, inside of this context.
+
+    @type begun: L{start.Start}
+    @return: a context that gives the same
+
+    """
+    outer = self._start
+    self._start = begun
+    try:
+      yield begun
+    finally:
+      self._start = outer
 
   def _DeviceTable(self, instance):
     """Read the runtime file of an instance.
@@ -107,112 +119,34 @@ class KVMHypervisor(cleanup.Cleanup, incoming_.Arrival, hotplug.Hotplug,
       changed = bool(upgrade.normalise(loaded, _VERSION)) or changed
       # a guest whose QEMU was upgraded on the node goes on in the older one:
       # where it is told of no other, it may move to a node that has that one
-      if (serialized_runtime or self._rebooting is instance or
+      begun = self._start
+      is_reboot = (begun is not None and begun.is_layout_due and
+                   begun.name == instance.name)
+      if (serialized_runtime or is_reboot or
           not process.is_replaced(self._InstancePidAlive(instance.name)[1])):
-        changed = bool(self._Renew(instance, loaded)) or changed
-      if self._rebooting is instance:
-        self._rebooting = None
-        self._LayOut(instance, loaded)
+        changed = bool(outdated_options.renew(instance, loaded)) or changed
+      if is_reboot:
+        begun.is_layout_due = False
+        reboot.lay_out(instance, loaded, _VERSION)
         changed = True
-      begun = self._Running(instance.name)
-      if begun and begun.announced:
-        loaded.forget(begun.announced)
+      operation = self._Running(instance.name)
+      if operation and operation.announced:
+        loaded.forget(operation.announced)
         changed = True
       if changed:
         text = loaded.dump()
     return super(KVMHypervisor, self)._LoadKVMRuntime(
       instance, serialized_runtime=text)
 
-  @staticmethod
-  def _Renew(instance, loaded):
-    """Replace options that this node's QEMU has no longer.
-
-    The guest stays the same; what this QEMU knows is left for those that know
-    nothing else.
-
-    @rtype: list of strings
-    @return: what was changed
-
-    """
-    found = removed_options.find(loaded.words)
-    version = qemu_version.version(loaded.words[0]) if found else None
-    if version is None:
-      return []
-    config_reader.fill(loaded)
-    loaded.command[:], changes = removed_options.renew(
-      loaded.command, version, needed=True, configs=loaded.configs)
-    if changes:
-      logging.info("Instance %s: options of an older QEMU in its runtime file:"
-                   " %s", instance.name, ", ".join(changes))
-    return changes
-
-  def _LayOut(self, instance, loaded):
-    """Place the devices of a record that is about to boot.
-
-    """
-    if not chipset.applies(loaded.words, loaded.hvparams):
-      return
-    config_reader.fill(loaded)
-    gaps = None
-    configured = configuration.of(instance)
-    if configured is None:
-      configuration.guess_order(loaded)
-    else:
-      gone, gaps = configuration.apply_to(loaded, configured)
-      if gone:
-        logging.warning("Instance %s: taken out of the runtime file, because"
-                        " Ganeti's configuration no longer has it: %s",
-                        instance.name, ", ".join(gone))
-      self._Relink(instance, loaded, configured)
-    for move in layout.lay_out(
-        loaded, _VERSION, instance.hvparams.get("kvm_pci_reservations"), gaps):
-      logging.info("Instance %s: %s moves from %s %s to %s %s",
-                   instance.name, move.id or move.device_class, move.unit,
-                   move.old, move.unit, move.new)
-
-  @staticmethod
-  def _Relink(instance, loaded, configured):
-    """Have each disk's link in a record lead to that disk's data.
-
-    Hotplug makes links by the indices of that moment (see L{disk_links});
-    what one of them is named in the record may lead to another disk by now.
-
-    @type configured: L{configuration.Configuration}
-    @raise errors.HypervisorError: if that cannot be; nothing has changed
-
-    """
-    inside = disk_links.inside(loaded)
-    unclaimed = disk_links.unclaimed(loaded, configured.disks)
-    if inside and inside != unclaimed:
-      raise errors.HypervisorError(
-        "Instance %s is not rebooted, and goes on: its command names disks %s,"
-        " and by Ganeti's configuration these would be disks %s now: shut the"
-        " instance down and start it" %
-        tuple([instance.name] + [", ".join(str(index) for index in indices) or
-                                 "none" for indices in (inside, unclaimed)]))
-    disk_links.follow(loaded, configured.disks)
-    # which imports the hypervisors
-    from ganeti import backend
-    try:
-      # what a cold boot does
-      backend._GatherAndLinkBlockDevs(instance) # pylint: disable=W0212
-    except errors.GenericError as err:
-      raise errors.HypervisorError(
-        "Instance %s is not rebooted, and goes on: its disks' data cannot be"
-        " linked: %s" % (instance.name, err))
-
   def RebootInstance(self, instance):
     """Reboot an instance: QEMU starts anew, on the partition's layout.
 
     """
-    # Stock loads the runtime file first, while the guest still runs; a bus
+    # Ganeti loads the runtime file first, while the guest still runs; a bus
     # that is too full shows before anything is stopped. What QEMU has does not
     # matter: this is a boot, and a device that the guest ejected is back
-    self._rebooting = instance
-    try:
+    with self._Starting(start.Start(instance.name, is_layout_due=True)):
       return super(KVMHypervisor, self).RebootInstance(instance)
-    finally:
-      self._rebooting = None
 
   def FinalizeMigrationDst(self, instance, info, success):
     """Finish a migration on the target.
@@ -312,13 +246,14 @@ class KVMHypervisor(cleanup.Cleanup, incoming_.Arrival, hotplug.Hotplug,
     """
     ours = chipset.applies(kvm_runtime[0], kvm_runtime[2])
     pending_unplugs.forget_all(self._InstanceKVMRuntime(instance.name))
-    self._starting = None
+    partition = None
     if ours:
       with Explained(instance.name):
-        self._starting = (pools.Partition.of(kvm_runtime[2]),
-                          len(kvm_runtime[0]))
-    result = super(KVMHypervisor, self)._ExecuteKVMRuntime(
-      instance, kvm_runtime, kvmhelp, incoming=incoming)
+        partition = pools.Partition.of(kvm_runtime[2])
+    with self._Starting(start.Start(instance.name, partition=partition,
+                                    file_words=len(kvm_runtime[0]))):
+      result = super(KVMHypervisor, self)._ExecuteKVMRuntime(
+        instance, kvm_runtime, kvmhelp, incoming=incoming)
     if ours and not incoming:
       try:
         self._FixStrays(instance)
@@ -365,36 +300,9 @@ class KVMHypervisor(cleanup.Cleanup, incoming_.Arrival, hotplug.Hotplug,
 
     """
     run = super(KVMHypervisor, self)._RunKVMCmd
-    if self._starting is None:
+    begun = self._start
+    if begun is None or begun.partition is None:
       return run(name, kvm_cmd, tap_fds)
-    part, recorded = self._starting
-    kvm_cmd = command.addressed_first(kvm_cmd, recorded)
-    log = qemu_log.QemuLog(kvm_cmd)
-    try:
+    kvm_cmd = command.addressed_first(kvm_cmd, begun.file_words)
+    with start.explained(name, kvm_cmd, begun.partition):
       return run(name, kvm_cmd, tap_fds)
-    except errors.HypervisorError as err:
-      said = log.news()
-      refused = start_error.explain("%s\n%s" % (err, said), kvm_cmd, part,
-                                    config_reader.read(kvm_cmd))
-      if refused:
-        raise errors.HypervisorError("Failed to start instance %s: %s" %
-                                     (name, refused))
-      reasons = self._Removed(kvm_cmd)
-      last = said.strip().rpartition("\n")[2]
-      if last and last not in str(err):
-        reasons.insert(0, "QEMU's log says: %s" % last)
-      if reasons:
-        raise errors.HypervisorError("; ".join([str(err)] + reasons))
-      raise
-
-  @staticmethod
-  def _Removed(kvm_cmd):
-    """Say which options of a command this node's QEMU has no longer.
-
-    @rtype: list of strings
-
-    """
-    found = removed_options.find(kvm_cmd)
-    version = qemu_version.version(kvm_cmd[0]) if found else None
-    return [removed_options.explain_start(item, version) for item in found
-            if version and version >= item.option.gone]

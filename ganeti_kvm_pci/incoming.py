@@ -53,6 +53,7 @@ from . import chipset
 from . import config_reader
 from . import instance_lock
 from . import leftovers
+from . import outdated_options
 from .errors import KvmPciError
 from .errors import RuntimeFileError
 from .migration import Migration
@@ -107,8 +108,8 @@ class Arrival(Migration):
     """
     if not chipset.applies(loaded.words, loaded.hvparams):
       return
-    # it was started with what is in their place
-    self._Renew(instance, loaded)
+    # it was started with what replaces them
+    outdated_options.renew(instance, loaded)
     with self._Monitor(instance.name) as execute:
       parts, compared = self._CheckMigration(instance, execute,
                                              config_reader.fill(loaded))

@@ -12,6 +12,7 @@ from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
 from ganeti_kvm_pci import hypervisor
+from ganeti_kvm_pci import qemu_version
 from ganeti_kvm_pci.qemu import command
 from ganeti_kvm_pci.runtime import device_table
 
@@ -226,7 +227,7 @@ def test_unmodified_ganeti_removes_chroot_with_vnc_only(world, vnc, stays):
 def test_options_that_this_nodes_qemu_has_lost_are_replaced(
     world, monkeypatch, version, expected):
   words = ["-no-quit", "-no-acpi"]
-  monkeypatch.setattr(hypervisor.qemu_version, "version", lambda _: version)
+  monkeypatch.setattr(qemu_version, "version", lambda _: version)
   text = text_of("v2.15.2-plain" if VERSION < (2, 16) else "v3.0.2-plain")
   loaded = json.loads(text)
   loaded[0] += words
@@ -246,7 +247,7 @@ def test_a_guest_in_an_older_qemu_keeps_its_options(world, monkeypatch,
   text[0] += ["-runas", "joe"]
   hyper._WriteKVMRuntime(instance.name, json.dumps(text))
   # the package was upgraded, and the guest still runs
-  monkeypatch.setattr(hypervisor.qemu_version, "version", lambda _: (10, 0))
+  monkeypatch.setattr(qemu_version, "version", lambda _: (10, 0))
   monkeypatch.setattr(hypervisor.process, "is_replaced", lambda _: is_replaced)
   told = json.loads(hyper.MigrationInfo(instance))[0]
   assert ("-runas" in told, "-run-with" in told) == (is_replaced,
@@ -255,7 +256,7 @@ def test_a_guest_in_an_older_qemu_keeps_its_options(world, monkeypatch,
 
 def test_a_start_that_fails_names_options_that_qemu_has_lost(world,
                                                              monkeypatch):
-  monkeypatch.setattr(hypervisor.qemu_version, "version", lambda _: (7, 2))
+  monkeypatch.setattr(qemu_version, "version", lambda _: (7, 2))
   hyper = world.hypervisor()
 
   def fail(self, name, kvm_cmd, tap_fds=None):

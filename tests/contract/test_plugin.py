@@ -14,6 +14,7 @@ from ganeti_kvm_pci import clock
 from ganeti_kvm_pci import cooldown
 from ganeti_kvm_pci import instance_lock
 from ganeti_kvm_pci import pending_unplugs
+from ganeti_kvm_pci import start as start_
 from ganeti_kvm_pci import time_limit
 from ganeti_kvm_pci.bus.pools import Partition
 from ganeti_kvm_pci.errors import CommandError
@@ -694,15 +695,19 @@ def test_qemus_log_is_quoted_when_it_is_new(world, tmpdir, monkeypatch):
     return run(command, **kwargs)
 
   hyper = world.hypervisor()
-  hyper._starting = (Partition(), 0)
+
+  def run_kvm():
+    with hyper._Starting(start_.Start("vm1", partition=Partition())):
+      hyper._RunKVMCmd("vm1", ["q", "-D", str(log)], [])
+
   monkeypatch.setattr(hv_kvm.utils, "RunCmd", run_and_log)
   with pytest.raises(errors.HypervisorError) as caught:
-    hyper._RunKVMCmd("vm1", ["q", "-D", str(log)], [])
+    run_kvm()
   assert str(caught.value).endswith(
     "QEMU's log says: qemu: 'foo' is not a valid device model name")
   monkeypatch.setattr(hv_kvm.utils, "RunCmd", run)
   with pytest.raises(errors.HypervisorError) as caught:
-    hyper._RunKVMCmd("vm1", ["q", "-D", str(log)], [])
+    run_kvm()
   assert "log" not in str(caught.value)
 
 

@@ -9,6 +9,7 @@ import pytest
 import ganeti
 from ganeti import errors
 
+from ganeti_kvm_pci import start
 from ganeti_kvm_pci.runtime import device_table
 
 import harness
@@ -100,6 +101,58 @@ def test_links_that_cannot_be_made_leave_the_guest_running(world, linked):
     "Instance %s is not rebooted, and goes on: its disks' data cannot be"
     " linked: disk 1 is not set up" % instance.name)
   assert world.running and hyper._ReadKVMRuntime(instance.name) == before
+
+
+def attributes(hyper):
+  """Return what an object of ours keeps, but for Ganeti's client of QMP."""
+  return dict((name, value) for name, value in vars(hyper).items()
+              if name != "qmp" and value is not None)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_nothing_of_a_start_or_reboot_outlives_it(world, linked, fails):
+  hyper = world.hypervisor()
+  before = attributes(hyper)
+  instance = harness.instance_of(2)
+  instance.disks = [harness.disk(n).uuid for n in range(2)]
+  world.refusal = "no such thing" if fails else None
+
+  def run(function, *args):
+    if fails:
+      with pytest.raises(errors.HypervisorError):
+        function(*args)
+    else:
+      function(*args)
+    assert attributes(hyper) == before
+
+  run(hyper.StartInstance, instance, harness.block_devices(2), False)
+  world.refusal, world.running = None, False
+  hyper.StartInstance(instance, harness.block_devices(2), False)
+  world.refusal = "no such thing" if fails else None
+  run(hyper.RebootInstance, instance)
+
+
+def test_a_start_inside_of_another_has_its_own_state(world):
+  hyper = world.hypervisor()
+  outer = start.Start("vm1.example.com", is_layout_due=True)
+  with hyper._Starting(outer):
+    with pytest.raises(ValueError):
+      with hyper._Starting(start.Start("vm2.example.com")) as inner:
+        assert hyper._start is inner
+        raise ValueError()
+    assert hyper._start is outer and outer.is_layout_due
+  assert hyper._start is None
+
+
+def test_a_reboot_lays_out_its_own_instance_only_and_once(world, linked):
+  hyper, instance, known = started(world)
+  instance.disks = instance.disks[1:]
+  with hyper._Starting(start.Start("another.example.com", is_layout_due=True)):
+    assert len(hyper._LoadKVMRuntime(instance)[3]) == 2
+  with hyper._Starting(start.Start(instance.name, is_layout_due=True)):
+    assert len(hyper._LoadKVMRuntime(instance)[3]) == 1
+    assert len(hyper._LoadKVMRuntime(instance)[3]) == 2
+  assert ids(reread(hyper, instance)) == ids(known)
 
 
 def test_without_the_configuration_slots_decide_the_order(world, linked):

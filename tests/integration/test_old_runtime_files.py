@@ -15,6 +15,7 @@ import pytest
 
 from ganeti import constants
 
+from ganeti_kvm_pci import start
 from ganeti_kvm_pci.bus.pools import Partition
 from ganeti_kvm_pci.runtime import device_table
 
@@ -115,8 +116,8 @@ def test_qemu_starts_from_a_runtime_file_and_a_reboot_lays_it_out(node, guest,
     assert hyper.MigrationInfo(node.instance)
     hyper.RebootInstance(node.instance)
   else:
-    hyper._rebooting = node.instance
-    runtime = hyper._LoadKVMRuntime(node.instance)
+    with hyper._Starting(start.Start(known.instance, is_layout_due=True)):
+      runtime = hyper._LoadKVMRuntime(node.instance)
     hyper._SaveKVMRuntime(node.instance, runtime)
     hyper._ExecuteKVMRuntime(node.instance, runtime, node.kvmhelp())
   report = node.wait_for_guest()

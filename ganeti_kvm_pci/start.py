@@ -1,0 +1,89 @@
+#
+#
+
+# Copyright (C) 2026 the Ganeti project
+# All rights reserved.
+#
+# Redistribution and use in source and binary forms, with or without
+# modification, are permitted provided that the following conditions are
+# met:
+#
+# 1. Redistributions of source code must retain the above copyright notice,
+# this list of conditions and the following disclaimer.
+#
+# 2. Redistributions in binary form must reproduce the above copyright
+# notice, this list of conditions and the following disclaimer in the
+# documentation and/or other materials provided with the distribution.
+#
+# THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS
+# IS" AND ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED
+# TO, THE IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR
+# PURPOSE ARE DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR
+# CONTRIBUTORS BE LIABLE FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL,
+# EXEMPLARY, OR CONSEQUENTIAL DAMAGES (INCLUDING, BUT NOT LIMITED TO,
+# PROCUREMENT OF SUBSTITUTE GOODS OR SERVICES; LOSS OF USE, DATA, OR
+# PROFITS; OR BUSINESS INTERRUPTION) HOWEVER CAUSED AND ON ANY THEORY OF
+# LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY, OR TORT (INCLUDING
+# NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
+# SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
+
+"""One start of QEMU, and what is wrong where it fails."""
+
+import contextlib
+
+from ganeti import errors
+
+from . import config_reader
+from . import outdated_options
+from . import qemu_log
+from .qemu import start_error
+
+
+class Start(object):
+  """One start of an instance, or the reboot that it is part of.
+
+  @ivar name: string, the instance's
+  @ivar is_layout_due: bool, whether the runtime file that Ganeti reads next is
+      to be laid out: a reboot reads it once, before QEMU is stopped
+  @ivar partition: L{pools.Partition}, or None where the slots of pci.0 are left
+      to unmodified Ganeti, or none are needed yet
+  @ivar file_words: int, how many words of QEMU's command are in the runtime
+      file; after them, Ganeti names the disks and NICs
+
+  """
+  def __init__(self, name, is_layout_due=False, partition=None, file_words=0):
+    self.name = name
+    self.is_layout_due = is_layout_due
+    self.partition = partition
+    self.file_words = file_words
+
+
+@contextlib.contextmanager
+def explained(name, kvm_cmd, partition):
+  """Say why QEMU does not start.
+
+  @type name: string
+  @param name: the instance's
+  @type kvm_cmd: list of strings
+  @type partition: L{pools.Partition}
+  @return: a context in which QEMU is started
+  @raise errors.HypervisorError: if it does not
+
+  """
+  log = qemu_log.QemuLog(kvm_cmd)
+  try:
+    yield
+  except errors.HypervisorError as err:
+    news = log.news()
+    refused = start_error.explain("%s\n%s" % (err, news), kvm_cmd, partition,
+                                  config_reader.read(kvm_cmd))
+    if refused:
+      raise errors.HypervisorError("Failed to start instance %s: %s" %
+                                   (name, refused))
+    reasons = outdated_options.explain(kvm_cmd)
+    last = news.strip().rpartition("\n")[2]
+    if last and last not in str(err):
+      reasons.insert(0, "QEMU's log says: %s" % last)
+    if reasons:
+      raise errors.HypervisorError("; ".join([str(err)] + reasons))
+    raise
