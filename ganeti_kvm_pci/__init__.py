@@ -55,8 +55,8 @@ C{qemu} and C{runtime} touch no socket, no file and no Ganeti:
         is
       - L{operation}: what one operation holds: lock, connection, runtime file
       - L{reconcile}: whether the runtime file says what QEMU has
-      - L{hotplug}, L{migration}, L{incoming}, L{cleanup}, L{hypervisor}: the
-        operations
+      - L{hotplug}, L{migration}, L{incoming}, L{arrival}, L{cleanup},
+        L{hypervisor}: the operations
   - L{node}: what the plugin is on a node: files, Ganeti, and the way into it
   - L{cli}: the command
 

@@ -39,14 +39,13 @@ import contextlib
 import logging
 
 from ganeti import constants
-from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
+from . import arrival
 from . import chipset
 from . import cleanup
 from . import config_reader
 from . import hotplug
-from . import incoming as incoming_
 from . import outdated_options
 from . import pending_unplugs
 from . import process
@@ -54,24 +53,19 @@ from . import reboot
 from . import start
 from . import versions
 from .bus import pools
-from .errors import KvmPciError
 from .qemu import command
 from .qemu import explicit
-from .qmp import ejected
 from .qmp import queries
 from .reconcile import Explained
-from .runtime import configuration
 from .runtime import device_table
-from .runtime import disk_links
 from .runtime import layout
 from .runtime import serialized
-from .runtime import unplug_request
 from .runtime import upgrade
 
 _VERSION = versions.installed(constants)[1]
 
 
-class KVMHypervisor(cleanup.Cleanup, incoming_.Arrival, hotplug.Hotplug,
+class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
                     versions.compat_class(hv_kvm.KVMHypervisor),
                     hv_kvm.KVMHypervisor):
   """KVM hypervisor whose disks and NICs keep to pools of their own.
@@ -147,60 +141,6 @@ class KVMHypervisor(cleanup.Cleanup, incoming_.Arrival, hotplug.Hotplug,
     # matter: this is a boot, and a device that the guest ejected is back
     with self._Starting(start.Start(instance.name, is_layout_due=True)):
       return super(KVMHypervisor, self).RebootInstance(instance)
-
-  def FinalizeMigrationDst(self, instance, info, success):
-    """Finish a migration on the target.
-
-    """
-    super(KVMHypervisor, self).FinalizeMigrationDst(instance, info, success)
-    for note, lost in (
-        (self._BringBack, "what the guest has ejected is not in its runtime"
-         " file"),
-        (self._TakeOverRequests, "which removals were requested is not noted")):
-      try:
-        if success:
-          note(instance, info)
-      except (errors.HypervisorError, KvmPciError) as err:
-        # the guest runs here, and a cold boot brings back what it ejected
-        logging.error("Instance %s: %s: %s", instance.name, lost, err)
-
-  def _TakeOverRequests(self, instance, info):
-    """Note which removals the guest was asked for where it came from.
-
-    QEMU's part of that has come with the guest: it may complete them here.
-
-    @raise KvmPciError: if that cannot be
-
-    """
-    source_report = serialized.parse(
-      info, "runtime file of the guest that moved").source_report
-    told = (source_report or {}).get(unplug_request.FIELD)
-    if told:
-      with self._Operate(instance):
-        self._Pending(instance).note(unplug_request.of_data(
-          told, "record of the guest that moved"))
-
-  def _BringBack(self, instance, info):
-    """Write what the guest ejected before it moved into its runtime file.
-
-    @raise KvmPciError: if that cannot be
-
-    """
-    configured = configuration.of(instance)
-    source_report = serialized.parse(
-      info, "runtime file of the guest that moved").source_report
-    told = (source_report or {}).get(ejected.FIELD)
-    if not told or configured is None:
-      return
-    with self._Operate(instance):
-      loaded = serialized.parse(self._ReadKVMRuntime(instance.name),
-                                "runtime file")
-      back = ejected.bring_back(loaded, told, configured)
-      if back:
-        disk_links.follow(loaded, configured.disks)
-        self._WriteKVMRuntime(instance.name, loaded.dump())
-        logging.info("Instance %s: ejected by the guest, and back at its next"
-                     " boot: %s", instance.name, ", ".join(back))
 
   def _GenerateKVMRuntime(self, instance, block_devices, startup_paused,
                           kvmhelp):

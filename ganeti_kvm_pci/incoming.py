@@ -31,10 +31,8 @@
 
 Ganeti lists as running what has a runtime file. Until the guest is there, its
 runtime file waits in the plugin's own folder: if the source node dies before,
-Ganeti must not find the instance on this one.
-
-A guest may eject a device while it is copied, long after it was asked to. So
-what it has is compared once more when it is there.
+Ganeti must not find the instance on this one. What is done once the guest is
+there is in L{arrival}.
 
 """
 
@@ -45,7 +43,6 @@ import errno
 import logging
 import os
 
-from ganeti import constants
 from ganeti import errors
 from ganeti import utils
 
@@ -57,14 +54,9 @@ from . import outdated_options
 from .errors import KvmPciError
 from .errors import RuntimeFileError
 from .migration import Migration
-from .qemu import ids
-from .qemu import topology as topology_
 from .qmp import ejected
-from .qmp import inventory
 from .qmp import queries
-from .reconcile import CLASS
 from .reconcile import Explained
-from .runtime import configuration
 from .runtime import serialized
 from .runtime import topology_file
 
@@ -75,8 +67,8 @@ _PATIENCE = 5
 _SUFFIX = ".runtime" + leftovers.ARRIVING
 
 
-class Arrival(Migration):
-  """The migration helpers of L{hypervisor.KVMHypervisor}."""
+class Incoming(Migration):
+  """The target's half of a migration, until the guest is there."""
 
   def AcceptInstance(self, instance, info, target):
     """Start what a guest is to move to, and make sure that it is the same.
@@ -84,7 +76,7 @@ class Arrival(Migration):
     """
     info = self._Follow(instance, info)
     # where it fails, something may run here that is not ours to end
-    result = super(Arrival, self).AcceptInstance(instance, info, target)
+    result = super(Incoming, self).AcceptInstance(instance, info, target)
     try:
       with Explained(instance.name):
         loaded = serialized.parse(info, "record of the guest that moves")
@@ -185,7 +177,7 @@ class Arrival(Migration):
     it, Ganeti asks both nodes for this list; it does not while all goes well.
 
     """
-    running = super(Arrival, self).ListInstances(*args, **kwargs)
+    running = super(Incoming, self).ListInstances(*args, **kwargs)
     folder = os.path.dirname(self._Waiting("any"))
     for entry in os.listdir(folder) if os.path.isdir(folder) else []:
       # Ganeti makes no path of a name that begins with a dot
@@ -260,79 +252,3 @@ class Arrival(Migration):
                      lambda: self.StopInstance(instance, force=True))
     except (errors.GenericError, EnvironmentError) as err:
       logging.error("Instance %s: cannot clean up: %s", instance.name, err)
-
-  def FinalizeMigrationDst(self, instance, info, success):
-    """Finish a migration on the target.
-
-    """
-    finalize = super(Arrival, self).FinalizeMigrationDst
-    if not success:
-      self._Withdraw(instance, info,
-                     lambda: finalize(instance, info, success))
-      return
-    finalize(instance, self._Followed(instance, info)[0].dump(), success)
-    # the guest runs here, whatever comes of the rest
-    try:
-      source_report = self._SetBack(instance.name).source_report
-      utils.RemoveFile(self._Waiting(instance.name))
-      if source_report:
-        self._TakeOut(instance, topology_file.read(
-          source_report, topology_file.source_of(source_report), instance.name))
-    except (errors.GenericError, KvmPciError, EnvironmentError) as err:
-      logging.error("Instance %s: cannot tell whether the guest ejected a"
-                    " device while it was migrated: %s", instance.name, err)
-
-  def _TakeOut(self, instance, told):
-    """Remove what the guest ejected before it was here.
-
-    That a device has no addresses is no proof: a guest may have disabled it.
-    Only what Ganeti's configuration no longer has is asked for once more.
-
-    @type told: L{topology_file.Topology}
-    @param told: what it had when the target was started
-    @raise KvmPciError: if QEMU does not tell
-
-    """
-    with self._Operate(instance):
-      with self._Monitor(instance.name) as execute:
-        parts = told.left_out(inventory.topology(execute))
-      for part in parts:
-        text = ("Instance %s: the guest ejected or disabled %s at %s while it"
-                " was migrated" % (instance.name, topology_.show(part),
-                                   topology_.show_address(part)))
-        removal = self._Removal(instance, part)
-        if removal is None:
-          logging.warning("%s: it stays attached, and works after the next"
-                          " boot", text)
-          continue
-        try:
-          self.HotDelDevice(instance, *removal)
-        except errors.GenericError as err:
-          logging.error("%s, and it is still attached and in the runtime file:"
-                        " %s", text, err)
-        else:
-          logging.warning("%s; Ganeti's configuration no longer has it, removed"
-                          " here as well", text)
-
-  def _Removal(self, instance, part):
-    """Tell how to hot-remove a disk or NIC that is no longer configured.
-
-    @type part: L{topology.Part}
-    @rtype: tuple or None
-    @return: the other arguments of L{HotDelDevice}; None if it is neither, or
-        Ganeti's configuration has it or does not tell
-
-    """
-    if configuration.of(instance) is None:
-      return None
-    runtime = self._LoadKVMRuntime(instance)
-    known = self._Configured(instance, runtime)
-    for dev_type, entries in (
-        (constants.HOTPLUG_TARGET_DISK, [entry[0] for entry in runtime[3]]),
-        (constants.HOTPLUG_TARGET_NIC, runtime[1])):
-      for seq, device in enumerate(entries):
-        name = self._DeviceId(CLASS[dev_type], device)
-        if (name and ids.is_same(name, part.id) and
-            device.uuid not in known[CLASS[dev_type]]):
-          return (dev_type, device, None, seq)
-    return None
