@@ -51,8 +51,8 @@ C{qemu} and C{runtime} touch no socket, no file and no Ganeti:
       - L{outdated_options}, L{start}, L{reboot}: options that this node's QEMU
         no longer has; one start of QEMU; what a reboot changes in the runtime
         file
-      - L{compat}, L{versions}: how Ganeti's releases differ, and which this one
-        is
+      - L{compat}, L{hmp_compat}, L{versions}: how Ganeti's releases differ, and
+        which this one is
       - L{operation}: what one operation holds: lock, connection, runtime file
       - L{reconcile}: whether the runtime file says what QEMU has
       - L{hotplug}, L{migration}, L{incoming}, L{arrival}, L{cleanup},

@@ -58,7 +58,6 @@ from .bus import address
 from .bus import pools
 from .bus import scsi_ids
 from .qemu import ids
-from .qemu import start_error
 from .qmp import backends
 from .runtime import device_table
 
@@ -76,7 +75,6 @@ class _Compat(object):
     closed = backends.close_descriptors(execute, device_id)
     if closed:
       logging.info("Instance %s: closed %s", instance.name, ", ".join(closed))
-
 
   @staticmethod
   def _Listening(_ask):
@@ -284,49 +282,3 @@ class PciCompat(_Compat):
     """Widen the bits that stock allocates from at a start."""
     bits = super(PciCompat, self)._DEFAULT_PCI_RESERVATIONS
     return bits + "0" * _AMPLE_SLOTS
-
-
-class HmpCompat(PciCompat):
-  """As L{PciCompat}, but hotplug is verified by the text of C{info pci}.
-
-  Ganeti 2.10 to 2.12. Its pattern misses the virtio devices of QEMU 2.0 and
-  later, so that every hot-add would count as failed, and a hot-remove as done
-  before it is. It does not look at what the monitor says either.
-
-  """
-  # What the monitor has answered to the last commands: (command, line) pairs
-  _said = ()
-
-  def _CallHotplugCommands(self, name, cmds):
-    """Give commands to the human monitor, and keep what it answers.
-
-    """
-    self._said = []
-    if any(command.startswith("netdev_") for command in cmds):
-      # a descriptor is known to the monitor that it was passed to
-      self._Give(lambda line: self._CallMonitorCommand(name, line).stdout, cmds)
-      return
-    with self._Monitor(name) as execute:
-      self._Give(lambda line: execute("human-monitor-command",
-                                      {"command-line": line}), cmds)
-
-  def _Give(self, ask, cmds):
-    for command in cmds:
-      self._said.extend((command.split(" ")[0], line) for line in
-                        start_error.check(command, ask(command)))
-
-  def _CloseDescriptors(self, instance, execute, device_id):
-    """Close them where these series pass them, at the human monitor.
-
-    """
-    self._CallMonitorCommand(instance.name, "closefd %s" % device_id)
-
-  def _VerifyHotplugCommand(self, instance_name, device, dev_type,
-                            should_exist):
-    """Verify with C{qom-list} what stock would with C{info pci}.
-
-    """
-    # in these series, the type is "hotdisk" or "hotnic"
-    self._VerifyDevice(instance_name, ids.old_id(
-      dev_type.lower().replace("hot", "", 1), device.uuid, device.pci),
-                       should_exist, self._said)

@@ -49,6 +49,8 @@ class Operation(object):
   @ivar text: string or None, the runtime file as it was last read or written
   @ivar announced: string or None, uuid of a device that is in the runtime file
       but not in QEMU yet; unmodified Ganeti is about to add it to both
+  @ivar human_replies: list of (command, line) pairs, what QEMU's human monitor
+      has replied to the commands of the last hot-add
   @ivar is_modifying: bool, whether what is removed is to be added again
 
   """
@@ -63,6 +65,7 @@ class Operation(object):
     self.name = name
     self.text = None
     self.announced = None
+    self.human_replies = []
     self.is_modifying = False
     self._socket = socket
     self._connection = None

@@ -39,6 +39,7 @@ an instance.
 import inspect
 
 from . import compat
+from . import hmp_compat
 from .errors import GanetiError
 
 #: Series that the plugin was tried on.
@@ -50,7 +51,7 @@ KNOWN = frozenset([(2, minor) for minor in range(10, 17)] +
 _CLASSES = [
   (compat.BusManagerCompat, "_get_bus_manager"),
   (compat.HvinfoCompat, "_GetBusSlots"),
-  (compat.HmpCompat, "_FIND_PCI_DEVICE_RE"),
+  (hmp_compat.HmpCompat, "_FIND_PCI_DEVICE_RE"),
   (compat.PciCompat, "_DEFAULT_PCI_RESERVATIONS"),
   ]
 
@@ -83,8 +84,8 @@ _METHODS = {
 _COMPAT_METHODS = {
   compat.BusManagerCompat: {"_get_bus_manager": ["hvp", "runtime"]},
   compat.HvinfoCompat: {"_GetBusSlots": ["hvp", "runtime"]},
-  compat.HmpCompat: {"_VerifyHotplugCommand": ["instance_name", "device",
-                                               "dev_type", "should_exist"]},
+  hmp_compat.HmpCompat: {"_VerifyHotplugCommand": [
+    "instance_name", "device", "dev_type", "should_exist"]},
   compat.PciCompat: {},
   }
 

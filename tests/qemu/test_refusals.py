@@ -1,6 +1,6 @@
 """What a real QEMU's human monitor says to those who hotplug by it alone.
 
-Ganeti 2.10 to 2.12; L{start_error} reads it, and L{compat} asks.
+Ganeti 2.10 to 2.12; L{start_error} reads it, and L{hmp_compat} asks.
 
 """
 
@@ -9,7 +9,8 @@ import socket
 
 import pytest
 
-from ganeti_kvm_pci import compat
+from ganeti_kvm_pci import hmp_compat
+from ganeti_kvm_pci import operation
 from ganeti_kvm_pci import reconcile
 from ganeti_kvm_pci.errors import CommandError
 from ganeti_kvm_pci.qmp import client
@@ -25,12 +26,13 @@ class Device(object):
 ID = "hot%s-000000d5-pci-8"
 
 
-class Kind(compat.HmpCompat, reconcile.Presence):
+class Kind(hmp_compat.HmpCompat, reconcile.Presence):
   """That of these series, with both monitors of one QEMU."""
 
   def __init__(self, qmp, human):
     self.qmp = qmp
     self.human = human
+    self._operation = operation.Operation("vm1", qmp)
 
   def _LeaveMonitor(self):
     pass
