@@ -117,7 +117,7 @@ class Arrival(Incoming):
 
     @type told: L{topology_file.Topology}
     @param told: what it had when the target was started
-    @raise KvmPciError: if QEMU does not tell
+    @raise KvmPciError: if QEMU does not answer
 
     """
     with self._Operate(instance):

@@ -29,9 +29,9 @@
 
 """Ganeti's KVM hypervisor with a partitioned PCI bus.
 
-Everything is stock's own doing but the slots: each method calls up, and what
+Unmodified Ganeti does everything but the slots: each method calls up, and what
 it adds is where a device goes. That is worked out by the pure modules; this
-one fetches their facts and hands their answers to stock.
+one fetches their facts and hands their answers to Ganeti's methods.
 
 """
 
@@ -70,8 +70,8 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
                     hv_kvm.KVMHypervisor):
   """KVM hypervisor whose disks and NICs keep to pools of their own.
 
-  How places are kept in this Ganeti's records is the business of the kind
-  that is mixed in (see L{compat}).
+  How this Ganeti keeps a device's address in the runtime file is answered by
+  one of the classes of L{compat}.
 
   """
   # The L{start.Start} that runs; Ganeti's methods have no argument through
@@ -97,13 +97,13 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
     """Read the runtime file of an instance.
 
     @rtype: L{device_table.DeviceTable}
-    @raise RuntimeFileError: if it makes no sense
+    @raise RuntimeFileError: if it is malformed
 
     """
     return device_table.DeviceTable(self._Loaded(instance))
 
   def _LoadKVMRuntime(self, instance, serialized_runtime=None):
-    """Load a record that any series wrote, in the form of this one.
+    """Load a runtime file of any Ganeti release, in the form of this one.
 
     """
     text = serialized_runtime or self._ReadKVMRuntime(instance.name)
@@ -159,9 +159,9 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
     return runtime
 
   def _AssignAddresses(self, runtime):
-    """Place the devices of a cold boot.
+    """Assign addresses to the devices of a cold boot.
 
-    @param runtime: stock's runtime, which is changed in place
+    @param runtime: Ganeti's objects, which are changed in place
     @raise BusFullError: if they do not fit
 
     """
@@ -181,7 +181,7 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
         self._SetAddress(device_class, device, hvparams, slot)
 
   def _ExecuteKVMRuntime(self, instance, kvm_runtime, kvmhelp, incoming=None):
-    """Start QEMU, and record what it placed beyond its range.
+    """Start QEMU, and note what it placed beyond its range.
 
     """
     ours = chipset.applies(kvm_runtime[0], kvm_runtime[2])
@@ -207,8 +207,8 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
   def _FixStrays(self, instance):
     """Put QEMU's devices beyond its range into the runtime file.
 
-    @raise MonitorError: if QEMU does not tell
-    @raise RuntimeFileError: if the runtime file makes no sense
+    @raise MonitorError: if QEMU does not answer
+    @raise RuntimeFileError: if the runtime file is malformed
 
     """
     loaded = self._Loaded(instance)
@@ -220,17 +220,18 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
         return
       peripherals = queries.peripherals(execute)
     runtime = self._LoadKVMRuntime(instance)
-    kvm_cmd, pinned, left = explicit.fix(runtime[0], peripherals, strays,
+    kvm_cmd, fixed, others = explicit.fix(runtime[0], peripherals, strays,
                                          device_table.unnamed_nics(loaded))
-    if pinned:
+    if fixed:
       runtime[0][:] = kvm_cmd
       self._SaveKVMRuntime(instance, runtime)
-      logging.info("Instance %s: QEMU has devices beyond its slots (%s),"
-                   " recorded at slots %s", instance.name, known.partition,
-                   ", ".join(str(f.slot) for f in pinned))
-    for function in left:
+      logging.info("Instance %s: QEMU has devices beyond its slots (%s); their"
+                   " options in the runtime file got the addresses of slots"
+                   " %s", instance.name, known.partition,
+                   ", ".join(str(f.slot) for f in fixed))
+    for function in others:
       logging.warning("Instance %s: slot %d, beyond QEMU's (%s), holds a"
-                      " device (%s) that no -device option of the record"
+                      " device (%s) that no -device option of the runtime file"
                       " stands for; a migration after hotplug may be"
                       " refused", instance.name, function.slot,
                       known.partition, function.id or function.description)

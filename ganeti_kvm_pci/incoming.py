@@ -36,7 +36,7 @@ there is in L{arrival}.
 
 """
 
-# A mixin: what it calls up to is stock's, and so are the names.
+# A mixin: what it calls up to is upstream, and so are the names.
 # pylint: disable=no-member,invalid-name,protected-access
 
 import errno
@@ -71,7 +71,7 @@ class Incoming(Migration):
   """The target's half of a migration, until the guest is there."""
 
   def AcceptInstance(self, instance, info, target):
-    """Start what a guest is to move to, and make sure that it is the same.
+    """Start the QEMU that a guest is to move to, and compare its topology.
 
     """
     info = self._Follow(instance, info)
@@ -79,7 +79,7 @@ class Incoming(Migration):
     result = super(Incoming, self).AcceptInstance(instance, info, target)
     try:
       with Explained(instance.name):
-        loaded = serialized.parse(info, "record of the guest that moves")
+        loaded = serialized.parse(info, "runtime file from the source node")
         told = topology_file.read(loaded.source_report, instance.primary_node,
                                   loaded.source)
         # from here on it may be that nobody comes to finish this
@@ -91,7 +91,7 @@ class Incoming(Migration):
     return result
 
   def _CompareArrival(self, instance, loaded, told):
-    """Compare the machine that waits on this node with the guest's.
+    """Compare the topology of the QEMU that waits here with the guest's.
 
     @type loaded: L{serialized.Runtime}
     @type told: L{topology_file.Topology} or None
@@ -110,19 +110,19 @@ class Incoming(Migration):
       problems = told.differences(parts) or problems
     elif loaded.source_report:
       # by a later release; or unmodified Ganeti hands on what it got when the
-      # guest came to it
+      # guest moved to it
       logging.info("Instance %s: node %s sent no list of the guest's devices"
                    " that can be read here; compared with the runtime file"
                    " alone", instance.name, instance.primary_node)
-    self._Refuse(instance, "The machine that was started for it here is not the"
-                 " one it has", problems)
+    self._Refuse(instance, "The QEMU that was started for it on this node does"
+                 " not have the guest's devices", problems)
 
   def _Waiting(self, instance_name):
     return instance_lock.beside(self._InstanceKVMRuntime(instance_name),
                                 leftovers.ARRIVING)
 
   def _SetAside(self, instance, text):
-    """Keep the runtime file of a guest that is still to come.
+    """Keep the runtime file of a guest that has not arrived yet.
 
     """
     path = self._Waiting(instance.name)
@@ -144,7 +144,7 @@ class Incoming(Migration):
 
     """
     return serialized.parse(utils.ReadFile(self._Waiting(name)),
-                            "record of the guest that has moved")
+                            "runtime file from the source node")
 
   def _Completed(self, name):
     """Read what L{_SetAside} kept, and bring back what the guest had ejected.
@@ -199,7 +199,7 @@ class Incoming(Migration):
     @type name: string
     @param name: the instance's
     @type running: list of strings
-    @raise KvmPciError: if QEMU does not tell
+    @raise KvmPciError: if QEMU does not answer
 
     """
     path = self._Waiting(name)
@@ -223,30 +223,31 @@ class Incoming(Migration):
     utils.RemoveFile(path)
 
   def _Withdraw(self, instance, info, stop):
-    """Leave nothing of a guest that did not come.
+    """Remove all of a guest that did not arrive.
 
     @type info: string
     @type stop: function
     @param stop: ends its QEMU
 
     """
-    # Ganeti's master does not end what has no record here
+    # Ganeti's master does not end a QEMU without a runtime file
     if not os.path.exists(self._InstanceKVMRuntime(instance.name)):
       try:
         with Explained(instance.name):
-          text = serialized.parse(info, "record of the guest that moves").dump()
+          text = serialized.parse(info,
+                                  "runtime file from the source node").dump()
         self._WriteKVMRuntime(instance.name, text)
       except errors.HypervisorError as err: # nothing was started from it
         logging.warning("%s", err)
     stop()
     self.CleanupInstance(instance.name)
     utils.RemoveFile(self._Waiting(instance.name))
-    # since 2.12, and stock removes it nowhere
+    # since 2.12, and unmodified Ganeti removes it nowhere
     if hasattr(self, "_InstanceKvmdMonitor"):
       utils.RemoveFile(self._InstanceKvmdMonitor(instance.name))
 
   def _GiveUp(self, instance, info):
-    """End what waits for a guest that must not come."""
+    """End the QEMU that waits for a guest that must not move here."""
     try:
       self._Withdraw(instance, info,
                      lambda: self.StopInstance(instance, force=True))

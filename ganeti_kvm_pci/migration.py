@@ -29,16 +29,17 @@
 
 """Guests that move: nothing is sent that the target could not take over.
 
-Two looks before QEMU is told to move anything. The source's: would its record
-make the machine that the guest has (L{migration_check})? And the target's
-(L{incoming}), once its QEMU stands there: is that the same machine, part by
-part (L{topology})? What the target needs for it travels as one more entry of
-the record, which a stock target does not read. The disks travel under the names
-that the target gives them (L{disk_links}).
+There are two checks before QEMU is told to move anything. On the source: would
+a start from the runtime file give the devices that the guest has
+(L{migration_check})? On the target (L{incoming}), once its QEMU runs: does it
+have the same devices, part by part (L{topology})? What the target needs for
+that travels as one more entry of the runtime file, which unmodified Ganeti does
+not read. The disks travel under the names that the target gives them
+(L{disk_links}).
 
 """
 
-# A mixin: what it calls up to is stock's, and so are the names.
+# A mixin: what it calls up to is upstream, and so are the names.
 # pylint: disable=no-member,invalid-name,protected-access
 
 import logging
@@ -61,14 +62,14 @@ from .runtime import serialized
 from .runtime import topology_file
 from .runtime import unplug_request
 
-_OTHER_TOPOLOGY = "Its record would not make the same machine again"
+_OTHER_TOPOLOGY = "The runtime file does not match the running QEMU"
 
 
 class Migration(object):
   """The source's half, and what the target needs of it."""
 
   def _CheckMigration(self, instance, execute, loaded):
-    """Compare a record with the instance's QEMU on this node.
+    """Compare a runtime file with the instance's QEMU on this node.
 
     @type loaded: L{serialized.Runtime}
     @rtype: tuple (list of L{topology.Part}, L{migration_check.MigrationCheck})
@@ -87,23 +88,23 @@ class Migration(object):
         (instance.name, where, "; AND ".join(problems)))
 
   def MigrationInfo(self, instance):
-    """Return the record, and beside it the machine that it must make.
+    """Return the runtime file, and beside it the devices that the guest has.
 
     Nothing is in it that QEMU does not have, what QEMU would place elsewhere
     the next time has its address, and the disks have the target's names.
 
-    @raise errors.HypervisorError: if the record does not make the machine that
-        the guest has
+    @raise errors.HypervisorError: if the runtime file does not match QEMU
 
     """
     with self._Operate(instance):
       told = super(Migration, self).MigrationInfo(instance)
       with self._Monitor(instance.name) as execute:
         if queries.has_left(execute):
-          self._Refuse(instance, "This QEMU has only what its guest has left", [
-            "the guest has gone to another node: if it runs there, end this"
-            " process (kill %d) and run gnt-instance migrate --cleanup; only if"
-            " it runs nowhere, let it go on here (cont at QEMU's monitor)" %
+          self._Refuse(instance, "This QEMU is paused after a migration that"
+                       " completed", [
+            "if the guest runs on another node, end this process (kill %d) and"
+            " run gnt-instance migrate --cleanup; only if it runs nowhere,"
+            " resume it here (cont at QEMU's monitor)" %
             self._InstancePidAlive(instance.name)[1]])
         if queries.is_leaving(execute):
           # Ganeti cleans up; nothing may change by that
@@ -114,12 +115,12 @@ class Migration(object):
       return self._Follow(instance, told)
 
   def _Compared(self, instance, execute):
-    """Compare what of the runtime file would travel with QEMU.
+    """Compare what would be sent of the runtime file with QEMU.
 
     @rtype: tuple (L{serialized.Runtime}, list, list of L{topology.Part},
         L{migration_check.MigrationCheck})
-    @return: what would travel; what L{ejected} left out of it; and the answer
-        of L{_Replay}
+    @return: what would be sent; what L{ejected} left out of it; and the answer
+        of L{_CheckMigration}
 
     """
     loaded = self._Loaded(instance)
@@ -128,27 +129,27 @@ class Migration(object):
     return (loaded, left_out, parts, compared)
 
   def _Told(self, instance, execute):
-    """Make the record, and what goes with it, say what QEMU has.
+    """Make the runtime file, and what is sent with it, match QEMU.
 
     @rtype: string
 
     """
     self._SettleBy(execute, instance, self._DeviceTable(instance))
-    # in the form of this series: a target without the plugin reads less
+    # in the form of this release: a target without the plugin reads less
     self._SaveKVMRuntime(instance, self._LoadKVMRuntime(instance))
     loaded, left_out, parts, compared = self._Compared(instance, execute)
     if compared.problems:
-      # a device may have left after the record was settled
+      # an unplug may have completed after the runtime file was settled
       self._SettleBy(execute, instance, self._DeviceTable(instance))
       loaded, left_out, parts, compared = self._Compared(instance, execute)
     self._Refuse(instance, _OTHER_TOPOLOGY, compared.problems)
-    if compared.pinned:
+    if compared.fixed:
       loaded.command[:] = compared.command
       runtime = self._LoadKVMRuntime(instance)
       runtime[0][:] = compared.command
       self._SaveKVMRuntime(instance, runtime)
-      logging.info("Instance %s: recorded %s", instance.name,
-                   ", ".join(compared.pinned))
+      logging.info("Instance %s: explicit address in the runtime file: %s",
+                   instance.name, ", ".join(compared.fixed))
     loaded.source_report = topology_file.write(parts, instance.primary_node)
     if left_out:
       loaded.source_report[ejected.FIELD] = left_out
@@ -159,7 +160,7 @@ class Migration(object):
     return loaded.dump(source_report=True)
 
   def _Follow(self, instance, info):
-    """Name the disks in what travels as the target does.
+    """Name the disks in what is sent as the target does.
 
     @type info: string
     @rtype: string
@@ -167,27 +168,28 @@ class Migration(object):
 
     """
     loaded, problems = self._Followed(instance, info)
-    self._Refuse(instance, "Another node does not have its disks' data by the"
-                 " names in its record", problems)
+    self._Refuse(instance, "The disks in its runtime file are not those of"
+                 " Ganeti's configuration", problems)
     return loaded.dump(source_report=loaded.source_report is not None)
 
   @staticmethod
   def _Followed(instance, info):
-    """Do what L{_Follow} does, and let everything go.
+    """Do what L{_Follow} does, and refuse nothing.
 
     @rtype: tuple (L{serialized.Runtime}, list of strings)
+    @return: what is sent, and the problems
 
     """
     with Explained(instance.name):
-      loaded = serialized.parse(info, "record of the guest that moves")
+      loaded = serialized.parse(info, "runtime file of the guest to migrate")
     disks = getattr(instance, "disks", None)
     if disks is None:
       return (loaded, [])
     # up to 2.11 they are there as objects
     uuids = [getattr(disk, "uuid", disk) for disk in disks]
     problems = [
-      "disk %s is no longer the instance's by Ganeti's configuration: remove it"
-      " at QEMU's monitor and have the record repaired (ganeti-kvm-pci check"
+      "disk %s is attached, but Ganeti's configuration no longer has it: remove"
+      " it at QEMU's monitor and repair the runtime file (ganeti-kvm-pci check"
       " --repair), or shut the instance down and start it" % uuid
       for uuid in disk_links.follow(loaded, uuids)]
     inside = disk_links.inside(loaded)
@@ -210,7 +212,7 @@ class Migration(object):
       self._ReadKVMRuntime(instance.name), "runtime file"))
 
   def MigrateInstance(self, cluster_name, instance, target, live_migration):
-    """Let a guest go, if its machine is still what the record makes.
+    """Migrate a guest, if the runtime file still matches its QEMU.
 
     """
     with self._Operate(instance):
@@ -225,7 +227,7 @@ class Migration(object):
 
   @staticmethod
   def _SetReturnPath(instance, execute, state):
-    """Have QEMU wait, or not, for the target's word.
+    """Have QEMU wait, or not, for the target's confirmation.
 
     With it, a target that dies while it takes over leaves the source running;
     without, QEMU says C{completed} (5.2 to 11.1, which all have it).

@@ -67,7 +67,7 @@ class MigrationCheck(object):
 
   @ivar command: list of strings, the recorded command, with an address for
       each of QEMU's own devices that would go elsewhere without
-  @ivar pinned: list of strings, what got an address by that
+  @ivar fixed: list of strings, what got an address by that
   @ivar problems: list of strings, why the record does not make this machine;
       each names the device, its place, and the way out
 
@@ -99,7 +99,7 @@ class MigrationCheck(object):
     self._check_options()
     self._check_strangers()
     self._check_unnamed()
-    self.command, self.pinned = self._pin()
+    self.command, self.fixed = self._pin()
 
   def _find(self, device):
     """Find the part that a recorded device is.

@@ -64,7 +64,7 @@ class World(object):
 
 def test_the_same_machine():
   found = World(["virtio-rng-pci"]).compare([rng(3)])
-  assert (found.problems, found.pinned) == ([], [])
+  assert (found.problems, found.fixed) == ([], [])
   assert found.command[-1] == "virtio-rng-pci"
 
 
@@ -192,11 +192,11 @@ def test_what_would_go_elsewhere_gets_its_address():
     "virtio-rng-pci,bus=pci.0,addr=0x4", "-device",
     "virtio-rng-pci,id=rng1,bus=pci.0,addr=0x6", "-device",
     "virtio-balloon-pci,bus=pci.0,addr=0x7"]
-  assert len(found.pinned) == 3
+  assert len(found.fixed) == 3
   # and it stays so
   world.data[0] = found.command
   again = world.compare()
-  assert (again.problems, again.pinned) == ([], [])
+  assert (again.problems, again.fixed) == ([], [])
 
 
 def test_what_goes_to_the_same_place_gets_none():
@@ -204,7 +204,7 @@ def test_what_goes_to_the_same_place_gets_none():
                  "virtio-rng-pci"])
   found = world.compare(
     change=lambda parts: parts[:3] + [rng(3)] + parts[3:] + [rng(5)])
-  assert (found.problems, found.pinned) == ([], [])
+  assert (found.problems, found.fixed) == ([], [])
 
 
 def test_what_has_no_option_and_would_go_elsewhere_is_refused():
@@ -266,6 +266,6 @@ def test_a_card_that_soundhw_made_has_an_option_in_the_record_now():
   others = [HOST._replace(address=(3, 0), model="8086:2415"), rng(4), rng(30)]
   found = world.compare(others, command=given)
   # the one that went elsewhere, and no other
-  assert found.problems == [] and found.pinned == ["virtio-rng-pci at slot 30"]
+  assert found.problems == [] and found.fixed == ["virtio-rng-pci at slot 30"]
   assert found.command[-3] == "virtio-rng-pci"
   assert found.command[-1] == "virtio-rng-pci,bus=pci.0,addr=0x1e"
