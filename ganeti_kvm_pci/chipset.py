@@ -29,9 +29,9 @@
 
 """Whether an instance has the bus that is partitioned.
 
-C{pci.0} of an i440fx machine. What is not known to be one is left to
-unmodified Ganeti; where the command does not tell, the QEMU that it starts is
-asked.
+It is C{pci.0} of QEMU's machine types with the chipset i440fx. All others are
+left to unmodified Ganeti; where the command does not tell the machine type, the
+QEMU that it starts is asked.
 
 """
 
@@ -81,7 +81,7 @@ def obstacle(command, hvparams, is_trusted=True):
   """Tell why an instance's bus is left to unmodified Ganeti.
 
   @type command: list of strings
-  @param command: QEMU's command line, as recorded
+  @param command: QEMU's command line, of the runtime file
   @type hvparams: dict
   @param hvparams: those that it was made with
   @type is_trusted: bool

@@ -27,27 +27,26 @@
 # NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
 # SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 
-"""How Ganeti's series keep a device's place, and how stock is told of ours.
+"""How Ganeti's releases keep a device's address in the runtime file.
 
-One class for each kind of record; L{hypervisor} mixes in the one that the
-imported Ganeti calls for. Each answers the same questions:
+One class for each way; L{versions} tells which one the imported Ganeti needs.
+Each answers the same questions:
 
   - C{_HasAddress}, C{_GetAddress}, C{_SetAddress}, C{_DropAddress},
-    C{_ShowAddress}: a
-    device's place in the record
+    C{_ShowAddress}: a device's address
   - C{_Slot}: the slot in it, or None
   - C{_DeviceId}, C{_RenewId}, C{_KeepId}: QEMU's id of a device
-  - C{_CloseDescriptors}: what was passed for a NIC, and not used, goes
-  - C{_Listening}: what lets a hot-add hear the human monitor
+  - C{_CloseDescriptors}: closes what was passed for a NIC and not used
+  - C{_Listening}: what lets a hot-add read the human monitor's replies
   - C{_GIVES_SLOTS_TO_ALL}: whether a hot-added device goes to pci.0 whatever
     the instance's disk_type
 
-and lends stock's own allocation at a start, which runs before ours and is
+and lends upstream's own allocation at a start, which runs before ours and is
 thrown away, so many slots that it cannot run out first.
 
 """
 
-# Mixins: what they call up to is stock's, and so are the names.
+# Mixins: what they call up to is upstream, and so are the names.
 # pylint: disable=no-member,invalid-name
 
 import logging
@@ -78,7 +77,7 @@ class _Compat(object):
 
   @staticmethod
   def _Listening(_ask):
-    """Tell what upstream's hot-add must have replaced to hear a refusal.
+    """Tell what upstream's hot-add must have replaced to notice a refusal.
 
     @param _ask: function(line) that has QEMU's human monitor run a command,
         through the connection that upstream has open; raises L{CommandError}
@@ -91,7 +90,7 @@ class _Compat(object):
 
 
 class HvinfoCompat(_Compat):
-  """The place is C{device.hvinfo}; slots come from C{_GetBusSlots}.
+  """The address is C{device.hvinfo}; slots are those of C{_GetBusSlots}.
 
   Ganeti 2.16 to 3.1. Its hot-add takes a C{hvinfo} that is there.
 
@@ -141,7 +140,7 @@ class HvinfoCompat(_Compat):
 
   @staticmethod
   def _DropAddress(device):
-    # stock gives IDE disks and ISA NICs an address on a bus they are not on,
+    # upstream gives IDE disks and ISA NICs an address on a bus they are not on,
     # and an ISA NIC that has one does not start; their id is needed (3.1)
     if device.hvinfo.get("bus") == address.BUS:
       del device.hvinfo["bus"]
@@ -176,13 +175,13 @@ class HvinfoCompat(_Compat):
 
   @staticmethod
   def _Words(kvm_extra):
-    """Split C{kvm_extra} as stock does."""
+    """Split C{kvm_extra} as upstream does."""
     return kvm_extra.split(" ")
 
   def _IsOurs(self, hvp, runtime):
-    """Tell whether the bus that stock allocates from is partitioned.
+    """Tell whether the bus that upstream allocates from is partitioned.
 
-    At a start, stock allocates before there is a command.
+    At a start, upstream allocates before there is a command.
 
     """
     if runtime:
@@ -191,39 +190,39 @@ class HvinfoCompat(_Compat):
       [hvp["kvm_path"]] + self._Words(hvp.get("kvm_extra") or ""), hvp)
 
   def _GetBusSlots(self, hvp=None, runtime=None):
-    """Decide what stock's allocation finds free.
+    """Decide what upstream's allocation finds free.
 
     """
-    stock = super(HvinfoCompat, self)._GetBusSlots
+    upstream = super(HvinfoCompat, self)._GetBusSlots
     if not self._IsOurs(hvp, runtime):
-      return stock(hvp, runtime)
+      return upstream(hvp, runtime)
     # In a hot-add, what it finds is not used; with the runtime it would fail
     # on a scsi-id beyond 15
-    slots = stock(hvp)
+    slots = upstream(hvp)
     for bits in slots.values():
       bits.extend([False] * _AMPLE_SLOTS)
     return slots
 
 
 class BusManagerCompat(HvinfoCompat):
-  """The place is C{device.hvinfo}; slots come from C{_get_bus_manager}.
+  """The address is C{device.hvinfo}; slots are those of C{_get_bus_manager}.
 
   Ganeti's master, 3.2.0~alpha1.
 
   """
   @staticmethod
   def _Words(kvm_extra):
-    """Split C{kvm_extra} as stock does."""
+    """Split C{kvm_extra} as upstream does."""
     return shlex.split(kvm_extra)
 
   def _get_bus_manager(self, hvp=None, runtime=None):
-    """Decide what stock's allocation finds free.
+    """Decide what upstream's allocation finds free.
 
     """
-    stock = super(BusManagerCompat, self)._get_bus_manager
+    upstream = super(BusManagerCompat, self)._get_bus_manager
     if not self._IsOurs(hvp, runtime):
-      return stock(hvp, runtime)
-    manager = stock(hvp)
+      return upstream(hvp, runtime)
+    manager = upstream(hvp)
     for name, allocator in list(manager.allocators.items()):
       manager.allocators[name] = type(allocator)(
         max_slots=_AMPLE_SLOTS + address.SLOTS, reserved_slots=0)
@@ -231,7 +230,7 @@ class BusManagerCompat(HvinfoCompat):
 
 
 class PciCompat(_Compat):
-  """The place is C{device.pci}, an int.
+  """The address is C{device.pci}, an int.
 
   Ganeti 2.10 to 2.15.
 
@@ -279,6 +278,6 @@ class PciCompat(_Compat):
 
   @property
   def _DEFAULT_PCI_RESERVATIONS(self):
-    """Widen the bits that stock allocates from at a start."""
+    """Widen the bits that upstream allocates from at a start."""
     bits = super(PciCompat, self)._DEFAULT_PCI_RESERVATIONS
     return bits + "0" * _AMPLE_SLOTS

@@ -37,8 +37,8 @@ from .errors import NodeError
 def command(pid):
   """Read the command of a process.
 
-  It is what QEMU was really given: by the record, and by whatever stands
-  between (a wrapper that an administrator put into C{kvm_path}).
+  It is what QEMU was really given: the command of the runtime file, as changed
+  by a wrapper that an administrator put into C{kvm_path}.
 
   @type pid: int
   @rtype: list of strings

@@ -29,10 +29,10 @@
 
 """Which Ganeti the plugin fits.
 
-The version decides first: a series nobody has tried may do the same things in
+The version decides first: one that nobody has tried may do the same things in
 another order. Then the things themselves are looked for, because distributions
-patch, and a name that is gone is better found now than at the next start of
-an instance.
+patch, and a missing name is better found now than at the next start of an
+instance.
 
 """
 
@@ -42,12 +42,12 @@ from . import compat
 from . import hmp_compat
 from .errors import GanetiError
 
-#: Series that the plugin was tried on.
+#: Versions that the plugin was tried on.
 KNOWN = frozenset([(2, minor) for minor in range(10, 17)] +
                   [(3, 0), (3, 1), (3, 2)])
 
-#: Kinds of records, newest first, each with what stock has in that kind only
-#: (beside what the next has).
+#: How an address is kept, newest first, each with what upstream has in these
+#: versions only (beside what the next has).
 _CLASSES = [
   (compat.BusManagerCompat, "_get_bus_manager"),
   (compat.HvinfoCompat, "_GetBusSlots"),
@@ -56,7 +56,7 @@ _CLASSES = [
   ]
 
 #: Methods that are overridden or relied on, with their arguments after self.
-#: Stock wraps some (to connect to QMP), which hides their arguments.
+#: Upstream wraps some (to connect to QMP), which hides their arguments.
 _METHODS = {
   "_ExecuteKVMRuntime": ["instance", "kvm_runtime", "kvmhelp", "incoming"],
   "_GenerateKVMRuntime": ["instance", "block_devices", "startup_paused",
@@ -93,48 +93,47 @@ _CONSTANTS = ["HT_KVM", "HOTPLUG_TARGET_DISK", "HOTPLUG_TARGET_NIC"]
 
 
 def previous(version):
-  """Return the series before another.
+  """Return the version before another.
 
   @type version: tuple of two ints
   @rtype: tuple of two ints
-  @raise GanetiError: if there is none that is known
+  @raise GanetiError: if none before is supported
 
   """
   older = [known for known in KNOWN if known < version]
   if not older:
-    raise GanetiError("no series before Ganeti %d.%d is known" % version)
+    raise GanetiError("no version before Ganeti %d.%d is supported" % version)
   return max(older)
 
 
 def parse(text):
-  """Read a series.
+  """Read a version.
 
   @type text: string
   @param text: e.g. C{"3.0"}
   @rtype: tuple of two ints
-  @raise GanetiError: if it is none that is known
+  @raise GanetiError: if it is not supported
 
   """
   for known in KNOWN:
     if text == "%d.%d" % known:
       return known
-  raise GanetiError("%r is no series of Ganeti that is known here (%s)" % (
+  raise GanetiError("%r is not a supported Ganeti version (supported: %s)" % (
     text, ", ".join("%d.%d" % known for known in sorted(KNOWN))))
 
 
 def compat_class(upstream):
-  """Tell how this Ganeti keeps places.
+  """Tell how this Ganeti keeps a device's address.
 
   @param upstream: its class C{KVMHypervisor}
   @return: one of the classes of L{compat}
-  @raise GanetiError: if it is none that is known
+  @raise GanetiError: if it is not supported
 
   """
   for found, mark in _CLASSES:
     if hasattr(upstream, mark):
       return found
-  raise GanetiError("this Ganeti keeps the places of devices in a way that"
-                    " is not known")
+  raise GanetiError("this Ganeti keeps device addresses in an unsupported way")
 
 
 def installed(constants):
@@ -142,7 +141,7 @@ def installed(constants):
 
   @param constants: the module ganeti.constants
   @rtype: tuple (string, (int, int))
-  @return: the version as released, and the series
+  @return: the release, and the version
   @raise GanetiError: if it does not tell
 
   """
@@ -178,7 +177,7 @@ def check(constants, hv_kvm):
   release, version = installed(constants)
   if version not in KNOWN:
     raise GanetiError(
-      "Ganeti %s is of no series this plugin knows (%s)" %
+      "Ganeti %s is not supported by this plugin (supported: %s)" %
       (release, ", ".join("%d.%d" % known for known in sorted(KNOWN))))
   missing = ["constants.%s" % name for name in _CONSTANTS
              if not hasattr(constants, name)]

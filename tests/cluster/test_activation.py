@@ -83,7 +83,7 @@ def test_on_an_unknown_ganeti_the_daemon_starts_without_it(plugin):
   try:
     result = plugin("enable", "node1", check=False)["node1"]
     assert result.returncode == 1
-    assert "Ganeti 3.9.0 is of no series this plugin knows" in result.output
+    assert "Ganeti 3.9.0 is not supported by this plugin" in result.output
     cluster.on("node1", "/usr/lib/ganeti/daemon-util", "stop", "ganeti-noded")
     cluster.on("node1", "/usr/lib/ganeti/daemon-util", "start", "ganeti-noded")
     status = plugin("status", "node1", check=False)["node1"]

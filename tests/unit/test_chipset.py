@@ -9,11 +9,11 @@ from ganeti_kvm_pci import chipset
 PRINTS = """#!/bin/sh
 echo "$@" >> %s
 cat <<END
-Supported machines are:
+Supported machine types are:
 ours                 Our PC (i440FX + PIIX, 1996) (alias of pc-i440fx-7.2)
 pc-i440fx-7.2        Standard PC (i440FX + PIIX, 1996)%s
 q35                  Standard PC (Q35 + ICH9, 2009)%s
-virt                 QEMU 7.2 ARM Virtual Machine
+virt                 QEMU 7.2 ARM virt
 END
 exit %d
 """

@@ -339,7 +339,7 @@ def test_a_version_that_is_none_is_one_clear_error(here, capsys, word):
   status, out, err = run(capsys, "upgrade", "--to", word)
   if word:
     assert (status, out) == (2, "") and err.count("\n") == 1
-    assert "is no series of Ganeti that is known" in err
+    assert "is not a supported Ganeti version" in err
     assert os.stat(str(path)).st_mtime == 1000
 
 

@@ -58,7 +58,7 @@ def test_nothing_is_imported_for_other_programs():
 
 @pytest.mark.parametrize("damage, reason", [
   ("import ganeti.constants as c; c.VERSION_MINOR = 9; c.RELEASE_VERSION ="
-   " '3.9.1'\n", "Ganeti 3.9.1 is of no series this plugin knows"),
+   " '3.9.1'\n", "Ganeti 3.9.1 is not supported by this plugin"),
   ("import ganeti.constants as c; del c.RELEASE_VERSION\n", "cannot be told"),
   ("import ganeti.constants as c; del c.HOTPLUG_TARGET_NIC\n",
    "has no constants.HOTPLUG_TARGET_NIC"),
