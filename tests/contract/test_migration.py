@@ -95,6 +95,18 @@ def test_the_same_devices_are_accepted_and_the_report_is_dropped(world, moving):
   assert [json.loads(text) for text in written] == [json.loads(info)[:4]]
 
 
+def test_outside_of_hotplug_no_error_is_one_of_hotplug(world, moving):
+  hyper, instance, info = moving
+  world.monitor = False
+  for operation, args in (
+      (hyper.MigrationInfo, (instance, )),
+      (hyper.MigrateInstance, ("cluster", instance, "127.0.0.1", True)),
+      (accept, (world, hypervisor_of(world), instance, info))):
+    with pytest.raises(errors.HypervisorError) as caught:
+      operation(*args)
+    assert not isinstance(caught.value, errors.HotplugError), operation
+
+
 def hypervisor_of(_):
   from ganeti_kvm_pci import hypervisor
   return hypervisor.KVMHypervisor
