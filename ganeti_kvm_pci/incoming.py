@@ -55,8 +55,10 @@ from .errors import KvmPciError
 from .errors import RuntimeFileError
 from .migration import Migration
 from .qmp import ejected
+from .qmp import inventory
 from .qmp import queries
 from .reconcile import Explained
+from .runtime import disk_links
 from .runtime import serialized
 from .runtime import topology_file
 
@@ -102,10 +104,10 @@ class Incoming(Migration):
       return
     # it was started with what replaces them
     outdated_options.renew(instance, loaded)
+    config_reader.fill(loaded)
     with self._Monitor(instance.name) as execute:
-      parts, compared = self._CheckMigration(instance, execute,
-                                             config_reader.fill(loaded))
-    problems = compared.problems
+      parts = inventory.topology(execute, disk_links.ids(loaded))
+    problems = self._CheckMigration(instance, loaded, parts).problems
     if told:
       problems = told.differences(parts) or problems
     elif loaded.source_report:

@@ -68,17 +68,18 @@ _OTHER_TOPOLOGY = "The runtime file does not match the running QEMU"
 class Migration(object):
   """The source's half, and what the target needs of it."""
 
-  def _CheckMigration(self, instance, execute, loaded):
+  def _CheckMigration(self, instance, loaded, parts):
     """Compare a runtime file with the instance's QEMU on this node.
 
     @type loaded: L{serialized.Runtime}
-    @rtype: tuple (list of L{topology.Part}, L{migration_check.MigrationCheck})
+    @type parts: list of L{topology.Part}
+    @param parts: answer of L{inventory.topology}
+    @rtype: L{migration_check.MigrationCheck}
 
     """
-    parts = inventory.topology(execute, disk_links.ids(loaded))
     pid = self._InstancePidAlive(instance.name)[1]
-    return (parts, migration_check.MigrationCheck(
-      loaded, device_table.DeviceTable(loaded), parts, process.command(pid)))
+    return migration_check.MigrationCheck(
+      loaded, device_table.DeviceTable(loaded), parts, process.command(pid))
 
   @staticmethod
   def _Refuse(instance, where, problems):
@@ -124,9 +125,10 @@ class Migration(object):
 
     """
     loaded = self._Loaded(instance)
-    left_out = ejected.leave_out(execute, loaded)
-    parts, compared = self._CheckMigration(instance, execute, loaded)
-    return (loaded, left_out, parts, compared)
+    parts = inventory.topology(execute, disk_links.ids(loaded))
+    left_out = ejected.leave_out(parts, loaded)
+    return (loaded, left_out, parts,
+            self._CheckMigration(instance, loaded, parts))
 
   def _Told(self, instance, execute):
     """Make the runtime file, and what is sent with it, match QEMU.

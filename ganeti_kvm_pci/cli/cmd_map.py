@@ -280,9 +280,10 @@ def _problems(execute, path, loaded):
   @param loaded: is changed: what QEMU does not have is left out, as it would be
 
   """
-  ejected.leave_out(execute, loaded)
+  parts = inventory.topology(execute)
+  ejected.leave_out(parts, loaded)
   return migration_check.MigrationCheck(
-    loaded, device_table.DeviceTable(loaded), inventory.topology(execute),
+    loaded, device_table.DeviceTable(loaded), parts,
     process.command(runtime_files.pid_of(path))).problems
 
 

@@ -38,25 +38,28 @@ into the target's runtime file once the guest is there.
 from ..bus.pools import DISK
 from ..bus.pools import NIC
 from ..errors import RuntimeFileError
+from ..qemu import topology
 from ..runtime import configuration
 from ..runtime import device_table
-from . import queries
 
 #: The field of L{serialized.Runtime}'s witness: a list of [class, entry].
 FIELD = "ejected"
 
 
-def leave_out(execute, loaded):
+def leave_out(parts, loaded):
   """Take out of a record what QEMU does not have.
 
+  @type parts: list of L{topology.Part}
+  @param parts: answer of L{inventory.topology}
   @type loaded: L{serialized.Runtime}
   @param loaded: is changed
   @rtype: list
   @return: what L{FIELD} is for
 
   """
-  lost = device_table.DeviceTable(loaded).lost(queries.ids(execute),
-                                               queries.held(execute))
+  lost = device_table.DeviceTable(loaded).lost(
+    set(part.id for part in parts),
+    set(topology.slot_of(part) for part in parts))
   lists = {DISK: loaded.disks, NIC: loaded.nics}
   # from the end, so that the indexes before stay right
   return [[device.device_class, lists[device.device_class].pop(device.index)]
