@@ -5,8 +5,14 @@ import contextlib
 import pytest
 
 from ganeti_kvm_pci import hmp_compat
-from ganeti_kvm_pci import operation
 from ganeti_kvm_pci.errors import CommandError
+
+
+class Operation(object):
+  """What L{operation.Operation} has for it."""
+
+  def __init__(self):
+    self.human_replies = []
 
 
 class Upstream(object):
@@ -15,7 +21,7 @@ class Upstream(object):
   def __init__(self):
     self.answers = {}
     self.asked = []
-    self.operation = operation.Operation("vm1", "/nowhere")
+    self.operation = Operation()
 
   def _Running(self, _):
     return self.operation
@@ -93,5 +99,5 @@ def test_what_was_said_ends_with_the_operation():
   hyper.answers = {"device_add": "no such bus\r\n"}
   hyper._CallHotplugCommands("vm1", DISK[1:])
   assert said(hyper)
-  hyper.operation = operation.Operation("vm1", "/nowhere")
+  hyper.operation = Operation()
   assert not said(hyper)
