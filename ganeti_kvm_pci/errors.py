@@ -164,11 +164,13 @@ class CommandError(MonitorError):
   """QEMU refused a command; the monitor goes on.
 
   @ivar command: the command's name
+  @ivar error_class: QEMU's error class (C{GenericError}), None if unknown
 
   """
-  def __init__(self, command, message):
+  def __init__(self, command, message, error_class=None):
     MonitorError.__init__(self, message)
     self.command = command
+    self.error_class = error_class
 
 
 class GanetiError(KvmPciError):

@@ -37,6 +37,7 @@
     names
   - L{reply_shapes}, L{replies}: what replies must look like, and what they mean
   - L{start_error}: what QEMU's complaints mean
+  - L{refusals}: why a QMP command failed
   - L{removed_options}: the options that QEMU has removed, and their successors
   - L{explicit}: explicit addresses for QEMU's own devices
   - L{topology}: the devices that a guest sees

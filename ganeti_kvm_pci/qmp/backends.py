@@ -51,6 +51,7 @@ from ..bus.pools import DISK
 from ..bus.pools import NIC
 from ..errors import CommandError
 from ..qemu import ids
+from ..qemu import refusals
 from ..qemu.replies import reading
 from . import queries
 
@@ -196,7 +197,7 @@ def take_back(execute, device_class, device_id, command):
       break
     except CommandError as err:
       # the device that has just gone may hold it for a moment
-      if "in use" not in str(err) or clock.monotonic() > deadline:
+      if not refusals.is_in_use(err) or clock.monotonic() > deadline:
         raise
     time.sleep(queries.INTERVAL)
   return removed + (close_sets(execute, command) if device_class == DISK

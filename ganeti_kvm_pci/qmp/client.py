@@ -46,15 +46,10 @@ from .. import clock
 from ..errors import CommandError
 from ..errors import MonitorError
 from ..errors import show
+from ..qemu import refusals
 from ..qemu import reply_shapes
 from ..qemu import start_error
 from . import queries
-
-#: What is said of a connection that is not in step: that by L{_greet}, those
-#: by Ganeti's client of an answer, or half of one, where another is due.
-_NO_COMMANDS = "out of step"
-_OUT_OF_STEP = (_NO_COMMANDS, "error executing", "data serialization error",
-                "wrong server greeting")
 
 #: How often, and how long after each other in seconds, a connection is made
 #: that is not in step.
@@ -120,7 +115,7 @@ def _greet(path):
       qmp.connect()
       if getattr(qmp, "supported_commands", None) != frozenset():
         return qmp
-      reason = _NO_COMMANDS
+      reason = refusals.NO_COMMANDS
     except Exception as err: # pylint: disable=broad-except
       # 3.1 lets errors of the socket through, and of a greeting that is none
       reason = show(err)
@@ -130,19 +125,13 @@ def _greet(path):
       again = clock.monotonic() < deadline
     else:
       attempts += 1
-      again = attempts < _ATTEMPTS and any(words in reason
-                                           for words in _OUT_OF_STEP)
+      again = attempts < _ATTEMPTS and refusals.is_out_of_step(reason)
     if not again:
       break
     time.sleep(_PAUSE)
   raise MonitorError("QEMU's monitor %s cannot be reached (%s): the instance"
                      " does not run on this node, its QEMU hangs, or somebody"
                      " else uses the monitor" % (path, reason))
-
-
-def _is_refusal(said):
-  """Tell whether an error of Ganeti's client is an answer of QEMU."""
-  return bool(start_error.refused(said) or "does not support the" in said)
 
 
 def _unanswered(path, command, said):
@@ -164,8 +153,8 @@ def _executor(path, run):
       # when QEMU hangs up, 3.0 takes its own None for an answer; others stumble
       # over an answer that is no dict
       said = show(err)
-      if _is_refusal(said):
-        raise CommandError(command, said)
+      if refusals.is_refusal(said):
+        raise CommandError(command, said, refusals.error_class(said))
       raise _unanswered(path, command, said)
 
   return reply_shapes.checking(_Execute)
@@ -215,7 +204,7 @@ class Connection(object):
       try:
         return self._run(command, arguments)
       except Exception as err: # pylint: disable=broad-except
-        if not _is_refusal(show(err)):
+        if not refusals.is_refusal(show(err)):
           unanswered.append(_unanswered(self._path, command, show(err)))
         raise
 

@@ -43,6 +43,7 @@ from ..bus.pools import DISK
 from ..errors import CommandError
 from ..errors import MonitorError
 from ..qemu import ids as ids_
+from ..qemu import refusals
 from ..qemu import replies
 
 #: Between two looks, in seconds; a guest lets go within about 0.25.
@@ -150,17 +151,8 @@ def _request_unplug(execute, device_id):
     execute("device_del", {"id": device_id})
   except CommandError as err:
     # asked before, perhaps by somebody else; or gone just now
-    if not ("in the process of unplug" in str(err) or _is_not_found(err)):
+    if not (refusals.is_unplug_pending(err) or refusals.is_not_found(err)):
       raise
-
-
-def _is_not_found(err):
-  """Tell whether it is what QEMU says of a device that has gone.
-
-  @type err: CommandError
-
-  """
-  return "not found" in str(err)
 
 
 def get(execute, path, name):
@@ -168,7 +160,7 @@ def get(execute, path, name):
   try:
     return execute("qom-get", {"path": path, "property": name})
   except CommandError as err:
-    if _is_not_found(err):
+    if refusals.is_not_found(err):
       return None
     raise
 
