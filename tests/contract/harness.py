@@ -31,7 +31,8 @@ KVMHELP = ("QEMU emulator version 7.2.0\n-netdev tap\n-qmp dev\n-machine x\n"
            "-display x\n-uuid x\n")
 
 #: How this Ganeti keeps addresses, and its types of devices.
-SLOT_IN_PCI = not hasattr(hv_kvm.KVMHypervisor, "_GetBusSlots")
+SLOT_IN_PCI = not any(
+  hasattr(hv_kvm.KVMHypervisor, name) for name in ("_GetBusSlots", "_get_bus_manager"))
 DISK = constants.HOTPLUG_TARGET_DISK
 NIC = constants.HOTPLUG_TARGET_NIC
 
@@ -163,6 +164,9 @@ class FakeQmp(object):
 
   def HasPCIDevice(self, device, devid):
     return self.world.bus.get(device.pci) == devid
+
+  def GetCpuInformation(self):
+    return [{"cpu-index": 0, "thread-id": 1}]
 
   def GetFreePCISlot(self):
     return min(slot for slot in range(32) if slot not in self.world.bus)
