@@ -11,7 +11,7 @@ GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
         contract test-qemu test-doc test-runtime-files test-hotplug \
         test-patches test-cluster test-torn test-integration test-suite \
         test-devices test-configurations test-rollout test-upgrade patches \
-        golden check-patches bench alternatives fuzz dist clean
+        golden check-patches check-upstream bench alternatives fuzz dist clean
 
 ## prints this
 help:
@@ -185,6 +185,12 @@ check-patches: needs
 	$(PYTHON) tools/check-patches $(if $(TREES),--trees $(TREES)) \
 	  $(if $(PYTHON2),--python2 $(PYTHON2)) \
 	  --rest $(GANETI_TREE)ganeti $(or $(GANETI_GIT),--debian)
+
+# for a weekly job: exit status 0 if all fits, 1 if not, 2 if it cannot be told
+## what no longer fits Ganeti's master (GANETI_GIT=DIR)
+check-upstream: needs
+	$(PYTHON) tools/check-upstream $(if $(MODULES),--modules $(MODULES)) \
+	  --commit $(or $(COMMIT),master) $(GANETI_GIT)
 
 # benchmarks/RESULTS.md says so if there was no libvirt to measure
 ## the benchmarks; writes benchmarks/RESULTS.md

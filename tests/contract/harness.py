@@ -31,8 +31,8 @@ KVMHELP = ("QEMU emulator version 7.2.0\n-netdev tap\n-qmp dev\n-machine x\n"
            "-display x\n-uuid x\n")
 
 #: How this Ganeti keeps addresses, and its types of devices.
-SLOT_IN_PCI = not any(
-  hasattr(hv_kvm.KVMHypervisor, name) for name in ("_GetBusSlots", "_get_bus_manager"))
+SLOT_IN_PCI = not any(hasattr(hv_kvm.KVMHypervisor, name) for name in
+                      ("_GetBusSlots", "_get_bus_manager"))
 DISK = constants.HOTPLUG_TARGET_DISK
 NIC = constants.HOTPLUG_TARGET_NIC
 

@@ -161,6 +161,10 @@ class Tree(object):
                             os.path.relpath(ours, package))
         if os.path.exists(path):
           run(["cmp", ours, path])
+    return self.check_class()
+
+  def check_class(self):
+    """Check that the class in the map is ours, and fits."""
     return self.python(["-c", _IMPORT], self._scratch)
 
   def check_contract(self, *arguments):

@@ -1,0 +1,150 @@
+"""What tools/check-upstream reports; how tools/ganeti-tree reads Haskell."""
+
+import importlib.machinery
+import importlib.util
+import os
+import subprocess
+import sys
+
+import pytest
+
+# pylint: disable=redefined-outer-name
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(
+  os.path.abspath(__file__))))
+
+HASKELL = """
+hvOld :: String
+hvOld = "old"
+
+-- | A comment, and the two lines below it.
+hvNew :: String
+hvNew = "new"  -- not this
+
+htSome :: FrozenSet String
+htSome = ConstantUtils.mkSet [hvOld, hvNew]
+
+modes :: FrozenSet String
+modes = ConstantUtils.mkSet $ map Types.modeToRaw [minBound..]
+
+defaults :: Map String PyValueEx
+defaults = Map.fromList
+  [ (hvOld, PyValueEx (2 * 8))
+  , (hvNew, PyValueEx False)
+  ]
+
+difficult :: Int
+difficult = 1024 ^ 2
+"""
+TYPES = {"Mode": [("ModeA", "a"), ("ModeB", "b")]}
+
+
+def load(name):
+  """Return a tool as a module."""
+  loader = importlib.machinery.SourceFileLoader(
+    name.replace("-", "_"), os.path.join(TOP, "tools", name))
+  module = importlib.util.module_from_spec(
+    importlib.util.spec_from_loader(loader.name, loader))
+  loader.exec_module(module)
+  return module
+
+
+@pytest.fixture
+def upstream():
+  return load("check-upstream")
+
+
+@pytest.fixture
+def haskell():
+  """A reader of constants that knows those of HASKELL."""
+  tool = load("ganeti-tree")
+  defined = tool.definitions(HASKELL)
+  return tool, tool.Reader(defined, TYPES, {}, set(defined))
+
+
+@pytest.mark.parametrize("letters, status", [
+  ("", 2), ("f", 0), ("fff", 0), ("fuf", 1), ("ffn", 2), ("unf", 2),
+  ("fb", 2)])
+def test_the_status_says_the_worst(upstream, letters, status):
+  shown = []
+  report = upstream.Report(shown.append)
+  raised = {"u": upstream.Failure("no such name"),
+            "n": upstream.Untried("no git"), "b": KeyError("oops")}
+
+  def part(letter):
+    if letter in raised:
+      raise raised[letter]
+    return "7 passed"
+
+  for letter in letters:
+    report.part("contract", part, letter)
+  assert report.status() == status
+  words = {"f": "fits: 7 passed", "u": "DOES NOT FIT: no such name",
+           "n": "NOT TRIED: no git", "b": "NOT TRIED: KeyError: 'oops'"}
+  assert shown[:-1] == ["contract   " + words[letter] for letter in letters]
+  assert shown[-1].startswith("check-upstream: %d of %d parts fit" % (
+    letters.count("f"), len(letters)))
+
+
+def test_a_long_explanation_is_cut(upstream):
+  shown = []
+
+  def part():
+    raise upstream.Failure("\n".join("line %d" % n for n in range(100)))
+
+  upstream.Report(shown.append).part("golden", part)
+  lines = shown[0].split("\n")
+  assert lines[0] == "golden     DOES NOT FIT: ..."
+  assert lines[-1].strip() == "line 99"
+  assert len(lines) < 20
+
+
+def test_an_empty_repository_gives_a_report(tmp_path):
+  subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+  done = subprocess.run(
+    [sys.executable, os.path.join(TOP, "tools", "check-upstream"),
+     str(tmp_path), "--modules", str(tmp_path)], stdout=subprocess.PIPE,
+    stderr=subprocess.STDOUT, universal_newlines=True, check=False)
+  assert done.returncode == 2, done.stdout
+  assert "Traceback" not in done.stdout
+  lines = done.stdout.split("\n")
+  assert lines[0].startswith("tree       NOT TRIED: git rev-parse")
+  assert lines[-2] == ("check-upstream: 0 of 5 parts fit, 0 do not, 5 could not"
+                       " be tried")
+
+
+@pytest.mark.parametrize("name, value", [
+  ("hvNew", "new"),
+  ("htSome", frozenset(["old", "new"])),
+  ("modes", frozenset(["a", "b"])),
+  ("defaults", {"old": 16, "new": False}),
+  ])
+def test_constants_are_read(haskell, name, value):
+  assert haskell[1].value(name) == value
+
+
+def test_what_cannot_be_read_is_an_error_that_names_it(haskell):
+  tool, reader = haskell
+  with pytest.raises(tool.Failure, match="the constant difficult of .* cannot"
+                                         r" be read from '\^ 2'"):
+    reader.value("difficult")
+
+
+def test_what_uses_a_changed_constant_has_changed(haskell):
+  tool = haskell[0]
+  old = tool.definitions(HASKELL)
+  new = dict(old, hvNew='"newer"')
+  assert tool.changed_names(old, new, TYPES, TYPES) == set(
+    ["hvNew", "htSome", "defaults"])
+  assert tool.changed_names(old, old, TYPES, {"Mode": TYPES["Mode"][:1]}) == \
+    set(["modes"])
+
+
+@pytest.mark.parametrize("name, python", [
+  ("hvKvmSpiceUseTls", "HV_KVM_SPICE_USE_TLS"),
+  ("maxVirtioNetQueues", "MAX_VIRTIO_NET_QUEUES"),
+  ("rpcTmo_1day", "RPC_TMO_1DAY"),
+  ("drbdBNone", "DRBD_B_NONE"),
+  ])
+def test_names_are_written_as_ganetis_build_does(haskell, name, python):
+  assert haskell[0].python_name(name) == python
