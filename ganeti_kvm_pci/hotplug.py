@@ -271,11 +271,11 @@ class Hotplug(Presence):
     if not has_gone:
       raise errors.HotplugError(
         "Instance %s: the unplug of %s timed out after %g s: the guest did not"
-        " complete it. The device stays attached and in the runtime file until"
-        " the guest completes the unplug or is reset: %s" %
+        " respond. The device stays attached and in the runtime file until"
+        " the guest responds or is reset. %s" %
         (instance.name, name, limit,
-         "it has not been changed; try again" if self._operation.is_modifying
-         else "do not remove its backend, and try again"))
+         "It has not been changed; try again." if self._operation.is_modifying
+         else "Do not delete its disk; try again."))
     # whatever else may fail, it has gone
     self._Forget(instance, device_class, found)
     for tell in (lambda: requested.forget(device_id),
