@@ -54,7 +54,8 @@ C{qemu} and C{runtime} touch no socket, no file and no Ganeti:
       - L{compat}, L{hmp_compat}, L{versions}: how Ganeti's releases differ, and
         which this one is
       - L{operation}: what one operation holds: lock, connection, runtime file
-      - L{reconcile}: whether the runtime file says what QEMU has
+      - L{access}: how Ganeti's methods reach an instance
+      - L{settling}, L{reconcile}, L{presence}: the runtime file against QEMU
       - L{hotplug}, L{migration}, L{incoming}, L{arrival}, L{cleanup},
         L{hypervisor}: the operations
   - L{node}: what the plugin is on a node: files, Ganeti, and the way into it

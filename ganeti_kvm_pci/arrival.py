@@ -35,8 +35,8 @@ which removals were requested from it on the other node, is noted here as well.
 
 """
 
-# A mixin: what it calls up to is upstream, and so are the names.
-# pylint: disable=no-member,invalid-name,protected-access
+# The names are Ganeti's.
+# pylint: disable=invalid-name
 
 import logging
 
@@ -44,13 +44,13 @@ from ganeti import constants
 from ganeti import errors
 from ganeti import utils
 
+from .access import CLASS
 from .errors import KvmPciError
 from .incoming import Incoming
 from .qemu import ids
 from .qemu import topology as topology_
 from .qmp import ejected
 from .qmp import inventory
-from .reconcile import CLASS
 from .runtime import configuration
 from .runtime import disk_links
 from .runtime import serialized
@@ -153,7 +153,8 @@ class Arrival(Incoming):
     if configuration.of(instance) is None:
       return None
     runtime = self._LoadKVMRuntime(instance)
-    known = self._Configured(instance, runtime)
+    known = self._Configured(instance,
+                             [nic.uuid for nic in runtime[1]])
     for dev_type, entries in (
         (constants.HOTPLUG_TARGET_DISK, [entry[0] for entry in runtime[3]]),
         (constants.HOTPLUG_TARGET_NIC, runtime[1])):

@@ -35,21 +35,22 @@ instances of the node are listed.
 
 """
 
-# A mixin: what it calls up to is upstream, and so are the names.
-# pylint: disable=no-member,invalid-name
+# The names are Ganeti's.
+# pylint: disable=invalid-name
 
 import logging
 
 from ganeti import errors
 
 from . import leftovers
+from .arrival import Arrival
 from .errors import KvmPciError
 
 #: How long to wait for an operation on an instance that has just ended.
 _PATIENCE = 5
 
 
-class Cleanup(object):
+class Cleanup(Arrival):
   """The methods of L{hypervisor.KVMHypervisor} that end with a QEMU, or begin.
 
   """

@@ -33,8 +33,8 @@ Stock does it; what is asked before and noted down is in L{reconcile}.
 
 """
 
-# A mixin: what it calls up to is stock's, and so are the names.
-# pylint: disable=no-member,invalid-name,protected-access
+# The names are Ganeti's.
+# pylint: disable=invalid-name
 
 import contextlib
 import logging
@@ -47,6 +47,7 @@ from ganeti import utils
 from . import chipset
 from . import cooldown
 from . import time_limit
+from .access import CLASS
 from .bus import allocator
 from .bus import pools
 from .bus import scsi_ids
@@ -56,8 +57,7 @@ from .errors import MonitorError
 from .errors import NodeError
 from .qemu import start_error
 from .qmp import queries
-from .reconcile import CLASS
-from .reconcile import Presence
+from .presence import Presence
 from .runtime import device_table
 from .runtime import unplug_request
 
@@ -81,9 +81,6 @@ def _Lent(owner, **attributes):
 
 class Hotplug(Presence):
   """The hotplug helpers of L{hypervisor.KVMHypervisor}."""
-
-  # Stock's client of the monitor, of the series that keep one
-  qmp = None
 
   def HotAddDevice(self, instance, dev_type, device, extra, seq):
     """Hot-add a device: all of it, or nothing.

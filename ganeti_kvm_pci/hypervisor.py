@@ -38,40 +38,37 @@ one fetches their facts and hands their answers to Ganeti's methods.
 import contextlib
 import logging
 
-from ganeti import constants
-from ganeti.hypervisor import hv_kvm
-
-from . import arrival
 from . import chipset
-from . import cleanup
 from . import config_reader
-from . import hotplug
 from . import outdated_options
 from . import pending_unplugs
 from . import process
 from . import reboot
 from . import start
-from . import versions
+from .access import Explained
+from .access import VERSION
 from .bus import pools
+from .cleanup import Cleanup
 from .qemu import command
 from .qemu import explicit
 from .qmp import queries
-from .reconcile import Explained
 from .runtime import device_table
 from .runtime import layout
 from .runtime import serialized
 from .runtime import upgrade
 
-_VERSION = versions.installed(constants)[1]
 
-
-class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
-                    versions.compat_class(hv_kvm.KVMHypervisor),
-                    hv_kvm.KVMHypervisor):
+class KVMHypervisor(Cleanup):
   """KVM hypervisor whose disks and NICs keep to pools of their own.
 
-  How this Ganeti keeps a device's address in the runtime file is answered by
-  one of the classes of L{compat}.
+  Each class that it builds on calls those below only:
+
+    - L{cleanup}: what ends with a QEMU
+    - L{arrival}, L{incoming}, L{migration}: a guest that moves
+    - L{hotplug}: a device that is added, removed or modified
+    - L{presence}, L{reconcile}: the runtime file against QEMU
+    - L{access}: lock, monitor and runtime file
+    - one class of L{compat}, and Ganeti's own
 
   """
   # The L{start.Start} that runs; Ganeti's methods have no argument through
@@ -93,15 +90,6 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
     finally:
       self._start = outer
 
-  def _DeviceTable(self, instance):
-    """Read the runtime file of an instance.
-
-    @rtype: L{device_table.DeviceTable}
-    @raise RuntimeFileError: if it is malformed
-
-    """
-    return device_table.DeviceTable(self._Loaded(instance))
-
   def _LoadKVMRuntime(self, instance, serialized_runtime=None):
     """Load a runtime file of any Ganeti release, in the form of this one.
 
@@ -110,7 +98,7 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
     with Explained(instance.name):
       loaded = serialized.parse(text, "runtime file")
       changed = loaded.source_report is not None
-      changed = bool(upgrade.normalise(loaded, _VERSION)) or changed
+      changed = bool(upgrade.normalise(loaded, VERSION)) or changed
       # a guest whose QEMU was upgraded on the node goes on in the older one:
       # where it is told of no other, it may move to a node that has that one
       begun = self._start
@@ -121,7 +109,7 @@ class KVMHypervisor(cleanup.Cleanup, arrival.Arrival, hotplug.Hotplug,
         changed = bool(outdated_options.renew(instance, loaded)) or changed
       if is_reboot:
         begun.is_layout_due = False
-        reboot.lay_out(instance, loaded, _VERSION)
+        reboot.lay_out(instance, loaded, VERSION)
         changed = True
       operation = self._Running(instance.name)
       if operation and operation.announced:

@@ -36,8 +36,8 @@ there is in L{arrival}.
 
 """
 
-# A mixin: what it calls up to is upstream, and so are the names.
-# pylint: disable=no-member,invalid-name,protected-access
+# The names are Ganeti's.
+# pylint: disable=invalid-name
 
 import errno
 import logging
@@ -51,13 +51,13 @@ from . import config_reader
 from . import instance_lock
 from . import leftovers
 from . import outdated_options
+from .access import Explained
 from .errors import KvmPciError
 from .errors import RuntimeFileError
 from .migration import Migration
 from .qmp import ejected
 from .qmp import inventory
 from .qmp import queries
-from .reconcile import Explained
 from .runtime import disk_links
 from .runtime import serialized
 from .runtime import topology_file

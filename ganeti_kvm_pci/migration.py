@@ -39,22 +39,22 @@ not read. The disks travel under the names that the target gives them
 
 """
 
-# A mixin: what it calls up to is upstream, and so are the names.
-# pylint: disable=no-member,invalid-name,protected-access
+# The names are Ganeti's.
+# pylint: disable=invalid-name
 
 import logging
 
 from ganeti import errors
 
 from . import chipset
-from . import config_reader
 from . import process
+from .access import Explained
 from .errors import CommandError
 from .errors import KvmPciError
+from .hotplug import Hotplug
 from .qmp import ejected
 from .qmp import inventory
 from .qmp import queries
-from .reconcile import Explained
 from .runtime import device_table
 from .runtime import disk_links
 from .runtime import migration_check
@@ -65,7 +65,7 @@ from .runtime import unplug_request
 _OTHER_TOPOLOGY = "The runtime file does not match the running QEMU"
 
 
-class Migration(object):
+class Migration(Hotplug):
   """The source's half, and what the target needs of it."""
 
   def _CheckMigration(self, instance, loaded, parts):
@@ -136,13 +136,13 @@ class Migration(object):
     @rtype: string
 
     """
-    self._SettleBy(execute, instance, self._DeviceTable(instance))
+    self._SettleBy(execute, instance)
     # in the form of this release: a target without the plugin reads less
     self._SaveKVMRuntime(instance, self._LoadKVMRuntime(instance))
     loaded, left_out, parts, compared = self._Compared(instance, execute)
     if compared.problems:
       # an unplug may have completed after the runtime file was settled
-      self._SettleBy(execute, instance, self._DeviceTable(instance))
+      self._SettleBy(execute, instance)
       loaded, left_out, parts, compared = self._Compared(instance, execute)
     self._Refuse(instance, _OTHER_TOPOLOGY, compared.problems)
     if compared.fixed:
@@ -203,15 +203,6 @@ class Migration(object):
         tuple(", ".join(str(index) for index in indices) or "none"
               for indices in (inside, unclaimed)))
     return (loaded, problems)
-
-  def _Loaded(self, instance):
-    """Read the runtime file.
-
-    @rtype: L{serialized.Runtime}
-
-    """
-    return config_reader.fill(serialized.parse(
-      self._ReadKVMRuntime(instance.name), "runtime file"))
 
   def MigrateInstance(self, cluster_name, instance, target, live_migration):
     """Migrate a guest, if the runtime file still matches its QEMU.

@@ -45,6 +45,7 @@ from ..errors import OutputError
 from ..errors import show
 from ..node import installation
 from ..node import runtime_files
+from . import cmd_check
 from . import cmd_disable
 from . import cmd_downgrade
 from . import cmd_enable
@@ -123,7 +124,7 @@ def _parser():
   for command in (
       add_for_instances("map", cmd_map.show_map,
                         "show which device has which slot of pci.0"),
-      add_for_instances("check", cmd_map.check,
+      add_for_instances("check", cmd_check.check,
                         "report devices that have a wrong slot")):
     command.add_argument("--live", action="store_true",
                          help="ask the running QEMU as well")

@@ -40,10 +40,9 @@ import os
 from .. import cooldown
 from .. import instance_lock
 from .. import pending_unplugs
-from ..bus.pools import NIC
+from .. import settling
 from ..node import runtime_files
 from ..qmp import backends
-from ..qmp import queries
 from ..runtime import consistency
 from ..runtime import device_table
 
@@ -84,11 +83,39 @@ def requests(path):
   return found.requests() if found else {}
 
 
-def settle(result, execute, seen, loaded):
-  """Finish the removals that the guest has completed.
+def forget(result, found, devices, execute, seen, text):
+  """Remove devices that QEMU no longer has from all that is kept of a guest.
 
   @param result: its C{repaired} (list of strings) and C{backup} (path) are to
       say what was changed
+  @type found: L{settling.Settling}
+  @type devices: list of L{device_table.Device}
+  @param execute: see L{queries}
+  @type seen: L{runtime_files.Seen}
+  @type text: string or None
+  @param text: what the runtime file is to have; None if it stays
+  @raise KvmPciError: if one of these fails
+
+  """
+  def write():
+    if text is not None:
+      result.backup = runtime_files.replace(seen, text)
+      runtime_files.sync(set(os.path.dirname(os.path.abspath(path))
+                             for path in (seen.path, result.backup)))
+  try:
+    found.forget(devices,
+                 lambda name: backends.close_descriptors(execute, name), write,
+                 of(seen.path),
+                 cooldown.path_for(runtime_files.own_path(seen.path)))
+  finally:
+    result.repaired.extend("%s, passed for a NIC that is not there: closed" %
+                           closed for closed in found.closed)
+
+
+def settle(result, execute, seen, loaded):
+  """Finish the removals that the guest has completed.
+
+  @param result: see L{forget}
   @param execute: see L{queries}
   @type seen: L{runtime_files.Seen}
   @type loaded: L{serialized.Runtime}
@@ -96,33 +123,22 @@ def settle(result, execute, seen, loaded):
   @raise KvmPciError: if it cannot be finished
 
   """
-  noted = of(seen.path)
-  asked = noted.requests() if noted else {}
-  ids = queries.ids(execute)
-  completed = set(asked) - ids
+  asked = requests(seen.path)
   # what this release does not know must not be written by it
-  if not completed or loaded.unknown:
+  if not asked or loaded.unknown:
     return
-  known = device_table.DeviceTable(loaded)
-  gone = [device for device in known.lost(ids, queries.held(execute))
-          if device.id in completed]
-  for device in gone:
-    if device.device_class == NIC:
-      backends.close_descriptors(execute, device.id)
-  changes = consistency.drop(loaded, [device for device in gone
+  found = settling.Settling(execute, device_table.DeviceTable(loaded))
+  completed = set(asked) - set(found.ids)
+  if not completed:
+    return
+  devices = [device for device in found.lost if device.id in completed]
+  changes = consistency.drop(loaded, [device for device in devices
                                       if not asked[device.id].stays])
-  if changes:
-    result.backup = runtime_files.replace(seen, loaded.dump())
-    runtime_files.sync(set(os.path.dirname(os.path.abspath(path))
-                           for path in (seen.path, result.backup)))
-    result.repaired.extend(changes)
-  noted.keep(ids)
-  cooldown.note(cooldown.path_for(runtime_files.own_path(seen.path)), [
-    device.slot for device in gone if device.slot is not None])
-  for device in gone:
-    result.repaired.extend(
-      "%s, which nothing uses: removed" % what for what in backends.take_back(
-        execute, device.device_class, device.id, known.command))
+  forget(result, found, devices, execute, seen,
+         loaded.dump() if changes else None)
+  result.repaired.extend(changes)
+  result.repaired.extend("%s, which nothing uses: removed" % what
+                         for what in found.take_back())
 
 
 def alone(path, opts):

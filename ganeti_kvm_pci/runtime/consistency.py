@@ -38,6 +38,7 @@ from ..bus.pools import QEMU
 from ..qemu import explicit
 from . import slot_map
 from .device_table import describe
+from .device_table import dict_of
 from .device_table import unnamed_nics
 
 #: How bad it is. INFO is no fault: old layouts are legal as long as they live.
@@ -92,13 +93,6 @@ def findings(record, functions=None, peripherals=(), requests=None):
   return found
 
 
-def _entry(runtime, device):
-  """Return a device's dict in a runtime."""
-  if device.device_class == NIC:
-    return runtime.nics[device.index]
-  return runtime.disks[device.index][0]
-
-
 def drop(runtime, devices):
   """Take disks and NICs out of a record.
 
@@ -145,7 +139,7 @@ def repair(runtime, record, functions, peripherals):
   for device in record.devices:
     if device.index is not None and device.slot is not None and \
         slots.get(device.id, device.slot) != device.slot:
-      hvinfo = _entry(runtime, device).get("hvinfo")
+      hvinfo = dict_of(runtime, device).get("hvinfo")
       if not hvinfo: # up to 2.15, the slot is part of the id
         continue
       hvinfo["addr"] = address.unparse(slots[device.id])

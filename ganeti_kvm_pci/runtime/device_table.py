@@ -98,6 +98,19 @@ def unnamed_nics(runtime):
               if not nic.get("hvinfo") and nic.get("pci") is None])
 
 
+def dict_of(runtime, device):
+  """Return a disk's or NIC's dict in a runtime file.
+
+  @type runtime: L{serialized.Runtime}
+  @type device: L{Device}
+  @rtype: dict
+
+  """
+  if device.device_class == NIC:
+    return runtime.nics[device.index]
+  return runtime.disks[device.index][0]
+
+
 def _device(device_class, index, entry, hvparams):
   """Read one disk or NIC of the record.
 

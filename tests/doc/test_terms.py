@@ -201,7 +201,7 @@ UNFINISHED = [
   "tests/unit/test_backends.py",
   "tests/unit/test_bus_model.py",
   "tests/unit/test_chipset.py",
-  "tests/unit/test_cmd_map.py",
+  "tests/unit/test_cmd_check.py",
   "tests/unit/test_cmd_upgrade.py",
   "tests/unit/test_command.py",
   "tests/unit/test_compat.py",

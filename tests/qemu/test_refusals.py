@@ -11,7 +11,7 @@ import pytest
 
 from ganeti_kvm_pci import hmp_compat
 from ganeti_kvm_pci import operation
-from ganeti_kvm_pci import reconcile
+from ganeti_kvm_pci import access
 from ganeti_kvm_pci.errors import CommandError
 from ganeti_kvm_pci.qmp import client
 
@@ -26,7 +26,7 @@ class Device(object):
 ID = "hot%s-000000d5-pci-8"
 
 
-class Kind(hmp_compat.HmpCompat, reconcile.Presence):
+class Kind(hmp_compat.HmpCompat, access.Access):
   """That of these series, with both monitors of one QEMU."""
 
   def __init__(self, qmp, human):

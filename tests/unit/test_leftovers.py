@@ -247,9 +247,10 @@ def test_the_next_upgrade_removes_what_a_killed_one_left(here, capsys, number):
 
 
 def test_check_tells_and_repair_removes_it(here, capsys, monkeypatch):
-  from ganeti_kvm_pci.cli import cmd_map
-  monkeypatch.setattr(cmd_map, "_check_live", lambda *_: None)
-  monkeypatch.setattr(cmd_map, "_monitor", lambda _: instance_lock.nothing())
+  from ganeti_kvm_pci.cli import cmd_check
+  from ganeti_kvm_pci.cli import guest
+  monkeypatch.setattr(cmd_check, "_check_live", lambda *_: None)
+  monkeypatch.setattr(guest, "monitor", lambda _: instance_lock.nothing())
   path = here.add("v3.0.2-plain")
   die(path, 1)
   for name in KEPT:

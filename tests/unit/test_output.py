@@ -14,6 +14,7 @@ import genuine
 import schema
 from ganeti_kvm_pci.cli import cmd_enable
 from ganeti_kvm_pci.cli import cmd_map
+from ganeti_kvm_pci.cli import guest
 from ganeti_kvm_pci.cli import entry as entry_
 from ganeti_kvm_pci.cli import output
 from ganeti_kvm_pci.cli import report
@@ -120,7 +121,7 @@ def test_the_map_has_what_the_text_has(here, capsys, monkeypatch):
 def test_each_error_names_its_instance(here, capsys, monkeypatch, command):
   def fail(*_):
     raise MonitorError("no answer")
-  monkeypatch.setattr(cmd_map, "_monitor", fail)
+  monkeypatch.setattr(guest, "monitor", fail)
   here.add("v3.0.2-plain")
   here.add("v3.0.2-rng")
   assert entry_.main(command) == 2

@@ -11,7 +11,8 @@ import pytest
 from ganeti_kvm_pci import cooldown
 from ganeti_kvm_pci import pending_unplugs
 from ganeti_kvm_pci import process
-from ganeti_kvm_pci.cli import cmd_map
+from ganeti_kvm_pci import settling
+from ganeti_kvm_pci.cli import cmd_check
 from ganeti_kvm_pci.cli import settle
 from ganeti_kvm_pci.errors import NodeError
 from ganeti_kvm_pci.errors import RuntimeFileError
@@ -181,11 +182,11 @@ def test_the_watcher_lets_slots_rest_and_leaves_what_it_does_not_know(
   folder = here.conf.dirpath("kvm-pci").ensure(dir=True)
   noted = settle.of(str(path))
   noted.note({disk.id: unplug_request.Request(disk.slot, 1, False)})
-  monkeypatch.setattr(settle.queries, "ids", lambda _: set())
-  monkeypatch.setattr(settle.queries, "held", lambda _: {})
-  monkeypatch.setattr(settle.backends, "take_back", lambda *_: [])
+  monkeypatch.setattr(settling.queries, "ids", lambda _: set())
+  monkeypatch.setattr(settling.queries, "held", lambda _: {})
+  monkeypatch.setattr(settling.backends, "take_back", lambda *_: [])
   monkeypatch.setattr(settle.backends, "close_descriptors", lambda *_: [])
-  result = cmd_map._Check("plain.ex")
+  result = cmd_check._Check("plain.ex")
   settle.settle(result, None, runtime_files.read(str(path)), loaded)
   assert bool(result.repaired) == (path.read() != text) == is_known
   assert (disk.id in noted.requests()) == (not is_known)

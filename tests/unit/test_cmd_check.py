@@ -8,13 +8,15 @@ import pytest
 
 import genuine
 from ganeti_kvm_pci import instance_lock
-from ganeti_kvm_pci.cli import cmd_map
+from ganeti_kvm_pci.cli import cmd_check
 from ganeti_kvm_pci.cli import entry
+from ganeti_kvm_pci.cli import guest
 from ganeti_kvm_pci.errors import CommandError
 from ganeti_kvm_pci.errors import MonitorError
 from ganeti_kvm_pci.node import installation
 from ganeti_kvm_pci.qemu.replies import Function
 from ganeti_kvm_pci.qemu.replies import Peripheral
+from ganeti_kvm_pci.qmp import queries
 from ganeti_kvm_pci.runtime import device_table
 from test_cmd_upgrade import run
 from test_cmd_upgrade import run_json
@@ -206,9 +208,11 @@ def qemu(monkeypatch):
       self.did.append((command, list(arguments.values())[0]))
       return {}
   found = Qemu()
-  monkeypatch.setattr(cmd_map, "_monitor", found.monitor)
-  monkeypatch.setattr(cmd_map, "_ask", found.ask)
-  monkeypatch.setattr(cmd_map, "_problems", lambda *_: list(found.problems))
+  monkeypatch.setattr(guest, "monitor", found.monitor)
+  monkeypatch.setattr(guest, "ask", found.ask)
+  monkeypatch.setattr(queries, "held", lambda _: dict(
+    (f.slot, f.id) for f in found.ask(None)[0]))
+  monkeypatch.setattr(cmd_check, "_problems", lambda *_: list(found.problems))
   return found
 
 
@@ -410,7 +414,7 @@ def test_what_the_node_daemon_writes_meanwhile_wins(here, capsys, qemu,
     path.remove()
     path.write("the daemon's")
     return qemu.ask(execute)
-  monkeypatch.setattr(cmd_map, "_ask", ask)
+  monkeypatch.setattr(guest, "ask", ask)
   status, _, err = run(capsys, "check", "--repair")
   assert status == 2 and "changed meanwhile" in err
   assert path.read() == "the daemon's"

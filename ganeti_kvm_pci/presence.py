@@ -1,0 +1,242 @@
+#
+#
+
+# Copyright (C) 2026 the Ganeti project
+# All rights reserved.
+#
+# Redistribution and use in source and binary forms, with or without
+# modification, are permitted provided that the following conditions are
+# met:
+#
+# 1. Redistributions of source code must retain the above copyright notice,
+# this list of conditions and the following disclaimer.
+#
+# 2. Redistributions in binary form must reproduce the above copyright
+# notice, this list of conditions and the following disclaimer in the
+# documentation and/or other materials provided with the distribution.
+#
+# THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS
+# IS" AND ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED
+# TO, THE IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR
+# PURPOSE ARE DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR
+# CONTRIBUTORS BE LIABLE FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL,
+# EXEMPLARY, OR CONSEQUENTIAL DAMAGES (INCLUDING, BUT NOT LIMITED TO,
+# PROCUREMENT OF SUBSTITUTE GOODS OR SERVICES; LOSS OF USE, DATA, OR
+# PROFITS; OR BUSINESS INTERRUPTION) HOWEVER CAUSED AND ON ANY THEORY OF
+# LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY, OR TORT (INCLUDING
+# NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
+# SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
+
+"""Whether a device is there: what the runtime file has, and what QEMU has.
+
+A device is in the runtime file before QEMU is asked to attach it, and until
+QEMU no longer has it. So wherever the node daemon dies, the runtime file has
+all that QEMU may have, and the next operation can ask QEMU what of it is true
+(L{reconcile}). To any Ganeti release it is a runtime file as any other.
+
+"""
+
+# The names are Ganeti's.
+# pylint: disable=invalid-name,protected-access
+
+import logging
+
+from ganeti import errors
+from ganeti.hypervisor import hv_kvm
+
+from .access import CLASS
+from .access import Explained
+from .bus import pools
+from .bus import scsi_ids
+from .qemu.ids import is_of
+from .qmp import queries
+from .reconcile import Reconcile
+from .runtime import serialized
+from .runtime import upgrade
+
+#: Where disks and NICs stand in Ganeti's runtime.
+_INDEX = {pools.NIC: 1, pools.DISK: 3}
+
+
+class Presence(Reconcile):
+  """What L{hotplug.Hotplug} asks and notes down."""
+
+  def _Remember(self, instance, dev_type, device, extra):
+    """Put a device into the record.
+
+    """
+    # what cannot be read again must not get into the record
+    with Explained(instance.name, errors.HotplugError):
+      name = "%s to be added" % CLASS[dev_type]
+      serialized.check_names("record", name, device.ToDict())
+      if CLASS[dev_type] == pools.DISK:
+        # up to 2.10.2 the link alone
+        serialized.check_extra("record", name, extra if isinstance(
+          extra, (list, tuple)) else [extra])
+    runtime = self._LoadKVMRuntime(instance)
+    runtime[_INDEX[CLASS[dev_type]]].append(
+      hv_kvm._RUNTIME_ENTRY[dev_type](device, extra))
+    self._SaveKVMRuntime(instance, runtime)
+
+  def _Forget(self, instance, device_class, device):
+    """Take a device out of the record.
+
+    """
+    runtime = self._LoadKVMRuntime(instance)
+    entries = runtime[_INDEX[device_class]]
+    kept = [entry for entry in entries if device.uuid !=
+            (entry if device_class == pools.NIC else entry[0]).uuid]
+    if len(kept) < len(entries):
+      entries[:] = kept
+      self._SaveKVMRuntime(instance, runtime)
+
+  @staticmethod
+  def _Find(runtime, device_class, device):
+    """Find a device in a runtime by its uuid.
+
+    @return: stock's object, or None
+
+    """
+    entries = runtime[_INDEX[device_class]]
+    if device_class != pools.NIC:
+      entries = [entry[0] for entry in entries]
+    return ([entry for entry in entries if entry.uuid == device.uuid] or
+            [None])[0]
+
+  def _FindLasting(self, instance, device_class, device):
+    """Find a device in the record that is to be removed or modified.
+
+    A NIC recorded before 2.8 has no uuid there, and a made up one once it was
+    read; its MAC address tells which it is. One that has its own is not meant
+    by another, whatever its MAC address.
+
+    @return: stock's object, or None
+
+    """
+    runtime = self._LoadKVMRuntime(instance)
+    found = self._Find(runtime, device_class, device)
+    if found is None and device_class == pools.NIC:
+      made_up = upgrade.lasting_uuid(instance.name, device.mac)
+      found = ([nic for nic in runtime[_INDEX[device_class]]
+                if nic.mac == device.mac and nic.uuid == made_up] or [None])[0]
+    return found
+
+  def _CheckMac(self, instance, device, replaced=None):
+    """Make sure that no other NIC of the guest has a NIC's MAC address.
+
+    @param device: stock's object, the NIC that is to be there
+    @type replaced: string or None
+    @param replaced: QEMU's id of the NIC that is to go for it
+    @raise errors.HotplugError: if there is one; nothing has changed so far
+
+    """
+    with self._Monitor(instance.name) as execute:
+      others = ["%s (slot %d)" % (name, place[0]) if place else name
+                for name, mac, place in queries.macs(execute)
+                if mac.lower() == (device.mac or "").lower() and
+                name != replaced]
+    if others:
+      raise errors.HotplugError(
+        "Instance %s: the guest still has a NIC with this MAC address, %s: %s;"
+        " NIC %s was not plugged. Once the guest has completed the unplug of"
+        " the other, modify this one (gnt-instance modify --net), or reboot the"
+        " instance" % (instance.name, device.mac, ", ".join(others),
+                       device.uuid))
+
+  def _IsThere(self, instance, device_class, device):
+    """Tell whether an attempt that did not end has added a device.
+
+    """
+    found = self._Find(self._LoadKVMRuntime(instance), device_class, device)
+    if found is None:
+      return False
+    device_id = self._DeviceId(device_class, found)
+    with self._Monitor(instance.name) as execute:
+      if device_id is None or device_id in queries.ids(execute):
+        logging.info("Instance %s: %s is there already", instance.name,
+                     device_id)
+        return True
+    # something else is on its slot
+    self._Forget(instance, device_class, found)
+    return False
+
+  def _Adopt(self, instance, dev_type, device, extra):
+    """Record a device that QEMU has and the record has not.
+
+    Stock records a device last; if the node daemon dies before, nobody knows
+    of it, and it cannot be added a second time.
+
+    @rtype: bool
+    @return: whether there was one
+
+    """
+    device_class = CLASS[dev_type]
+    with self._Monitor(instance.name) as execute:
+      device_id, place = self._InQemuOnly(execute, device_class, device)
+    if place is None:
+      return False
+    self._Take(instance, device_class, device, device_id, place)
+    self._Remember(instance, dev_type, device, extra)
+    logging.warning("Instance %s: QEMU had %s (%s) already, recorded now",
+                    instance.name, device_id, self._ShowAddress(device))
+    return True
+
+  @staticmethod
+  def _InQemuOnly(execute, device_class, device):
+    """Find a device in QEMU that the record does not have.
+
+    @return: its id there, and its slot, or scsi-id; (None, None) if QEMU has
+        not got it either, or on no bus of ours
+
+    """
+    if not any(is_of(name, device_class, device.uuid)
+               for name in queries.ids(execute)):
+      return (None, None)
+    for names in (queries.held(execute), queries.scsi_ids(execute)):
+      for place, name in names.items():
+        # both go into options: a QEMU that a guest has taken over may say
+        # anything
+        if is_of(name, device_class, device.uuid) and isinstance(place, int):
+          return (name, place)
+    return (None, None)
+
+  def _FindInQemu(self, instance, device_class, device):
+    """Find what only QEMU has; the device gets the place that it has there.
+
+    @raise errors.HotplugError: if QEMU has not got it either
+
+    """
+    with self._Monitor(instance.name) as execute:
+      device_id, place = self._InQemuOnly(execute, device_class, device)
+    if place is None:
+      raise errors.HotplugError(
+        "Instance %s: neither the record nor QEMU has a %s with UUID %s: it was"
+        " added without hotplug, and the guest does not have it" %
+        (instance.name, device_class, device.uuid))
+    self._Take(instance, device_class, device, device_id, place)
+    return device
+
+  def _Take(self, instance, device_class, device, device_id, place):
+    """Give a device the place that it has in QEMU.
+
+    """
+    hvparams = self._DeviceTable(instance).hvparams
+    if device_class == pools.DISK and scsi_ids.has_ids(hvparams):
+      self._SetScsiAddress(device, hvparams, place)
+    else:
+      self._SetAddress(device_class, device, hvparams, place)
+    self._KeepId(device, device_id)
+
+  @staticmethod
+  def _LiveId(execute, device_class, device, recorded):
+    """Find the id under which QEMU has a device.
+
+    It is the recorded one, unless the record was brought into the form of a
+    series that makes ids in another way.
+
+    """
+    ids = queries.ids(execute)
+    if recorded in ids:
+      return recorded
+    return ([name for name in sorted(ids) if is_of(
+      name, device_class, device.uuid)] or [recorded])[0]

@@ -1,0 +1,118 @@
+#
+#
+
+# Copyright (C) 2026 the Ganeti project
+# All rights reserved.
+#
+# Redistribution and use in source and binary forms, with or without
+# modification, are permitted provided that the following conditions are
+# met:
+#
+# 1. Redistributions of source code must retain the above copyright notice,
+# this list of conditions and the following disclaimer.
+#
+# 2. Redistributions in binary form must reproduce the above copyright
+# notice, this list of conditions and the following disclaimer in the
+# documentation and/or other materials provided with the distribution.
+#
+# THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS
+# IS" AND ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED
+# TO, THE IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR
+# PURPOSE ARE DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR
+# CONTRIBUTORS BE LIABLE FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL,
+# EXEMPLARY, OR CONSEQUENTIAL DAMAGES (INCLUDING, BUT NOT LIMITED TO,
+# PROCUREMENT OF SUBSTITUTE GOODS OR SERVICES; LOSS OF USE, DATA, OR
+# PROFITS; OR BUSINESS INTERRUPTION) HOWEVER CAUSED AND ON ANY THEORY OF
+# LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY, OR TORT (INCLUDING
+# NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
+# SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
+
+"""Devices that QEMU no longer has, and the order in which they are settled.
+
+Hotplug settles before each operation, C{ganeti-kvm-pci check --repair} when it
+is asked to, and Ganeti's watcher what guests have completed late. The order is
+the same: whoever is killed half-way leaves it to the next to begin again.
+
+"""
+
+from . import cooldown
+from .bus.pools import NIC
+from .qmp import backends
+from .qmp import queries
+
+
+class Settling(object):
+  """One look at a QEMU.
+
+  @ivar ids: collection of strings, the ids of all devices that QEMU has
+  @ivar lost: list of L{device_table.Device}, in the runtime file's order: the
+      disks and NICs in the runtime file that QEMU no longer has
+  @ivar closed: list of strings, the descriptors that were closed
+  @ivar dropped: list of L{device_table.Device}, those that L{forget} was given
+
+  """
+  def __init__(self, execute, table):
+    """Ask QEMU what it has.
+
+    @param execute: see L{queries}
+    @type table: L{device_table.DeviceTable}
+    @raise MonitorError: if QEMU does not answer
+
+    """
+    self._execute = execute
+    self._table = table
+    self.ids = queries.ids(execute)
+    self.lost = table.lost(self.ids, queries.held(execute))
+    self.closed = []
+    self.dropped = []
+
+  def forget(self, devices, close, write, pending, vacated):
+    """Remove devices from all that is kept of the guest.
+
+    Descriptors first: the runtime file tells whose they were. Then no slot is
+    free before it may be used again, and a removal counts as completed once the
+    runtime file says so.
+
+    @type devices: list of L{device_table.Device}
+    @param devices: of L{lost}
+    @param close: function of QEMU's id of a NIC that closes what was passed for
+        it; may return a list of strings, what was closed
+    @param write: function that brings the runtime file up to date
+    @type pending: L{pending_unplugs.Pending} or None
+    @param vacated: the instance's file of L{cooldown}
+    @raise KvmPciError: if one of them fails
+
+    """
+    self.dropped = list(devices)
+    for device in devices:
+      if device.device_class == NIC:
+        self.closed.extend(close(device.id) or [])
+    slots = [device.slot for device in devices if device.slot is not None]
+    if slots:
+      cooldown.note(vacated, slots)
+    write()
+    if pending:
+      pending.keep(self.ids)
+
+  def sweep(self):
+    """Remove the backends of devices that are not there.
+
+    @rtype: tuple of two lists of strings
+    @return: see L{backends.sweep}
+
+    """
+    return backends.sweep(self._execute, [
+      device.id for device in self._table.devices
+      if device not in self.dropped], self._table.command)
+
+  def take_back(self):
+    """Remove the backends of what L{forget} was given, and nothing else.
+
+    @rtype: list of strings
+
+    """
+    removed = []
+    for device in self.dropped:
+      removed.extend(backends.take_back(self._execute, device.device_class,
+                                        device.id, self._table.command))
+    return removed
