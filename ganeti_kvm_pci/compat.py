@@ -46,8 +46,9 @@ thrown away, so many slots that it cannot run out first.
 
 """
 
-# Mixins: what they call up to is upstream, and so are the names.
-# pylint: disable=no-member,invalid-name
+# Mixins of whichever Ganeti is imported, so super() is said to have no members;
+# the names are Ganeti's.
+# pylint: disable=invalid-name
 
 import logging
 import shlex
@@ -193,6 +194,7 @@ class HvinfoCompat(_Compat):
     """Decide what upstream's allocation finds free.
 
     """
+    # pylint: disable=no-member
     upstream = super(HvinfoCompat, self)._GetBusSlots
     if not self._IsOurs(hvp, runtime):
       return upstream(hvp, runtime)
@@ -219,6 +221,7 @@ class BusManagerCompat(HvinfoCompat):
     """Decide what upstream's allocation finds free.
 
     """
+    # pylint: disable=no-member
     upstream = super(BusManagerCompat, self)._get_bus_manager
     if not self._IsOurs(hvp, runtime):
       return upstream(hvp, runtime)
@@ -279,5 +282,6 @@ class PciCompat(_Compat):
   @property
   def _DEFAULT_PCI_RESERVATIONS(self):
     """Widen the bits that upstream allocates from at a start."""
+    # pylint: disable=no-member
     bits = super(PciCompat, self)._DEFAULT_PCI_RESERVATIONS
     return bits + "0" * _AMPLE_SLOTS

@@ -29,16 +29,16 @@
 
 """Ganeti 2.10 to 2.12, which hotplug by QEMU's human monitor alone."""
 
-# A mixin: what it calls up to is upstream, and so are the names.
-# pylint: disable=no-member,invalid-name
+# The names are Ganeti's.
+# pylint: disable=invalid-name
 
-from .compat import PciCompat
+from .access import Access
 from .qemu import ids
 from .qemu import start_error
 
 
-class HmpCompat(PciCompat):
-  """As L{PciCompat}, but hotplug is verified by the text of C{info pci}.
+class HmpCompat(Access):
+  """Hotplug that is verified by the text of C{info pci}.
 
   Ganeti's pattern misses the virtio devices of QEMU 2.0 and later, so that
   every hot-add would count as failed, and a hot-remove as done before it is.

@@ -67,6 +67,7 @@ class KVMHypervisor(Cleanup):
     - L{arrival}, L{incoming}, L{migration}: a guest that moves
     - L{hotplug}: a device that is added, removed or modified
     - L{presence}, L{reconcile}: the runtime file against QEMU
+    - L{hmp_compat}, where Ganeti hotplugs by the human monitor alone
     - L{access}: lock, monitor and runtime file
     - one class of L{compat}, and Ganeti's own
 

@@ -40,12 +40,16 @@ since, was reset without, or a node daemon that died half-way left behind
 
 import logging
 
+from ganeti.hypervisor import hv_kvm
+
 from . import chipset
 from . import settling
+from . import versions
 from .access import Access
 from .access import VERSION
 from .bus import pools
 from .errors import MonitorError
+from .hmp_compat import HmpCompat
 from .qmp import backends
 from .qmp import queries
 from .runtime import configuration
@@ -54,7 +58,8 @@ from .runtime import device_table
 from .runtime import upgrade
 
 
-class Reconcile(Access):
+class Reconcile(HmpCompat if versions.has_hmp_hotplug(hv_kvm.KVMHypervisor)
+                else Access):
   """The runtime file against QEMU."""
 
   @staticmethod

@@ -39,7 +39,6 @@ instance.
 import inspect
 
 from . import compat
-from . import hmp_compat
 from .errors import GanetiError
 
 #: Versions that the plugin was tried on.
@@ -51,9 +50,11 @@ KNOWN = frozenset([(2, minor) for minor in range(10, 17)] +
 _CLASSES = [
   (compat.BusManagerCompat, "_get_bus_manager"),
   (compat.HvinfoCompat, "_GetBusSlots"),
-  (hmp_compat.HmpCompat, "_FIND_PCI_DEVICE_RE"),
   (compat.PciCompat, "_DEFAULT_PCI_RESERVATIONS"),
   ]
+
+#: What upstream has only where it hotplugs by the human monitor alone.
+_HMP_MARK = "_FIND_PCI_DEVICE_RE"
 
 #: Methods that are overridden or relied on, with their arguments after self.
 #: Upstream wraps some (to connect to QMP), which hides their arguments.
@@ -84,10 +85,11 @@ _METHODS = {
 _COMPAT_METHODS = {
   compat.BusManagerCompat: {"_get_bus_manager": ["hvp", "runtime"]},
   compat.HvinfoCompat: {"_GetBusSlots": ["hvp", "runtime"]},
-  hmp_compat.HmpCompat: {"_VerifyHotplugCommand": [
-    "instance_name", "device", "dev_type", "should_exist"]},
   compat.PciCompat: {},
   }
+
+_HMP_METHODS = {"_VerifyHotplugCommand": [
+  "instance_name", "device", "dev_type", "should_exist"]}
 
 _CONSTANTS = ["HT_KVM", "HOTPLUG_TARGET_DISK", "HOTPLUG_TARGET_NIC"]
 
@@ -134,6 +136,16 @@ def compat_class(upstream):
     if hasattr(upstream, mark):
       return found
   raise GanetiError("this Ganeti keeps device addresses in an unsupported way")
+
+
+def has_hmp_hotplug(upstream):
+  """Tell whether this Ganeti hotplugs by the human monitor alone.
+
+  @param upstream: its class C{KVMHypervisor}
+  @rtype: bool
+
+  """
+  return hasattr(upstream, _HMP_MARK)
 
 
 def installed(constants):
@@ -191,6 +203,8 @@ def check(constants, hv_kvm):
     missing.append("hv_kvm.QmpConnection.Execute")
   upstream = getattr(hv_kvm, "KVMHypervisor", None)
   methods = dict(_METHODS, **_COMPAT_METHODS[compat_class(upstream)])
+  if has_hmp_hotplug(upstream):
+    methods.update(_HMP_METHODS)
   for name, expected in sorted(methods.items()):
     method = getattr(upstream, name, None)
     if method is None:

@@ -227,7 +227,7 @@ def test_a_nic_that_was_to_be_changed_stays(booted, command, monkeypatch):
   monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "0.2")
   with pytest.raises(errors.HotplugError) as caught:
     booted.hyper.HotModDevice(booted.instance, NIC, nodes.nic(4), None, 2)
-  assert "it has not been changed" in str(caught.value)
+  assert "It has not been changed" in str(caught.value)
   assert command.device(booted, device_id)["requested"]
   complete(booted, device_id)
   # its tap is closed

@@ -11,7 +11,6 @@ import pytest
 
 from ganeti_kvm_pci import hmp_compat
 from ganeti_kvm_pci import operation
-from ganeti_kvm_pci import access
 from ganeti_kvm_pci.errors import CommandError
 from ganeti_kvm_pci.qmp import client
 
@@ -26,8 +25,8 @@ class Device(object):
 ID = "hot%s-000000d5-pci-8"
 
 
-class Kind(hmp_compat.HmpCompat, access.Access):
-  """That of these series, with both monitors of one QEMU."""
+class Compat(hmp_compat.HmpCompat):
+  """That of these versions, with both monitors of one QEMU."""
 
   def __init__(self, qmp, human):
     self.qmp = qmp
@@ -63,7 +62,7 @@ class Kind(hmp_compat.HmpCompat, access.Access):
 @pytest.fixture
 def kind(qemu):
   human = os.path.join(qemu.folder, "human")
-  return Kind(qemu.start("-monitor", "unix:%s,server,nowait" % human), human)
+  return Compat(qemu.start("-monitor", "unix:%s,server,nowait" % human), human)
 
 
 def refused(kind, device_type, *commands):

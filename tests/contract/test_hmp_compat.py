@@ -16,7 +16,7 @@ class Operation(object):
 
 
 class Upstream(object):
-  """What is called up to, and what L{reconcile} has."""
+  """What is called up to."""
 
   def __init__(self):
     self.answers = {}
@@ -47,7 +47,7 @@ class Upstream(object):
     self.said = list(said)
 
 
-class Compat(hmp_compat.HmpCompat, Upstream):
+class Compat(Upstream, hmp_compat.HmpCompat):
   pass
 
 
