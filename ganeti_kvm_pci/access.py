@@ -69,16 +69,16 @@ VERSION = versions.installed(constants)[1]
 
 
 @contextlib.contextmanager
-def Explained(instance_name, kind=errors.HypervisorError):
+def Explained(instance_name, error_class=errors.HypervisorError):
   """Turn the package's errors into what Ganeti reports as they are.
 
-  @param kind: Ganeti's class of errors
+  @param error_class: Ganeti's class of errors
 
   """
   try:
     yield
   except KvmPciError as err:
-    raise kind("Instance %s: %s" % (instance_name, err))
+    raise error_class("Instance %s: %s" % (instance_name, err))
 
 
 class Access(versions.compat_class(hv_kvm.KVMHypervisor),
@@ -102,14 +102,14 @@ class Access(versions.compat_class(hv_kvm.KVMHypervisor),
     return begun if begun and begun.name == instance_name else None
 
   @contextlib.contextmanager
-  def _Operate(self, instance, kind=errors.HypervisorError):
+  def _Operate(self, instance, error_class=errors.HypervisorError):
     """Begin an operation, or take part in the one that runs.
 
-    @param kind: see L{Explained}
+    @param error_class: see L{Explained}
     @return: a context that gives L{operation.Operation}
 
     """
-    with Explained(instance.name, kind):
+    with Explained(instance.name, error_class):
       outer = self._operation
       if self._Running(instance.name):
         yield outer
@@ -147,9 +147,9 @@ class Access(versions.compat_class(hv_kvm.KVMHypervisor),
       yield execute
 
   def _LeaveMonitor(self):
-    """Let others come to the monitor.
+    """Leave the monitor to others.
 
-    QEMU serves one client at a time. Stock of 3.1 keeps a connection of its
+    QEMU serves one client at a time. Upstream of 3.1 keeps a connection of its
     own open through a job, and opens it anew when it needs it.
 
     """

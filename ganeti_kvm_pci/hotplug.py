@@ -27,9 +27,9 @@
 # NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
 # SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 
-"""Devices that come and go while the guest runs.
+"""Devices that are added and removed while the guest runs.
 
-Stock does it; what is asked before and noted down is in L{reconcile}.
+Upstream's methods do it; what is asked before and noted is in L{presence}.
 
 """
 
@@ -85,7 +85,7 @@ class Hotplug(Presence):
   def HotAddDevice(self, instance, dev_type, device, extra, seq):
     """Hot-add a device: all of it, or nothing.
 
-    Its slot is one that neither record nor QEMU has in use.
+    Its slot is one that neither the runtime file nor QEMU has in use.
 
     """
     device_class = CLASS[dev_type]
@@ -128,15 +128,15 @@ class Hotplug(Presence):
 
     """
     device_id = self._DeviceId(device_class, device)
-    place = self._ShowAddress(device)
+    where = self._ShowAddress(device)
     # up to 2.10.2 the link alone. Its index may be any, and QEMU names but the
     # descriptor that it was passed
     link = extra[0] if isinstance(extra, (list, tuple)) else extra
     if link:
-      place += ", %s" % os.path.realpath(link)
+      where += ", %s" % os.path.realpath(link)
     reason, words = start_error.reason(err, known.partition)
     text = "Instance %s: %s (%s) was not added: %s" % (
-      instance.name, device_id, place, reason)
+      instance.name, device_id, where, reason)
     try:
       was_added = self._IsAttachedAnyway(instance, known, device_class,
                                          device_id)
@@ -155,7 +155,7 @@ class Hotplug(Presence):
       words, device_class)))
 
   def _Plug(self, instance, dev_type, device, extra, seq):
-    """Let stock add a device that is in the record already.
+    """Let upstream add a device that is in the runtime file already.
 
     """
     begun = self._operation
@@ -181,15 +181,15 @@ class Hotplug(Presence):
       begun.announced = None
 
   def _ChooseAddress(self, instance, known, device_class, device, seq):
-    """Choose where a device goes, unless it has a place.
+    """Choose a device's address, unless it has one.
 
     @type known: L{device_table.DeviceTable}
     @raise BusFullError: if no slot, or SCSI id, is free
-    @raise MonitorError: if QEMU does not tell
+    @raise MonitorError: if QEMU does not answer
 
     """
-    # A modified NIC comes with the place that it had, and perhaps the id of
-    # an older series; stock would look for the one of its own
+    # A modified NIC has the address from before, and perhaps the id of an older
+    # release; upstream would look for the one of its own
     if self._HasAddress(device):
       self._RenewId(device_class, device)
       return
@@ -208,9 +208,9 @@ class Hotplug(Presence):
         known.hvparams, known.scsi_ids, taken, seq))
 
   def HotDelDevice(self, instance, dev_type, device, _, seq):
-    """Hot-remove a device; it has gone when this returns.
+    """Hot-remove a device: QEMU no longer has it when this returns.
 
-    @return: the place that it had, as stock does
+    @return: the address that it had, as upstream returns it
 
     """
     device_class = CLASS[dev_type]
@@ -226,20 +226,19 @@ class Hotplug(Presence):
       device_id = self._DeviceId(device_class, found)
       if device_id is None:
         raise errors.HotplugError(
-          "Instance %s: %s %s is not on a bus that devices can leave" %
-          (instance.name, device_class, device.uuid))
+          "Instance %s: %s %s is not on a bus that devices can be removed"
+          " from" % (instance.name, device_class, device.uuid))
       self._Unplug(instance, known, device_class, found, device_id)
       if device_class == pools.NIC:
         utils.RemoveFile(self._InstanceNICFile(instance.name, seq))
       return self._GetAddress(found)
 
   def _Unplug(self, instance, known, device_class, found, device_id):
-    """Have a device leave QEMU, then the record, then its backend.
+    """Remove a device from QEMU, then from the runtime file, then its backend.
 
     @type known: L{device_table.DeviceTable}
-
-    @param found: stock's object, of the record
-    @raise errors.HotplugError: if it does not leave
+    @param found: Ganeti's object, of the runtime file
+    @raise errors.HotplugError: if the guest does not complete the unplug
 
     """
     limit = time_limit.unplug()
@@ -258,22 +257,16 @@ class Hotplug(Presence):
         logging.warning("Instance %s: %s", instance.name, err)
 
     try:
-      has_gone = queries.unplug(lambda: self._Monitor(instance.name), device_id,
-                                limit, note, self._operation.hang_up,
-                                lambda: not self._InstancePidAlive(
-                                  instance.name)[2])
+      is_removed = queries.unplug(
+        lambda: self._Monitor(instance.name), device_id, limit, note,
+        self._operation.hang_up,
+        lambda: not self._InstancePidAlive(instance.name)[2])
     except CommandError as err:
       raise errors.HotplugError("Instance %s: %s cannot be removed: %s" %
                                 (instance.name, name, err))
-    if not has_gone:
-      raise errors.HotplugError(
-        "Instance %s: the unplug of %s timed out after %g s: the guest did not"
-        " respond. The device stays attached and in the runtime file until"
-        " the guest responds or is reset. %s" %
-        (instance.name, name, limit,
-         "It has not been changed; try again." if self._operation.is_modifying
-         else "Do not delete its disk; try again."))
-    # whatever else may fail, it has gone
+    if not is_removed:
+      self._Unanswered(instance, device_class, name, limit)
+    # whatever else may fail, QEMU no longer has it
     self._Forget(instance, device_class, found)
     for tell in (lambda: requested.forget(device_id),
                  lambda: slot is None or cooldown.note(
@@ -282,6 +275,29 @@ class Hotplug(Presence):
         tell()
       except NodeError as err: # the next operation sees to the rest
         logging.warning("Instance %s: %s", instance.name, err)
+    self._CloseBackend(instance, known, device_class, device_id)
+
+  def _Unanswered(self, instance, device_class, name, limit):
+    """Say that the guest did not complete an unplug in time.
+
+    @raise errors.HotplugError: always
+
+    """
+    remedy = ("It has not been changed; try again."
+              if self._operation.is_modifying else
+              "Do not delete its disk; try again." if device_class == pools.DISK
+              else "Try again.")
+    raise errors.HotplugError(
+      "Instance %s: the unplug of %s timed out after %g s: the guest did not"
+      " respond. The device stays attached and in the runtime file until the"
+      " guest responds or is reset. %s" % (instance.name, name, limit, remedy))
+
+  def _CloseBackend(self, instance, known, device_class, device_id):
+    """Remove the backend of a device that was removed, or say that it stays.
+
+    @type known: L{device_table.DeviceTable}
+
+    """
     try:
       with self._Monitor(instance.name) as execute:
         self._TakeBack(instance, execute, known, device_class, device_id)
@@ -327,18 +343,18 @@ class Hotplug(Presence):
   def _PutBack(self, instance, dev_type, before, seq, reason):
     """Add a NIC again that could not be changed.
 
-    @param before: stock's object, as it was in the record; None if only QEMU
-        had it
+    @param before: Ganeti's object, as it was in the runtime file; None if only
+        QEMU had it
     @param reason: why it could not be changed
     @raise errors.HotplugError: where that has changed something
 
     """
     if before is not None and self._Find(self._LoadKVMRuntime(instance),
                                          pools.NIC, before) is not None:
-      return # it has not left
+      return # QEMU still has it
     try:
       if before is None:
-        raise errors.HotplugError("it was in no record")
+        raise errors.HotplugError("it was in no runtime file")
       self.HotAddDevice(instance, dev_type, before, None, seq)
     except errors.GenericError as err:
       raise errors.HotplugError(

@@ -62,16 +62,16 @@ class Presence(Reconcile):
   """What L{hotplug.Hotplug} asks and notes down."""
 
   def _Remember(self, instance, dev_type, device, extra):
-    """Put a device into the record.
+    """Write a device into the runtime file.
 
     """
-    # what cannot be read again must not get into the record
+    # what cannot be read again must not be written
     with Explained(instance.name, errors.HotplugError):
       name = "%s to be added" % CLASS[dev_type]
-      serialized.check_names("record", name, device.ToDict())
+      serialized.check_names("runtime file", name, device.ToDict())
       if CLASS[dev_type] == pools.DISK:
         # up to 2.10.2 the link alone
-        serialized.check_extra("record", name, extra if isinstance(
+        serialized.check_extra("runtime file", name, extra if isinstance(
           extra, (list, tuple)) else [extra])
     runtime = self._LoadKVMRuntime(instance)
     runtime[_INDEX[CLASS[dev_type]]].append(
@@ -79,7 +79,7 @@ class Presence(Reconcile):
     self._SaveKVMRuntime(instance, runtime)
 
   def _Forget(self, instance, device_class, device):
-    """Take a device out of the record.
+    """Remove a device from the runtime file.
 
     """
     runtime = self._LoadKVMRuntime(instance)
@@ -94,7 +94,7 @@ class Presence(Reconcile):
   def _Find(runtime, device_class, device):
     """Find a device in a runtime by its uuid.
 
-    @return: stock's object, or None
+    @return: Ganeti's object, or None
 
     """
     entries = runtime[_INDEX[device_class]]
@@ -104,13 +104,13 @@ class Presence(Reconcile):
             [None])[0]
 
   def _FindLasting(self, instance, device_class, device):
-    """Find a device in the record that is to be removed or modified.
+    """Find a device in the runtime file that is to be removed or modified.
 
-    A NIC recorded before 2.8 has no uuid there, and a made up one once it was
+    A NIC written before 2.8 has no uuid there, and a made up one once it was
     read; its MAC address tells which it is. One that has its own is not meant
     by another, whatever its MAC address.
 
-    @return: stock's object, or None
+    @return: Ganeti's object, or None
 
     """
     runtime = self._LoadKVMRuntime(instance)
@@ -124,15 +124,15 @@ class Presence(Reconcile):
   def _CheckMac(self, instance, device, replaced=None):
     """Make sure that no other NIC of the guest has a NIC's MAC address.
 
-    @param device: stock's object, the NIC that is to be there
+    @param device: Ganeti's object, the NIC that is to be attached
     @type replaced: string or None
-    @param replaced: QEMU's id of the NIC that is to go for it
+    @param replaced: QEMU's id of the NIC that it replaces
     @raise errors.HotplugError: if there is one; nothing has changed so far
 
     """
     with self._Monitor(instance.name) as execute:
-      others = ["%s (slot %d)" % (name, place[0]) if place else name
-                for name, mac, place in queries.macs(execute)
+      others = ["%s (slot %d)" % (name, unit[0]) if unit else name
+                for name, mac, unit in queries.macs(execute)
                 if mac.lower() == (device.mac or "").lower() and
                 name != replaced]
     if others:
@@ -161,9 +161,9 @@ class Presence(Reconcile):
     return False
 
   def _Adopt(self, instance, dev_type, device, extra):
-    """Record a device that QEMU has and the record has not.
+    """Write a device that only QEMU has into the runtime file.
 
-    Stock records a device last; if the node daemon dies before, nobody knows
+    Upstream writes a device last; if the node daemon dies before, nobody knows
     of it, and it cannot be added a second time.
 
     @rtype: bool
@@ -172,18 +172,19 @@ class Presence(Reconcile):
     """
     device_class = CLASS[dev_type]
     with self._Monitor(instance.name) as execute:
-      device_id, place = self._InQemuOnly(execute, device_class, device)
-    if place is None:
+      device_id, unit = self._InQemuOnly(execute, device_class, device)
+    if unit is None:
       return False
-    self._Take(instance, device_class, device, device_id, place)
+    self._Take(instance, device_class, device, device_id, unit)
     self._Remember(instance, dev_type, device, extra)
-    logging.warning("Instance %s: QEMU had %s (%s) already, recorded now",
+    logging.warning("Instance %s: QEMU had %s (%s) already; it is in the"
+                    " runtime file now",
                     instance.name, device_id, self._ShowAddress(device))
     return True
 
   @staticmethod
   def _InQemuOnly(execute, device_class, device):
-    """Find a device in QEMU that the record does not have.
+    """Find a device in QEMU that the runtime file does not have.
 
     @return: its id there, and its slot, or scsi-id; (None, None) if QEMU has
         not got it either, or on no bus of ours
@@ -193,50 +194,50 @@ class Presence(Reconcile):
                for name in queries.ids(execute)):
       return (None, None)
     for names in (queries.held(execute), queries.scsi_ids(execute)):
-      for place, name in names.items():
+      for unit, name in names.items():
         # both go into options: a QEMU that a guest has taken over may say
         # anything
-        if is_of(name, device_class, device.uuid) and isinstance(place, int):
-          return (name, place)
+        if is_of(name, device_class, device.uuid) and isinstance(unit, int):
+          return (name, unit)
     return (None, None)
 
   def _FindInQemu(self, instance, device_class, device):
-    """Find what only QEMU has; the device gets the place that it has there.
+    """Find what only QEMU has; the device gets the address from there.
 
     @raise errors.HotplugError: if QEMU has not got it either
 
     """
     with self._Monitor(instance.name) as execute:
-      device_id, place = self._InQemuOnly(execute, device_class, device)
-    if place is None:
+      device_id, unit = self._InQemuOnly(execute, device_class, device)
+    if unit is None:
       raise errors.HotplugError(
-        "Instance %s: neither the record nor QEMU has a %s with UUID %s: it was"
-        " added without hotplug, and the guest does not have it" %
+        "Instance %s: neither the runtime file nor QEMU has a %s with UUID %s:"
+        " it was added without hotplug, and the guest does not have it" %
         (instance.name, device_class, device.uuid))
-    self._Take(instance, device_class, device, device_id, place)
+    self._Take(instance, device_class, device, device_id, unit)
     return device
 
-  def _Take(self, instance, device_class, device, device_id, place):
-    """Give a device the place that it has in QEMU.
+  def _Take(self, instance, device_class, device, device_id, unit):
+    """Give a device the address that it has in QEMU.
 
     """
     hvparams = self._DeviceTable(instance).hvparams
     if device_class == pools.DISK and scsi_ids.has_ids(hvparams):
-      self._SetScsiAddress(device, hvparams, place)
+      self._SetScsiAddress(device, hvparams, unit)
     else:
-      self._SetAddress(device_class, device, hvparams, place)
+      self._SetAddress(device_class, device, hvparams, unit)
     self._KeepId(device, device_id)
 
   @staticmethod
-  def _LiveId(execute, device_class, device, recorded):
+  def _LiveId(execute, device_class, device, expected):
     """Find the id under which QEMU has a device.
 
-    It is the recorded one, unless the record was brought into the form of a
-    series that makes ids in another way.
+    It is that of the runtime file, unless this was brought into the form of a
+    release that makes ids in another way.
 
     """
     ids = queries.ids(execute)
-    if recorded in ids:
-      return recorded
+    if expected in ids:
+      return expected
     return ([name for name in sorted(ids) if is_of(
-      name, device_class, device.uuid)] or [recorded])[0]
+      name, device_class, device.uuid)] or [expected])[0]

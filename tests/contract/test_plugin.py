@@ -551,7 +551,7 @@ def test_a_malformed_id_is_not_taken_for_ganetis(world, more):
   world.bus[11] = ids.old_id("disk", disk.uuid, 11) + more
   with pytest.raises(errors.HotplugError) as caught:
     hyper.HotDelDevice(instance, DISK, disk, EXTRA, 2)
-  assert "neither the record nor QEMU has" in str(caught.value)
+  assert "neither the runtime file nor QEMU has" in str(caught.value)
   hyper.HotAddDevice(instance, DISK, disk, EXTRA, 2)
   assert world.slots(hyper, instance)[0] == [8, 9, 10]
   text = hyper._ReadKVMRuntime(instance.name)
