@@ -27,11 +27,63 @@
 # NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
 # SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 
-"""What the process of a QEMU tells of it."""
+"""What a process tells of itself, and the file of its number.
 
+All that is read under C{/proc} is read here.
+
+"""
+
+import errno
 import os
+import stat
 
 from .errors import NodeError
+
+
+def number_in(path):
+  """Read the file that has the number of a process.
+
+  @rtype: int or None
+  @return: the number of a process, which may have ended; None if there is no
+      such file
+  @raise ValueError: if there is no such number in it
+  @raise EnvironmentError: if it cannot be read, or is no regular file
+
+  """
+  try:
+    # a pipe would never end
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+  except EnvironmentError as err:
+    if err.errno == errno.ENOENT:
+      return None
+    raise
+  with os.fdopen(fd, "rb", 0) as stream:
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+      raise EnvironmentError(errno.EINVAL, "not a regular file")
+    pid = int(stream.read())
+  if pid <= 0:
+    raise ValueError("no number of a process")
+  return pid
+
+
+def _read(pid, name):
+  """Read one of the files of a process."""
+  with open("/proc/%d/%s" % (pid, name), "rb") as stream:
+    return stream.read()
+
+
+def words(pid):
+  """Read the command of a process as it stands.
+
+  @type pid: int
+  @rtype: list of bytes
+  @return: empty if it has ended
+
+  """
+  try:
+    return _read(pid, "cmdline").split(b"\0")[:-1]
+  except EnvironmentError:
+    return []
 
 
 def command(pid):
@@ -46,12 +98,31 @@ def command(pid):
 
   """
   try:
-    with open("/proc/%d/cmdline" % pid, "rb") as stream:
-      words = stream.read().split(b"\0")[:-1]
+    found = _read(pid, "cmdline").split(b"\0")[:-1]
   except EnvironmentError as err:
     raise NodeError("the command of process %d cannot be read: %s" %
                     (pid, err.strerror))
-  return [word.decode("utf-8", "replace") for word in words]
+  return [word.decode("utf-8", "replace") for word in found]
+
+
+def mapped(pid, end):
+  """List the files that a process has mapped into its memory.
+
+  @type pid: int
+  @type end: string
+  @param end: what a file's path ends with
+  @rtype: list of bools or None
+  @return: one each, whether it was removed or replaced since; None if this
+      user may not know
+
+  """
+  try:
+    lines = _read(pid, "maps").splitlines()
+  except EnvironmentError:
+    return None
+  end = end.encode("ascii")
+  return [line.endswith(b" (deleted)") for line in lines if line.endswith(
+    (end, end + b" (deleted)"))]
 
 
 def is_replaced(pid):
@@ -76,9 +147,8 @@ def identity(pid):
 
   """
   try:
-    with open("/proc/%d/stat" % pid, "rb") as stream:
-      # the name before that, in parentheses, may have anything in it
-      fields = stream.read().rpartition(b")")[2].split()
+    # the name before that, in parentheses, may have anything in it
+    fields = _read(pid, "stat").rpartition(b")")[2].split()
     return "%d %s" % (pid, fields[19].decode("ascii"))
   except (EnvironmentError, IndexError): # it has ended
     return "%d" % pid

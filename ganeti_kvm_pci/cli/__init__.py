@@ -32,7 +32,8 @@
   - L{report}, L{output}: what is printed, and how
   - L{node_state}: whether the plugin is on, for several commands
   - L{conversion}: runtime files for another Ganeti or QEMU
-  - L{guest}, L{settle}: an instance's QEMU, and what its guest completed late
+  - L{instance}, L{settle}: an instance's QEMU, and what its guest completed
+    late
   - L{cmd_enable}, L{cmd_disable}, L{cmd_status}, L{cmd_map}, L{cmd_check},
     L{cmd_plan}, L{cmd_upgrade}, L{cmd_downgrade}: the commands
   - L{entry}: their options

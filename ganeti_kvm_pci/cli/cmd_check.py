@@ -37,6 +37,7 @@ from .. import settling
 from ..errors import BusyError
 from ..errors import KvmPciError
 from ..node import installation
+from ..node import guests
 from ..node import runtime_files
 from ..qemu import removed_options
 from ..qmp import backends
@@ -47,7 +48,7 @@ from ..runtime import device_table
 from ..runtime import migration_check
 from ..runtime import serialized
 from ..runtime import upgrade
-from . import guest
+from . import instance
 from . import node_state
 from . import report
 from . import settle
@@ -100,23 +101,23 @@ def _check_one(result, path, opts):
 
   """
   seen = runtime_files.read(path)
-  loaded = guest.parse(seen.text, path)
+  loaded = instance.parse(seen.text, path)
   known = device_table.DeviceTable(loaded)
   result.instance = known.instance
   if opts.live or opts.repair:
-    guest.insist_own(known, path)
-  if runtime_files.runs(path) is False:
+    instance.insist_own(known, path)
+  if guests.runs(path) is False:
     result.add(consistency.INFO,
                "not running: its next start writes the file anew")
     return
   if opts.live or opts.qemu:
     _check_options(result, loaded, opts.qemu or qemu_version.version(
       known.command[0]))
-  obstacle = guest.obstacle(known, path)
+  obstacle = instance.obstacle(known, path)
   if obstacle:
     result.add(consistency.INFO, "left to unmodified Ganeti: %s" % obstacle)
   elif opts.live or opts.repair:
-    with guest.monitor(known) as execute:
+    with instance.monitor(known) as execute:
       if opts.pending:
         settle.settle(result, execute, seen, loaded)
       else:
@@ -157,7 +158,7 @@ def _check_live(result, execute, seen, loaded, repair):
 
   """
   known = device_table.DeviceTable(loaded)
-  live = guest.ask(execute)
+  live = instance.ask(execute)
   if repair and loaded.unknown:
     result.add(consistency.WARNING, "not repaired: unsupported: %s" %
                ", ".join(loaded.unknown))
@@ -187,7 +188,7 @@ def _problems(execute, path, loaded):
   ejected.leave_out(parts, loaded)
   return migration_check.MigrationCheck(
     loaded, device_table.DeviceTable(loaded), parts,
-    process.command(runtime_files.pid_of(path))).problems
+    process.command(guests.pid_of(path))).problems
 
 
 def _repair(result, execute, seen, loaded, live):
@@ -203,7 +204,7 @@ def _repair(result, execute, seen, loaded, live):
   # what is written must be what can be read
   known = before
   if changes:
-    known = device_table.DeviceTable(guest.parse(text, seen.path))
+    known = device_table.DeviceTable(instance.parse(text, seen.path))
   found = settling.Settling(execute, before)
   settle.forget(result, found, found.lost, execute, seen,
                 text if changes else None)
@@ -227,13 +228,13 @@ def _tidy(result, path, repair):
   """
   if repair:
     result.repaired.extend("%s, left behind: removed" % left
-                           for left in runtime_files.remove_left_behind(path))
+                           for left in guests.remove_left_behind(path))
   why = ("left half-written by a process that was killed; the next operation on"
          " the instance's devices removes it, and so does check --repair"
-         if runtime_files.runs(path) else
+         if guests.runs(path) else
          "left of an instance that does not run here; check --repair removes"
          " it")
-  for left in runtime_files.left_behind(path):
+  for left in guests.left_behind(path):
     result.add(consistency.INFO, "%s: %s" % (left, why))
 
 
@@ -282,7 +283,7 @@ def check(opts):
     opts.names = opts.names or settle.waiting()
     return each(opts, look) if opts.names else OK
   each(opts, look)
-  for path in [] if opts.names else runtime_files.of_no_instance():
+  for path in [] if opts.names else guests.of_no_instance():
     result = _Check(runtime_files.instance_of(path))
     entry = report.entry(opts.command, {})
     tell(opts, entry, _complete(entry, result, lambda: _tidy(

@@ -32,31 +32,31 @@
 from ..node import runtime_files
 from ..runtime import device_table
 from ..runtime import slot_map
-from . import guest
+from . import instance
 from . import settle
 from .output import each
 
 
 def _live(known, path):
-  """Ask the QEMU of an instance, see L{guest.ask}.
+  """Ask the QEMU of an instance, see L{instance.ask}.
 
   @return: empty tuple where pci.0 is left to unmodified Ganeti
 
   """
-  if guest.obstacle(known, path):
+  if instance.obstacle(known, path):
     return ()
-  with guest.monitor(known) as execute:
-    return guest.ask(execute)
+  with instance.monitor(known) as execute:
+    return instance.ask(execute)
 
 
 def show_map(opts):
   """Draw who sits on which slot of pci.0."""
   def look(entry, path):
     known = device_table.DeviceTable(
-      guest.parse(runtime_files.read(path).text, path))
+      instance.parse(runtime_files.read(path).text, path))
     live = ()
     if opts.live:
-      guest.insist_own(known, path)
+      instance.insist_own(known, path)
       live = _live(known, path)
     found = slot_map.entries(known, *live, requests=settle.requests(path))
     entry.update(slot_map.as_data(known, found))

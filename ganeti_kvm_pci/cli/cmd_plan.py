@@ -35,6 +35,7 @@ from ..bus.pools import DISK
 from ..bus.pools import Partition
 from ..errors import BusFullError
 from ..node import installation
+from ..node import guests
 from ..node import runtime_files
 from ..qemu import command
 from ..runtime import configuration
@@ -58,7 +59,7 @@ def _plan_one(found, path, opts, version):
   """
   loaded = serialized.parse(runtime_files.read(path).text, path)
   found["instance"] = device_table.DeviceTable(loaded).instance
-  is_of_this_node = runtime_files.runs(path) is not None
+  is_of_this_node = guests.runs(path) is not None
   if is_of_this_node:
     config_reader.fill(loaded)
   obstacle = chipset.obstacle(loaded.words, loaded.hvparams, is_of_this_node)

@@ -32,6 +32,8 @@
 import os
 
 from ..errors import RuntimeFileError
+from ..node import guests
+from ..node import replacement
 from ..node import runtime_files
 from ..runtime import device_table
 from ..runtime import serialized
@@ -75,7 +77,7 @@ def _convert_one(entry, path, running, convert, opts):
   # what is written must be what can be read
   device_table.DeviceTable(serialized.Runtime(path, loaded.as_list()))
   if changes and not opts.dry_run:
-    entry["backup"] = runtime_files.replace(seen, loaded.dump(),
+    entry["backup"] = replacement.replace(seen, loaded.dump(),
                                             opts.backup_dir)
   entry.update(changes=changes, warnings=warnings, changed=bool(changes),
                status=WARNINGS if warnings else OK)
@@ -89,7 +91,7 @@ def convert_files(opts, convert):
 
   """
   def look(entry, path):
-    with runtime_files.alone(path) as running:
+    with guests.alone(path) as running:
       _convert_one(entry, path, running, convert, opts)
     return _as_text(entry, opts.dry_run)
   status = each(opts, look)
@@ -99,5 +101,5 @@ def convert_files(opts, convert):
       for written in (entry["file"], entry["backup"]):
         folder = os.path.dirname(os.path.abspath(written))
         folders.update([folder, os.path.dirname(folder)])
-  runtime_files.sync(folders)
+  replacement.sync(folders)
   return status

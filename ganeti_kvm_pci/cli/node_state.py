@@ -33,6 +33,7 @@ import contextlib
 
 from ..errors import KvmPciError
 from ..node import activation
+from ..node import daemon
 from ..node import ownership
 from ..node import reservations
 from ..node import runtime_files
@@ -72,10 +73,10 @@ def restart_daemon(opts, expect_loaded):
   @param expect_loaded: whether it is to run with the plugin then
 
   """
-  if activation.node_daemon_pid() is None:
+  if daemon.pid_of_daemon() is None:
     say("the node daemon is not running")
   elif opts.restart:
-    activation.restart(expect_loaded)
+    daemon.restart(expect_loaded)
     opts.report.changed = True
     say("node daemon restarted, %s the plugin" %
         ("with" if expect_loaded else "without"))

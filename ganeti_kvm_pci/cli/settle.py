@@ -41,6 +41,8 @@ from .. import cooldown
 from .. import instance_lock
 from .. import pending_unplugs
 from .. import settling
+from ..node import guests
+from ..node import replacement
 from ..node import runtime_files
 from ..qmp import backends
 from ..runtime import consistency
@@ -66,10 +68,10 @@ def of(path):
   @return: None for a file that is not one of a running guest on this node
 
   """
-  if not runtime_files.runs(path):
+  if not guests.runs(path):
     return None
   return pending_unplugs.Pending(runtime_files.own_path(path),
-                                 runtime_files.pid_of(path))
+                                 guests.pid_of(path))
 
 
 def requests(path):
@@ -99,8 +101,8 @@ def forget(result, found, devices, execute, seen, text):
   """
   def write():
     if text is not None:
-      result.backup = runtime_files.replace(seen, text)
-      runtime_files.sync(set(os.path.dirname(os.path.abspath(path))
+      result.backup = replacement.replace(seen, text)
+      replacement.sync(set(os.path.dirname(os.path.abspath(path))
                              for path in (seen.path, result.backup)))
   try:
     found.forget(devices,
@@ -145,11 +147,11 @@ def alone(path, opts):
   """Keep others from an instance's devices, as long as a command needs it.
 
   @param opts: of C{check}
-  @return: a context, see L{runtime_files.alone}
+  @return: a context, see L{guests.alone}
 
   """
   if opts.pending:
     # an operation that has them settles what there is, too
-    return runtime_files.alone(path, 0)
-  return (runtime_files.alone(path) if opts.live or opts.repair
+    return guests.alone(path, 0)
+  return (guests.alone(path) if opts.live or opts.repair
           else instance_lock.nothing())

@@ -29,8 +29,9 @@
 
 """What the plugin is on a node: files, Ganeti, and the way into it.
 
-  - L{runtime_files}, L{installation}: the runtime files, and the Ganeti, of
-    this node
+  - L{runtime_files}, L{replacement}, L{guests}: the runtime files of this node;
+    one that is replaced; which guest runs
+  - L{installation}, L{daemon}: the Ganeti of this node, and its node daemon
   - L{startup_files}, L{intent}: what Python runs at its start; whether the
     plugin should be on
   - L{ownership}: who can write what the daemons run

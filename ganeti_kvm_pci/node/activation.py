@@ -36,24 +36,18 @@ such as the next release's, reads another folder: so the intent is kept apart
 
 """
 
-import errno
 import os
-import subprocess
-import time
 
-from .. import clock
 from .. import versions
 from ..errors import GanetiError
 from ..errors import KvmPciError
 from ..errors import NodeError
+from . import daemon
 from . import installation
 from . import intent
 from . import ownership
 from . import startup_files
 from . import watcher
-
-#: How long the node daemon may take to come up again, in seconds.
-_RESTART_LIMIT = 20
 
 
 class Hook(object):
@@ -214,8 +208,8 @@ class Status(object):
     self.others = [path for path in startup_files.find(_places(self.hook))
                    if os.path.realpath(os.path.dirname(path)) != folder]
     self.reasons = intent.reasons()
-    self.pid = node_daemon_pid()
-    self.loaded, self.stale = _marks(self.pid)
+    self.pid = daemon.pid_of_daemon()
+    self.loaded, self.stale = daemon.marks(self.pid)
 
   @property
   def damaged(self):
@@ -289,127 +283,13 @@ class Status(object):
                                       " not enabled here, and the cluster has"
                                       " no tag %s" % intent.TAG))
     if self.pid is None:
-      daemon = "not running"
+      state = "not running"
     else:
-      daemon = "running (pid %d), %s the plugin" % (
+      state = "running (pid %d), %s the plugin" % (
         self.pid, "with" if self.loaded else "without")
       if self.stale:
-        daemon += ", an older copy"
+        state += ", an older copy"
       if not self.consistent() and not self.unfit:
-        daemon += "; restart it (enable --restart or disable --restart)"
-    found.append("node daemon  " + daemon)
+        state += "; restart it (enable --restart or disable --restart)"
+    found.append("node daemon  " + state)
     return found
-
-
-def node_daemon_pid():
-  """Return the process of the running node daemon, or None.
-
-  @rtype: int or None
-  @raise NodeError: if that is not for this user to know
-
-  """
-  from ganeti import constants
-  from ganeti import utils
-  path = utils.DaemonPidFileName(constants.NODED)
-  try:
-    with open(path, "rb") as stream:
-      pid = int(stream.read())
-  except ValueError:
-    return None
-  except EnvironmentError as err:
-    if err.errno == errno.ENOENT:
-      return None
-    raise NodeError("cannot tell whether the node daemon runs: %s: %s; run this"
-                    " as root" % (path, err.strerror))
-  return pid if pid > 0 and utils.IsProcessAlive(pid) else None
-
-
-def _marks(pid):
-  """Look for the marks of L{import_hook} in a process.
-
-  @rtype: tuple of two bools
-  @return: whether it has the plugin, and whether that copy was replaced since
-
-  """
-  if pid is None:
-    return (False, False)
-  text = startup_files.read("/proc/%d/maps" % pid)
-  if text is None:
-    raise NodeError("cannot look into the node daemon (pid %d): run this as"
-                    " root" % pid)
-  marks = [line for line in text.splitlines()
-           if "/ganeti_kvm_pci/hypervisor.py" in line]
-  return (bool(marks), any(line.endswith("(deleted)") for line in marks))
-
-
-def _check_start(environment):
-  """Look whether the node daemon would start again.
-
-  After an upgrade of Python, the Ganeti that runs may be none for the new one.
-  Before it tells its version, the daemon imports all that it needs.
-
-  @param environment: what it is started with
-  @raise NodeError: if it would not
-
-  """
-  script = installation.daemon_script()
-  try:
-    process = subprocess.Popen([script, "--version"], env=environment,
-                               stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT)
-    output = process.communicate()[0].decode("utf-8", "replace").strip()
-    reason = process.returncode and (output.rpartition("\n")[2] or
-                                     "no message")
-  except EnvironmentError as err:
-    reason = str(err)
-  if reason:
-    raise NodeError("the node daemon would not start again, and was not"
-                    " restarted: %s --version: %s; is an upgrade of Ganeti"
-                    " half done (gnt-cluster upgrade)?" % (script, reason))
-
-
-def restart(expect_loaded):
-  """Restart the node daemon.
-
-  Instances are not touched; jobs that talk to this node at that moment fail.
-
-  @type expect_loaded: bool
-  @param expect_loaded: whether it should have the plugin afterwards
-  @raise NodeError: if it does not come up, or not as expected; it is not
-      stopped where it would not start again
-
-  """
-  from ganeti import constants
-  from ganeti import pathutils
-  # what this process needed to import is not the daemon's business
-  environment = dict((k, v) for k, v in os.environ.items()
-                     if not k.startswith(("PYTHON", installation.REEXEC)))
-  _check_start(environment)
-  before = node_daemon_pid()
-  for action in ("stop", "start"):
-    try:
-      process = subprocess.Popen(
-        [pathutils.DAEMON_UTIL, action, constants.NODED],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-      output = process.communicate()[0].decode("utf-8", "replace").strip()
-      failed = process.returncode
-    except EnvironmentError as err:
-      failed, output = True, "%s: %s" % (pathutils.DAEMON_UTIL, err.strerror)
-    if failed:
-      raise NodeError("daemon-util %s %s failed: %s" %
-                      (action, constants.NODED, output or "no message"))
-  deadline = clock.monotonic() + _RESTART_LIMIT
-  while clock.monotonic() < deadline:
-    pid = node_daemon_pid()
-    if pid not in (None, before) and _marks(pid)[0] == expect_loaded:
-      return
-    time.sleep(0.1)
-  if node_daemon_pid() is None:
-    raise NodeError("the node daemon did not come up within %d s" %
-                    _RESTART_LIMIT)
-  if node_daemon_pid() == before:
-    raise NodeError("the node daemon (pid %d) was not stopped within %d s" %
-                    (before, _RESTART_LIMIT))
-  raise NodeError("the node daemon runs, but %s the plugin; what it says of"
-                  " it is in its log" %
-                  ("without" if expect_loaded else "still with"))

@@ -46,6 +46,7 @@ from ..errors import KvmPciError
 from ..qmp import queries
 from ..runtime import device_table
 from . import installation
+from . import guests
 from . import runtime_files
 
 
@@ -165,7 +166,7 @@ def obstacles(reservations, ask):
   for path in runtime_files.all_runtimes():
     try:
       known = device_table.parse(runtime_files.read(path).text, path)
-      running = runtime_files.runs(path)
+      running = guests.runs(path)
     except KvmPciError: # check names it
       continue
     if running and chipset.applies(known.command, known.hvparams):

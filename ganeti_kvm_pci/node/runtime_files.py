@@ -27,28 +27,20 @@
 # NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
 # SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 
-"""The runtime files of this node: which there are, read, replaced.
-
-A file is replaced as a whole or not at all: written beside, brought to the
-disk, renamed. The node daemon does the same without asking anybody, so what it
-wrote meanwhile is looked for at the last moment.
+"""The runtime files of this node: which there are, whose, and what is in one.
 
 """
 
 import collections
-import contextlib
 import errno
-import itertools
 import os
 import stat
 
-from .. import instance_lock
-from .. import leftovers
-from .. import temporary
 from ..errors import NodeError
 from ..errors import RuntimeFileError
 
-_SUFFIX = ".runtime"
+#: How the name of each ends.
+SUFFIX = ".runtime"
 
 #: Where they would lie if the Ganeti that is not here were an ordinary one.
 RUN_DIR = "/var/run/ganeti"
@@ -99,7 +91,7 @@ def all_runtimes():
       return []
     raise NodeError("cannot list runtime files: %s" % err)
   return [os.path.join(folder, name) for name in sorted(names)
-          if name.endswith(_SUFFIX)]
+          if name.endswith(SUFFIX)]
 
 
 def find_runtime(name):
@@ -112,15 +104,15 @@ def find_runtime(name):
 
   """
   folder = control_dir("conf")
-  if os.path.lexists(os.path.join(folder, name + _SUFFIX)):
-    return os.path.join(folder, name + _SUFFIX)
+  if os.path.lexists(os.path.join(folder, name + SUFFIX)):
+    return os.path.join(folder, name + SUFFIX)
   found = [path for path in all_runtimes()
            if os.path.basename(path).startswith(name + ".")]
   if len(found) == 1:
     return found[0]
   if found:
     raise NodeError("%s may mean %s" % (name, " or ".join(
-      os.path.basename(path)[:-len(_SUFFIX)] for path in found)))
+      os.path.basename(path)[:-len(SUFFIX)] for path in found)))
   raise NodeError("no runtime file of an instance %s in %s: is it running on"
                   " this node?" % (name, folder))
 
@@ -131,7 +123,7 @@ def is_path(name):
   What lies in the current folder does not decide that.
 
   """
-  return os.sep in name or name.endswith(_SUFFIX)
+  return os.sep in name or name.endswith(SUFFIX)
 
 
 def named(name):
@@ -157,8 +149,8 @@ def instance_of(path):
     folder = os.path.realpath(folder)
   except EnvironmentError: # the current folder was removed
     return None
-  if name.endswith(_SUFFIX) and _are_same(folder, control_dir("conf")):
-    return name[:-len(_SUFFIX)]
+  if name.endswith(SUFFIX) and _are_same(folder, control_dir("conf")):
+    return name[:-len(SUFFIX)]
   return None
 
 
@@ -177,63 +169,9 @@ def own_instance(path):
   return instance
 
 
-def runs(path):
-  """Tell whether the guest of a runtime file runs.
-
-  @rtype: bool or None
-  @return: None for a file that is not one of this node's instances
-  @raise NodeError: if that cannot be told
-
-  """
-  instance = instance_of(path)
-  if instance is None:
-    return None
-  pid = _pid(instance)
-  try:
-    words = b"" if pid is None else _content("/proc/%d/cmdline" % pid)
-  except EnvironmentError: # it has ended
-    return False
-  # the number may be another process's by now
-  word = b"\0" + (instance if isinstance(instance, bytes)
-                  else instance.encode("utf-8", "surrogateescape"))
-  return word + b"\0" in words or word + b"," in words
-
-
-def _pid(instance):
-  """Tell the process of an instance, which may have ended.
-
-  @rtype: int or None
-  @return: None if there is no file that names one
-  @raise NodeError: if the file does not
-
-  """
-  path = os.path.join(control_dir("pid"), instance)
-  try:
-    pid = int(_content(path))
-    if pid > 0:
-      return pid
-    reason = "no number of a process in it"
-  except ValueError:
-    reason = "no number of a process in it"
-  except EnvironmentError as err:
-    if err.errno == errno.ENOENT:
-      return None
-    reason = err.strerror
-  raise NodeError("cannot tell whether instance %s runs: %s: %s" %
-                  (instance, path, reason))
-
-
-def pid_of(path):
-  """Tell the process of an instance of this node, which runs.
-
-  @rtype: int
-  @raise NodeError: if it has ended, or is of no instance of this node
-
-  """
-  pid = _pid(own_instance(path))
-  if pid is None:
-    raise NodeError("no process of %s's guest: it has ended" % path)
-  return pid
+def own_path(path):
+  """Return a runtime file's path as the node daemon has it."""
+  return os.path.join(control_dir("conf"), os.path.basename(path))
 
 
 def _are_same(folder, other):
@@ -241,15 +179,6 @@ def _are_same(folder, other):
     return folder == other or os.path.samefile(folder, other)
   except EnvironmentError: # one of them does not exist
     return False
-
-
-def _content(path):
-  # a pipe would never end
-  fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-  with os.fdopen(fd, "rb", 0) as stream:
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-      raise EnvironmentError(errno.EINVAL, "not a regular file")
-    return stream.read()
 
 
 def read(path):
@@ -283,204 +212,3 @@ def read(path):
     raise RuntimeFileError(path, "cannot be read: %s" % err.strerror)
   except UnicodeDecodeError as err:
     raise RuntimeFileError(path, "not a runtime file, UTF-8 expected: %s" % err)
-
-
-def own_path(path):
-  """Return a runtime file's path as the node daemon has it."""
-  return os.path.join(control_dir("conf"), os.path.basename(path))
-
-
-def left_behind(path):
-  """List the files of an instance that are of no use any more.
-
-  @param path: its runtime file, there or not
-  @rtype: list of strings
-  @return: empty for a file that is not one of this node's instances
-
-  """
-  running = runs(path)
-  if running is None:
-    return []
-  return (leftovers.half_written if running else leftovers.kept)(
-    own_path(path))
-
-
-def remove_left_behind(path):
-  """Remove them.
-
-  @param path: see L{left_behind}; the lock of one that runs must be held
-  @rtype: list of strings
-  @return: what was removed
-  @raise NodeError: if another operation on the instance does not end
-
-  """
-  running = runs(path)
-  if running is None:
-    return []
-  # the node daemon's Ganeti may be unmodified, and asks nobody
-  if running:
-    return leftovers.sweep(own_path(path), False)
-  return leftovers.clear(own_path(path), False, is_needed=lambda: runs(path))
-
-
-def of_no_instance():
-  """List the runtime files that are not there, but something beside them.
-
-  @rtype: list of strings
-  @return: paths; the guest of one that waits for it runs
-
-  """
-  paths = [os.path.join(control_dir("conf"), name + _SUFFIX) for name in
-           leftovers.instances(os.path.join(control_dir("conf"), _SUFFIX))]
-  return [path for path in paths
-          if not os.path.lexists(path) and not runs(path)]
-
-
-@contextlib.contextmanager
-def alone(path, patience=None):
-  """Keep the plugin's own operations from a running guest's devices.
-
-  @param patience: see L{instance_lock.held}
-  @return: a context, which gives what L{runs} says; it raises L{NodeError} if
-      they do not end
-
-  """
-  running = runs(path)
-  # whatever way led to the file, the lock is the node daemon's
-  with (instance_lock.held(instance_lock.path_for(own_path(path)), patience)
-        if running else instance_lock.nothing()):
-    yield running
-
-
-def _is_unchanged(seen, keys=("st_ino", "st_dev", "st_size", "st_mtime",
-                                "st_ctime")):
-  """Tell whether a file is still the one that was read."""
-  try:
-    now = os.lstat(seen.path)
-  except EnvironmentError:
-    return False
-  return all(getattr(now, key) == getattr(seen.status, key) for key in keys)
-
-
-def _dressed(text, status):
-  """Tell what makes a file like one that is there: L{temporary.written}."""
-  return (text.encode("utf-8"), stat.S_IMODE(status.st_mode),
-          (status.st_uid, status.st_gid))
-
-
-def _copy(seen, path):
-  """Keep a file, where it cannot get another name, as a copy.
-
-  @raise EnvironmentError: also if there is something of that name
-
-  """
-  name = os.path.basename(seen.path) + leftovers.BACKUP
-  with temporary.written(os.path.dirname(path), name, *_dressed(
-      seen.text, seen.status)) as new:
-    # who writes backups of this file holds the instance's lock
-    if os.path.lexists(path):
-      raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
-    os.rename(new, path)
-
-
-def _keep(seen, path):
-  """Keep a file under another name; it is about to be renamed over.
-
-  @rtype: bool
-  @return: False if there is something of that name
-
-  """
-  try:
-    try:
-      os.link(seen.path, path)
-    except EnvironmentError as err:
-      # another file system, or one without links
-      if err.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK):
-        raise
-      _copy(seen, path)
-    return True
-  except EnvironmentError as err:
-    if err.errno != errno.EEXIST:
-      raise
-    return False
-
-
-def _back_up(seen, folder):
-  """Keep a file under a name that is free.
-
-  @rtype: string
-
-  """
-  base = path = os.path.join(folder, os.path.basename(seen.path) +
-                             leftovers.BACKUP)
-  numbers = itertools.count(1)
-  while not _keep(seen, path):
-    path = "%s.%d" % (base, next(numbers))
-  return path
-
-
-def replace(seen, text, backup_dir=None):
-  """Put another text in the place of a file that was read.
-
-  Owner and mode stay. What stood there is kept: in a folder of its own, where
-  it is an instance's of this node, or beside. Both names last once L{sync} has
-  returned. What killed processes left half-written is removed.
-
-  @type seen: L{Seen}
-  @type text: string
-  @type backup_dir: string or None
-  @param backup_dir: is made if it is not there
-  @rtype: string
-  @return: path of the backup
-  @raise NodeError: if it was changed meanwhile, or cannot be written; then it
-      is as it was
-
-  """
-  folder, name = os.path.split(os.path.abspath(seen.path))
-  is_own = instance_of(seen.path) is not None
-  # Ganeti takes every file in its folder for an instance's
-  backup_dir = backup_dir or (control_dir(instance_lock.FOLDER) if is_own
-                              else folder)
-  surplus = []
-  try:
-    if not os.path.isdir(backup_dir):
-      os.makedirs(backup_dir, 0o700)
-    temporary.sweep(folder, name, only_ours=is_own)
-    temporary.sweep(backup_dir, name + leftovers.BACKUP)
-    with temporary.written(folder, name, *_dressed(text, seen.status)) as new:
-      unchanged = _is_unchanged(seen)
-      if unchanged:
-        backup = _back_up(seen, backup_dir)
-        surplus.append(backup)
-        # the backup's link has changed the inode's time
-        unchanged = _is_unchanged(seen, ("st_ino", "st_dev", "st_size",
-                                         "st_mtime"))
-      if not unchanged:
-        raise NodeError("%s was changed meanwhile, probably by the node daemon;"
-                        " nothing was written, try again" % seen.path)
-      os.rename(new, seen.path)
-      surplus = []
-    return backup
-  except EnvironmentError as err:
-    raise NodeError("%s cannot be replaced: %s" % (seen.path, err))
-  finally:
-    for path in surplus:
-      os.unlink(path)
-
-
-def sync(folders):
-  """Bring the names in some folders to the disk.
-
-  @type folders: collection of strings
-  @raise NodeError: if that fails
-
-  """
-  for folder in folders:
-    try:
-      fd = os.open(folder, os.O_RDONLY)
-      try:
-        os.fsync(fd)
-      finally:
-        os.close(fd)
-    except EnvironmentError as err:
-      raise NodeError("%s cannot be brought to the disk: %s" % (folder, err))

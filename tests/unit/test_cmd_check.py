@@ -10,7 +10,7 @@ import genuine
 from ganeti_kvm_pci import instance_lock
 from ganeti_kvm_pci.cli import cmd_check
 from ganeti_kvm_pci.cli import entry
-from ganeti_kvm_pci.cli import guest
+from ganeti_kvm_pci.cli import instance
 from ganeti_kvm_pci.errors import CommandError
 from ganeti_kvm_pci.errors import MonitorError
 from ganeti_kvm_pci.node import installation
@@ -208,8 +208,8 @@ def qemu(monkeypatch):
       self.did.append((command, list(arguments.values())[0]))
       return {}
   found = Qemu()
-  monkeypatch.setattr(guest, "monitor", found.monitor)
-  monkeypatch.setattr(guest, "ask", found.ask)
+  monkeypatch.setattr(instance, "monitor", found.monitor)
+  monkeypatch.setattr(instance, "ask", found.ask)
   monkeypatch.setattr(queries, "held", lambda _: dict(
     (f.slot, f.id) for f in found.ask(None)[0]))
   monkeypatch.setattr(cmd_check, "_problems", lambda *_: list(found.problems))
@@ -414,7 +414,7 @@ def test_what_the_node_daemon_writes_meanwhile_wins(here, capsys, qemu,
     path.remove()
     path.write("the daemon's")
     return qemu.ask(execute)
-  monkeypatch.setattr(guest, "ask", ask)
+  monkeypatch.setattr(instance, "ask", ask)
   status, _, err = run(capsys, "check", "--repair")
   assert status == 2 and "changed meanwhile" in err
   assert path.read() == "the daemon's"

@@ -12,6 +12,7 @@ import genuine
 import schema
 from ganeti_kvm_pci import instance_lock
 from ganeti_kvm_pci.cli import entry
+from ganeti_kvm_pci.node import replacement
 from ganeti_kvm_pci.node import runtime_files
 from ganeti_kvm_pci.qemu import removed_options
 from ganeti_kvm_pci.runtime import device_table
@@ -134,7 +135,7 @@ def test_a_backup_folder_holds_all_backups(here, tmpdir, capsys, monkeypatch):
   here.add(OLD)
   here.add("v2.10.2-rng")
   synced = []
-  monkeypatch.setattr(runtime_files, "sync", synced.extend)
+  monkeypatch.setattr(replacement, "sync", synced.extend)
   folder = tmpdir.join("backups")
   assert run(capsys, "upgrade", "--backup-dir", str(folder))[0] == 0
   assert folder.join("plain.ex.runtime.backup").read() == genuine.text_of(OLD)

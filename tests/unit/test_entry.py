@@ -13,6 +13,7 @@ from ganeti_kvm_pci.cli import entry as entry_
 from ganeti_kvm_pci.errors import NodeError
 from ganeti_kvm_pci.errors import RuntimeFileError
 from ganeti_kvm_pci.node import activation
+from ganeti_kvm_pci.node import daemon as daemon_
 from ganeti_kvm_pci.node import installation
 from ganeti_kvm_pci.node import intent
 from ganeti_kvm_pci.node import runtime_files
@@ -257,12 +258,12 @@ def util(tmpdir, monkeypatch):
   for name in ("", ".constants", ".pathutils"):
     monkeypatch.setitem(sys.modules, "ganeti" + name,
                         getattr(ganeti, name[1:], ganeti))
-  monkeypatch.setattr(activation, "_RESTART_LIMIT", 0.3)
+  monkeypatch.setattr(daemon_, "_RESTART_LIMIT", 0.3)
   pid = tmpdir.join("pid")
   pid.write("7")
-  monkeypatch.setattr(activation, "node_daemon_pid",
+  monkeypatch.setattr(daemon_, "pid_of_daemon",
                       lambda: int(pid.read() or 0) or None)
-  monkeypatch.setattr(activation, "_marks", lambda number: (True, False))
+  monkeypatch.setattr(daemon_, "marks", lambda number: (True, False))
 
   def write(script):
     tmpdir.join("daemon-util").write("#!/bin/sh\n" + script)
@@ -274,26 +275,26 @@ def util(tmpdir, monkeypatch):
 def test_a_daemon_that_was_not_stopped_was_not_restarted(util):
   util("exit 0\n")
   with pytest.raises(NodeError) as caught:
-    activation.restart(True)
+    daemon_.restart(True)
   assert str(caught.value).startswith("the node daemon (pid 7) was not stopped")
   util("test $1 = stop || echo 8 > %s\n" % util.pid)
-  activation.restart(True)
+  daemon_.restart(True)
 
 
 def test_a_daemon_that_does_not_come_back_is_one_clear_error(util):
   util(": > %s\n" % util.pid)
   with pytest.raises(NodeError) as caught:
-    activation.restart(True)
+    daemon_.restart(True)
   assert "the node daemon did not come up" in str(caught.value)
   util("echo why; exit 3\n")
   with pytest.raises(NodeError) as caught:
-    activation.restart(True)
+    daemon_.restart(True)
   assert str(caught.value) == "daemon-util stop ganeti-noded failed: why"
 
 
 def test_nor_is_there_anything_to_restart_it_with(util):
   with pytest.raises(NodeError) as caught:
-    activation.restart(True)
+    daemon_.restart(True)
   assert "daemon-util stop ganeti-noded failed: " in str(caught.value)
   assert "No such file" in str(caught.value)
 

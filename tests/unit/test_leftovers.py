@@ -191,6 +191,7 @@ def test_links_pipes_and_folders_are_nobodys(folders):
 _DIES = """
 import os, sys
 sys.path[0] = %r
+from ganeti_kvm_pci.node import replacement
 from ganeti_kvm_pci.node import runtime_files as files
 files.control_dir = lambda kind: os.path.join(sys.argv[1], kind)
 seen = files.read(sys.argv[2])
@@ -203,7 +204,7 @@ def rename(old, new):
   if not left[0]:
     os._exit(9)
 files.os.rename = rename
-files.replace(seen, seen.text)
+replacement.replace(seen, seen.text)
 """
 
 
@@ -248,9 +249,9 @@ def test_the_next_upgrade_removes_what_a_killed_one_left(here, capsys, number):
 
 def test_check_tells_and_repair_removes_it(here, capsys, monkeypatch):
   from ganeti_kvm_pci.cli import cmd_check
-  from ganeti_kvm_pci.cli import guest
+  from ganeti_kvm_pci.cli import instance
   monkeypatch.setattr(cmd_check, "_check_live", lambda *_: None)
-  monkeypatch.setattr(guest, "monitor", lambda _: instance_lock.nothing())
+  monkeypatch.setattr(instance, "monitor", lambda _: instance_lock.nothing())
   path = here.add("v3.0.2-plain")
   die(path, 1)
   for name in KEPT:

@@ -14,13 +14,14 @@ import genuine
 import schema
 from ganeti_kvm_pci.cli import cmd_enable
 from ganeti_kvm_pci.cli import cmd_map
-from ganeti_kvm_pci.cli import guest
+from ganeti_kvm_pci.cli import instance
 from ganeti_kvm_pci.cli import entry as entry_
 from ganeti_kvm_pci.cli import output
 from ganeti_kvm_pci.cli import report
 from ganeti_kvm_pci.errors import MonitorError
 from ganeti_kvm_pci.errors import NodeError
 from ganeti_kvm_pci.node import activation
+from ganeti_kvm_pci.node import daemon
 from ganeti_kvm_pci.node import installation
 from ganeti_kvm_pci.node import runtime_files
 
@@ -121,7 +122,7 @@ def test_the_map_has_what_the_text_has(here, capsys, monkeypatch):
 def test_each_error_names_its_instance(here, capsys, monkeypatch, command):
   def fail(*_):
     raise MonitorError("no answer")
-  monkeypatch.setattr(guest, "monitor", fail)
+  monkeypatch.setattr(instance, "monitor", fail)
   here.add("v3.0.2-plain")
   here.add("v3.0.2-rng")
   assert entry_.main(command) == 2
@@ -360,8 +361,8 @@ def plugin(monkeypatch):
   monkeypatch.setattr(activation, "Status", Status)
   monkeypatch.setattr(activation, "enable", put(True))
   monkeypatch.setattr(activation, "disable", put(False))
-  monkeypatch.setattr(activation, "node_daemon_pid", lambda: 7)
-  monkeypatch.setattr(activation, "restart",
+  monkeypatch.setattr(daemon, "pid_of_daemon", lambda: 7)
+  monkeypatch.setattr(daemon, "restart",
                       lambda loaded: state.update(loaded=loaded))
 
   class Reservations(object):

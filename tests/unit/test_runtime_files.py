@@ -13,6 +13,8 @@ import conftest
 import genuine
 from ganeti_kvm_pci.errors import NodeError
 from ganeti_kvm_pci.errors import RuntimeFileError
+from ganeti_kvm_pci.node import guests
+from ganeti_kvm_pci.node import replacement
 from ganeti_kvm_pci.node import runtime_files
 
 OLD = genuine.text_of("v3.0.2-plain")
@@ -45,7 +47,7 @@ def assert_untouched(path, others=()):
 
 def test_a_file_is_replaced_and_the_old_one_kept(path):
   inode = os.stat(str(path)).st_ino
-  backup = runtime_files.replace(runtime_files.read(str(path)), NEW)
+  backup = replacement.replace(runtime_files.read(str(path)), NEW)
   assert path.read() == NEW
   assert backup == str(path) + ".backup"
   assert names(path) == ["vm1.runtime", "vm1.runtime.backup"]
@@ -59,7 +61,7 @@ def test_a_file_is_replaced_and_the_old_one_kept(path):
 @as_root
 def test_owner_and_group_stay(path):
   os.chown(str(path), 12, 34)
-  runtime_files.replace(runtime_files.read(str(path)), NEW)
+  replacement.replace(runtime_files.read(str(path)), NEW)
   assert (os.stat(str(path)).st_uid, os.stat(str(path)).st_gid) == (12, 34)
   assert stat.S_IMODE(os.stat(str(path)).st_mode) == 0o640
 
@@ -67,7 +69,7 @@ def test_owner_and_group_stay(path):
 @pytest.mark.parametrize("mode", [0o600, 0o644, 0o400, 0o4755])
 def test_the_mode_stays(path, mode):
   path.chmod(mode)
-  runtime_files.replace(runtime_files.read(str(path)), NEW)
+  replacement.replace(runtime_files.read(str(path)), NEW)
   assert stat.S_IMODE(os.stat(str(path)).st_mode) == mode
 
 
@@ -77,13 +79,13 @@ def test_nobody_else_can_ever_read_what_is_being_written(path, monkeypatch):
   genuine_fsync = os.fsync
   monkeypatch.setattr(os, "fsync", lambda fd: modes.append(
     stat.S_IMODE(os.fstat(fd).st_mode)) or genuine_fsync(fd))
-  runtime_files.replace(runtime_files.read(str(path)), NEW)
+  replacement.replace(runtime_files.read(str(path)), NEW)
   assert modes == [0o600]
 
 
 def test_a_backup_is_never_written_over(path):
   for number, text in enumerate([NEW, OLD, NEW]):
-    backup = runtime_files.replace(runtime_files.read(str(path)), text)
+    backup = replacement.replace(runtime_files.read(str(path)), text)
     assert backup == str(path) + ".backup" + (".%d" % number if number else "")
   assert [open(str(path) + end).read() for end in (
     ".backup", ".backup.1", ".backup.2", "")] == [OLD, NEW, OLD, NEW]
@@ -91,7 +93,7 @@ def test_a_backup_is_never_written_over(path):
 
 def test_a_backup_may_go_elsewhere(path, tmpdir):
   folder = tmpdir.join("old", "ones")
-  backup = runtime_files.replace(runtime_files.read(str(path)), NEW,
+  backup = replacement.replace(runtime_files.read(str(path)), NEW,
                                  str(folder))
   assert backup == str(folder.join("vm1.runtime.backup"))
   assert names(path) == ["vm1.runtime"]
@@ -111,7 +113,7 @@ def test_a_backup_on_another_file_system_is_a_copy(path, tmpdir, monkeypatch,
   monkeypatch.setattr(os, "link", refuse(number))
   folder = tmpdir.mkdir("other")
   folder.join("vm1.runtime.backup").write("an older one")
-  backup = runtime_files.replace(runtime_files.read(str(path)), NEW,
+  backup = replacement.replace(runtime_files.read(str(path)), NEW,
                                  str(folder))
   assert backup.endswith(".backup.1") and open(backup).read() == OLD
   assert stat.S_IMODE(os.stat(backup).st_mode) == 0o640
@@ -131,7 +133,7 @@ def test_a_backup_that_cannot_be_written_leaves_nothing(path, tmpdir,
   monkeypatch.setattr(os, "fsync", fsync)
   folder = tmpdir.mkdir("other")
   with pytest.raises(NodeError) as caught:
-    runtime_files.replace(runtime_files.read(str(path)), NEW, str(folder))
+    replacement.replace(runtime_files.read(str(path)), NEW, str(folder))
   assert "No space left" in str(caught.value)
   assert folder.listdir() == []
   assert_untouched(path)
@@ -141,7 +143,7 @@ def test_a_backup_folder_that_is_none_is_one_clear_error(path, tmpdir):
   tmpdir.join("x").write("")
   for folder in ("x", "x/y"):
     with pytest.raises(NodeError) as caught:
-      runtime_files.replace(runtime_files.read(str(path)), NEW,
+      replacement.replace(runtime_files.read(str(path)), NEW,
                             str(tmpdir.join(folder)))
     assert "cannot be replaced" in str(caught.value)
   assert_untouched(path)
@@ -184,7 +186,7 @@ def test_what_was_changed_meanwhile_is_left_alone(path, change):
   before = names(path)
   text = path.check() and path.read()
   with pytest.raises(NodeError) as caught:
-    runtime_files.replace(seen, NEW)
+    replacement.replace(seen, NEW)
   assert "changed meanwhile" in str(caught.value)
   assert names(path) == before
   assert (path.check() and path.read()) == text
@@ -207,7 +209,7 @@ def test_nor_what_is_changed_at_the_last_moment(path, tmpdir, monkeypatch,
   monkeypatch.setattr(os, "link", link)
   folder = tmpdir.mkdir("backups")
   with pytest.raises(NodeError):
-    runtime_files.replace(runtime_files.read(str(path)), NEW, str(folder))
+    replacement.replace(runtime_files.read(str(path)), NEW, str(folder))
   assert folder.listdir() == []
   assert names(path) == (["vm1.runtime"] if path.check() else [])
   assert (path.check() and path.read()) == after[0]
@@ -220,7 +222,7 @@ def test_a_disk_that_is_full_or_broken_leaves_all_as_it_was(
   seen = runtime_files.read(str(path))
   monkeypatch.setattr(os, name, refuse(number))
   with pytest.raises(NodeError) as caught:
-    runtime_files.replace(seen, NEW)
+    replacement.replace(seen, NEW)
   said = str(caught.value)
   assert os.strerror(number) in said and str(path) in said
   assert "\n" not in said
@@ -230,11 +232,12 @@ def test_a_disk_that_is_full_or_broken_leaves_all_as_it_was(
 def test_a_really_full_disk_leaves_all_as_it_was(path):
   code = ("import resource, signal, sys; sys.path[0] = %r\n"
           "from ganeti_kvm_pci import errors\n"
+          "from ganeti_kvm_pci.node import replacement\n"
           "from ganeti_kvm_pci.node import runtime_files as files\n"
           "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
           "seen = files.read(%r)\n"
           "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
-          "try: files.replace(seen, 'x' * 5000)\n"
+          "try: replacement.replace(seen, 'x' * 5000)\n"
           "except errors.NodeError as err: sys.exit(7)" % (ROOT, str(path)))
   assert subprocess.call([sys.executable, "-B", "-c", code]) == 7
   assert_untouched(path)
@@ -251,7 +254,7 @@ def test_an_interruption_leaves_all_as_it_was(path, monkeypatch, name):
   seen = runtime_files.read(str(path))
   monkeypatch.setattr(os, name, interrupt)
   with pytest.raises(Interrupted):
-    runtime_files.replace(seen, NEW)
+    replacement.replace(seen, NEW)
   assert_untouched(path)
 
 
@@ -259,6 +262,7 @@ def test_an_interruption_leaves_all_as_it_was(path, monkeypatch, name):
 _DIES = """
 import itertools, os, sys, tempfile
 sys.path[0] = %r
+from ganeti_kvm_pci.node import replacement
 from ganeti_kvm_pci.node import runtime_files as files
 left = itertools.count(int(sys.argv[2]), -1)
 def deadly(function):
@@ -274,8 +278,8 @@ seen = files.read(sys.argv[1])
 for module, name in ((tempfile, "mkstemp"), (os, "fchmod"), (os, "fsync"),
                      (os, "link"), (os, "rename")):
   setattr(module, name, deadly(getattr(module, name)))
-files.replace(seen, sys.argv[3])
-files.sync([os.path.dirname(sys.argv[1])])
+replacement.replace(seen, sys.argv[3])
+replacement.sync([os.path.dirname(sys.argv[1])])
 """
 
 
@@ -306,19 +310,19 @@ def test_file_and_folders_are_brought_to_the_disk(path, tmpdir, monkeypatch):
   synced = []
   monkeypatch.setattr(os, "fsync", lambda fd: synced.append(
     os.readlink("/proc/self/fd/%d" % fd)))
-  runtime_files.replace(runtime_files.read(str(path)), NEW)
+  replacement.replace(runtime_files.read(str(path)), NEW)
   assert len(synced) == 1 and os.path.basename(synced[0]).startswith(
     ".vm1.runtime.")
-  runtime_files.sync([str(path.dirpath()), str(tmpdir)])
+  replacement.sync([str(path.dirpath()), str(tmpdir)])
   assert synced[1:] == [str(path.dirpath()), str(tmpdir)]
 
 
 def test_a_folder_that_cannot_be_synced_is_one_clear_error(tmpdir, monkeypatch):
   with pytest.raises(NodeError):
-    runtime_files.sync([str(tmpdir.join("gone"))])
+    replacement.sync([str(tmpdir.join("gone"))])
   monkeypatch.setattr(os, "fsync", refuse(errno.EIO))
   with pytest.raises(NodeError) as caught:
-    runtime_files.sync([str(tmpdir)])
+    replacement.sync([str(tmpdir)])
   assert str(tmpdir) in str(caught.value)
 
 
@@ -363,15 +367,15 @@ def test_a_guest_runs_if_a_process_of_that_name_does(tmpdir, guest):
   pids.join("vm1.ex").write("%d\n" % guest.pid)
   pids.join("vm2.ex").write("%d\n" % guest.pid)
   pids.join("vm3.ex").write("99999999999")
-  assert runtime_files.runs(str(conf.join("vm1.ex.runtime"))) is True
+  assert guests.runs(str(conf.join("vm1.ex.runtime"))) is True
   for name in ("vm2.ex", "vm3.ex", "vm6.ex", "vm1"):
-    assert runtime_files.runs(str(conf.join(name + ".runtime"))) is False
+    assert guests.runs(str(conf.join(name + ".runtime"))) is False
   # not one of this node's
-  assert runtime_files.runs(str(tmpdir.join("vm1.ex.runtime"))) is None
-  assert runtime_files.runs(str(conf.join("vm1.ex.runtime.backup"))) is None
+  assert guests.runs(str(tmpdir.join("vm1.ex.runtime"))) is None
+  assert guests.runs(str(conf.join("vm1.ex.runtime.backup"))) is None
   # but by another way to the same folder
   tmpdir.join("way").mksymlinkto(conf)
-  assert runtime_files.runs(str(tmpdir.join("way", "vm1.ex.runtime"))) is True
+  assert guests.runs(str(tmpdir.join("way", "vm1.ex.runtime"))) is True
 
 
 @pytest.mark.parametrize("content", ["x", "-1", "", "folder", "pipe"])
@@ -385,7 +389,7 @@ def test_a_process_number_that_is_none_does_not_mean_that_nothing_runs(
   else:
     path.write(content)
   name = str(tmpdir.join("node", "conf", "vm1.ex.runtime"))
-  for look in (runtime_files.runs, runtime_files.pid_of, lambda name: runtime_files.alone(
+  for look in (guests.runs, guests.pid_of, lambda name: guests.alone(
       name).__enter__()):
     with pytest.raises(NodeError) as caught:
       look(name)
@@ -406,5 +410,5 @@ def test_a_name_that_is_no_text_is_no_guests(tmpdir, guest):
   name = "\xff" if str is bytes else os.fsdecode(b"\xff")
   with open(str(tmpdir.join("node", "pid", name)), "w") as stream:
     stream.write(str(guest.pid))
-  assert runtime_files.runs(str(tmpdir.join("node", "conf", name + ".runtime"))) is \
+  assert guests.runs(str(tmpdir.join("node", "conf", name + ".runtime"))) is \
     False

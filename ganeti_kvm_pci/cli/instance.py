@@ -35,6 +35,7 @@ import os
 from .. import chipset
 from .. import config_reader
 from ..errors import RuntimeFileError
+from ..node import guests
 from ..node import runtime_files
 from ..qmp import queries
 from ..runtime import serialized
@@ -71,7 +72,7 @@ def parse(text, path):
 
   """
   loaded = serialized.parse(text, path)
-  return (loaded if runtime_files.runs(path) is None
+  return (loaded if guests.runs(path) is None
           else config_reader.fill(loaded))
 
 
@@ -97,4 +98,4 @@ def obstacle(known, path):
 
   """
   return chipset.obstacle(known.command, known.hvparams,
-                          runtime_files.runs(path) is not None)
+                          guests.runs(path) is not None)
