@@ -79,7 +79,7 @@ def options_of(layout):
   return options
 
 
-class Guest(bare.Machine):
+class Guest(bare.Guest):
   """A running QEMU whose guest runs commands."""
 
   def run(self, line):
@@ -413,7 +413,7 @@ def boot_disk(folder):
     with open(os.path.join(files, "startup.nsh"), "w") as stream:
       stream.write("fs0:\r\nlinux.efi initrd=initrd.gz console=ttyS0 quiet "
                    "no_timer_check\r\n")
-  return ["-drive", "if=none,id=boot,format=raw,file=fat:rw:" + files,
+  return ["-drive", "if=none,id=boot,format=raw,readonly=on,file=fat:" + files,
           "-device", "virtio-blk-pci,id=boot,drive=boot,bus=%s,addr=0x0,"
           "bootindex=0" % DISKS[-1]]
 

@@ -31,7 +31,7 @@ def findings(text):
   found = {}
   table = None
   for line in text.split("\n"):
-    title = re.match(r"QEMU .*, (\w+)( \w+)*, .*load ", line)
+    title = re.match(r"QEMU .*?\), (\w+)\b.*, load ", line)
     if title:
       table = title.group(1)
     row = re.split(r"\s{2,}", line.strip())
