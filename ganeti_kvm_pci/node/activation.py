@@ -144,7 +144,7 @@ def disable(removed=None):
   removed = [] if removed is None else removed
   try:
     hook = Hook()
-  except NodeError: # its Python has gone; what it had may still lie there
+  except NodeError: # its Python was removed; what it had may still be there
     hook = None
   places = _places(hook)
   startup_files.remove(startup_files.find(places), removed)
@@ -270,7 +270,7 @@ class Status(object):
     fits = "supported"
     if self.unfit:
       fits = "not supported, the plugin leaves it alone: " + self.unfit
-    found = ["Ganeti       %s (series %s): %s" % (self.release, self.version,
+    found = ["Ganeti       %s (version %s): %s" % (self.release, self.version,
                                                   fits),
              "Python       %s" % self.python,
              "hook         %s %s%s" %

@@ -32,7 +32,7 @@
 A sentinel (see L{activation}) sits in every Python process of the node and
 wakes this module when C{ganeti.hypervisor} is about to be imported. When that
 has been executed, the entry for KVM in its C{_HYPERVISOR_MAP} becomes ours.
-Whatever goes wrong there, stock stays as it is, and one line says why.
+Whatever goes wrong there, Ganeti stays unmodified, and one line says why.
 
 """
 
@@ -75,9 +75,9 @@ def _say(message):
     sys.stderr.write(message + "\n")
 
   class _Once(logging.Filter):
-    """Lets every record pass, and speaks before the first."""
+    """Lets every message pass, and speaks before the first."""
 
-    def filter(self, record):
+    def filter(self, _):
       root.removeFilter(self)
       root.warning(message)
       return True
@@ -99,7 +99,7 @@ def apply(module):
     versions.check(constants, module.hv_kvm)
     classes = module._HYPERVISOR_MAP # pylint: disable=protected-access
     if classes[constants.HT_KVM] is not module.hv_kvm.KVMHypervisor:
-      raise ImportError("another class than stock's is Ganeti's KVM"
+      raise ImportError("another class than upstream's is Ganeti's KVM"
                         " hypervisor")
     from .. import hypervisor
     _mark()
@@ -115,7 +115,7 @@ def apply(module):
 
 
 class _Loader(object):
-  """Executes the module as stock's loader would, then acts."""
+  """Executes the module as upstream's loader would, then acts."""
 
   def __init__(self, loader):
     self._loader = loader

@@ -30,7 +30,7 @@
 """What the plugin needs to know of the node it is on.
 
 Where Ganeti is, and which Python runs it. All of it is found by looking, so
-that packages and source installations of any series are served alike.
+that packages and source installations of any release are served alike.
 
 """
 
@@ -55,8 +55,9 @@ Own = collections.namedtuple("Own", ["oses", "instances", "os_of"])
 #: Set in the environment of a command that has changed its Python already.
 REEXEC = "GANETI_KVM_PCI_REEXEC"
 
-#: Taken where no Ganeti is installed: 2.16 and later read this one's records.
-_ANY_SERIES = (3, 0)
+#: Taken where no Ganeti is installed: 2.16 and later read this one's runtime
+#: files.
+_ANY_VERSION = (3, 0)
 
 # The folder must be in place before anything else is imported: what Python has
 # there is the current folder, and this may run as root anywhere
@@ -197,11 +198,11 @@ def python_version():
 
 
 def version():
-  """Tell the series of this node's Ganeti.
+  """Tell the version of this node's Ganeti.
 
   @rtype: tuple of two ints
   @return: where no Ganeti is installed, the latest of those that read each
-      other's records
+      other's runtime files
   @raise GanetiError: if it is none that the plugin knows
 
   """
@@ -209,10 +210,10 @@ def version():
     from ganeti import constants
   except Exception: # pylint: disable=broad-except
     # see become_daemon_python
-    return _ANY_SERIES
+    return _ANY_VERSION
   release, found = versions.installed(constants)
   if found not in versions.KNOWN:
-    raise GanetiError("Ganeti %s is of no series that is known here" % release)
+    raise GanetiError("Ganeti %s is unsupported" % release)
   return found
 
 

@@ -115,7 +115,7 @@ def _back_up(seen, folder):
 
 
 def replace(seen, text, backup_dir=None):
-  """Put another text in the place of a file that was read.
+  """Replace a file that was read by another text.
 
   Owner and mode stay. What stood there is kept: in a folder of its own, where
   it is an instance's of this node, or beside. Both names last once L{sync} has

@@ -93,9 +93,9 @@ class Reservations(object):
     if self.own is not None:
       return self.own.instances.get(known.instance, self.own.oses.get(
         self.own.os_of.get(known.instance), self.cluster))
-    recorded = known.hvparams.get("kvm_pci_reservations")
+    in_file = known.hvparams.get("kvm_pci_reservations")
     # Ganeti's default it had from the cluster, which may have changed since
-    return self.cluster if recorded in (None, self.default) else recorded
+    return self.cluster if in_file in (None, self.default) else in_file
 
 
 def obstacle(known, own, value, default):
@@ -137,12 +137,12 @@ def _own_devices(known, ask):
   if ask:
     # Ganeti's client
     from ..qmp import client
-    recorded = set(known.slots(DISK) + known.slots(NIC))
+    in_file = set(known.slots(DISK) + known.slots(NIC))
     try:
       with client.connect(os.path.join(
           runtime_files.control_dir("ctrl"),
           known.instance + ".qmp")) as execute:
-        return len(set(queries.held(execute)) - recorded)
+        return len(set(queries.held(execute)) - in_file)
     except KvmPciError: # the runtime file tells most of it
       pass
   reserved = known.partition.reservations

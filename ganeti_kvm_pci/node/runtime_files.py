@@ -58,10 +58,10 @@ _MAX_RUNTIME = 16 << 20
 Seen = collections.namedtuple("Seen", ["path", "text", "status"])
 
 
-def control_dir(kind):
+def control_dir(name):
   """Return a folder of the KVM instances' files.
 
-  @param kind: C{"conf"} (runtime files), C{"ctrl"} (sockets) or C{"pid"}
+  @param name: C{"conf"} (runtime files), C{"ctrl"} (sockets) or C{"pid"}
 
   """
   run_dir = RUN_DIR
@@ -73,7 +73,7 @@ def control_dir(kind):
     except Exception: # pylint: disable=broad-except
       # whatever another Python's Ganeti raises
       _WITHOUT_GANETI.append(True)
-  return os.path.join(run_dir, "kvm-hypervisor", kind)
+  return os.path.join(run_dir, "kvm-hypervisor", name)
 
 
 def all_runtimes():

@@ -64,8 +64,8 @@ _LINE_RE = re.compile(r"import sys; exec\((.+), \{'sys': sys\}\)\n\Z")
 
 #: Every Python process of the node runs this when it starts. So it imports
 #: nothing; L{import_hook} is loaded when C{ganeti.hypervisor} is about to be,
-#: from a folder that is not left on the path. Where the package has gone, stock
-#: it is; where it is damaged as well, but not in silence.
+#: from a folder that is not left on the path. Where the package was removed,
+#: Ganeti is unmodified; where it is damaged as well, but not in silence.
 _SENTINEL = """\
 class GanetiKvmPci(object):
   def _Wake(self):

@@ -21,7 +21,7 @@ def slots(vm):
 def test_status_tells_what_is_installed_and_what_runs(plugin):
   plugin("disable")
   result = plugin("status", "node1")["node1"].output
-  assert re.search(r"^Ganeti       3\.\S+ \(series 3\.\d\): supported$", result,
+  assert re.search(r"^Ganeti       3\.\S+ \(version 3\.\d\): supported$", result,
                    re.M)
   assert "hook         absent" in result
   assert "without the plugin" in result
