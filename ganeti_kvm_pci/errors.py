@@ -36,7 +36,7 @@ Every error that leaves the package on purpose is one of these::
    +-- ReservationsError  kvm_pci_reservations is no number of slots
    +-- BusFullError       no slot is left for a device
    +-- SlotTakenError     QEMU refused to put a device on a slot
-   +-- RuntimeFileError        a runtime file cannot be read or makes no sense
+   +-- RuntimeFileError   a runtime file cannot be read or is malformed
    +-- MonitorError       QEMU's monitor is absent, silent or unintelligible
    |    +-- CommandError  QEMU refused a command
    +-- GanetiError        this Ganeti is none that the plugin knows
@@ -45,7 +45,7 @@ Every error that leaves the package on purpose is one of these::
    +-- OutputError        what the command says cannot be written
 
 C{str()} of each is one line for an administrator: it names the culprit and,
-where there is one, the way out. The parts it is made of stay with the error
+where there is one, the remedy. The parts it is made of stay with the error
 as attributes, for callers that decide by them.
 
 """
@@ -144,7 +144,7 @@ class SlotTakenError(KvmPciError):
 
 
 class RuntimeFileError(KvmPciError):
-  """A runtime file cannot be read or makes no sense.
+  """A runtime file cannot be read or is malformed.
 
   @ivar source: file path or instance name
   @ivar reason: what is wrong with it

@@ -84,4 +84,4 @@ def explain(kvm_cmd):
   """
   found, version = _find(kvm_cmd)
   return [removed_options.explain_start(item, version) for item in found
-          if version and version >= item.option.gone]
+          if version and version >= item.option.removed]

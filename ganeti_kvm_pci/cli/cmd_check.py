@@ -143,7 +143,7 @@ def _check_options(result, loaded, qemu):
   except KvmPciError:
     arrived = loaded # and why it cannot be, others say
   for item in removed_options.find(arrived.words, loaded.configs):
-    lacks = qemu is not None and qemu >= item.option.gone
+    lacks = qemu is not None and qemu >= item.option.removed
     result.add(consistency.WARNING if lacks else consistency.INFO,
                removed_options.explain(item, qemu))
 

@@ -49,13 +49,13 @@ from .option import split as split_option
 
 #: One C{-device} or C{-balloon} option.
 #:   - position: int, index of its argument in the command; None for what
-#:     stands in a file, or is made by an option of another kind
+#:     stands in a file, or is made by another option
 #:   - driver: string, as written (QEMU knows aliases, e.g. virtio-balloon)
 #:   - id: string or None
 #:   - address: tuple (slot, function) on pci.0, or None if it names none
 #:   - backend: string or None, value of C{drive=} or C{netdev=}
 #:   - is_json: bool; QEMU creates devices given as JSON after all others
-#:   - origin: string, the option that names the place; None if it is this one
+#:   - origin: string, the option that names the address; None if it is this one
 DeviceOption = collections.namedtuple(
   "DeviceOption", ["position", "driver", "id", "address", "backend", "is_json",
                    "origin"])
@@ -93,7 +93,7 @@ def config_files(command):
 
 
 def told(command, configs, flags, group, first="driver"):
-  """Yield what options of one kind say, in the command and in its files.
+  """Yield what the options of one flag say, in the command and in its files.
 
   @type configs: dict or None
   @param configs: path of a file to a list of L{config_file.Section}, or None
@@ -123,10 +123,10 @@ def text_of(keys, name):
 
 
 def address_of(keys):
-  """Return the place on pci.0 that an option names, or None.
+  """Return the address on pci.0 that an option names, or None.
 
-  An C{addr} that no PCI device would take belongs to a device of another
-  kind (pc-dimm has one too); then QEMU, not we, has a say in it.
+  An C{addr} that no PCI device would take belongs to a device that is none
+  (pc-dimm has one too); then QEMU, not we, has a say in it.
 
   """
   bus = text_of(keys, "bus")
@@ -142,7 +142,7 @@ def address_of(keys):
 
 def _driver(flag, keys):
   driver = text_of(keys, "driver") or ""
-  # the only kind of balloon there is
+  # there is no other balloon
   return "virtio-balloon" if flag == "-balloon" else driver
 
 
@@ -282,14 +282,14 @@ def without_addresses(command, kvm_extra):
   """Leave the addresses of QEMU's devices to QEMU.
 
   Ganeti 2.10.2 to 2.16 gave some to balloon, SPICE's controller and the guest
-  agent's (commits 3a72e34a0, 5e6d16abe); L{explicit} records where a device
-  happened to stand. Those that the user chose are kept.
+  agent's (commits 3a72e34a0, 5e6d16abe); L{explicit} names where a device
+  happened to be. Those that the user chose are kept.
 
   @type command: list of strings
   @type kvm_extra: string or None
   @param kvm_extra: the parameter with which the command was made
   @rtype: tuple (list of strings, list of L{DeviceOption})
-  @return: a new command; the options that had a place and now have none
+  @return: a new command; the options that had an address and now have none
 
   """
   command = list(command)
@@ -304,29 +304,29 @@ def without_addresses(command, kvm_extra):
   return (command, freed)
 
 
-def addressed_first(command, recorded):
+def addressed_first(command, known):
   """Move Ganeti's disks and NICs before the devices that QEMU places.
 
   QEMU creates devices in the order of the command line and gives each that
   names no address the first free slot (QEMU 5.2 to 11.1). With the addressed
   ones in place, it goes around them.
 
-  Only what Ganeti adds when it starts the record moves (addressed on pci.0,
-  with a backend): disks and NICs bear no bus of their own, so nothing can
-  depend on being created before or after them. A virtio-serial controller in
-  the record does: ports that name no bus go to the one created last. And the
-  order within the record must be the one that a stock node replays.
+  Only what Ganeti adds to the runtime file's command moves (addressed on
+  pci.0, with a backend): disks and NICs bear no bus of their own, so nothing
+  can depend on being created before or after them. A virtio-serial controller
+  of that command does: ports that name no bus go to the one created last. And
+  the order within it must be the one in which unmodified Ganeti starts it.
 
   @type command: list of strings
-  @type recorded: int
-  @param recorded: how many words of the command are the record's
+  @type known: int
+  @param known: how many words of the command are in the runtime file
   @rtype: list of strings
   @return: a new command
 
   """
   options = devices(command)
   moved = sorted(o.position for o in options
-                 if o.position >= recorded and o.address and o.backend and
+                 if o.position >= known and o.address and o.backend and
                  not o.is_json)
   if not moved:
     return list(command)

@@ -27,32 +27,32 @@
 # NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
 # SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 
-"""QEMU's own devices beyond their range, put into the record.
+"""QEMU's own devices beyond their range, with explicit addresses.
 
 QEMU places its devices in the first free slots. Within its own range these
 are the same whenever the same command is run, because Ganeti names no address
 there. Beyond it they depend on which disks and NICs happened to exist at that
-moment; a replay for a migration, after hotplug, would place them elsewhere,
+moment; the target of a migration, after hotplug, would place them elsewhere,
 and the guest would die. So where such a device really sits is written into
-the recorded command.
+the runtime file's command.
 
 """
 
 from . import command as command_
 
-#: What each C{-drive if=virtio} becomes, and a NIC of Ganeti's without id, in
-#: the place of an option.
+#: What each C{-drive if=virtio} becomes, and a NIC of Ganeti's without id, as
+#: an option would.
 _DRIVE = command_.DeviceOption(None, "virtio-blk-pci", None, None, None, False)
 _NIC = command_.DeviceOption(None, "", None, None, None, False)
 
 
 def beyond(partition, functions, held):
-  """Find what sits outside QEMU's range without the record knowing.
+  """Find what sits outside QEMU's range and is not in the runtime file.
 
   @type partition: L{pools.Partition}
   @type functions: list of L{replies.Function}
   @type held: collection of ints
-  @param held: slots that the record knows
+  @param held: slots that the runtime file names
   @rtype: list of L{replies.Function}
 
   """
@@ -136,7 +136,7 @@ def fix(command, peripherals, strays, unnamed_nics=0):
   """Give the options of stray devices the address they really have.
 
   @type command: list of strings
-  @param command: the recorded command
+  @param command: the runtime file's command
   @type peripherals: list of L{replies.Peripheral}
   @param peripherals: those with an id, and all without in order of creation
   @type strays: list of L{replies.Function}
@@ -147,17 +147,17 @@ def fix(command, peripherals, strays, unnamed_nics=0):
       list of L{replies.Function})
   @return: the new command; what it now names; what no option of the command
       is sure to stand for, so that it cannot be named (C{-drive if=virtio},
-      C{-net nic}, a device added by hand)
+      C{-net nic}, a device added manually)
 
   """
   wanted = dict(((s.slot, s.function), s) for s in strays)
-  pinned = []
+  named = []
   for option, peripheral in in_order(command, peripherals, unnamed_nics):
     if option.position is None or peripheral is None or option.address:
       continue
     if peripheral.address in wanted:
       command = command_.with_address(command, option.position,
                                       *peripheral.address)
-      pinned.append(wanted.pop(peripheral.address))
-  left = [wanted[place] for place in sorted(wanted)]
-  return (list(command), pinned, left)
+      named.append(wanted.pop(peripheral.address))
+  left = [wanted[where] for where in sorted(wanted)]
+  return (list(command), named, left)

@@ -118,7 +118,7 @@ def is_same(one, other):
 
 
 def is_of(name, device_class, uuid):
-  """Tell whether an id is a device's, in the manner of any series.
+  """Tell whether an id is a device's, in the manner of any release.
 
   @type name: string
   @param device_class: L{DISK} or L{NIC}
@@ -135,8 +135,8 @@ def is_of(name, device_class, uuid):
 def named_in(command):
   """List the ids of Ganeti's form that a command names.
 
-  In a recorded command, which has neither disks nor NICs of Ganeti's, these
-  are the user's own.
+  In a runtime file's command, which has neither disks nor NICs of Ganeti's,
+  these are the user's own.
 
   @type command: list of strings
   @rtype: set of strings

@@ -45,7 +45,7 @@ _FLAGS = frozenset(["-machine", "--machine", "-M", "--M"])
 #: those up to 1.3, and the alias that both have.
 _I440FX_RE = re.compile(r"^pc(?:-i440fx-\S+|-[01]\.\d+)?$")
 
-#: Those of QEMU's other machines for PCs.
+#: Those of QEMU's other PCs.
 _OTHERS_RE = re.compile(r"^(?:(?:pc-)?q35(?:-\S+)?|isapc|microvm|none)$")
 
 _LINE_RE = re.compile(r"^(\S+)[ \t]+(\S.*?)[ \t]*$", re.M)

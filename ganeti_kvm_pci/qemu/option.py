@@ -119,8 +119,8 @@ def from_json(text):
 
 
 def _as_json(values):
-  # QEMU reads it as one argument; blanks would be split by stock's kvm_extra,
-  # should an administrator copy it there
+  # QEMU reads it as one argument; unmodified Ganeti would split blanks in
+  # kvm_extra, should an administrator copy it there
   return json.dumps(values, separators=(",", ":"), sort_keys=True)
 
 

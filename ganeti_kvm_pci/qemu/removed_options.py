@@ -27,7 +27,7 @@
 # NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
 # SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 
-"""Options that QEMU has removed, and what takes their place.
+"""Options that QEMU has removed, and their successors.
 
 A runtime file lasts as long as its guest, which may be longer than a release
 of QEMU: the command of the day on which the guest was started is what a
@@ -52,7 +52,7 @@ from . import machine_type
 #:   - flag: string, with one dash; QEMU takes two as well
 #:   - argument: pattern of the arguments that are meant, or None where the
 #:     option takes none
-#:   - gone: tuple of two ints, the first QEMU that has it no longer
+#:   - removed: tuple of two ints, the first QEMU that has it no longer
 #:   - source: string, where that stands
 #:   - since: tuple of two ints, the first QEMU that takes the successor, as do
 #:     all later ones; None if there is no successor
@@ -64,7 +64,7 @@ from . import machine_type
 #:     same; None where they do not
 #:   - remedy: string, what an administrator can do instead
 Option = collections.namedtuple("Option", [
-  "flag", "argument", "gone", "source", "since", "renew", "is_device",
+  "flag", "argument", "removed", "source", "since", "renew", "is_device",
   "always", "remedy"])
 
 #: One such option in a command.
@@ -91,8 +91,8 @@ _SPICE = frozenset(["-spice", "--spice"])
 
 #: What C{-soundhw} calls a card, and the devices that it makes of it; the last
 #: one plays. The speaker is on every PC; the option only connected it to the
-#: node's sound. Not here are those on ISA: where the machine made one, QEMU
-#: does not tell, so that two guests cannot be compared.
+#: node's sound. Not here are those on ISA: where they are, QEMU does
+#: not tell, so that two guests cannot be compared.
 _CARDS = {
   "ac97": ["AC97"],
   "es1370": ["ES1370"],
@@ -126,43 +126,43 @@ def _card(argument):
 
 
 def _balloon(argument):
-  kind, comma, keys = argument.partition(",")
-  return [] if kind == "none" else ["-device", "virtio-balloon" + comma + keys]
+  model, comma, keys = argument.partition(",")
+  return [] if model == "none" else ["-device", "virtio-balloon" + comma + keys]
 
 
 def _vnc(argument):
   """Replace VNC's own words for TLS by an object."""
-  kept, kind, credentials = [], None, ["id=vnctls0", "endpoint=server"]
+  kept, creds, credentials = [], None, ["id=vnctls0", "endpoint=server"]
   for word in argument.split(","):
     key, _, value = word.partition("=")
     if word == "tls":
-      kind = kind or "tls-creds-anon"
+      creds = creds or "tls-creds-anon"
       kept.append("tls-creds=vnctls0")
     elif key in ("x509", "x509verify"):
-      kind = "tls-creds-x509"
+      creds = "tls-creds-x509"
       credentials += ["dir=" + value, "verify-peer=" +
                       ("yes" if key == "x509verify" else "no")]
     else:
       kept.append(word)
-  return ["-object", ",".join([kind] + credentials), "-vnc", ",".join(kept)]
+  return ["-object", ",".join([creds] + credentials), "-vnc", ",".join(kept)]
 
 
 def _without_boot(argument):
   return ["-drive", re.sub(r",boot=(?:on|off)(?=,|$)", "", argument)]
 
 
-def _option(flag, gone, since=None, successor=None, argument=None, **more):
+def _option(flag, removed, since=None, successor=None, argument=None, **more):
   values = dict({
     "source": _DOC, "is_device": False, "always": None, "remedy": "take %s out"
     " of kvm_extra, if it stands there, shut the instance down and start it" %
     flag}, **more)
-  return Option(flag=flag, argument=argument, gone=gone, since=since,
+  return Option(flag=flag, argument=argument, removed=removed, since=since,
                 renew=successor, **values)
 
 
-def _usb(names, gone, source):
+def _usb(names, removed, source):
   return _option(
-    "-usbdevice", gone, source=source, argument=re.compile(names, re.S),
+    "-usbdevice", removed, source=source, argument=re.compile(names, re.S),
     remedy="take it out of usb_devices (gnt-instance modify -H"
     " usb_devices=...), name a -device usb-... in kvm_extra instead, shut the"
     " instance down and start it")
@@ -260,16 +260,16 @@ _OPTIONS = [
 #: pc-0.10 up to 0.15 (not in 5.2) and 1.3; pc-i440fx-1.4 up to 2.3 (in 7.2, not
 #: in 10.0); and what goes six years after its release since 10.1
 #: (docs/about/deprecated.rst).
-_MACHINE_RE = re.compile(r"pc-(?:(?:i440fx|q35)-)?(\d+)\.(\d+)$")
+_VERSIONED_RE = re.compile(r"pc-(?:(?:i440fx|q35)-)?(\d+)\.(\d+)$")
 
 
-def _machine_gone(name):
+def _removed_since(name):
   """Tell the first QEMU without a machine type.
 
   @rtype: tuple of two ints, or None
 
   """
-  match = _MACHINE_RE.match(name)
+  match = _VERSIONED_RE.match(name)
   if not match:
     return None
   version = tuple(int(number) for number in match.groups())
@@ -279,24 +279,24 @@ def _machine_gone(name):
     return (6, 0)
   if version < (2, 4):
     return (10, 0)
-  gone = max((10, 1), (version[0] + 6, version[1]))
-  return gone if gone <= LATEST else None
+  removed = max((10, 1), (version[0] + 6, version[1]))
+  return removed if removed <= LATEST else None
 
 
-def _machine(command, configs):
-  """Find a machine type that is gone.
+def _removed_type(command, configs):
+  """Find a machine type that QEMU has removed.
 
   @rtype: list of L{Found}
 
   """
   name = machine_type.named(command, configs)
-  gone = _machine_gone(name) if name else None
-  if gone is None:
+  removed = _removed_since(name) if name else None
+  if removed is None:
     return []
   option = _option(
-    "-machine", gone, argument=_ANY, source=_TRIED % gone, remedy="take a"
+    "-machine", removed, argument=_ANY, source=_TRIED % removed, remedy="take a"
     " machine_version that both have, shut the instance down and start it; its"
-    " guest will see another machine")
+    " guest will see other hardware")
   return [Found(option, None, 0, "machine type %s" % name, None)]
 
 
@@ -333,7 +333,7 @@ def find(command, configs=None):
       found.append(Found(option, at, length, text, successor))
       break
     at += length
-  return _sound(found, words, configs) + _machine(words, configs)
+  return _sound(found, words, configs) + _removed_type(words, configs)
 
 
 def _has_default_devices(configs):
@@ -358,7 +358,7 @@ def _sound(found, words, configs):
 
 
 def renew(command, qemu, needed=False, configs=None):
-  """Write successors in the place of options that QEMU has removed.
+  """Replace options that QEMU has removed by their successors.
 
   @type command: list of strings
   @type qemu: tuple of two ints, or None
@@ -401,7 +401,7 @@ def _is_due(item, qemu, needed):
   if item.words is None or bool(option.always) != (qemu is None):
     return False
   return qemu is None or \
-    (option.since <= qemu and not (needed and qemu < option.gone))
+    (option.since <= qemu and not (needed and qemu < option.removed))
 
 
 def sound(command):
@@ -437,19 +437,19 @@ def explain(item, qemu):
 
   """
   option = item.option
-  if qemu is not None and qemu >= option.gone:
+  if qemu is not None and qemu >= option.removed:
     text = explain_start(item, qemu, False)
   else:
     text = "%s: %s and later do not start with it" % (item.text,
-                                                      show(option.gone))
+                                                      show(option.removed))
   if item.words is None:
-    return "%s, and nothing that leaves the guest the same takes its place;" \
-      " %s" % (text, option.remedy)
+    return "%s, and has no successor that keeps the guest the same; %s" % (
+      text, option.remedy)
   successor = "'%s'" % " ".join(item.words) if item.words else "nothing"
   if qemu is not None and qemu < option.since:
     return "%s; its successor, %s, is known to %s and later" % (
       text, successor, show(option.since))
-  return "%s; ganeti-kvm-pci upgrade puts %s in its place" % (text, successor)
+  return "%s; ganeti-kvm-pci upgrade replaces it by %s" % (text, successor)
 
 
 def explain_start(item, qemu, with_remedy=True):
@@ -462,9 +462,9 @@ def explain_start(item, qemu, with_remedy=True):
   @rtype: string
 
   """
-  # when it went is not known of what nobody wrote down
+  # QEMU's documents do not say of all when they were removed
   text = "%s: %s does not start with it (%s %d.%d)" % (
     (item.text, show(qemu),
      "removed in" if item.option.source == _DOC else "not in") +
-    item.option.gone)
+    item.option.removed)
   return "%s; %s" % (text, item.option.remedy) if with_remedy else text

@@ -220,7 +220,7 @@ def typed(arguments, properties):
 
 
 def models(answer):
-  """Read what kind of device C{query-pci} tells of each function.
+  """Read which device C{query-pci} tells of each function.
 
   @rtype: dict
   @return: (slot, function) to vendor and device in hex, e.g. C{"1af4:1001"}

@@ -30,7 +30,7 @@
 """What QEMU's replies must look like.
 
 The one place where they are checked, before anybody reads them: what is named
-here is there and of that kind, in every reply. What is not named is not read.
+here is there and has that type, in every reply. What is not named is not read.
 
 """
 
@@ -46,7 +46,7 @@ _INTS = (int, type(1 << 64))
 
 
 class _Shape(object):
-  """One kind of value.
+  """One type of value.
 
   @ivar name: string, for errors
   @ivar fits: function(value) that tells whether it is one
@@ -82,7 +82,7 @@ _PORT = _Shape("a port",
                lambda value: _is_int(value) or isinstance(value, _TEXTS) and
                bool(re.match(r"([0-9]+(\.[0-9]+)*)?$", value)))
 
-#: Command to shape: a kind; a list of one shape; a dict of what is read.
+#: Command to shape: a type; a list of one shape; a dict of what is read.
 _SHAPES = {
   "device-list-properties": [{"name": _TEXT, "type": _TEXT}],
   "human-monitor-command": _TEXT,

@@ -202,7 +202,7 @@ def _namers(slot, command, configs):
           if option.address[0] == slot]
 
 
-def _way_out(slot, command, configs, partition):
+def _slot_remedy(slot, command, configs, partition):
   """Say what to change; see L{explain}.
 
   @rtype: string
@@ -223,10 +223,10 @@ def _way_out(slot, command, configs, partition):
     return ("no option that can be read names the slot, and QEMU chooses lower"
             " ones by itself: look for its addr in what kvm_path and kvm_extra"
             " refer to")
-  way_out = "take devices out of kvm_extra"
+  cure = "take devices out of kvm_extra"
   if partition.adjustable and partition.reservations <= slot < SLOTS - 1:
-    way_out = "raise kvm_pci_reservations above %d, or %s" % (slot, way_out)
-  return "QEMU's own devices reach into Ganeti's slots; " + way_out
+    cure = "raise kvm_pci_reservations above %d, or %s" % (slot, cure)
+  return "QEMU's own devices reach into Ganeti's slots; " + cure
 
 
 def explain(text, command, partition, configs=None):
@@ -259,7 +259,7 @@ def explain(text, command, partition, configs=None):
       slot, "function", None,
       "QEMU refused PCI slot %d for two devices, one of which is no function of"
       " the other (partition: %s); %s" %
-      (slot, partition, _way_out(slot, command, configs, partition)))
+      (slot, partition, _slot_remedy(slot, command, configs, partition)))
   match = _TAKEN_RE.search(text)
   if not match:
     return None
@@ -275,7 +275,7 @@ def explain(text, command, partition, configs=None):
     slot, device, holder,
     "QEMU refused PCI slot %d for %s (%s): it is held by %s (partition: %s);"
     " %s" % (slot, device, driver, holder or "QEMU itself", partition,
-             _way_out(slot, command, configs, partition)))
+             _slot_remedy(slot, command, configs, partition)))
 
 
 def reason(err, partition):

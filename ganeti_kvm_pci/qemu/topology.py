@@ -27,12 +27,12 @@
 # NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
 # SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 
-"""The machine as a guest sees it, and how two of them differ.
+"""The devices that a guest sees, and how two sets of them differ.
 
 QEMU's migration stream names devices by their address and carries their state,
 not what they are connected to: a device too many on the target, or two disks
 exchanged, goes unnoticed, and the guest goes on with the wrong backends (QEMU
-5.2 to 11.1). So the two machines are compared, part by part, before the guest
+5.2 to 11.1). So the two are compared, device by device, before the guest
 moves.
 
 """
@@ -50,8 +50,8 @@ from . import ids
 #:     on SCSI, (unit, ) on IDE or of a floppy drive, the ports on USB, (nr, )
 #:     of a serial port of virtio; else a number among those of its driver
 #:   - model: string, PCI vendor and device in hex, "1af4:1001"; None elsewhere
-#:   - driver: string by the object model; None for what the machine makes on
-#:     PCI
+#:   - driver: string by the object model; None for what QEMU makes by itself
+#:     on PCI
 #:   - id: string or None
 #:   - backend: string or None, the name of its drive or netdev
 #:   - mac: string or None
@@ -67,7 +67,7 @@ Part.__new__.__defaults__ = (False, None)
 
 
 def show_address(part):
-  """Name a part's place.
+  """Name a part's address.
 
   @rtype: string
 
@@ -110,7 +110,7 @@ def _key(part):
 
 
 def _unlike(source, target, told):
-  """List in what two parts at one place differ.
+  """List in what two parts at one address differ.
 
   @param told: the fields that are known of both
   @rtype: list of strings
@@ -120,8 +120,8 @@ def _unlike(source, target, told):
   for name, what in (("model", "PCI device"), ("driver", "driver"),
                      ("mac", "MAC address")):
     one, other = getattr(source, name), getattr(target, name)
-    # what the machine makes on PCI by itself (-soundhw, -audio) is told by its
-    # PCI device alone
+    # what QEMU makes on PCI by itself (-soundhw, -audio) is told by its PCI
+    # device alone
     if name == "driver" and source.bus == address.BUS and source.model and \
         not (one and other):
       continue
@@ -130,7 +130,7 @@ def _unlike(source, target, told):
                    (what, one or "none", other or "none"))
   for name in ("id", "backend"):
     one, other = getattr(source, name), getattr(target, name)
-    # Ganeti up to 3.0 has the machine make IDE disks, which gives them no id
+    # Ganeti up to 3.0 makes IDE disks with -drive if=ide, which have no id
     if name == "id" and source.bus != address.BUS and not (one and other):
       continue
     if name in told and not ids.is_same(one, other):
@@ -144,7 +144,7 @@ def _unlike(source, target, told):
 
 
 def differences(source, target, told=Part._fields):
-  """Compare the machine that a guest has with that which waits for it.
+  """Compare the devices of a guest with those that wait for it.
 
   @type source: list of L{Part}
   @type target: list of L{Part}

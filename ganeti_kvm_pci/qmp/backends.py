@@ -29,16 +29,16 @@
 
 """Backends: the block nodes, drives and netdevs of devices in QEMU.
 
-Ganeti makes them under the device's id before the device, and they may go
-only when the device has gone: taken away earlier, a guest that has not let go
-yet has a NIC without carrier or a disk that fails (measured on QEMU 5.2 to
-11.1). Here they are looked for, so that what half an operation left behind is
-found as well.
+Ganeti makes them under the device's id before the device, and they may be
+removed only after the device: before its unplug completes, the guest would
+have a NIC without carrier or a disk that fails (measured on QEMU 5.2 to 11.1).
+Here they are looked for, so that the orphaned backends of half an operation
+are found as well.
 
 Only what bears an id of Ganeti's in full (see L{ids}), is not named in the
-recorded command (where C{kvm_extra} stands, but no disk nor NIC of Ganeti's),
-and is used by nothing in QEMU, is removed. The last is asked right before:
-C{drive_del} takes a drive from under a device that uses it.
+runtime file's command (where C{kvm_extra} stands, but no disk nor NIC of
+Ganeti's), and is used by nothing in QEMU, is removed. The last is asked right
+before: C{drive_del} takes a drive from under a device that uses it.
 
 """
 
@@ -55,7 +55,7 @@ from ..qemu import refusals
 from ..qemu.replies import reading
 from . import queries
 
-#: How long QEMU may still hold a node whose device has gone, in seconds.
+#: How long QEMU may still hold the node of a removed device, in seconds.
 _RELEASE_LIMIT = 1
 
 #: Queues of a NIC whose descriptors may have been passed (Ganeti: 1 to 8).
@@ -144,32 +144,32 @@ def _netdevs(execute):
     return found
 
 
-def orphans(execute, recorded, command):
+def orphans(execute, known, command):
   """List the backends that are Ganeti's and that nothing uses.
 
-  Stock leaves them where C{device_add} was refused, and where the node daemon
-  died; a device of that name cannot be added before they have gone.
+  Unmodified Ganeti leaves them where C{device_add} was refused, and where the
+  node daemon died; as long as they exist, no device of that name can be added.
 
   @param execute: see L{queries}
-  @type recorded: collection of strings
-  @param recorded: ids that the record has; IDE disks and ISA NICs have a
-      drive, or netdev, of that name, and no device
+  @type known: collection of strings
+  @param known: ids in the runtime file; IDE disks and ISA NICs have a drive, or
+      netdev, of that name, and no device
   @type command: list of strings
-  @param command: the recorded command
+  @param command: the runtime file's command
   @rtype: list of (device class, id) pairs
   @raise MonitorError: if QEMU does not tell
 
   """
   blocks = _Blocks(execute)
-  known = queries.ids(execute).union(recorded, ids.named_in(command))
+  kept = queries.ids(execute).union(known, ids.named_in(command))
   names = set(name for name, is_used in _netdevs(execute).items()
               if not is_used and ids.class_of(name) == NIC)
-  if blocks.unused() - known:
+  if blocks.unused() - kept:
     blocks.look_for_users(execute)
     names |= blocks.unused()
     if not blocks.is_sure:
       names -= blocks.drives
-  return sorted((ids.class_of(name), name) for name in names - known)
+  return sorted((ids.class_of(name), name) for name in names - kept)
 
 
 def take_back(execute, device_class, device_id, command):
@@ -179,7 +179,7 @@ def take_back(execute, device_class, device_id, command):
   @param device_class: L{pools.DISK} or L{pools.NIC}
   @type device_id: string
   @type command: list of strings
-  @param command: the recorded command
+  @param command: the runtime file's command
   @rtype: list of strings
   @return: what was removed, for the log
   @raise CommandError: if something uses it
@@ -196,7 +196,7 @@ def take_back(execute, device_class, device_id, command):
       removed = remove(execute, device_id)
       break
     except CommandError as err:
-      # the device that has just gone may hold it for a moment
+      # a device that was just removed may hold it for a moment
       if not refusals.is_in_use(err) or clock.monotonic() > deadline:
         raise
     time.sleep(queries.INTERVAL)
@@ -204,11 +204,11 @@ def take_back(execute, device_class, device_id, command):
                     else [])
 
 
-def sweep(execute, recorded, command):
+def sweep(execute, known, command):
   """Remove all orphaned backends, and what was passed for them.
 
   @param execute: see L{queries}
-  @param recorded: see L{orphans}
+  @param known: see L{orphans}
   @param command: see L{orphans}
   @rtype: tuple (list of strings, list of strings)
   @return: what was removed, and what is in use by now, both for an
@@ -217,7 +217,7 @@ def sweep(execute, recorded, command):
 
   """
   removed, kept = [], []
-  for device_class, name in orphans(execute, recorded, command):
+  for device_class, name in orphans(execute, known, command):
     try:
       removed += take_back(execute, device_class, name, command)
     except CommandError as err:
@@ -237,8 +237,8 @@ def close_descriptors(execute, device_id):
   """
   if ids.class_of(device_id) != NIC:
     return []
-  names = ["%s%s-%d" % (device_id, kind, queue)
-           for kind in ("", "-vhost") for queue in range(_QUEUES)]
+  names = ["%s%s-%d" % (device_id, suffix, queue)
+           for suffix in ("", "-vhost") for queue in range(_QUEUES)]
   return ["descriptor %s" % name for name in names
           if _try(execute, "closefd", {"fdname": name})]
 
@@ -253,7 +253,7 @@ def close_sets(execute, command):
   Ganeti's.
 
   @type command: list of strings
-  @param command: the recorded command
+  @param command: the runtime file's command
   @rtype: list of strings
   @return: what was closed, for the log
   @raise MonitorError: if QEMU does not answer

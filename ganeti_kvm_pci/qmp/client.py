@@ -29,9 +29,9 @@
 
 """How L{queries}'s questions reach a running QEMU.
 
-By Ganeti's own QMP client, which every series has; it waits 5 s for an answer.
+By Ganeti's own QMP client, which every release has; it waits 5 s for an answer.
 QEMU serves one client at a time: a connection is kept as short as possible. A
-few more may queue; who comes then is refused.
+few more may queue; any further one is refused.
 
 """
 
@@ -67,7 +67,7 @@ def hang_up(qmp):
   That of 3.1.0~rc2 never notes that it is connected, so that its C{close} does
   nothing; QEMU would not serve anybody else until Python drops it.
 
-  @param qmp: stock's C{QmpConnection}
+  @param qmp: unmodified Ganeti's C{QmpConnection}
 
   """
   try:
@@ -99,10 +99,10 @@ def _greet(path):
   When a client is killed after it has asked, QEMU gives the answer to the
   next one, which takes it for that to its own first question, and so on.
   Ganeti's client then finds that QEMU knows no commands, or that it refused
-  the greeting. (Up to 2.11 it does not ask; there, what makes no sense is an
+  the greeting. (Up to 2.11 it does not ask; there, an unexpected reply is an
   error.)
 
-  @rtype: stock's C{QmpConnection}
+  @rtype: unmodified Ganeti's C{QmpConnection}
   @raise MonitorError: if QEMU cannot be reached
 
   """

@@ -27,11 +27,11 @@
 # NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
 # SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 
-"""What a guest ejected by itself, while it moves.
+"""The devices that a guest ejected by itself, during its migration.
 
-Its runtime file keeps the device, so that the next boot brings it back. A
-target must be started without it; it travels beside the record, and is put
-into the target's runtime file once the guest is there.
+Its runtime file keeps the device, so that the next boot attaches it again. A
+target must be started without it; it is sent beside the runtime file, and is
+written to the target's once the guest runs there.
 
 """
 
@@ -42,12 +42,12 @@ from ..qemu import topology
 from ..runtime import configuration
 from ..runtime import device_table
 
-#: The field of L{serialized.Runtime}'s witness: a list of [class, entry].
+#: The field of L{serialized.Runtime}'s source report: a list of [class, entry].
 FIELD = "ejected"
 
 
 def leave_out(parts, loaded):
-  """Take out of a record what QEMU does not have.
+  """Take out of a runtime file what QEMU does not have.
 
   @type parts: list of L{topology.Part}
   @param parts: answer of L{inventory.topology}
@@ -67,11 +67,11 @@ def leave_out(parts, loaded):
 
 
 def bring_back(loaded, told, configured=None):
-  """Put back into a record what L{leave_out} took out.
+  """Put back into a runtime file what L{leave_out} took out.
 
   @type loaded: L{serialized.Runtime}
   @param loaded: is changed
-  @param told: what came from another node
+  @param told: what the source node sent
   @type configured: L{configuration.Configuration} or None
   @param configured: what it does not have is not put back; None for all
   @rtype: list of strings

@@ -30,9 +30,9 @@
 """The devices of a running QEMU as its guest sees them.
 
 What PCI has by its address; what sits behind a controller by the controller's
-address, the bus, and the number there; and what each reads from. How a device
-came to be, by an option or by the machine (C{-drive if=ide}), makes no
-difference to the guest.
+address, the bus, and the number there; and what each reads from. What made a
+device, an option of its own or another (C{-drive if=ide}), makes no difference
+to the guest.
 
 """
 
@@ -46,16 +46,16 @@ from ..qemu import replies
 from ..qemu.topology import Part
 from . import queries
 
-#: What tells what stands behind a NIC, and where any device is.
+#: What tells the backend of a NIC, and the address of any device.
 _OF_NICS = frozenset(["netdev", "mac"])
 _OF_SCSI = frozenset(["channel", "scsi-id", "lun"])
-_OF_PLACES = _OF_SCSI | frozenset(["parent_bus", "addr", "unit", "nr", "port"])
-_OF_ALL = _OF_NICS | _OF_PLACES
+_OF_ADDRESS = _OF_SCSI | frozenset(["parent_bus", "addr", "unit", "nr", "port"])
+_OF_ALL = _OF_NICS | _OF_ADDRESS
 
 #: Of a virtio device's two objects, the outer one is on PCI.
 _INNER = "/" + replies.INNER
 
-#: Of what the machine makes, these are on a bus of their own and have no
+#: Of what QEMU makes by itself, these are on a bus of their own and have no
 #: drives; QEMU calls all of them so. The latter are what -soundhw and -audio
 #: make.
 _USB = "usb-"
@@ -117,13 +117,13 @@ class _Look(object):
     for device in self._options:
       drive = owners.pop(device.path, None) or \
         owners.pop(device.path + _INNER, None)
-      place, wanted = named.get(device.path, (None, _OF_ALL))
+      location, wanted = named.get(device.path, (None, _OF_ALL))
       told = self._properties(device.path, device.driver, wanted)
-      if place:
-        place = (address.BUS, place)
+      if location:
+        location = (address.BUS, location)
       else:
-        place = self._place(device, told)
-      found.append(self._part(found, device, place, told, drive))
+        location = self._address(device, told)
+      found.append(self._part(found, device, location, told, drive))
     found.extend(self._builtin(found, owners))
     on_pci = set(part.address for part in found if part.bus == address.BUS)
     found[:0] = [Part(address.BUS, (f.slot, f.function),
@@ -142,27 +142,27 @@ class _Look(object):
     """
     drivers = [(path, queries.get(self._execute, path, "type"))
                for path in sorted(owners, key=replies.age)]
-    # for a moment, a drive still names a device that has gone
+    # for a moment, a drive still names a device that was removed
     devices = [_Listed(path, None, driver) for path, driver in drivers
                if driver]
     devices += [device for device in self._made if device.path not in owners]
     found = []
     for device in devices:
-      told = self._properties(device.path, device.driver, _OF_PLACES)
+      told = self._properties(device.path, device.driver, _OF_ADDRESS)
       found.append(self._part(
-        known + found, device, self._place(device, told), told,
+        known + found, device, self._address(device, told), told,
         owners.get(device.path))._replace(builtin=True))
     return found
 
-  def _part(self, known, device, place, told, drive):
+  def _part(self, known, device, location, told, drive):
     """Make one part.
 
     @type known: list of L{Part}
     @param known: those before it
-    @type place: tuple (string, tuple of ints), or None
+    @type location: tuple (string, tuple of ints), or None
 
     """
-    bus, where = place or (None, (len([
+    bus, where = location or (None, (len([
       part for part in known
       if part.bus is None and part.driver == device.driver]), ))
     # which disc is in a CD-ROM drive is the user's affair
@@ -179,15 +179,15 @@ class _Look(object):
     """Tell which devices C{query-pci} names, and what it leaves to be asked.
 
     @rtype: dict
-    @return: the device's path to its place and a frozenset of properties
+    @return: the device's path to its address and a frozenset of properties
 
     """
     found = {}
     for function in self._functions:
       if function.id:
-        place = (function.slot, function.function)
+        location = (function.slot, function.function)
         found["%s/%s" % (replies.WITH_ID, function.id)] = (
-          place, _OF_NICS if place in self._nics else frozenset())
+          location, _OF_NICS if location in self._nics else frozenset())
     return found
 
   def _get(self, path, name):
@@ -208,7 +208,7 @@ class _Look(object):
     return dict((name, self._get(path, name))
                 for name in sorted(wanted & self._known[driver]))
 
-  def _place(self, device, told):
+  def _address(self, device, told):
     """Tell a device's bus and address; None if it has none.
 
     """
@@ -251,11 +251,11 @@ class _Look(object):
       if owner.endswith(_INNER):
         owner = owner[:-len(_INNER)]
       device = _Listed(owner, None, self._get(owner, "type"))
-      place = self._place(device, self._properties(owner, device.driver,
-                                                   _OF_PLACES))
+      location = self._address(device, self._properties(
+        owner, device.driver, _OF_ADDRESS))
       self._buses[path] = "/".join(
-        ([place[0], ".".join("%d" % n for n in place[1])] if place else
-         [device.driver]) + [name.rpartition(".")[2]])
+        ([location[0], ".".join("%d" % n for n in location[1])] if location
+         else [device.driver]) + [name.rpartition(".")[2]])
     return self._buses[path]
 
   def _usb_ports(self):
@@ -294,15 +294,15 @@ class _Look(object):
 
 
 def topology(execute, disks=None):
-  """Ask for the machine as the guest sees it.
+  """Ask for the devices that the guest sees.
 
   @type disks: dict or None
   @param disks: file to the id that Ganeti gives a disk, for those that QEMU
       has under another name
   @rtype: list of L{topology.Part}
-  @return: what the machine makes by itself, then what has an id, then what has
-      none, in the order of its creation, then what the machine's own
-      controllers have (C{-drive if=ide}, C{-usbdevice})
+  @return: what QEMU makes by itself, then what has an id, then what has none,
+      in the order of its creation, then what QEMU's own controllers have
+      (C{-drive if=ide}, C{-usbdevice})
   @raise MonitorError: if QEMU does not tell
 
   """

@@ -46,20 +46,20 @@ from ..qemu import ids as ids_
 from ..qemu import refusals
 from ..qemu import replies
 
-#: Between two looks, in seconds; a guest lets go within about 0.25.
+#: Between two looks, in seconds; an unplug takes about 0.25.
 INTERVAL = 0.1
 
 #: What C{query-migrate} says before, and after; None: there was nothing.
 _NOT_MOVING = frozenset([None, "none", "completed", "failed", "cancelled"])
 
 #: How long a connection is kept while a guest takes its time, in seconds. After
-#: that others come to the monitor between two looks.
+#: that others can use the monitor between two looks.
 _HOLD = 0.5
 
 #: A request is lost on a guest that is still booting; it is made again.
 _REPEAT = 1
 
-#: How often devices that come or leave meanwhile are looked at anew.
+#: How often all is looked at anew, where devices were added or removed.
 _LOOKS = 20
 
 
@@ -96,7 +96,7 @@ def ids(execute):
 
 def unplug(connect, device_id, limit, note=lambda: None,
            hang_up=lambda: None, has_ended=lambda: False):
-  """Ask for a device's removal, and wait until it has gone.
+  """Request the unplug of a device, and wait until it completes.
 
   After the first moment each look has a connection of its own: others use the
   monitor meanwhile, and a look that these kept out is taken once more.
@@ -113,7 +113,7 @@ def unplug(connect, device_id, limit, note=lambda: None,
   @type has_ended: function
   @param has_ended: tells whether QEMU is there no longer
   @rtype: bool
-  @return: whether it has gone
+  @return: whether the unplug completed; False if it timed out
   @raise MonitorError: if QEMU does not answer, or cannot remove it
 
   """
@@ -150,13 +150,13 @@ def _request_unplug(execute, device_id):
   try:
     execute("device_del", {"id": device_id})
   except CommandError as err:
-    # asked before, perhaps by somebody else; or gone just now
+    # requested before, perhaps by somebody else; or removed just now
     if not (refusals.is_unplug_pending(err) or refusals.is_not_found(err)):
       raise
 
 
 def get(execute, path, name):
-  """Ask for a property; None if the device has gone meanwhile."""
+  """Ask for a property; None if the device was removed meanwhile."""
   try:
     return execute("qom-get", {"path": path, "property": name})
   except CommandError as err:
@@ -218,8 +218,8 @@ def _scsi_buses(execute, path):
 
   """
   found = []
-  for name, kind in replies.children(execute("qom-list", {"path": path})):
-    if kind == replies.SCSI_BUS:
+  for name, driver in replies.children(execute("qom-list", {"path": path})):
+    if driver == replies.SCSI_BUS:
       found.append("%s/%s" % (path, name))
     elif name == replies.INNER:
       found.extend(_scsi_buses(execute, "%s/%s" % (path, name)))
@@ -227,10 +227,10 @@ def _scsi_buses(execute, path):
 
 
 def unchanging(execute, look):
-  """Look at all devices while none comes or leaves.
+  """Look at all devices while none is added or removed.
 
-  It takes more than one question; a device that left between two of them is in
-  the answer to the first only. So the whole is looked at anew.
+  It takes more than one question; a device that was removed between two of them
+  is in the answer to the first only. So the whole is looked at anew.
 
   @type look: function
   @param look: asks, and returns what was found
@@ -251,9 +251,9 @@ def unchanging(execute, look):
         raise refused
       return found
     before = after
-  raise MonitorError("devices come or leave all the time, the last time there"
-                     " were %s; try again" %
-                     (", ".join(sorted(before[0])) or "none"))
+  raise MonitorError("QEMU's devices changed during each of %d looks at them"
+                     " (the last time, there were %s); try again" %
+                     (_LOOKS, ", ".join(sorted(before[0])) or "none"))
 
 
 def _inventory(execute):
@@ -329,8 +329,8 @@ def _peripherals(execute):
 def is_leaving(execute):
   """Ask whether the guest is just being sent to another node.
 
-  A QEMU says for the rest of its life how a guest came to it, and how its last
-  attempt to send one went.
+  A QEMU says for the rest of its life how it received a guest, and how its last
+  attempt to send one ended.
 
   @rtype: bool
   @raise MonitorError: if QEMU does not tell
@@ -350,7 +350,7 @@ def is_expecting(execute):
 
 
 def has_left(execute):
-  """Ask whether the guest has gone to another node.
+  """Ask whether the guest was migrated to another node.
 
   @rtype: bool
   @raise MonitorError: if QEMU does not tell

@@ -101,7 +101,7 @@ def test_what_only_bears_such_a_name_and_is_not_used_stays(qemu, disks):
   assert DRIVE not in after[0] and NETDEV not in after[1]
 
 
-def test_what_stock_left_behind_goes(qemu, disks):
+def test_orphans_of_unmodified_ganeti_are_removed(qemu, disks):
   """Made as Ganeti makes it, for devices that QEMU then refused."""
   with client.connect(qemu.start()) as execute:
     for name in (DRIVE, OLD_DRIVE):

@@ -52,20 +52,20 @@ def layout(path):
   return found
 
 
-def start(qemu, recorded, ganetis):
+def start(qemu, words, ganetis):
   """Start QEMU as the hypervisor would."""
-  whole = command.addressed_first(["qemu"] + recorded + ganetis,
-                                  1 + len(recorded))
+  whole = command.addressed_first(["qemu"] + words + ganetis,
+                                  1 + len(words))
   return qemu.start(*whole[1:])
 
 
-def pinned(path, recorded, part=None):
-  """Return the recorded command with the strays of a live QEMU in it."""
+def with_strays(path, words, part=None):
+  """Return the runtime file's command with the strays of a live QEMU in it."""
   held = {8: "d0", 9: "d1", 24: "n0", 25: "n1"}
   with client.connect(path) as execute:
     strays = explicit.beyond(part or Partition(), queries.functions(execute),
                              held)
-    return explicit.fix(["qemu"] + recorded, queries.peripherals(execute),
+    return explicit.fix(["qemu"] + words, queries.peripherals(execute),
                         strays)
 
 
@@ -91,15 +91,15 @@ def test_a_bus_of_32_devices_starts_and_one_more_does_not(qemu):
   assert error.slot is None and error.device == "virtio-rng-pci"
 
 
-def test_a_replay_after_hotplug_puts_the_strays_where_they_were(qemu):
-  recorded = GENUINE + RNG * 6
-  before = layout(start(qemu, recorded, GANETIS))
+def test_a_start_after_hotplug_puts_the_strays_where_they_were(qemu):
+  words = GENUINE + RNG * 6
+  before = layout(start(qemu, words, GANETIS))
   assert before[10] == before[11] == "virtio-rng-pci"
-  command_, done, left = pinned(qemu_path(qemu), recorded)
+  command_, done, left = with_strays(qemu_path(qemu), words)
   assert [f.slot for f in done] == [10, 11] and not left
-  # disk 1 was removed; a plain replay moves a stray to its slot
+  # disk 1 was removed; as the command was, a stray moves to its slot
   without = disk(0, 8) + nic(0, 24) + nic(1, 25)
-  assert layout(start(qemu, recorded, without))[9] == "virtio-rng-pci"
+  assert layout(start(qemu, words, without))[9] == "virtio-rng-pci"
   after = layout(start(qemu, command_[1:], without))
   del before[9]
   assert after == before
@@ -109,21 +109,21 @@ def qemu_path(qemu):
   return os.path.join(qemu.folder, "qmp%d" % (len(qemu.processes) - 1))
 
 
-def test_everything_at_once_is_placed_and_replayed(qemu):
-  recorded = (["-device", "virtio-scsi-pci,id=scsi"] + GENUINE + AC97 +
-              ["-drive", "file=/dev/zero,if=none,id=cd,format=raw,readonly=on",
-               "-device", "scsi-cd,bus=scsi.0,drive=cd",
-               "-device", "virtio-serial-pci,id=spice",
-               "-chardev", "null,id=c0", "-device",
-               "virtserialport,chardev=c0,name=com.redhat.spice.0",
-               "-usb", "-chardev", "null,id=c1",
-               "-device", "virtio-serial,id=qga0",
-               "-device", "virtserialport,chardev=c1,name=org.qemu.ga.0",
-               "-device", "usb-tablet", "-device", "qemu-xhci",
-               "-device", AS_JSON,
-               "-drive", "file=/dev/zero,if=virtio,format=raw,readonly=on"])
-  before = layout(start(qemu, recorded, GANETIS))
-  command_, done, left = pinned(qemu_path(qemu), recorded)
+def test_everything_at_once_is_placed_and_started_again(qemu):
+  words = (["-device", "virtio-scsi-pci,id=scsi"] + GENUINE + AC97 +
+           ["-drive", "file=/dev/zero,if=none,id=cd,format=raw,readonly=on",
+            "-device", "scsi-cd,bus=scsi.0,drive=cd",
+            "-device", "virtio-serial-pci,id=spice",
+            "-chardev", "null,id=c0", "-device",
+            "virtserialport,chardev=c0,name=com.redhat.spice.0",
+            "-usb", "-chardev", "null,id=c1",
+            "-device", "virtio-serial,id=qga0",
+            "-device", "virtserialport,chardev=c1,name=org.qemu.ga.0",
+            "-device", "usb-tablet", "-device", "qemu-xhci",
+            "-device", AS_JSON,
+            "-drive", "file=/dev/zero,if=virtio,format=raw,readonly=on"])
+  before = layout(start(qemu, words, GANETIS))
+  command_, done, left = with_strays(qemu_path(qemu), words)
   # beyond slot 7: xHCI and the JSON device have options, the drive has not
   assert sorted(before[f.slot] for f in done) == ["qemu-xhci",
                                                   "virtio-rng-pci"]
@@ -145,33 +145,33 @@ def ports(execute):
 
 
 def test_a_conflict_within_qemus_own_range_is_told_apart(qemu):
-  recorded = RNG * 3 + ["-device", "virtio-rng-pci,addr=0x4"]
-  assert start(qemu, recorded, GANETIS) is None
-  error = start_error.explain(qemu.output, ["qemu"] + recorded, Partition())
+  words = RNG * 3 + ["-device", "virtio-rng-pci,addr=0x4"]
+  assert start(qemu, words, GANETIS) is None
+  error = start_error.explain(qemu.output, ["qemu"] + words, Partition())
   assert error.slot == 4
   assert "take addr=0x4 away from virtio-rng-pci" in str(error)
 
 
-@pytest.mark.parametrize("recorded, seen", [
+@pytest.mark.parametrize("words, seen", [
   (["-vga", "none"] + RNG, {2: "virtio-rng-pci"}),
   (["-net", "nic,model=e1000"] + RNG, {4: "virtio-rng-pci"}),
   (["-device", "pci-bridge,id=hp0,chassis_nr=1", "-device",
     "virtio-rng-pci,bus=hp0,addr=0x8"], {3: "hp0"}),
   ])
-def test_what_the_machine_makes_takes_the_lowest_slots(qemu, recorded, seen):
-  slots = layout(start(qemu, recorded, GANETIS))
+def test_what_qemu_makes_by_itself_takes_the_lowest_slots(qemu, words, seen):
+  slots = layout(start(qemu, words, GANETIS))
   assert set(seen.items()) <= set(slots.items())
   assert slots[8] == "d0"
 
 
 def test_a_device_of_virtfs_confuses_only_its_like(qemu, tmpdir):
   share = "local,path=%s,security_model=none,mount_tag=" % tmpdir
-  recorded = (GENUINE + RNG * 5 + ["-virtfs", share + "a"] +
-              ["-fsdev", "local,id=f,path=%s,security_model=none" % tmpdir,
-               "-device", "virtio-9p-pci,fsdev=f,mount_tag=b",
-               "-device", "ahci"])
-  before = layout(start(qemu, recorded, GANETIS))
-  command_, done, left = pinned(qemu_path(qemu), recorded)
+  words = (GENUINE + RNG * 5 + ["-virtfs", share + "a"] +
+           ["-fsdev", "local,id=f,path=%s,security_model=none" % tmpdir,
+            "-device", "virtio-9p-pci,fsdev=f,mount_tag=b",
+            "-device", "ahci"])
+  before = layout(start(qemu, words, GANETIS))
+  command_, done, left = with_strays(qemu_path(qemu), words)
   # the rng and the controller are certain, the two file systems are not
   assert sorted(before[f.slot] for f in done) == ["ich9-ahci",
                                                   "virtio-rng-pci"]
@@ -230,15 +230,15 @@ def test_a_monitor_that_hangs_is_one_clear_error(tmpdir):
   listener.close()
 
 
-def test_the_machine_is_told_part_by_part(qemu):
-  """With what stands behind each device, by whatever way QEMU tells it."""
+def test_the_topology_is_told_part_by_part(qemu):
+  """With the backend of each device, by whatever way QEMU tells it."""
   null = "if=none,file.driver=null-co,format=raw,file.size=%dM,id=%s"
   path = qemu.start(*(
     GANETIS + RNG + [
       "-device", "virtio-scsi-pci,id=scsi", "-usb", "-device", "usb-tablet",
       "-drive", null % (3, "s0"), "-device",
       "scsi-hd,id=s0,drive=s0,bus=scsi.0,channel=0,scsi-id=5,lun=0",
-      # drives of devices without id, of the machine, of nobody
+      # drives of devices without id, of QEMU's own, of nobody
       "-drive", null % (4, "anon"), "-device", "virtio-blk-pci,drive=anon",
       "-drive", (null % (5, "ide")).replace("if=none", "if=ide,index=0"),
       "-drive", null % (6, "nobody"), "-netdev", "hubport,hubid=0,id=n9",
@@ -267,7 +267,7 @@ def test_the_machine_is_told_part_by_part(qemu):
           if part.driver == "ide-hd"] == [("pci.0/1.1/0", (0, ), "ide",
                                            5 << 20)]
   assert "nobody" not in [part.id or part.backend for part in found]
-  # the machine's own, by address and model alone
+  # QEMU's own, by address and model alone
   assert [part.model for part in found if not part.driver][:2] == [
     "8086:1237", "8086:7000"]
 

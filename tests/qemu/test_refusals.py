@@ -60,41 +60,41 @@ class Compat(hmp_compat.HmpCompat):
 
 
 @pytest.fixture
-def kind(qemu):
+def hv(qemu):
   human = os.path.join(qemu.folder, "human")
   return Compat(qemu.start("-monitor", "unix:%s,server,nowait" % human), human)
 
 
-def refused(kind, device_type, *commands):
+def refused(hv, device_type, *commands):
   with pytest.raises(CommandError) as caught:
-    kind._CallHotplugCommands("vm1", commands)
-    kind._VerifyHotplugCommand("vm1", Device, device_type, True)
+    hv._CallHotplugCommands("vm1", commands)
+    hv._VerifyHotplugCommand("vm1", Device, device_type, True)
   print(caught.value)
   return (caught.value.command, str(caught.value))
 
 
-def test_a_disk(kind, tmpdir):
+def test_a_disk(hv, tmpdir):
   drive = "drive_add dummy file=%s,if=none,id=" + ID % "disk" + ",format=raw"
   device = ("device_add virtio-blk-pci,bus=pci.0,addr=%s,drive=" + ID % "disk" +
             ",id=" + ID % "disk")
   absent = str(tmpdir.join("absent"))
-  assert refused(kind, "hotdisk", drive % absent, device % "0x8") == (
+  assert refused(hv, "hotdisk", drive % absent, device % "0x8") == (
     "drive_add", "Could not open '%s': No such file or directory" % absent)
   with open(absent, "wb") as stream:
     stream.truncate(1 << 20)
-  command, words = refused(kind, "hotdisk", drive % absent, device % "0x2")
+  command, words = refused(hv, "hotdisk", drive % absent, device % "0x2")
   assert command == "device_add" and "slot 2 function 0 not available" in words
   # the drive is there now
-  kind._CallHotplugCommands("vm1", [device % "0x8"])
-  kind._VerifyHotplugCommand("vm1", Device, "hotdisk", True)
+  hv._CallHotplugCommands("vm1", [device % "0x8"])
+  hv._VerifyHotplugCommand("vm1", Device, "hotdisk", True)
 
 
-def test_a_nic(kind):
+def test_a_nic(hv):
   netdev = "netdev_add %s,id=" + ID % "nic"
   device = ("device_add virtio-net-pci,bus=pci.0,addr=0x8,netdev=" +
             ID % "nic" + ",id=" + ID % "nic")
-  command, words = refused(kind, "hotnic", netdev % "tap,fd=none", device)
+  command, words = refused(hv, "hotnic", netdev % "tap,fd=none", device)
   assert command == "netdev_add" and "Error: " not in words
   assert words.startswith("File descriptor named 'none' has not been found; ")
-  kind._CallHotplugCommands("vm1", [netdev % "user", device])
-  kind._VerifyHotplugCommand("vm1", Device, "hotnic", True)
+  hv._CallHotplugCommands("vm1", [netdev % "user", device])
+  hv._VerifyHotplugCommand("vm1", Device, "hotnic", True)

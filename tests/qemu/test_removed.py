@@ -1,4 +1,4 @@
-"""Options that QEMU has removed: what takes their place makes the same guest.
+"""Options that QEMU has removed: their successors make the same guest.
 
 Where this QEMU has the option still, both commands are started and compared;
 where it has not, the old one must fail, and the new one start.
@@ -86,7 +86,7 @@ def test_the_successor_makes_the_same_guest(qemu, tmpdir, text):
   found = removed_options.find(old)
   assert found and all(item.words is not None for item in found)
   since = max(item.option.since for item in found)
-  gone = min(item.option.gone for item in found)
+  gone = min(item.option.removed for item in found)
   if ("-chroot" in old or "-runas" in old) and os.getuid():
     pytest.skip("needs root")
   if QEMU >= since:
@@ -109,7 +109,7 @@ def test_what_has_no_successor_is_known(qemu, tmpdir, text):
   found = removed_options.find(old)
   assert found and all(item.words is None for item in found)
   assert removed_options.renew(old, removed_options.LATEST) == (old, [])
-  if QEMU >= min(item.option.gone for item in found):
+  if QEMU >= min(item.option.removed for item in found):
     assert qemu.start(*old) is None
 
 
@@ -119,6 +119,6 @@ def test_machine_types_go_when_they_are_said_to():
                  "pc-i440fx-2.4", "pc-i440fx-4.2", "pc-i440fx-5.1",
                  "pc-i440fx-5.2", "pc-q35-4.2"):
     found = removed_options.find(["qemu", "-machine", number])
-    gone = found[0].option.gone if found else (99, 0)
+    gone = found[0].option.removed if found else (99, 0)
     has = any(line.split()[:1] == [number] for line in text.splitlines())
     assert has == (QEMU < gone), number

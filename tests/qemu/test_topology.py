@@ -19,8 +19,8 @@ from ganeti_kvm_pci.qmp import inventory
 IDS = ["disk-000000d%d-1111-2222" % n for n in range(2)]
 
 #: As Ganeti up to 3.0 starts IDE disks, and as 3.1 does. What names no bus
-#: goes to the machine's first in the one case, to its last in the other.
-BY_MACHINE = ["-nodefaults"] + [
+#: goes to the first one in the one case, to the last in the other.
+BY_DRIVE = ["-nodefaults"] + [
   "-drive if=ide,format=raw,file=D%d" % n for n in range(2)]
 BY_OPTION = ["-nodefaults"] + [
   "-drive if=none,format=raw,file=D%d,id=%s -device ide-hd,drive=%s" %
@@ -38,8 +38,8 @@ SCSI = ("-device virtio-scsi-pci,id=scsi -device virtio-scsi-pci -drive"
 FIRST = "pci.0/scsi/virtio-bus/virtio-scsi-device/scsi.0"
 
 SAME = [
-  (" ".join(BY_MACHINE), " ".join(THERE)),
-  (" ".join(BY_MACHINE), " ".join(THERE[:1] + THERE[:0:-1])),
+  (" ".join(BY_DRIVE), " ".join(THERE)),
+  (" ".join(BY_DRIVE), " ".join(THERE[:1] + THERE[:0:-1])),
   (" ".join(BY_OPTION), " ".join(THERE).replace("ide.0", "ide.1")),
   ("-nodefaults -drive if=ide,media=cdrom,format=raw,file=D1",
    CD + "ide-cd,drive=cd,bus=ide.0"),
@@ -55,7 +55,7 @@ SAME = [
    "-nodefaults -device pcie-root-port,addr=2"),
   ]
 
-#: A sound card that the machine makes by itself, on old and newer QEMU.
+#: A sound card that QEMU makes by itself, on old and newer QEMU.
 SOUND = "-nodefaults -soundhw %s" if version() < (7, 1) else \
   "-nodefaults -audio none,model=%s"
 SAME += [
@@ -67,10 +67,10 @@ SAME += [
 DIFFERENT = [
   (SOUND % "hda", "-nodefaults -device intel-hda", "hda-duplex"),
   (SOUND % "ac97", "-nodefaults -device ES1370,audiodev=none", "PCI device"),
-  (" ".join(BY_MACHINE), " ".join(BY_OPTION), "ide-hd"),
-  (" ".join(BY_MACHINE), " ".join(THERE).replace("unit=0", "unit=").replace(
+  (" ".join(BY_DRIVE), " ".join(BY_OPTION), "ide-hd"),
+  (" ".join(BY_DRIVE), " ".join(THERE).replace("unit=0", "unit=").replace(
     "unit=1", "unit=0").replace("unit= ", "unit=1 "), "ide-hd"),
-  (" ".join(BY_MACHINE[:2]), " ".join(THERE[:2]).replace("unit=0", "unit=1"),
+  (" ".join(BY_DRIVE[:2]), " ".join(THERE[:2]).replace("unit=0", "unit=1"),
    "ide-hd"),
   (CD + "ide-cd,drive=cd,bus=ide.0", CD + "ide-cd,drive=cd,bus=ide.1",
    "ide-cd"),

@@ -1,4 +1,4 @@
-"""The backends of devices, and which of them go."""
+"""The backends of devices, and which of them are removed."""
 
 import pytest
 
@@ -76,12 +76,12 @@ class Qemu(object):
       raise CommandError("x-debug-query-block-graph", "not found")
     edges = [(drive, "block-backend", "#" + drive) for drive in self.drives]
     edges += self.edges
-    users = [(name, kind) for name, kind, _ in edges]
+    users = [(name, driver) for name, driver, _ in edges]
     nodes = sorted(set(node for _, _, node in edges) |
                    set(node for node, _ in self.nodes))
     return {
-      "nodes": [{"id": at, "name": name, "type": kind} for at, (name, kind) in
-                enumerate(users)] +
+      "nodes": [{"id": at, "name": name, "type": driver}
+                for at, (name, driver) in enumerate(users)] +
                [{"id": 100 + at, "name": name, "type": "block-driver"}
                 for at, name in enumerate(nodes)],
       "edges": [{"parent": at, "child": 100 + nodes.index(node)}
@@ -93,14 +93,14 @@ def qemu():
   return Qemu()
 
 
-def test_a_netdev_goes_and_others_stay(qemu):
+def test_a_netdev_is_removed_and_others_stay(qemu):
   qemu.netdevs = [NAME, OTHER]
   assert backends.take_back(qemu.execute, NIC, NAME, []) == ["netdev " + NAME]
   assert qemu.netdevs == [OTHER]
   assert backends.take_back(qemu.execute, NIC, NAME, []) == []
 
 
-def test_descriptors_go_where_the_first_was_used(qemu):
+def test_descriptors_are_closed_where_the_first_was_used(qemu):
   # a netdev that was refused has used the first queue's
   qemu.passed = [NAME + "-1", NAME + "-7", NAME + "-vhost-0", "nic-other-0"]
   assert len(backends.close_descriptors(qemu.execute, NAME)) == 3
@@ -132,7 +132,7 @@ def test_what_stays_in_use_is_an_error(qemu, monkeypatch):
   assert "in use" in str(caught.value)
 
 
-def test_a_drive_goes_by_the_human_monitor(qemu):
+def test_a_drive_is_removed_by_the_human_monitor(qemu):
   qemu.drives = [OLD_NAME, "ide0-cd0"]
   assert backends.take_back(qemu.execute, DISK, OLD_NAME, []) == [
     "drive " + OLD_NAME]
@@ -152,7 +152,7 @@ def test_only_ids_of_ganetis_in_full_are_orphans(qemu):
   qemu.netdevs = ["nic-mgmt", "nic-000000a2-1111", NAME]
   assert backends.orphans(qemu.execute, [], []) == [(DISK, DISK_NAME),
                                                     (NIC, NAME)]
-  # those of the record have no device elsewhere either (IDE)
+  # those of the runtime file have no device elsewhere either (IDE)
   assert backends.orphans(qemu.execute, [DISK_NAME, NAME], []) == []
   # nor is what the user has named Ganeti's
   assert backends.orphans(qemu.execute, [], COMMAND) == []
@@ -196,7 +196,7 @@ def test_what_is_used_is_no_orphan_and_stays(qemu, monkeypatch, use):
   assert backends.sweep(qemu.execute, [], []) == ([], [])
 
 
-def test_a_node_that_qemu_does_not_let_go_of_is_in_use(qemu, monkeypatch):
+def test_a_node_that_qemu_still_holds_is_in_use(qemu, monkeypatch):
   monkeypatch.setattr(backends, "_RELEASE_LIMIT", 0.02)
   qemu.nodes = [(DISK_NAME, "x")]
   qemu.netdevs = [NAME]
@@ -210,7 +210,7 @@ def test_a_qemu_that_does_not_tell_of_users_keeps_its_drives(qemu):
   qemu.drives = [DISK_NAME]
   qemu.no_graph = True
   assert backends.orphans(qemu.execute, [], []) == []
-  # but for the one whose device has gone just now
+  # but for the one whose device was removed just now
   assert backends.take_back(qemu.execute, DISK, DISK_NAME, []) == [
     "drive " + DISK_NAME]
 

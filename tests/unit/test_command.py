@@ -55,7 +55,7 @@ def test_a_doubled_comma_is_part_of_a_value():
   assert placed[2] == "virtio-serial,id=a,,b,bus=pci.0,addr=0xa"
 
 
-def test_a_place_is_written_once():
+def test_an_address_is_written_once():
   before = ["q", "-device", "AC97,bus=pci.0"]
   after = command.with_address(before, 2, 10, 1)
   assert after == ["q", "-device", "AC97,bus=pci.0,addr=0xa.0x1"]
@@ -63,7 +63,7 @@ def test_a_place_is_written_once():
   assert command.devices(after)[0].address == (10, 1)
 
 
-def test_a_place_in_json():
+def test_an_address_in_json():
   after = command.with_address(["q", "-device", '{"driver": "AC97"}'], 2, 10)
   assert json.loads(after[2]) == {"driver": "AC97", "bus": "pci.0",
                                   "addr": "0xa"}
@@ -92,7 +92,7 @@ def test_ganetis_devices_go_before_what_qemu_places():
   assert command.addressed_first(after, 2) == after
 
 
-def test_nothing_else_changes_its_place():
+def test_nothing_else_is_moved():
   # a port without a bus belongs to the controller created last
   before = ["q", "-device", "virtio-serial,id=a", "-device", "virtserialport",
             "-device", "virtio-serial,id=b,bus=pci.0,addr=0xa",
@@ -101,7 +101,7 @@ def test_nothing_else_changes_its_place():
   assert command.addressed_first(before, 0) == before
 
 
-def test_the_record_keeps_the_order_that_stock_replays():
+def test_the_runtime_files_options_keep_their_order():
   before = ["q", "-device", "virtio-rng-pci", "-device", DISK, "-device", NIC]
   assert command.addressed_first(before, 5) == [
     "q", "-device", NIC, "-device", "virtio-rng-pci", "-device", DISK]
@@ -135,11 +135,11 @@ def test_a_command_without_devices_is_left_alone():
   ("a,addr=0x1,serial=addr=0x2,addr=4", "a,serial=addr=0x2,bus=pci.0,addr=0xa"),
   ("{'driver':'a','addr':9}", '{"addr":"0xa","bus":"pci.0","driver":"a"}'),
   ])
-def test_a_place_is_written_into_any_form(text, placed):
+def test_an_address_is_written_into_any_form(text, placed):
   assert command.with_address(["q", "-device", text], 2, 10)[2] == placed
 
 
-@pytest.mark.parametrize("text, driver, name, place", [
+@pytest.mark.parametrize("text, driver, name, address", [
   ("id=x,driver=a,id=y,addr=1,addr=2", "a", "x", (2, 0)),
   ("nonsense,driver=a", "a", None, None), ("a,id", "a", "on", None),
   ("a,noid,addr= +0x1.+2", "a", "off", (1, 2)), ("a,addr", "a", None, None),
@@ -148,9 +148,9 @@ def test_a_place_is_written_into_any_form(text, placed):
    (10, 0)),
   ("{'driver':'a'", "{'driver':'a'", None, None),
   ])
-def test_an_option_is_read_as_qemu_does(text, driver, name, place):
+def test_an_option_is_read_as_qemu_does(text, driver, name, address):
   found, = command.devices(["q", "-device", text])
-  assert (found.driver, found.id, found.address) == (driver, name, place)
+  assert (found.driver, found.id, found.address) == (driver, name, address)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["a", "noa", "bus", "addr", "id"]),
@@ -161,7 +161,7 @@ def test_whatever_is_joined_is_split_again(pairs, first):
 
 
 @given(st.text("ab,=no{}'\" idbusadr."))
-def test_any_text_takes_a_place(text):
+def test_any_text_takes_an_address(text):
   before, = command.devices(["q", "-device", text])
   after, = command.devices(command.with_address(["q", "-device", text], 2, 10))
   assert after.address == (10, 0)

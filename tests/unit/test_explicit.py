@@ -1,4 +1,4 @@
-"""QEMU's devices beyond their range, put into the recorded command."""
+"""QEMU's devices beyond their range, put into the runtime file's command."""
 
 from ganeti_kvm_pci.bus.pools import Partition
 from ganeti_kvm_pci.qemu import explicit
@@ -10,11 +10,11 @@ def function(slot, device_id=None, number=0):
   return Function(slot, number, device_id, "class 0x00ff")
 
 
-def places(*slots):
+def addresses(*slots):
   return [(s, 0) if s is not None else None for s in slots]
 
 
-def test_only_what_the_record_does_not_know_is_a_stray():
+def test_only_what_the_runtime_file_does_not_have_is_a_stray():
   functions = [function(s) for s in (0, 3, 7, 8, 10, 24)]
   assert explicit.beyond(Partition(), functions, {8: "d", 24: "n"}) == [
     function(10)]
@@ -25,12 +25,12 @@ def test_only_what_the_record_does_not_know_is_a_stray():
 def test_strays_are_matched_by_the_order_of_creation():
   command = ["q", "-device", "virtio-balloon", "-device", "usb-tablet",
              "-device", "virtio-rng-pci", "-device", "virtio-rng-pci"]
-  peripherals = [Peripheral(driver, None, place) for driver, place in zip(
+  peripherals = [Peripheral(driver, None, where) for driver, where in zip(
     ["virtio-balloon-pci", "usb-tablet", "virtio-rng-pci", "virtio-rng-pci"],
-    places(3, None, 7, 10))]
-  after, pinned, left = explicit.fix(command, peripherals, [function(10)])
+    addresses(3, None, 7, 10))]
+  after, named, left = explicit.fix(command, peripherals, [function(10)])
   assert after == command[:-1] + ["virtio-rng-pci,bus=pci.0,addr=0xa"]
-  assert (pinned, left) == ([function(10)], [])
+  assert (named, left) == ([function(10)], [])
 
 
 def test_strays_with_an_id_are_matched_by_it():
@@ -50,10 +50,10 @@ def test_drives_and_nics_without_id_come_between_words_and_json():
                  Peripheral("virtio-blk-pci", None, (10, 0)),
                  Peripheral("AC97", None, (11, 0))]
   strays = [function(10), function(11)]
-  after, pinned, left = explicit.fix(command, peripherals, strays, 1)
+  after, named, left = explicit.fix(command, peripherals, strays, 1)
   assert '"addr":"0xb"' in after[2] and after[3:] == command[3:]
   # no -device option stands for the drive
-  assert (pinned, left) == ([function(11)], [function(10)])
+  assert (named, left) == ([function(11)], [function(10)])
 
 
 def test_an_unknown_alias_does_not_matter_where_all_are_accounted_for():
@@ -74,11 +74,11 @@ def test_a_device_that_no_option_made_confuses_only_its_like():
                  Peripheral("virtio-9p-pci", None, (12, 0)),
                  Peripheral("ich9-ahci", None, (13, 0))]
   strays = [function(s) for s in (10, 11, 12, 13)]
-  after, pinned, left = explicit.fix(command, peripherals, strays)
+  after, named, left = explicit.fix(command, peripherals, strays)
   assert after[2] == "virtio-rng-pci,bus=pci.0,addr=0xa"
   assert after[6] == "virtio-9p-pci"
   assert after[8] == "ahci,bus=pci.0,addr=0xd"
-  assert [f.slot for f in pinned] == [10, 13]
+  assert [f.slot for f in named] == [10, 13]
   assert [f.slot for f in left] == [11, 12]
 
 
@@ -89,8 +89,8 @@ def test_where_order_and_drivers_disagree_nothing_is_guessed():
                   ["virtio-rng-pci", "virtio-rng-pci", "e1000"]):
     peripherals = [Peripheral(driver, None, (10 + n, 0))
                    for n, driver in enumerate(drivers)]
-    after, pinned, left = explicit.fix(command, peripherals, strays)
-    assert (after, pinned, left) == (command, [], strays)
+    after, named, left = explicit.fix(command, peripherals, strays)
+    assert (after, named, left) == (command, [], strays)
 
 
 def test_aliases_of_drivers_are_known_by_their_shape():
@@ -103,6 +103,6 @@ def test_aliases_of_drivers_are_known_by_their_shape():
   assert explicit.fix(command, peripherals, strays)[2] == []
 
 
-def test_what_a_machine_made_itself_is_left():
-  after, pinned, left = explicit.fix(["q", "-net", "nic"], [], [function(9)])
-  assert (after, pinned, left) == (["q", "-net", "nic"], [], [function(9)])
+def test_what_qemu_made_itself_is_left():
+  after, named, left = explicit.fix(["q", "-net", "nic"], [], [function(9)])
+  assert (after, named, left) == (["q", "-net", "nic"], [], [function(9)])

@@ -31,7 +31,7 @@ def test_no_more_and_no_less(tail):
       continue # pci-90
     for other in (name + tail, tail + name, name[:-1] + tail):
       if ids.class_of(other):
-        # a digit in the place of another
+        # one digit for another
         assert tail == "0" and len(other) == len(name)
         continue
       assert not ids.is_of(other, DISK, UUID)

@@ -4,8 +4,10 @@ import pytest
 
 from ganeti_kvm_pci.qemu import machine_type
 
+HEADING = "Supported %s are:\n" % "machines"
+
 # as printed: QEMU 7.2, 1.0, Ubuntu's 6.2, RHEL's 7.2, and 7.2 for ARM and POWER
-QEMU = """Supported machines are:
+QEMU = HEADING + """\
 microvm              microvm (i386)
 xenfv-4.2            Xen Fully-virtualized PC
 xenfv                Xen Fully-virtualized PC (alias of xenfv-3.1)
@@ -15,23 +17,24 @@ pc-i440fx-1.4        Standard PC (i440FX + PIIX, 1996) (deprecated)
 q35                  Standard PC (Q35 + ICH9, 2009) (alias of pc-q35-7.2)
 pc-q35-7.2           Standard PC (Q35 + ICH9, 2009)
 """
-OLD = """Supported machines are:
+OLD = HEADING + """\
 pc         Standard PC (alias of pc-1.0)
 pc-1.0     Standard PC (default)
 pc-0.14    Standard PC
 our-pc     Standard PC (alias of pc-0.14)
 isapc      ISA-only PC
 """
-UBUNTU = """Supported machines are:
+UBUNTU = HEADING + """\
 ubuntu               Ubuntu 22.04 PC (i440FX + PIIX, 1996) (alias of pc-i440fx-jammy)
 pc-i440fx-jammy      Ubuntu 22.04 PC (i440FX + PIIX, 1996) (default)
 ubuntu-q35           Ubuntu 22.04 PC (Q35 + ICH9, 2009) (alias of pc-q35-jammy)
 """
-RHEL = """Supported machines are:
+RHEL = HEADING + """\
 q35                  RHEL-8.6.0 PC (Q35 + ICH9, 2009) (alias of pc-q35-rhel8.6.0)
 pc-q35-rhel8.6.0     RHEL-8.6.0 PC (Q35 + ICH9, 2009) (default)
 """
-ARM = "virt                 QEMU 7.2 ARM Virtual Machine (alias of virt-7.2)\n"
+ARM = ("virt                 QEMU 7.2 ARM Virtual %s (alias of virt-7.2)\n" %
+       "Machine")
 POWER = ("pseries              pSeries Logical Partition (PAPR compliant)"
          " (alias of pseries-7.2)\n"
          "pseries-7.2          pSeries Logical Partition (PAPR compliant)"

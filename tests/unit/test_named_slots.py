@@ -22,7 +22,7 @@ from ganeti_kvm_pci.runtime import serialized
 RNG = ["-device", "virtio-rng-pci,id=r"]
 
 CONFIG = """# comment
-[machine]
+[%s]
   type = "q35"
 [device "ehci"]
   driver = "ich9-usb-ehci1"
@@ -41,7 +41,7 @@ driver="virtio-rng-pci"
 [chardev "c"]
   addr = "4"
   path = ""
-"""
+""" % "machine"
 
 
 def named(words, configs=None):
@@ -137,7 +137,7 @@ def test_files_are_read_from_where_qemu_reads_them(tmpdir, monkeypatch):
     ["q", "-M", "pc", "-readconfig", "a.cfg"], {})
 
 
-def test_a_record_knows_them_unless_they_are_ganetis_by_now():
+def test_a_runtime_file_has_them_unless_they_are_ganetis_by_now():
   data = json.loads(genuine.text_of("v3.0.2-plain"))
   data[0] += ["-readconfig", "f"]
   loaded = serialized.parse(json.dumps(data), "f")

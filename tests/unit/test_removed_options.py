@@ -1,4 +1,4 @@
-"""Options that QEMU has removed, and what takes their place."""
+"""Options that QEMU has removed, and their successors."""
 
 import re
 
@@ -25,11 +25,11 @@ def renew(text, qemu=(7, 2), **more):
 def test_the_table_is_whole():
   for option in removed_options._OPTIONS:
     assert re.match("-[a-z]", option.flag)
-    assert option.gone <= removed_options.LATEST
+    assert option.removed <= removed_options.LATEST
     assert option.source.startswith(("docs/about/", "tried: "))
     assert (option.since is None) == (option.renew is None)
     # there is always one that knows both, so that a guest can be moved
-    assert option.since is None or option.since <= option.gone
+    assert option.since is None or option.since <= option.removed
     assert option.always or \
       "shut the instance down and start it" in option.remedy
 
@@ -90,7 +90,7 @@ def test_cards_whose_slots_are_uncertain_stay(text):
 def test_a_card_stays_where_devices_come_before_all_that_the_command_names():
   configs = {"/etc/qemu/qemu.conf": config_file.parse('[device "d"]\n')}
   assert renew("-soundhw ac97", configs=configs) == ("-soundhw ac97", [])
-  configs = {"/etc/qemu/qemu.conf": config_file.parse('[machine]\n')}
+  configs = {"/etc/qemu/qemu.conf": config_file.parse('[%s]\n' % 'machine')}
   assert renew("-soundhw ac97", configs=configs)[1]
 
 
@@ -124,7 +124,7 @@ def test_numbers_and_arguments_are_not_taken_for_options():
   ("pc-i440fx-focal", None), ("virt", None)])
 def test_machine_types(name, gone):
   found = removed_options.find(["qemu", "-machine", "%s,accel=kvm" % name])
-  assert [item.option.gone for item in found] == ([gone] if gone else [])
+  assert [item.option.removed for item in found] == ([gone] if gone else [])
   for item in found:
     assert name in removed_options.explain(item, None)
 
@@ -134,16 +134,16 @@ def test_what_is_said():
     return [removed_options.explain(item, qemu) for item in removed_options.find(text.split())]
   assert said("-no-acpi", (7, 2)) == [
     "-no-acpi: QEMU 9.0 and later do not start with it; ganeti-kvm-pci upgrade"
-    " puts '-machine acpi=off' in its place"]
+    " replaces it by '-machine acpi=off'"]
   assert said("-no-acpi", (10, 0)) == [
     "-no-acpi: QEMU 10.0 does not start with it (removed in 9.0);"
-    " ganeti-kvm-pci upgrade puts '-machine acpi=off' in its place"]
+    " ganeti-kvm-pci upgrade replaces it by '-machine acpi=off'"]
   assert said("-chroot /x", (7, 2)) == [
     "-chroot /x: QEMU 9.0 and later do not start with it; its successor,"
     " '-run-with chroot=/x', is known to QEMU 8.1 and later"]
   assert said("-usbdevice host:1.2", (7, 2)) == [
     "-usbdevice host:1.2: QEMU 7.2 does not start with it (not in 5.2), and"
-    " nothing that leaves the guest the same takes its place; take it out of"
+    " has no successor that keeps the guest the same; take it out of"
     " usb_devices (gnt-instance modify -H usb_devices=...), name a -device"
     " usb-... in kvm_extra instead, shut the instance down and start it"]
   assert said("-usbdevice tablet -usbdevice mouse", (11, 1)) == []

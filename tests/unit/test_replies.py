@@ -91,7 +91,7 @@ def test_a_list_of_another_shape_is_one_clear_error(answer):
   (None, 8), ("/machine/x/pcie.0", 8), ("/machine/i440fx/pci.0", 256),
   ("/machine/i440fx/pci.0", "08.0"), ("pci.0", 8),
   ])
-def test_what_is_not_on_the_bus_has_no_place(bus, devfn):
+def test_what_is_not_on_the_bus_has_no_address(bus, devfn):
   assert replies.address_of(bus, devfn) is None
 
 

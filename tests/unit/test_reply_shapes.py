@@ -18,9 +18,9 @@ from ganeti_kvm_pci.qmp import inventory
 from ganeti_kvm_pci.qmp import queries
 
 
-def function(slot, name, kind=256, number=0):
+def function(slot, name, pci_class=256, number=0):
   return {"slot": slot, "function": number, "qdev_id": name,
-          "class_info": {"class": kind, "desc": "a device"},
+          "class_info": {"class": pci_class, "desc": "a device"},
           "id": {"vendor": 0x1af4, "device": 0x1001},
           "regions": [{"address": 0xc000}]}
 
@@ -35,7 +35,7 @@ def link(*names):
 
 ON_PCI = "/machine/i440fx/pci.0"
 
-#: What a QEMU with a disk of each kind and a NIC says.
+#: What a QEMU with a disk of each type and a NIC says.
 GENUINE = {
   ("query-pci", None): [{"bus": 0, "devices": [
     function(0, "", 1536), function(1, ""), function(1, "", 257, 1),
@@ -170,7 +170,7 @@ def ask_all(said):
 @pytest.mark.parametrize("value", [{}, [], u"", 0, None, True, 2 ** 70],
                          ids=repr)
 def test_nothing_but_our_errors_comes_of_one_odd_value_anywhere(value):
-  """What is empty is as odd as what is of another kind."""
+  """What is empty is as odd as what is of another type."""
   for key, reply in GENUINE.items():
     for where in range(len(genuine.list_places({"reply": reply}))):
       holder = {"reply": copy.deepcopy(reply)}
@@ -210,9 +210,9 @@ JSON = st.recursive(
 def test_nothing_but_our_errors_comes_of_a_mutated_reply(key, changes):
   said = dict(GENUINE)
   holder = {"reply": copy.deepcopy(said[key])}
-  for kind, where, other, value in changes:
+  for change, where, other, value in changes:
     if holder:
-      genuine.mutate(holder, kind, where, other, copy.deepcopy(value))
+      genuine.mutate(holder, change, where, other, copy.deepcopy(value))
   said[key] = holder.get("reply")
   ask_all(said)
 
@@ -287,7 +287,7 @@ def test_devices_that_change_all_the_time_are_one_clear_error():
     return qemu(command, arguments)
   with pytest.raises(MonitorError) as caught:
     inventory.topology(reply_shapes.checking(execute))
-  assert "devices come or leave all the time" in str(caught.value)
+  assert "QEMU's devices changed during each of 20 looks" in str(caught.value)
 
 
 def test_a_refusal_that_is_not_about_that_is_passed_on():

@@ -39,7 +39,7 @@ TEXT = "PCI: slot %d function 0 not available for x, in use by y,id=(null)"
 @pytest.mark.parametrize("slot, options, part, says", [
   # QEMU's own came before Ganeti's disk
   (8, [], Partition(8), "raise kvm_pci_reservations above 8, or take devices"),
-  # this series has no such parameter
+  # this release has no such parameter
   (8, [], Partition(), "Ganeti's slots; take devices out of kvm_extra"),
   # QEMU chooses none so high
   (31, [], Partition(8), "no option that can be read names the slot"),
@@ -51,7 +51,7 @@ TEXT = "PCI: slot %d function 0 not available for x, in use by y,id=(null)"
   (10, ["AC97,addr=0xa", "e1000,id=e,addr=0xa"], Partition(8),
    "take addr=0xa away from AC97 and e in kvm_extra"),
   ])
-def test_the_way_out_depends_on_who_named_the_slot(slot, options, part, says):
+def test_the_remedy_depends_on_who_named_the_slot(slot, options, part, says):
   command = COMMAND + [word for o in options for word in ("-device", o)]
   assert says in str(start_error.explain(TEXT % slot, command, part))
 

@@ -1,4 +1,4 @@
-"""Two machines, part by part."""
+"""The devices of two guests, part by part."""
 
 import pytest
 
@@ -20,7 +20,7 @@ TABLET = Part(None, (0, ), None, "usb-tablet", None, None, None, None)
 ALL = [VGA, DISK, OTHER, NIC, SCSI, TABLET]
 
 
-def test_a_machine_is_like_itself():
+def test_a_guest_is_like_itself():
   assert topology.differences(ALL, ALL) == []
   assert topology.differences(ALL, ALL[::-1]) == []
   # what its data are called is a node's own affair
@@ -67,7 +67,7 @@ def test_exchanged_disks_are_seen():
   assert [text.partition(",")[0] for text in found] == ["slot 8", "slot 9"]
 
 
-def test_ids_of_another_series_are_the_same_devices():
+def test_ids_of_another_release_are_the_same_devices():
   old = "hotdisk-000000d0-pci-8"
   assert topology.differences([DISK._replace(id=old, backend=old)], [DISK]) == []
   assert ids.is_same("nic-000000a0-1111-2222", "hotnic-000000a0-pci-9")
