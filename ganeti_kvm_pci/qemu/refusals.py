@@ -46,6 +46,9 @@ _UNSUPPORTED = "does not support the"
 #: What L{client} says of a QEMU that seems to know no commands.
 NO_COMMANDS = "out of step"
 
+#: The others of a block node, the last up to QEMU 5.2.
+_NOT_FOUND = ("not found", "Failed to find node", "Cannot find node")
+
 #: That, and what Ganeti's client says of an answer, or half of one, where
 #: another is due.
 _OUT_OF_STEP = (NO_COMMANDS, "error executing", "data serialization error",
@@ -82,7 +85,8 @@ def is_not_found(err):
   @type err: CommandError
 
   """
-  return err.error_class == "DeviceNotFound" or "not found" in str(err)
+  return err.error_class == "DeviceNotFound" or \
+    any(words in str(err) for words in _NOT_FOUND)
 
 
 def is_unplug_pending(err):

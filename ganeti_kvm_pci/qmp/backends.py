@@ -293,13 +293,19 @@ def _remove_disk(execute, device_id):
   blocks.look_for_users(execute)
   if device_id in blocks.used:
     raise CommandError("query-block", "%s is in use" % device_id)
-  if device_id in blocks.nodes:
-    execute("blockdev-del", {"node-name": device_id})
-    return ["block node %s" % device_id]
-  said = execute("human-monitor-command",
-                 {"command-line": "drive_del %s" % device_id})
-  if said:
-    raise CommandError("drive_del", said)
+  try:
+    if device_id in blocks.nodes:
+      execute("blockdev-del", {"node-name": device_id})
+      return ["block node %s" % device_id]
+    said = execute("human-monitor-command",
+                   {"command-line": "drive_del %s" % device_id})
+    if said:
+      raise CommandError("drive_del", said)
+  except CommandError as err:
+    # QEMU drops a drive by itself with the last device that used it
+    if refusals.is_not_found(err):
+      return []
+    raise
   return ["drive %s" % device_id]
 
 

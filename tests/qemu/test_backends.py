@@ -101,6 +101,29 @@ def test_what_only_bears_such_a_name_and_is_not_used_stays(qemu, disks):
   assert DRIVE not in after[0] and NETDEV not in after[1]
 
 
+def test_what_qemu_has_dropped_meanwhile_is_removed(qemu, disks, monkeypatch):
+  """Between the look and the removal, as its last user does."""
+  plain = backends._Blocks.look_for_users
+  with client.connect(qemu.start()) as execute:
+    def drop(blocks, execute):
+      plain(blocks, execute)
+      if DRIVE in blocks.drives:
+        execute("human-monitor-command",
+                {"command-line": "drive_del " + DRIVE})
+      if DRIVE in blocks.nodes:
+        execute("blockdev-del", {"node-name": DRIVE})
+    monkeypatch.setattr(backends._Blocks, "look_for_users", drop)
+    execute("human-monitor-command", {
+      "command-line": "drive_add dummy %s,if=none,id=%s" %
+                      (disks(DRIVE), DRIVE)})
+    assert DRIVE in seen(execute)[0]
+    assert backends.take_back(execute, DISK, DRIVE, []) == []
+    execute("blockdev-add", {
+      "driver": "null-co", "node-name": DRIVE})
+    assert backends.take_back(execute, DISK, DRIVE, []) == []
+    assert DRIVE not in seen(execute)[0]
+
+
 def test_orphans_of_unmodified_ganeti_are_removed(qemu, disks):
   """Made as Ganeti makes it, for devices that QEMU then refused."""
   with client.connect(qemu.start()) as execute:

@@ -28,6 +28,7 @@ class Qemu(object):
     self.passed = []
     self.sets = {}
     self.refuses = 0
+    self.drops = None # what it removes by itself after it was looked for
 
   def execute(self, command, arguments):
     name = list(arguments.values())[0] if arguments else None
@@ -39,7 +40,11 @@ class Qemu(object):
                       if drive in self.devices else {}))
               for drive in self.drives]
     if command == "x-debug-query-block-graph":
-      return self.graph()
+      graph = self.graph()
+      if self.drops:
+        self.drives = [drive for drive in self.drives if drive != self.drops]
+        self.nodes = [node for node in self.nodes if node[0] != self.drops]
+      return graph
     if command == "query-fdsets":
       return [{"fdset-id": number, "fds": [{"fd": fd} for fd in fds]}
               for number, fds in sorted(self.sets.items())]
@@ -52,12 +57,17 @@ class Qemu(object):
           + "".join("e1000.0: index=0,type=nic,model=e1000\r\n"
                     " \\ %s: index=0,type=tap,fd=21\r\n" % netdev
                     for netdev in self.nics)
+      if name.split()[1] not in self.drives:
+        return "Error: Device '%s' not found\r\n" % name.split()[1]
       self.drives.remove(name.split()[1])
       return ""
     if self.refuses and command == "blockdev-del":
       self.refuses -= 1
       raise CommandError(command, "Node %s is in use" % name)
     if command == "blockdev-del":
+      if name not in [node for node, _ in self.nodes]:
+        raise CommandError(command, "Failed to find node with node-name='%s'" %
+                           name)
       self.nodes = [node for node in self.nodes if node[0] != name]
       return {}
     if command == "remove-fd":
@@ -68,7 +78,6 @@ class Qemu(object):
       raise CommandError(command, "%s not found" % name)
     left.remove(name)
     return {}
-
 
   def graph(self):
     """What uses what: each drive its node, and whatever the test says."""
@@ -137,6 +146,31 @@ def test_a_drive_is_removed_by_the_human_monitor(qemu):
   assert backends.take_back(qemu.execute, DISK, OLD_NAME, []) == [
     "drive " + OLD_NAME]
   assert qemu.drives == ["ide0-cd0"]
+
+
+def test_a_drive_that_qemu_drops_meanwhile_is_removed(qemu):
+  qemu.drives = [DISK_NAME]
+  qemu.drops = DISK_NAME
+  assert backends.take_back(qemu.execute, DISK, DISK_NAME, []) == []
+  qemu.drives = [DISK_NAME]
+  assert backends.sweep(qemu.execute, [], []) == ([], [])
+
+
+def test_a_node_that_qemu_drops_meanwhile_is_removed(qemu):
+  qemu.nodes = [(DISK_NAME, "x")]
+  qemu.drops = DISK_NAME
+  assert backends.take_back(qemu.execute, DISK, DISK_NAME, []) == []
+
+
+def test_a_drive_that_qemu_does_not_remove_is_an_error(qemu):
+  qemu.drives = [DISK_NAME]
+
+  def execute(command, arguments):
+    if "drive_del" in (arguments or {}).get("command-line", ""):
+      return "Error: something else\r\n"
+    return qemu.execute(command, arguments)
+  with pytest.raises(CommandError):
+    backends.take_back(execute, DISK, DISK_NAME, [])
 
 
 COMMAND = ["qemu", "-drive", "if=none,id=%s,file=x" % DISK_NAME,

@@ -60,6 +60,8 @@ def test_reasons():
 
   assert refusals.is_not_found(Err("no such", "DeviceNotFound"))
   assert refusals.is_not_found(Err("Device 'a' not found"))
+  assert refusals.is_not_found(Err("Failed to find node with node-name='a'"))
+  assert refusals.is_not_found(Err("Cannot find node a"))
   assert refusals.is_unplug_pending(Err("already in the process of unplug"))
   assert refusals.is_in_use(Err("Node a is in use"))
   assert not refusals.is_in_use(Err("Node a is busy"))
