@@ -57,6 +57,7 @@ from .errors import MonitorError
 from .errors import NodeError
 from .qemu import start_error
 from .qmp import queries
+from .qmp import unplug
 from .presence import Presence
 from .runtime import device_table
 from .runtime import unplug_request
@@ -257,7 +258,7 @@ class Hotplug(Presence):
         logging.warning("Instance %s: %s", instance.name, err)
 
     try:
-      is_removed = queries.unplug(
+      is_removed = unplug.unplug(
         lambda: self._Monitor(instance.name), device_id, limit, note,
         self._operation.hang_up,
         lambda: not self._InstancePidAlive(instance.name)[2])

@@ -155,7 +155,7 @@ class KVMHypervisor(Cleanup):
 
     """
     kvm_cmd, nics, hvparams, disks = runtime
-    kvm_cmd[:] = command.without_addresses(kvm_cmd,
+    kvm_cmd[:] = explicit.without_addresses(kvm_cmd,
                                            hvparams.get("kvm_extra"))[0]
     devices = {pools.DISK: [entry[0] for entry in disks], pools.NIC: nics}
     slots, numbers = layout.cold_boot(hvparams, kvm_cmd,

@@ -35,19 +35,19 @@ import logging
 
 from . import config_reader
 from . import qemu_version
-from .qemu import removed_options
+from .qemu import renewal
 
 
 def _find(words):
   """Find options that some QEMU has removed.
 
   @type words: list of strings
-  @rtype: tuple (list of L{removed_options.Found}, tuple of two ints or None)
+  @rtype: tuple (list of L{renewal.Found}, tuple of two ints or None)
   @return: the options; and the version of the QEMU that the command starts,
       None where there are no such options, or it does not tell
 
   """
-  found = removed_options.find(words)
+  found = renewal.find(words)
   return (found, qemu_version.version(words[0]) if found else None)
 
 
@@ -67,7 +67,7 @@ def renew(instance, loaded):
   if version is None:
     return []
   config_reader.fill(loaded)
-  loaded.command[:], changes = removed_options.renew(
+  loaded.command[:], changes = renewal.renew(
     loaded.command, version, needed=True, configs=loaded.configs)
   if changes:
     logging.info("Instance %s: options of an older QEMU in its runtime file:"
@@ -83,5 +83,5 @@ def explain(kvm_cmd):
 
   """
   found, version = _find(kvm_cmd)
-  return [removed_options.explain_start(item, version) for item in found
+  return [renewal.explain_start(item, version) for item in found
           if version and version >= item.option.removed]

@@ -39,7 +39,7 @@ from ..errors import KvmPciError
 from ..node import installation
 from ..node import guests
 from ..node import runtime_files
-from ..qemu import removed_options
+from ..qemu import renewal
 from ..qmp import backends
 from ..qmp import ejected
 from ..qmp import inventory
@@ -142,10 +142,10 @@ def _check_options(result, loaded, qemu):
     upgrade.normalise(arrived, installation.version())
   except KvmPciError:
     arrived = loaded # and why it cannot be, others say
-  for item in removed_options.find(arrived.words, loaded.configs):
+  for item in renewal.find(arrived.words, loaded.configs):
     lacks = qemu is not None and qemu >= item.option.removed
     result.add(consistency.WARNING if lacks else consistency.INFO,
-               removed_options.explain(item, qemu))
+               renewal.explain(item, qemu))
 
 
 def _check_live(result, execute, seen, loaded, repair):

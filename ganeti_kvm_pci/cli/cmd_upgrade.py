@@ -33,7 +33,7 @@ from .. import config_reader
 from .. import qemu_version
 from .. import versions
 from ..node import installation
-from ..qemu import removed_options
+from ..qemu import renewal
 from ..runtime import upgrade as upgrade_
 from .conversion import convert_files
 
@@ -51,10 +51,10 @@ def _renew(loaded, qemu):
   """
   changes = []
   if qemu is not None:
-    loaded.command[:], changes = removed_options.renew(loaded.command, qemu,
-                                                       configs=loaded.configs)
-  left = removed_options.find(loaded.command, loaded.configs)
-  warnings = [removed_options.explain(item, qemu) for item in left
+    loaded.command[:], changes = renewal.renew(loaded.command, qemu,
+                                               configs=loaded.configs)
+  left = renewal.find(loaded.command, loaded.configs)
+  warnings = [renewal.explain(item, qemu) for item in left
               if item.words is None]
   if qemu is None and len(warnings) < len(left):
     warnings.append("left as it is, because no QEMU is known that is to"

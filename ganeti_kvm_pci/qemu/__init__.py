@@ -38,7 +38,8 @@
   - L{reply_shapes}, L{replies}: what replies must look like, and what they mean
   - L{start_error}: what QEMU's complaints mean
   - L{refusals}: why a QMP command failed
-  - L{removed_options}: the options that QEMU has removed, and their successors
+  - L{removed_options}, L{renewal}: the options that QEMU has removed; their
+    successors in a command
   - L{explicit}: explicit addresses for QEMU's own devices
   - L{topology}: the devices that a guest sees
 

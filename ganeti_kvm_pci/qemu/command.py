@@ -278,32 +278,6 @@ def words_of(kvm_extra):
   return found
 
 
-def without_addresses(command, kvm_extra):
-  """Leave the addresses of QEMU's devices to QEMU.
-
-  Ganeti 2.10.2 to 2.16 gave some to balloon, SPICE's controller and the guest
-  agent's (commits 3a72e34a0, 5e6d16abe); L{explicit} names where a device
-  happened to be. Those that the user chose are kept.
-
-  @type command: list of strings
-  @type kvm_extra: string or None
-  @param kvm_extra: the parameter with which the command was made
-  @rtype: tuple (list of strings, list of L{DeviceOption})
-  @return: a new command; the options that had an address and now have none
-
-  """
-  command = list(command)
-  extra = words_of(kvm_extra)
-  freed = []
-  for option in devices(command):
-    text = command[option.position]
-    if not (option.address and address_of(keys_of(text))) or text in extra:
-      continue
-    command[option.position] = option_.without(text, ("bus", "addr"))
-    freed.append(option)
-  return (command, freed)
-
-
 def addressed_first(command, known):
   """Move Ganeti's disks and NICs before the devices that QEMU places.
 

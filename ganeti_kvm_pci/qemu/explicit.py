@@ -39,6 +39,7 @@ the runtime file's command.
 """
 
 from . import command as command_
+from . import option as option_
 
 #: What each C{-drive if=virtio} becomes, and a NIC of Ganeti's without id, as
 #: an option would.
@@ -161,3 +162,30 @@ def fix(command, peripherals, strays, unnamed_nics=0):
       named.append(wanted.pop(peripheral.address))
   left = [wanted[where] for where in sorted(wanted)]
   return (list(command), named, left)
+
+
+def without_addresses(command, kvm_extra):
+  """Leave the addresses of QEMU's devices to QEMU.
+
+  Ganeti 2.10.2 to 2.16 gave some to balloon, SPICE's controller and the guest
+  agent's (commits 3a72e34a0, 5e6d16abe); L{fix} names where a device
+  happened to be. Those that the user chose are kept.
+
+  @type command: list of strings
+  @type kvm_extra: string or None
+  @param kvm_extra: the parameter with which the command was made
+  @rtype: tuple (list of strings, list of L{command.DeviceOption})
+  @return: a new command; the options that had an address and now have none
+
+  """
+  command = list(command)
+  extra = command_.words_of(kvm_extra)
+  freed = []
+  for option in command_.devices(command):
+    text = command[option.position]
+    if text in extra or not (
+        option.address and command_.address_of(option_.keys(text))):
+      continue
+    command[option.position] = option_.without(text, ("bus", "addr"))
+    freed.append(option)
+  return (command, freed)

@@ -45,9 +45,6 @@ most, and tried on 7.2, 10.0 and 11.1.
 import collections
 import re
 
-from . import command as command_
-from . import machine_type
-
 #: One option.
 #:   - flag: string, with one dash; QEMU takes two as well
 #:   - argument: pattern of the arguments that are meant, or None where the
@@ -67,27 +64,17 @@ Option = collections.namedtuple("Option", [
   "flag", "argument", "removed", "source", "since", "renew", "is_device",
   "always", "remedy"])
 
-#: One such option in a command.
-#:   - option: L{Option}; for a machine type one that is made for it
-#:   - position: int, index of the option in the command
-#:   - length: int, of how many words it consists
-#:   - text: string, as written
-#:   - words: list of strings, the successor; None if there is none
-Found = collections.namedtuple("Found", [
-  "option", "position", "length", "text", "words"])
-
 #: The latest QEMU that was tried.
 LATEST = (11, 1)
 
-_DOC = "docs/about/removed-features.rst"
+#: Where QEMU lists what it has removed.
+DOCUMENT = "docs/about/removed-features.rst"
 #: Not in that file, which begins with 2.12 and does not have everything.
 _TRIED = "tried: absent from QEMU %d.%d"
 
 _TOO_OLD = "Ganeti before 2.16 writes it, and needs an older QEMU"
 
 _ANY = re.compile("", re.S)
-
-_SPICE = frozenset(["-spice", "--spice"])
 
 #: What C{-soundhw} calls a card, and the devices that it makes of it; the last
 #: one plays. The speaker is on every PC; the option only connected it to the
@@ -102,7 +89,7 @@ _CARDS = {
 
 #: What they play to. QEMU 8.2 and later choose nothing by themselves where
 #: another is named in the command.
-_BACKEND = "soundhw"
+SOUND = "soundhw"
 
 
 def _words(*words):
@@ -118,10 +105,10 @@ def _card(argument):
   drivers = _CARDS.get(argument)
   if not drivers:
     return drivers
-  found = ["-audiodev", "none,id=" + _BACKEND]
+  found = ["-audiodev", "none,id=" + SOUND]
   for driver in drivers:
     found += ["-device", driver]
-  found[-1] += ",audiodev=" + _BACKEND
+  found[-1] += ",audiodev=" + SOUND
   return found
 
 
@@ -153,9 +140,9 @@ def _without_boot(argument):
 
 def _option(flag, removed, since=None, successor=None, argument=None, **more):
   values = dict({
-    "source": _DOC, "is_device": False, "always": None, "remedy": "take %s out"
-    " of kvm_extra, if it stands there, shut the instance down and start it" %
-    flag}, **more)
+    "source": DOCUMENT, "is_device": False, "always": None, "remedy": "take %s"
+    " out of kvm_extra, if it stands there, shut the instance down and start"
+    " it" % flag}, **more)
   return Option(flag=flag, argument=argument, removed=removed, since=since,
                 renew=successor, **values)
 
@@ -168,7 +155,7 @@ def _usb(names, removed, source):
     " instance down and start it")
 
 
-_OPTIONS = [
+OPTIONS = [
   # what Ganeti 2.16 and later replace by themselves
   _option("-localtime", (3, 1), (1, 0), _words("-rtc", "base=localtime"),
           always="-localtime to -rtc", remedy=_TOO_OLD),
@@ -195,7 +182,7 @@ _OPTIONS = [
           re.compile(r".*,boot=(?:on|off)(?:,|$)", re.S),
           source=_TRIED % (5, 2)),
   _usb(r"(?:host|disk|serial|net|bt)(?::|$)", (5, 2), _TRIED % (5, 2)),
-  _usb(r"(?:audio|ccid)(?::|$)", (6, 0), _DOC),
+  _usb(r"(?:audio|ccid)(?::|$)", (6, 0), DOCUMENT),
   _option("-disable-kvm", (5, 2), (1, 0), _words("-machine", "accel=tcg"),
           source=_TRIED % (5, 2)),
   # what kvm_extra may have: the same by another name
@@ -283,188 +270,18 @@ def _removed_since(name):
   return removed if removed <= LATEST else None
 
 
-def _removed_type(command, configs):
-  """Find a machine type that QEMU has removed.
+def of_type(name):
+  """Make the entry of a machine type.
 
-  @rtype: list of L{Found}
+  @type name: string
+  @rtype: L{Option} or None
+  @return: None if no QEMU has removed it
 
   """
-  name = machine_type.named(command, configs)
-  removed = _removed_since(name) if name else None
+  removed = _removed_since(name)
   if removed is None:
-    return []
-  option = _option(
+    return None
+  return _option(
     "-machine", removed, argument=_ANY, source=_TRIED % removed, remedy="take a"
     " machine_version that both have, shut the instance down and start it; its"
     " guest will see other hardware")
-  return [Found(option, None, 0, "machine type %s" % name, None)]
-
-
-def find(command, configs=None):
-  """Find the options of a command that some QEMU has removed.
-
-  @type command: list of strings
-  @type configs: dict or None
-  @param configs: see L{command.told}
-  @rtype: list of L{Found}
-  @return: in the command's order, the machine type last
-
-  """
-  found = []
-  at = 0
-  # -m has a number in a runtime file
-  words = [str(w) if isinstance(w, int) else w for w in command]
-  while at < len(words):
-    word = words[at]
-    flag = word[1:] if word.startswith("--") else word
-    following = (command[at + 1:] or [None])[0]
-    length = 1
-    for option in _OPTIONS:
-      if option.flag != flag:
-        continue
-      if option.argument is None:
-        text, successor = word, option.renew and option.renew(None)
-      elif hasattr(following, "split") and option.argument.match(following):
-        text = "%s %s" % (word, following)
-        successor = option.renew and option.renew(following)
-        length = 2
-      else:
-        continue
-      found.append(Found(option, at, length, text, successor))
-      break
-    at += length
-  return _sound(found, words, configs) + _removed_type(words, configs)
-
-
-def _has_default_devices(configs):
-  """Tell whether QEMU makes devices before all that a command names."""
-  return any(section.group == "device" for section in
-             (configs or {}).get(command_.DEFAULT_FILE) or ())
-
-
-def _sound(found, words, configs):
-  """Leave cards alone of which the slot is not certain; else connect them.
-
-  """
-  cards = [item for item in found if item.option.is_device]
-  is_certain = len(cards) == 1 and not _has_default_devices(configs)
-  for item in cards:
-    successor = item.words if is_certain else None
-    if successor and _SPICE.intersection(words):
-      # as Ganeti 3.1 does
-      successor[1] = "spice,id=" + _BACKEND
-    found[found.index(item)] = item._replace(words=successor)
-  return found
-
-
-def renew(command, qemu, needed=False, configs=None):
-  """Replace options that QEMU has removed by their successors.
-
-  @type command: list of strings
-  @type qemu: tuple of two ints, or None
-  @param qemu: the version that is to be started with it; None for what Ganeti
-      2.16 and later replace by themselves, and nothing else
-  @type needed: bool
-  @param needed: whether to leave what this version has
-  @type configs: dict or None
-  @param configs: see L{command.told}
-  @rtype: tuple (list of strings, list of strings)
-  @return: a new command; what was changed
-
-  """
-  words, changes = list(command), []
-  devices = []
-  # backwards, because what stands before a change keeps its position
-  for item in reversed(find(command, configs)):
-    if not _is_due(item, qemu, needed):
-      continue
-    renewed = item.words
-    if item.option.is_device:
-      devices, renewed = renewed, []
-    words[item.position:item.position + item.length] = renewed
-    changes.insert(0, item.option.always or _change(item))
-  if devices:
-    first = command_.first_device(words)
-    words[first:first] = devices
-  return (words, changes)
-
-
-def _change(item):
-  if not item.words:
-    return "without %s" % item.text
-  return "%s to %s (%s and later)" % (item.text, " ".join(item.words),
-                                      show(item.option.since))
-
-
-def _is_due(item, qemu, needed):
-  option = item.option
-  if item.words is None or bool(option.always) != (qemu is None):
-    return False
-  return qemu is None or \
-    (option.since <= qemu and not (needed and qemu < option.removed))
-
-
-def sound(command):
-  """Tell the devices that C{-soundhw} makes of one card.
-
-  @type command: list of strings
-  @rtype: list of strings
-  @return: their drivers
-
-  """
-  return [option.driver for item in find(command)
-          if item.option.is_device and item.words
-          for option in command_.devices(item.words)]
-
-
-def show(version):
-  """Name a version of QEMU.
-
-  @type version: tuple of two ints
-  @rtype: string
-
-  """
-  return "QEMU %d.%d" % version
-
-
-def explain(item, qemu):
-  """Say what comes of an option in a runtime file, and what to do.
-
-  @type item: L{Found}
-  @type qemu: tuple of two ints, or None
-  @param qemu: the version that was asked for
-  @rtype: string
-
-  """
-  option = item.option
-  if qemu is not None and qemu >= option.removed:
-    text = explain_start(item, qemu, False)
-  else:
-    text = "%s: %s and later do not start with it" % (item.text,
-                                                      show(option.removed))
-  if item.words is None:
-    return "%s, and has no successor that keeps the guest the same; %s" % (
-      text, option.remedy)
-  successor = "'%s'" % " ".join(item.words) if item.words else "nothing"
-  if qemu is not None and qemu < option.since:
-    return "%s; its successor, %s, is known to %s and later" % (
-      text, successor, show(option.since))
-  return "%s; ganeti-kvm-pci upgrade replaces it by %s" % (text, successor)
-
-
-def explain_start(item, qemu, with_remedy=True):
-  """Say that a QEMU does not start with an option, and what to do.
-
-  @type item: L{Found}
-  @type qemu: tuple of two ints
-  @param qemu: a version that has it no longer
-  @type with_remedy: bool
-  @rtype: string
-
-  """
-  # QEMU's documents do not say of all when they were removed
-  text = "%s: %s does not start with it (%s %d.%d)" % (
-    (item.text, show(qemu),
-     "removed in" if item.option.source == _DOC else "not in") +
-    item.option.removed)
-  return "%s; %s" % (text, item.option.remedy) if with_remedy else text

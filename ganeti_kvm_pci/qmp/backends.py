@@ -58,6 +58,9 @@ from . import queries
 #: How long QEMU may still hold the node of a removed device, in seconds.
 _RELEASE_LIMIT = 1
 
+#: Between two attempts, in seconds.
+_INTERVAL = 0.1
+
 #: Queues of a NIC whose descriptors may have been passed (Ganeti: 1 to 8).
 _QUEUES = 8
 
@@ -199,7 +202,7 @@ def take_back(execute, device_class, device_id, command):
       # a device that was just removed may hold it for a moment
       if not refusals.is_in_use(err) or clock.monotonic() > deadline:
         raise
-    time.sleep(queries.INTERVAL)
+    time.sleep(_INTERVAL)
   return removed + (close_sets(execute, command) if device_class == DISK
                     else [])
 

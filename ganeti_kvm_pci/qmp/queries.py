@@ -35,9 +35,6 @@ is its own affair (see L{client}).
 
 """
 
-import time
-
-from .. import clock
 from ..bus import scsi_ids as scsi_ids_
 from ..bus.pools import DISK
 from ..errors import CommandError
@@ -46,18 +43,8 @@ from ..qemu import ids as ids_
 from ..qemu import refusals
 from ..qemu import replies
 
-#: Between two looks, in seconds; an unplug takes about 0.25.
-INTERVAL = 0.1
-
 #: What C{query-migrate} says before, and after; None: there was nothing.
 _NOT_MOVING = frozenset([None, "none", "completed", "failed", "cancelled"])
-
-#: How long a connection is kept while a guest takes its time, in seconds. After
-#: that others can use the monitor between two looks.
-_HOLD = 0.5
-
-#: A request is lost on a guest that is still booting; it is made again.
-_REPEAT = 1
 
 #: How often all is looked at anew, where devices were added or removed.
 _LOOKS = 20
@@ -92,67 +79,6 @@ def ids(execute):
   """
   return set(name for name, _ in replies.children(
     execute("qom-list", {"path": replies.WITH_ID})))
-
-
-def unplug(connect, device_id, limit, note=lambda: None,
-           hang_up=lambda: None, has_ended=lambda: False):
-  """Request the unplug of a device, and wait until it completes.
-
-  After the first moment each look has a connection of its own: others use the
-  monitor meanwhile, and a look that these kept out is taken once more.
-
-  @type connect: function
-  @param connect: returns a context that gives C{execute}
-  @type device_id: string
-  @type limit: number
-  @param limit: how long the guest may take, in seconds
-  @type note: function
-  @param note: is called once QEMU has taken a request and still has the device
-  @type hang_up: function
-  @param hang_up: closes what C{connect} may have kept open
-  @type has_ended: function
-  @param has_ended: tells whether QEMU is there no longer
-  @rtype: bool
-  @return: whether the unplug completed; False if it timed out
-  @raise MonitorError: if QEMU does not answer, or cannot remove it
-
-  """
-  begun = clock.monotonic()
-  deadline = begun + limit
-  asked = None
-  while True:
-    now = clock.monotonic()
-    try:
-      with connect() as execute:
-        if device_id not in ids(execute):
-          return True
-        if asked is None or _REPEAT < now - asked and now < deadline:
-          asked = now
-          _request_unplug(execute, device_id)
-          # no guest is asked for a SCSI disk; and QEMU may not answer again
-          # before it has closed that
-          if device_id not in ids(execute):
-            return True
-          note()
-    except CommandError:
-      raise
-    except MonitorError:
-      if asked is None or now > deadline or has_ended():
-        raise
-    if now > deadline:
-      return False
-    if now - begun > _HOLD:
-      hang_up()
-    time.sleep(INTERVAL)
-
-
-def _request_unplug(execute, device_id):
-  try:
-    execute("device_del", {"id": device_id})
-  except CommandError as err:
-    # requested before, perhaps by somebody else; or removed just now
-    if not (refusals.is_unplug_pending(err) or refusals.is_not_found(err)):
-      raise
 
 
 def get(execute, path, name):

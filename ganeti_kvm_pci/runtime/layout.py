@@ -47,7 +47,7 @@ from ..bus.pools import NIC
 from ..bus.pools import Partition
 from ..bus.pools import QEMU
 from ..errors import BusFullError
-from ..qemu import command as command_
+from ..qemu import explicit
 from ..qemu import ids
 from ..qemu import named_slots
 from ..qemu import scsi_devices
@@ -247,7 +247,7 @@ def _release(runtime):
   extra = runtime.hvparams.get("kvm_extra")
   words = runtime.words
   carried = inline_disks.find(words, extra)
-  return (carried, ) + command_.without_addresses(words, extra)
+  return (carried, ) + explicit.without_addresses(words, extra)
 
 
 def _move(runtime, device_class, index, entry, slot, version):

@@ -43,7 +43,7 @@ from ..bus.pools import NIC
 from ..qemu import command as command_
 from ..qemu import explicit
 from ..qemu import ids
-from ..qemu import removed_options
+from ..qemu import renewal
 from ..qemu import topology
 from ..qemu.replies import Function
 from ..qemu.replies import Peripheral
@@ -241,10 +241,10 @@ class MigrationCheck(object):
       part.address if part.bus == address.BUS else None)
                    for part in self._parts
                    if part.driver and not part.builtin]
-    if not removed_options.sound(words):
+    if not renewal.sound(words):
       # what -soundhw made has an option in the runtime file now
       peripherals[:0] = [Peripheral(driver, None, None)
-                         for driver in removed_options.sound(self._given)]
+                         for driver in renewal.sound(self._given)]
     astray = self._astray(words, peripherals)
     words, pinned, left = explicit.fix(words, peripherals, sorted(astray),
                                        self._unnamed_nics)

@@ -44,7 +44,7 @@ from ..bus.pools import DISK
 from ..bus.pools import NIC
 from ..errors import RuntimeFileError
 from ..qemu import ids
-from ..qemu import removed_options
+from ..qemu import renewal
 from . import device_table
 from . import serialized
 
@@ -168,7 +168,7 @@ def _parameters(hvparams, version):
 
 def _options(command, version):
   """Replace options as this series does, or adds anew at each start."""
-  command[:], changes = removed_options.renew(command, None)
+  command[:], changes = renewal.renew(command, None)
   if version >= _CHROOT_AT_START:
     # backwards, because what stands before a change keeps its position
     for at in reversed(range(len(command) - 1)):

@@ -22,6 +22,7 @@ from ganeti_kvm_pci.errors import MonitorError
 from ganeti_kvm_pci.qemu import ids
 from ganeti_kvm_pci.qmp import backends
 from ganeti_kvm_pci.qmp import queries
+from ganeti_kvm_pci.qmp import unplug as unplug_
 
 import harness
 
@@ -851,7 +852,7 @@ def test_a_qemu_that_ends_meanwhile_is_not_waited_for(world, monkeypatch):
     return genuine(execute)
 
   monkeypatch.setattr(queries, "ids", ids)
-  monkeypatch.setattr(queries.time, "sleep", looks.append)
+  monkeypatch.setattr(unplug_.time, "sleep", looks.append)
   with pytest.raises(errors.HotplugError) as caught:
     hyper.HotDelDevice(instance, DISK, harness.disk(0), EXTRA, 0)
   assert "QEMU has ended" in str(caught.value) and looks == []

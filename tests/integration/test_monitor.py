@@ -11,7 +11,7 @@ import pytest
 from ganeti.hypervisor import hv_kvm
 
 from ganeti_kvm_pci.qmp import client
-from ganeti_kvm_pci.qmp import queries
+from ganeti_kvm_pci.qmp import unplug
 
 from qemu_state import Inventory, runtime_devices
 from line_socket import Socket
@@ -112,7 +112,7 @@ def test_a_query_is_repeated_while_the_monitor_is_busy(node, monkeypatch):
   for name in ("_SOCKET_TIMEOUT", "_QMP_TIMEOUT"):
     if hasattr(hv_kvm.QmpConnection, name):
       monkeypatch.setattr(hv_kvm.QmpConnection, name, 5)
-  assert queries.unplug(connect, device_id, 60)
+  assert unplug.unplug(connect, device_id, 60)
   assert len(looks) >= 3
   watch.sock.close()
   assert device_id not in Inventory(node).devices

@@ -17,7 +17,7 @@ from ganeti_kvm_pci import instance_lock
 from ganeti_kvm_pci import pending_unplugs
 from ganeti_kvm_pci.cli import entry as entry_
 from ganeti_kvm_pci.node import runtime_files
-from ganeti_kvm_pci.qmp import queries
+from ganeti_kvm_pci.qmp import unplug as unplug_
 from ganeti_kvm_pci.runtime import unplug_request
 
 from qemu_state import Inventory, runtime_devices, tell
@@ -172,13 +172,13 @@ def test_a_completed_removal_is_not_marked(booted, command):
 def test_a_later_removal_waits_for_the_guest(booted, command, monkeypatch):
   device_id = ask(booted, NIC, 4, monkeypatch)
   # within the time that it has now
-  plain = queries.unplug
+  plain = unplug_.unplug
 
   def unplug(*args):
     tell(booted, "cont")
     return plain(*args)
 
-  monkeypatch.setattr(queries, "unplug", unplug)
+  monkeypatch.setattr(unplug_, "unplug", unplug)
   booted.hot_del(NIC, 4, 2)
   assert command.device(booted, device_id) is None and not noted(booted)
 
@@ -192,7 +192,7 @@ def test_a_node_daemon_that_dies_leaves_the_mark(booted, command, monkeypatch):
 
   booted.hot_add(DISK, 4, 2)
   with monkeypatch.context() as patched:
-    patched.setattr(queries.time, "sleep", die)
+    patched.setattr(unplug_.time, "sleep", die)
     tell(booted, "stop")
     with pytest.raises(Died):
       booted.hot_del(DISK, 4, 2)
@@ -211,7 +211,7 @@ def test_what_qemu_refuses_is_not_marked(booted, command, monkeypatch):
 
   booted.hot_add(DISK, 4, 2)
   with monkeypatch.context() as patched:
-    patched.setattr(queries, "_request_unplug", refuse)
+    patched.setattr(unplug_, "_request", refuse)
     with pytest.raises(errors.HotplugError):
       booted.hot_del(DISK, 4, 2)
   assert not noted(booted)

@@ -14,6 +14,7 @@ from conftest import QEMU as PROGRAM
 from conftest import version
 
 from ganeti_kvm_pci.qemu import removed_options
+from ganeti_kvm_pci.qemu import renewal
 from ganeti_kvm_pci.qemu import topology as topology_
 from ganeti_kvm_pci.qmp import client
 from ganeti_kvm_pci.qmp import inventory
@@ -83,15 +84,15 @@ def written(text, tmpdir):
 @pytest.mark.parametrize("text", COMMANDS)
 def test_the_successor_makes_the_same_guest(qemu, tmpdir, text):
   old = written(text, tmpdir)
-  found = removed_options.find(old)
+  found = renewal.find(old)
   assert found and all(item.words is not None for item in found)
   since = max(item.option.since for item in found)
   gone = min(item.option.removed for item in found)
   if ("-chroot" in old or "-runas" in old) and os.getuid():
     pytest.skip("needs root")
   if QEMU >= since:
-    new, _ = removed_options.renew(removed_options.renew(old, None)[0], QEMU)
-    assert new != old and not removed_options.find(new)
+    new, _ = renewal.renew(renewal.renew(old, None)[0], QEMU)
+    assert new != old and not renewal.find(new)
     after = look(qemu, new)
     assert after, qemu.output
   if QEMU >= gone:
@@ -106,9 +107,9 @@ def test_the_successor_makes_the_same_guest(qemu, tmpdir, text):
 @pytest.mark.parametrize("text", LEFT)
 def test_what_has_no_successor_is_known(qemu, tmpdir, text):
   old = written(text, tmpdir)
-  found = removed_options.find(old)
+  found = renewal.find(old)
   assert found and all(item.words is None for item in found)
-  assert removed_options.renew(old, removed_options.LATEST) == (old, [])
+  assert renewal.renew(old, removed_options.LATEST) == (old, [])
   if QEMU >= min(item.option.removed for item in found):
     assert qemu.start(*old) is None
 
@@ -118,7 +119,7 @@ def test_machine_types_go_when_they_are_said_to():
   for number in ("pc-0.12", "pc-1.3", "pc-i440fx-1.4", "pc-i440fx-2.3",
                  "pc-i440fx-2.4", "pc-i440fx-4.2", "pc-i440fx-5.1",
                  "pc-i440fx-5.2", "pc-q35-4.2"):
-    found = removed_options.find(["qemu", "-machine", number])
+    found = renewal.find(["qemu", "-machine", number])
     gone = found[0].option.removed if found else (99, 0)
     has = any(line.split()[:1] == [number] for line in text.splitlines())
     assert has == (QEMU < gone), number

@@ -13,7 +13,7 @@ from ganeti_kvm_pci import instance_lock
 from ganeti_kvm_pci.errors import CommandError
 from ganeti_kvm_pci.errors import NodeError
 from ganeti_kvm_pci.qmp import backends
-from ganeti_kvm_pci.qmp import queries
+from ganeti_kvm_pci.qmp import unplug
 
 DISK = "disk-01234567-89ab-cdef"
 
@@ -63,7 +63,7 @@ def test_an_unplug_is_not_waited_for_longer(set_back):
   def connect():
     yield execute
 
-  assert not queries.unplug(connect, "nic-1", 0.2)
+  assert not unplug.unplug(connect, "nic-1", 0.2)
   assert asked[:3] == ["qom-list", "device_del", "qom-list"]
 
 

@@ -14,7 +14,7 @@ from ganeti_kvm_pci import instance_lock
 from ganeti_kvm_pci.cli import entry
 from ganeti_kvm_pci.node import replacement
 from ganeti_kvm_pci.node import runtime_files
-from ganeti_kvm_pci.qemu import removed_options
+from ganeti_kvm_pci.qemu import renewal
 from ganeti_kvm_pci.runtime import device_table
 from ganeti_kvm_pci.runtime import upgrade
 
@@ -47,7 +47,7 @@ def inodes(here):
 def normalised(name, version=(3, 0)):
   loaded = genuine.load(name)
   upgrade.normalise(loaded, version)
-  loaded.command[:] = removed_options.renew(loaded.command, conftest.QEMU)[0]
+  loaded.command[:] = renewal.renew(loaded.command, conftest.QEMU)[0]
   return loaded.dump()
 
 

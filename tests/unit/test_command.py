@@ -107,20 +107,6 @@ def test_the_runtime_files_options_keep_their_order():
     "q", "-device", NIC, "-device", "virtio-rng-pci", "-device", DISK]
 
 
-def test_addresses_that_the_user_did_not_write_are_taken_back():
-  extra = "-device virtio-rng-pci,addr=0x5 -device AC97"
-  before = ["q", "-balloon", "virtio,id=balloon,bus=pci.0,addr=0x3", "-device",
-            "virtio-serial-pci,id=spice,bus=pci.0,addr=0x4",
-            "-device", "virtio-rng-pci,addr=0x5",
-            "-device", "AC97,bus=pci.0,addr=0xa"]
-  after, freed = command.without_addresses(before, extra)
-  assert after == ["q", "-balloon", "virtio,id=balloon",
-                   "-device", "virtio-serial-pci,id=spice",
-                   "-device", "virtio-rng-pci,addr=0x5", "-device", "AC97"]
-  assert [option.address[0] for option in freed] == [3, 4, 10]
-  assert command.without_addresses(after, extra) == (after, [])
-
-
 def test_a_command_without_devices_is_left_alone():
   assert command.addressed_first(["q", "-m", 128], 3) == ["q", "-m", 128]
 

@@ -106,3 +106,17 @@ def test_aliases_of_drivers_are_known_by_their_shape():
 def test_what_qemu_made_itself_is_left():
   after, named, left = explicit.fix(["q", "-net", "nic"], [], [function(9)])
   assert (after, named, left) == (["q", "-net", "nic"], [], [function(9)])
+
+
+def test_addresses_that_the_user_did_not_write_are_taken_back():
+  extra = "-device virtio-rng-pci,addr=0x5 -device AC97"
+  before = ["q", "-balloon", "virtio,id=balloon,bus=pci.0,addr=0x3", "-device",
+            "virtio-serial-pci,id=spice,bus=pci.0,addr=0x4",
+            "-device", "virtio-rng-pci,addr=0x5",
+            "-device", "AC97,bus=pci.0,addr=0xa"]
+  after, freed = explicit.without_addresses(before, extra)
+  assert after == ["q", "-balloon", "virtio,id=balloon",
+                   "-device", "virtio-serial-pci,id=spice",
+                   "-device", "virtio-rng-pci,addr=0x5", "-device", "AC97"]
+  assert [option.address[0] for option in freed] == [3, 4, 10]
+  assert explicit.without_addresses(after, extra) == (after, [])

@@ -74,6 +74,17 @@ def test_what_is_pure_touches_nothing(module):
       assert node.func.id != "open"
 
 
+@pytest.mark.parametrize("module", [
+  name for name in MODULES if folder_of(name) in ("errors", "bus", "qemu",
+                                                  "qmp")])
+def test_a_module_is_read_in_one_sitting(module):
+  with open(os.path.join(PACKAGE, module + ".py")) as stream:
+    lines = stream.read().splitlines()
+  while lines and (not lines[0] or lines[0].startswith("#")):
+    del lines[0]
+  assert len(lines) <= 300
+
+
 def test_no_import_leads_in_a_circle():
   known = dict((name, set(imports(name))) for name in MODULES)
   done = set()
