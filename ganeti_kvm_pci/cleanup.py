@@ -29,7 +29,7 @@
 
 """What ends with an instance's QEMU: all that the plugin keeps of it.
 
-Ganeti removes the runtime file where an instance is stopped or has gone to
+Ganeti removes the runtime file where an instance is stopped or was migrated to
 another node. One that ended by itself is seen to at its next start, or when the
 instances of the node are listed.
 

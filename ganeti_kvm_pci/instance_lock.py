@@ -91,7 +91,7 @@ def held(path, patience=None):
   @type patience: number or None
   @param patience: how long others may have it, in seconds
   @return: a context
-  @raise BusyError: if somebody else does not let go of it
+  @raise BusyError: if somebody else does not release it
   @raise NodeError: if it cannot be had for another reason
 
   """

@@ -30,8 +30,8 @@
 """Files that are being written, beside those that they are to replace.
 
 A process that is killed leaves them. They are told by their names, and by the
-lock that their writer holds until they have their right name, or are gone: what
-nobody holds is written by nobody.
+lock that their writer holds until they have their right name, or are removed:
+what nobody holds is written by nobody.
 
 """
 
@@ -60,7 +60,7 @@ def make(folder, name):
   @param name: of the other, which need not be there
   @rtype: tuple (int, string)
   @return: its descriptor, which must stay open until the file has its right
-      name or is gone, and its path
+      name or is removed, and its path
   @raise EnvironmentError: if that fails
 
   """

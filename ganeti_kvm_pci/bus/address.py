@@ -31,8 +31,9 @@
 
   - in code: the slot, a decimal int from 0 to 31, with the function (0 to 7)
     beside it where it matters
-  - in the record of Ganeti 2.16 and later: C{hvinfo["addr"]}, e.g. C{"0xc"}
-  - in the record of Ganeti 2.10 to 2.15: C{pci}, an int, e.g. C{12}
+  - in the runtime file of Ganeti 2.16 and later: C{hvinfo["addr"]}, e.g.
+    C{"0xc"}
+  - in the runtime file of Ganeti 2.10 to 2.15: C{pci}, an int, e.g. C{12}
   - on QEMU's command line: C{addr=0xc} or C{addr=0xc.0x1}. QEMU reads the
     digits as hexadecimal with or without C{0x}: C{addr=10} is slot 16
     (set_pci_devfn() in hw/core/qdev-properties-system.c, QEMU 5.2 to 11.1)
@@ -131,7 +132,7 @@ def is_bus(name):
 
 
 def unparse(slot, function=0):
-  """Write an address as Ganeti's records and QEMU's options have it.
+  """Write an address as Ganeti's runtime files and QEMU's options have it.
 
   @rtype: string
   @return: C{"0xc"}, or C{"0xc.0x1"} for a function other than 0

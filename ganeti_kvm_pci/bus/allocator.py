@@ -31,8 +31,8 @@
 
 Two occasions: L{cold_boot} places a whole instance, L{hot_add} one device
 more. Neither ever moves a device, and neither knows where its facts come
-from: C{taken} holds all that is known to sit on the bus, from the record as
-well as from the live QEMU.
+from: C{taken} holds all that is known to sit on the bus, from the runtime
+file as well as from the live QEMU.
 
 What both hold to, in this order:
 
@@ -138,7 +138,7 @@ def cold_boot(partition, disks, nics, taken=None):
 
 
 def between(free, own, index):
-  """Find the place of a device that is inserted in the midst of others.
+  """Find the slot or SCSI id of a device that is inserted among others.
 
   Only a hole between its neighbours keeps the order; so it is with slots, and
   with SCSI ids.
@@ -166,8 +166,8 @@ def hot_add(partition, device_class, own, taken, index=None):
   @type own: collection of ints
   @param own: slots of the devices of this class that the instance has
   @type taken: dict
-  @param taken: every slot that the record or the live QEMU knows to be held,
-      and what holds it; C{own} is expected to be part of it
+  @param taken: every slot that the runtime file or the live QEMU knows to be
+      held, and what holds it; C{own} is expected to be part of it
   @type index: int or None
   @param index: place of the new device among those of its class in the
       configuration; None, or as many as there are, for the last

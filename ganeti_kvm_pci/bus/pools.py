@@ -60,8 +60,8 @@ DEFAULT_RESERVATIONS = 8
 
 
 #: Values of the hypervisor parameters disk_type and nic_type that decide.
-#: Stock gives a slot to every other disk type as well, and to ISA NICs, which
-#: do not use it (constants.HT_DISK_*, HT_NIC_*, 2.10 to 3.1).
+#: Unmodified Ganeti gives a slot to every other disk type as well, and to ISA
+#: NICs, which do not use it (constants.HT_DISK_*, HT_NIC_*, 2.10 to 3.1).
 _DISK_ON_PCI = "paravirtual"
 _NIC_ON_ISA = "ne2k_isa"
 
@@ -146,7 +146,7 @@ class Partition(object):
     """Divide the bus of an instance with these hypervisor parameters.
 
     @type hvparams: dict
-    @raise ReservationsError: if C{kvm_pci_reservations} makes no sense
+    @raise ReservationsError: if C{kvm_pci_reservations} is invalid
 
     """
     return cls(hvparams.get("kvm_pci_reservations"), has_pci_disks(hvparams))
@@ -162,8 +162,8 @@ class Partition(object):
   def lendable(self, device_class):
     """List the slots a class may borrow when its pool is full.
 
-    Stock Ganeti has one pool for all, from C{kvm_pci_reservations} up: with
-    everything that is not its own at hand, neither class can do with less.
+    Unmodified Ganeti has one pool for all, from C{kvm_pci_reservations} up:
+    with everything that is not its own at hand, neither class can do with less.
 
     @rtype: list of ints
 

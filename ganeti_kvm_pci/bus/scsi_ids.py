@@ -44,13 +44,13 @@ CONTROLLER = "scsi"
 BUS = "scsi.0"
 
 #: How many ids a controller has: measured on QEMU 5.2 to 11.1, megasas at
-#: least. Those of parameters that are not known here get what stock assumes.
+#: least. Types that are not known here get what unmodified Ganeti assumes.
 _IDS = {"lsi": 8, "megasas": 64, "virtio-scsi-pci": 256}
 _UPSTREAM_IDS = 16
 
 #: The id that a controller has itself: QEMU gives it to a disk, but Linux does
 #: not look there (an lsi53c895a with 8 disks, QEMU 7.2). A start with as many
-#: goes on as it does on stock.
+#: goes on as it does on unmodified Ganeti.
 _OWN_ID = {"lsi": 7}
 
 _CONTROLLER = "scsi_controller_type"
@@ -113,7 +113,8 @@ def hot_add(hvparams, own, held, index=None):
   @type own: collection of ints
   @param own: ids of the instance's disks
   @type held: dict
-  @param held: every id that record or QEMU knows to be held, and by what
+  @param held: every id that runtime file or QEMU knows to be held, and by
+      what
   @type index: int or None
   @param index: place of the new disk among the others in the configuration;
       None, or as many as there are, for the last

@@ -67,7 +67,7 @@ def of(instance):
                        [(nic.uuid, nic.mac) for nic in nics])
 
 
-def uuids(configuration, instance, recorded):
+def uuids(configuration, instance, nics):
   """Tell the uuids that an instance's devices have in its runtime file.
 
   They are the configuration's, but for NICs from before 2.8: these have one
@@ -76,26 +76,25 @@ def uuids(configuration, instance, recorded):
   @type configuration: L{Configuration}
   @type instance: string
   @param instance: its name
-  @type recorded: collection of strings
-  @param recorded: the uuids of the NICs in the runtime file
+  @type nics: collection of strings
+  @param nics: the uuids of the NICs in the runtime file
   @rtype: dict
   @return: L{DISK} and L{NIC} to lists of strings
 
   """
-  nics = []
+  found = []
   for uuid, mac in configuration.nics:
     made_up = upgrade.lasting_uuid(instance, mac)
-    nics.append(made_up if made_up in recorded and uuid not in recorded
-                else uuid)
-  return {DISK: list(configuration.disks), NIC: nics}
+    found.append(made_up if made_up in nics and uuid not in nics else uuid)
+  return {DISK: list(configuration.disks), NIC: found}
 
 
 def apply_to(runtime, configuration):
   """Bring a runtime file into the configuration's order before a boot.
 
-  What the configuration does not have leaves. What it has, and the runtime
+  What the configuration does not have is removed. What it has, and the runtime
   file has not (added without hotplug), stays out until a cold boot, but keeps
-  its place in the order, so that a cold boot moves nothing then.
+  its position in the order, so that a cold boot moves nothing then.
 
   @type runtime: L{serialized.Runtime}
   @param runtime: after L{upgrade.normalise}; is changed in place

@@ -60,10 +60,10 @@ def _name(entry):
   return "%s %d (%s)" % (entry.device_class, entry.index, entry.id)
 
 
-def findings(record, functions=None, peripherals=(), requests=None):
+def findings(table, functions=None, peripherals=(), requests=None):
   """Judge what is on the bus.
 
-  @type record: L{device_table.DeviceTable}
+  @type table: L{device_table.DeviceTable}
   @type functions: list of L{replies.Function}, or None
   @param functions: what the live QEMU has; None if it was not asked
   @type peripherals: list of L{replies.Peripheral}
@@ -72,13 +72,14 @@ def findings(record, functions=None, peripherals=(), requests=None):
 
   """
   found = []
-  part = record.partition
-  for entry in slot_map.entries(record, functions, peripherals, requests):
+  part = table.partition
+  for entry in slot_map.entries(table, functions, peripherals, requests):
     owner = part.owner(entry.slot)
     severity = INFO
     if entry.remark:
       # whether one of QEMU's own would go elsewhere, the migration check tells;
-      # what has an id, and is not in the record, somebody may have added
+      # what has an id, and is not in the runtime file, may have been added
+      # manually
       own = entry.source == slot_map.LIVE and not entry.id
       severity, text = INFO if own else WARNING, entry.remark
     elif entry.device_class not in (QEMU, owner):
@@ -87,19 +88,19 @@ def findings(record, functions=None, peripherals=(), requests=None):
     elif owner == entry.device_class or entry.source == slot_map.LIVE:
       continue
     else:
-      text = "beyond QEMU's range (%s), recorded there" % part
+      text = "beyond QEMU's range (%s), as the runtime file says" % part
     found.append(Finding(severity, entry.slot, _name(entry),
                          "slot %d, %s: %s" % (entry.slot, _name(entry), text)))
   return found
 
 
 def drop(runtime, devices):
-  """Take disks and NICs out of a record.
+  """Remove disks and NICs from a runtime file.
 
   @type runtime: L{serialized.Runtime}
   @param runtime: is changed in place
   @type devices: list of L{device_table.Device}
-  @param devices: in the record's order
+  @param devices: in the runtime file's order
   @rtype: list of strings
   @return: what was changed
 
@@ -109,25 +110,25 @@ def drop(runtime, devices):
   for device in reversed(devices):
     del {DISK: runtime.disks, NIC: runtime.nics}[device.device_class][
       device.index]
-    changes.append("%s: taken out of the record, QEMU does not have it" %
+    changes.append("%s: removed from the runtime file, QEMU does not have it" %
                    describe(device))
   return changes
 
 
-def repair(runtime, record, functions, peripherals):
-  """Make a record say what QEMU has, as far as that can be known.
+def repair(runtime, table, functions, peripherals):
+  """Make a runtime file say what QEMU has, as far as that can be known.
 
-  Disks and NICs that QEMU does not have leave the record (see
+  Disks and NICs that QEMU does not have are removed from it (see
   L{device_table.DeviceTable.lost}): a later migration would start the target
-  with a device too many. What QEMU has on another slot is recorded there.
-  QEMU's own devices beyond their range get their address (see L{explicit}).
-  What only QEMU knows stays unknown: a record of it needs what only the
-  configuration has.
+  with a device too many. What QEMU has on another slot gets that slot. QEMU's
+  own devices beyond their range get an explicit address (see L{explicit}).
+  What only QEMU knows stays unknown: an entry needs what only the configuration
+  has.
 
   @type runtime: L{serialized.Runtime}
   @param runtime: is changed in place
-  @type record: L{device_table.DeviceTable}
-  @param record: that of the runtime
+  @type table: L{device_table.DeviceTable}
+  @param table: that of the runtime
   @type functions: list of L{replies.Function}
   @type peripherals: list of L{replies.Peripheral}
   @rtype: list of strings
@@ -136,24 +137,24 @@ def repair(runtime, record, functions, peripherals):
   """
   changes = []
   slots = dict((f.id, f.slot) for f in functions if f.id)
-  for device in record.devices:
+  for device in table.devices:
     if device.index is not None and device.slot is not None and \
         slots.get(device.id, device.slot) != device.slot:
       hvinfo = dict_of(runtime, device).get("hvinfo")
       if not hvinfo: # up to 2.15, the slot is part of the id
         continue
       hvinfo["addr"] = address.unparse(slots[device.id])
-      changes.append("%s: slot %d in the record, %d in QEMU, corrected" %
+      changes.append("%s: slot %d in the runtime file, %d in QEMU, corrected" %
                      (describe(device), device.slot, slots[device.id]))
   ids = set(p.id for p in peripherals) | set(slots)
-  changes.extend(drop(runtime, record.lost(ids, set(f.slot
-                                                    for f in functions))))
-  strays = explicit.beyond(record.partition, functions, record.held())
-  words, pinned, _ = explicit.fix(runtime.words, peripherals, strays,
-                                  unnamed_nics(runtime))
-  if pinned:
+  changes.extend(drop(runtime, table.lost(
+    ids, set(f.slot for f in functions))))
+  strays = explicit.beyond(table.partition, functions, table.held())
+  words, fixed, _ = explicit.fix(runtime.words, peripherals, strays,
+                                 unnamed_nics(runtime))
+  if fixed:
     runtime.command[:] = words
-  changes.extend("%s, slot %d: QEMU's own, recorded there" %
+  changes.extend("%s, slot %d: QEMU's own, slot written to the runtime file" %
                  (function.id or function.description, function.slot)
-                 for function in pinned)
+                 for function in fixed)
   return changes

@@ -50,10 +50,10 @@ from ..qemu.ids import old_id
 from . import inline_disks
 from . import serialized
 
-#: One device on the bus, as a record or a live QEMU knows it.
+#: One device on the bus, as a runtime file or a live QEMU knows it.
 #:   - slot: int; None for a device of Ganeti's that is not on pci.0
 #:   - device_class: DISK or NIC for what Ganeti assigned, else QEMU
-#:   - index: int, place among its class in the record; None for QEMU's
+#:   - index: int, position in its class in the runtime file; None for QEMU's
 #:   - id: string, QEMU's id of the device; None where it has none
 #:   - driver: string
 Device = collections.namedtuple(
@@ -112,13 +112,11 @@ def dict_of(runtime, device):
 
 
 def _device(device_class, index, entry, hvparams):
-  """Read one disk or NIC of the record.
-
-  """
+  """Read one disk or NIC of the runtime file."""
   hvinfo = entry.get("hvinfo")
   if hvinfo:
     slot = None
-    # stock writes a slot also for IDE disks and ISA NICs, which use none
+    # Ganeti writes a slot also for IDE disks and ISA NICs, which use none
     if hvinfo.get("bus") == address.BUS and is_on_pci(device_class, hvparams):
       slot = address.parse(hvinfo["addr"])[0]
     return Device(slot, device_class, index, hvinfo.get("id"),
@@ -139,9 +137,9 @@ class DeviceTable(object):
   @ivar instance: string, name of the instance
   @ivar command: list of strings
   @ivar hvparams: dict
-  @ivar partition: L{Partition} by the recorded parameters
-  @ivar devices: list of L{Device}: disks and NICs in the record's order, then
-      what else of the command names a place on pci.0
+  @ivar partition: L{Partition} by the parameters in the runtime file
+  @ivar devices: list of L{Device}: disks and NICs in the runtime file's
+      order, then what else of the command has an explicit address on pci.0
   @ivar scsi_ids: dict, id (int) on Ganeti's SCSI bus to the name of the disk
       there; None if the instance's disks are not on one
 
@@ -195,7 +193,7 @@ class DeviceTable(object):
           (device.slot, describe(other), describe(device)))
 
   def held(self):
-    """Tell what the record has on the bus.
+    """Tell what the runtime file has on the bus.
 
     @rtype: dict
     @return: slot (int) to the name of the device there
@@ -205,7 +203,7 @@ class DeviceTable(object):
                 if d.slot is not None)
 
   def slots(self, device_class):
-    """List the slots of a class, in the record's order.
+    """List the slots of a class, in the runtime file's order.
 
     @rtype: list of ints
 

@@ -30,12 +30,12 @@
 """The names under which a node has the data of an instance's disks.
 
 Ganeti names a link to a disk's data after the instance and the disk's index,
-C{vm1:0}, and a record names disks by these links. Hotplug gives disks other
-indices, as soon as one is removed, or inserted, before others; record and
-links stay as they were. The links of the node to which the guest moves are
-made anew, by the new indices: a target that is started from such a record has
-another disk's data behind a disk, or none (stock 2.10 to 3.1). What remains is
-the uuid; disks that 2.9 put inside the command have none.
+C{vm1:0}, and a runtime file names disks by these links. Hotplug gives disks
+other indices, as soon as one is removed, or inserted, before others; runtime
+file and links stay as they were. The links of the node to which the guest moves
+are made anew, by the new indices: a target that is started from such a file has
+another disk's data behind a disk, or none (unmodified Ganeti 2.10 to 3.1). What
+remains is the uuid; disks that 2.9 put inside the command have none.
 
 """
 
@@ -77,7 +77,7 @@ def ids(runtime):
 
 
 def unclaimed(runtime, uuids):
-  """Tell which disks of Ganeti's configuration no entry of a record is.
+  """Tell which disks of Ganeti's configuration no entry of a runtime file is.
 
   @rtype: list of ints
   @return: their indices
@@ -88,15 +88,15 @@ def unclaimed(runtime, uuids):
 
 
 def follow(runtime, uuids):
-  """Name a record's disks as a node does that makes its links now.
+  """Name a runtime file's disks as a node does that makes its links now.
 
   @type runtime: L{serialized.Runtime}
   @param runtime: gets the new names
   @type uuids: list of strings
   @param uuids: the instance's disks in Ganeti's configuration, by their index
   @rtype: list of strings
-  @return: uuids of the record's disks that are not among them, and keep their
-      names
+  @return: uuids of the runtime file's disks that are not among them, and keep
+      their names
 
   """
   indices = dict((uuid, index) for index, uuid in enumerate(uuids))

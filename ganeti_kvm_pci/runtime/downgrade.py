@@ -27,10 +27,10 @@
 # NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
 # SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 
-"""A record brought into the form that an older series reads: the way back.
+"""A runtime file in the form that an older Ganeti reads: the way back.
 
 The reverse of what L{upgrade} does: C{hvinfo} becomes C{pci} for 2.10 to 2.15,
-and what the older series does not know, and would fail on, is left out.
+and what the older Ganeti does not know, and would fail on, is left out.
 
 """
 
@@ -44,26 +44,26 @@ from ..qemu import option
 from . import device_table
 from . import upgrade
 
-#: Attributes of a disk that a series knows nothing of before (objects.Disk,
+#: Attributes of a disk, and the Ganeti version that added them (objects.Disk,
 #: 2.10 to 2.16). None matters to a running guest.
 _DISK_KEYS_SINCE = {
   "ctime": (2, 12), "mtime": (2, 12), "serial_no": (2, 12),
   "forthcoming": (2, 14), "nodes": (2, 14),
   }
 
-#: The first series that adds -chroot (or -run-with) at each start.
+#: The first version that adds -chroot (or -run-with) at each start.
 _CHROOT_AT_START = (3, 1)
 
 
 def downgrade(runtime, version):
-  """Bring a runtime into the form of an older series.
+  """Bring a runtime into the form of an older Ganeti version.
 
   @type runtime: L{serialized.Runtime}
   @param runtime: is changed in place, unless an error is raised
   @type version: tuple of two ints
   @rtype: tuple of two lists of strings
   @return: what was changed, and what will not work as before
-  @raise RuntimeFileError: if there is something that this series cannot have
+  @raise RuntimeFileError: if there is something that this version cannot have
 
   """
   changes, warnings, places = [], [], []
@@ -88,8 +88,8 @@ def downgrade(runtime, version):
         changes.append("disk %d: without %s" % (index, key))
   if version < _CHROOT_AT_START and runtime.hvparams.get("use_chroot") and \
       not _is_confined(runtime.words):
-    warnings.append("Ganeti before 3.1 records -chroot, and this record has"
-                    " none: what starts from it is not confined")
+    warnings.append("Ganeti before 3.1 takes -chroot from the runtime file, and"
+                    " this one has none: what starts from it is not confined")
   return (changes, warnings)
 
 
@@ -118,13 +118,13 @@ def _slot(runtime, device_class, name, hvinfo):
   slot, function = address.parse(hvinfo["addr"])
   if function:
     raise RuntimeFileError(
-      runtime.source, "%s is function %d of slot %d; before Ganeti 2.16 a"
-      " record has no place for that" % (name, function, slot))
+      runtime.source, "%s is function %d of slot %d; Ganeti before"
+      " 2.16 stores slots only" % (name, function, slot))
   return slot
 
 
 def _other_id(device_class, name, entry, slot):
-  """Say what comes of an id that these series would make up differently."""
+  """Say what comes of an id that these versions would make up differently."""
   known = entry["hvinfo"].get("id")
   if slot is None or known is None:
     return []

@@ -27,13 +27,13 @@
 # NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
 # SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 
-"""Disks that stand inside the command: records of Ganeti up to 2.9.
+"""Disks inside the command: runtime files of Ganeti up to 2.9.
 
 They have no entry of their own, no id and no address; QEMU makes a device of
 each C{-drive if=virtio}, after all others. As long as the guest runs, they
 stay what they are. When it boots anew, they are given addresses like all
 disks, still inside the command: what an entry needs beside (the uuid above
-all) is not in such a record.
+all) is not in such a runtime file.
 
 """
 

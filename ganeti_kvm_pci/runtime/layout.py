@@ -30,10 +30,10 @@
 """The partition's layout for a guest that is about to boot.
 
 Not for one that runs: the slots of a running guest never change. A cold boot
-makes a new record out of the configuration; a soft reboot starts QEMU anew
-from the old one, and there the layout of whatever Ganeti wrote it gives way
-to the partition's. Disks and NICs are placed in the order of the record, which
-L{configuration} has made that of a cold boot.
+writes a new runtime file from the configuration; a soft reboot starts QEMU anew
+from the old one, and there the layout of whatever Ganeti wrote it gives way to
+the partition's. Disks and NICs are placed in the order of the runtime file,
+which L{configuration} has made that of a cold boot.
 
 """
 
@@ -57,8 +57,8 @@ from . import upgrade
 
 #: What becomes of one device.
 #:   - device_class: DISK, NIC or QEMU
-#:   - index: int, place among its class in the record; None for QEMU's
-#:   - id: string or None, as the record has it until then
+#:   - index: int, position in its class in the runtime file; None for QEMU's
+#:   - id: string or None, as the runtime file has it until then
 #:   - old: int, or None where QEMU chose the slot
 #:   - new: int, or None where QEMU will choose it
 #:   - unit: what both are, SLOT or SCSI_ID
@@ -99,23 +99,23 @@ def cold_boot(hvparams, words, configs, members):
 
 
 def lay_out(runtime, version, reservations=None, gaps=None):
-  """Place all devices of a record anew.
+  """Place all devices of a runtime file anew.
 
   @type runtime: L{serialized.Runtime}
-  @param runtime: in the form of the series (see L{upgrade}); is changed in
+  @param runtime: in the form of the version (see L{upgrade}); is changed in
       place
   @type version: tuple of two ints
   @type reservations: int or None
   @param reservations: the instance's C{kvm_pci_reservations} as configured,
-      for a record of a series that did not have it
+      for a runtime file of a version that did not have it
   @type gaps: dict or None
   @param gaps: result of L{configuration.apply_to}: the indices of what has no
-      entry in the record. The first of the disks among them are those in the
-      command; for the others, slots are kept free, if there are enough
+      entry in the runtime file. The first of the disks among them are those in
+      the command; for the others, slots are kept free, if there are enough
   @rtype: list of L{Move}
   @return: the devices that get another slot
   @raise BusFullError: if they do not fit
-  @raise ReservationsError: if C{kvm_pci_reservations} makes no sense
+  @raise ReservationsError: if C{kvm_pci_reservations} is invalid
 
   """
   if upgrade.has_hvinfo(version) and reservations is not None:
@@ -151,7 +151,7 @@ def _choose(hvparams, taken, members, carried, gaps):
   @type gaps: dict
   @param gaps: see L{lay_out}
   @rtype: tuple (list of ints, dict of lists of ints)
-  @return: slots of the disks in the command, and of the record's entries
+  @return: slots of the disks in the command, and of the runtime file's entries
 
   """
   part = Partition.of(hvparams)
@@ -241,7 +241,7 @@ def _release(runtime):
   @rtype: tuple (list of ints, list of strings, list of
       L{command.DeviceOption})
   @return: where the disks in the command are, the new command, and the
-      options that lost their place
+      options that lost their address
 
   """
   extra = runtime.hvparams.get("kvm_extra")
@@ -253,7 +253,7 @@ def _release(runtime):
 def _move(runtime, device_class, index, entry, slot, version):
   """Put a disk or NIC on a slot.
 
-  Its id becomes that of the series, which stock computes when it hotplugs.
+  Its id becomes that of the version, which Ganeti computes when it hotplugs.
 
   """
   if not upgrade.has_hvinfo(version):

@@ -27,11 +27,11 @@
 # NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
 # SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 
-"""Whether a record makes the same machine again.
+"""Whether the runtime file matches the running QEMU.
 
-A migration starts the target from the record. What QEMU got without the
-record, or lost, and what it would place elsewhere the second time, must show
-before the guest moves; the guest does not survive it, and QEMU says
+A migration starts the target from the runtime file. What QEMU got without it,
+or lost, and what it would place elsewhere the second time, must show before the
+guest moves; the guest does not survive it, and QEMU says
 C{completed} (5.2 to 11.1).
 
 """
@@ -63,21 +63,21 @@ _COLD_BOOT = "shut the instance down and start it"
 
 
 class MigrationCheck(object):
-  """A record beside the machine that was made from it.
+  """A runtime file beside the QEMU that was started from it.
 
-  @ivar command: list of strings, the recorded command, with an address for
-      each of QEMU's own devices that would go elsewhere without
+  @ivar command: list of strings, the command in the runtime file, with an
+      address for each of QEMU's own devices that would go elsewhere without
   @ivar fixed: list of strings, what got an address by that
-  @ivar problems: list of strings, why the record does not make this machine;
-      each names the device, its place, and the way out
+  @ivar problems: list of strings, why the runtime file does not match QEMU;
+      each names the device, its address, and the remedy
 
   """
-  def __init__(self, runtime, record, parts, command):
+  def __init__(self, runtime, table, parts, command):
     """Compare.
 
     @type runtime: L{serialized.Runtime}
-    @type record: L{device_table.DeviceTable}
-    @param record: that of the runtime
+    @type table: L{device_table.DeviceTable}
+    @param table: that of the runtime
     @type parts: list of L{topology.Part}
     @param parts: answer of L{inventory.topology}
     @type command: list of strings
@@ -87,7 +87,7 @@ class MigrationCheck(object):
     """
     self.problems = []
     self._runtime = runtime
-    self._record = record
+    self._table = table
     self._parts = parts
     self._by_id = dict((part.id, part) for part in parts if part.id)
     self._unnamed_nics = unnamed_nics(runtime)
@@ -95,14 +95,14 @@ class MigrationCheck(object):
     # QEMU takes its options with two dashes as well
     self._given = [word[1:] if word.startswith("--") else word
                    for word in command]
-    self._check_recorded()
+    self._check_assigned()
     self._check_options()
     self._check_strangers()
     self._check_unnamed()
-    self.command, self.fixed = self._pin()
+    self.command, self.fixed = self._fix()
 
   def _find(self, device):
-    """Find the part that a recorded device is.
+    """Find the part that a device of the runtime file is.
 
     @type device: L{device_table.Device}
     @rtype: L{topology.Part} or None
@@ -118,50 +118,50 @@ class MigrationCheck(object):
     return " and ".join(topology.show(part) for part in self._parts
                         if topology.slot_of(part) == slot) or "nothing"
 
-  def _check_recorded(self):
-    """Look for the record's disks and NICs."""
-    for device in self._record.devices:
+  def _check_assigned(self):
+    """Look for the runtime file's disks and NICs."""
+    for device in self._table.devices:
       if device.index is None or not device.id:
         continue
       has_scsi_id = device.device_class != NIC and \
-        self._record.scsi_ids is not None
+        self._table.scsi_ids is not None
       if device.slot is None and not has_scsi_id:
         continue # IDE, ISA: not a device with this id
       part = self._find(device)
       if part is None:
-        place = "scsi bus" if device.slot is None else "slot %d" % device.slot
+        where = "scsi bus" if device.slot is None else "slot %d" % device.slot
         self.problems.append(
-          "%s: the record has %s there, QEMU has %s; have the record repaired"
-          " (ganeti-kvm-pci check --repair), or %s" %
-          (place, describe(device),
+          "%s: the runtime file has %s there, QEMU has %s; repair the runtime"
+          " file (ganeti-kvm-pci check --repair), or %s" %
+          (where, describe(device),
            "no such disk" if device.slot is None else self._at(device.slot),
            _COLD_BOOT))
         continue
-      self._check_place(device, part)
+      self._check_address(device, part)
       self._check_driver(device, part)
       if device.device_class == NIC:
         self._check_mac(device, part)
 
-  def _check_place(self, device, part):
+  def _check_address(self, device, part):
     if device.slot is not None:
-      recorded, real = device.slot, topology.slot_of(part)
+      noted, real = device.slot, topology.slot_of(part)
     else:
       entry = self._runtime.disks[device.index][0]
-      recorded = entry["hvinfo"].get("scsi-id")
+      noted = entry["hvinfo"].get("scsi-id")
       real = topology.scsi_id_of(part)
-    if recorded != real:
+    if noted != real:
       what = "slot" if device.slot is not None else "scsi-id"
       self.problems.append(
-        "%s: %s %s in the record, %s in QEMU; have the record repaired"
+        "%s: %s %s in the runtime file, %s in QEMU; repair the runtime file"
         " (ganeti-kvm-pci check --repair), or %s" %
-        (describe(device), what, recorded, topology.show_address(part),
+        (describe(device), what, noted, topology.show_address(part),
          _COLD_BOOT))
 
   def _check_driver(self, device, part):
     # up to 2.15, hot-added disks and NICs are virtio's whatever the parameters
     if device.driver and device.driver != part.driver:
       self.problems.append(
-        "%s, %s: %s in the record, %s in QEMU; %s" %
+        "%s, %s: %s in the runtime file, %s in QEMU; %s" %
         (topology.show_address(part), describe(device), device.driver,
          part.driver, _COLD_BOOT))
 
@@ -169,40 +169,41 @@ class MigrationCheck(object):
     mac = self._runtime.nics[device.index].get("mac")
     if mac and part.mac and mac.lower() != part.mac.lower():
       self.problems.append(
-        "%s, %s: MAC address %s in the record, %s in QEMU; put the record"
-        " right, or %s" % (topology.show_address(part), describe(device), mac,
-                           part.mac, _COLD_BOOT))
+        "%s, %s: MAC address %s in the runtime file, %s in QEMU; correct the"
+        " runtime file, or %s" % (topology.show_address(part), describe(device),
+                                  mac, part.mac, _COLD_BOOT))
 
   def _check_options(self):
     """Look for what the command names, by id or by address."""
-    places = set(part.address for part in self._parts
-                 if part.bus == address.BUS)
+    addresses = set(part.address for part in self._parts
+                    if part.bus == address.BUS)
     for option in self._options:
       name = "%s (id %s)" % (option.driver, option.id) if option.id else \
         option.driver
       if option.id and option.id not in self._by_id:
         self.problems.append(
-          "%s: it is in the recorded command, QEMU has it no longer; take it"
-          " out of kvm_extra, if it stands there, and %s" % (name, _COLD_BOOT))
-      elif option.address and option.address not in places and not any(
+          "%s: it is in the command in the runtime file, but QEMU no longer has"
+          " it; remove it from kvm_extra, if it is there, and %s" %
+          (name, _COLD_BOOT))
+      elif option.address and option.address not in addresses and not any(
           part.driver == option.driver and part.bus != address.BUS
           for part in self._parts): # "addr" may be something else
         self.problems.append(
-          "slot %d: the recorded command has %s there, QEMU has nothing; %s" %
-          (option.address[0], name, _COLD_BOOT))
+          "slot %d: the command in the runtime file has %s there, QEMU has"
+          " nothing; %s" % (option.address[0], name, _COLD_BOOT))
 
   def _strange(self, part):
     self.problems.append(
-      "%s: QEMU has %s, the record has not: added by hand, or by a node daemon"
-      " that died, and a target would be without; %s, or, to keep it, name it"
-      " in kvm_extra and %s" %
+      "%s: %s is attached in QEMU but missing from the runtime file (added"
+      " manually, or the node daemon died during a hot-add); the target would"
+      " start without it; %s, or, to keep it, add it to kvm_extra and %s" %
       (topology.show_address(part), topology.show(part),
        "remove it (device_del %s at QEMU's monitor)" % part.id if part.id else
        "it has no id, so only a reset of QEMU removes it: %s" % _COLD_BOOT,
        _COLD_BOOT))
 
   def _check_strangers(self):
-    """Look for devices with an id that nobody recorded."""
+    """Look for devices with an id that is not in the runtime file."""
     if _UNREADABLE.intersection(self._given):
       return
     known = [name for option, name in sorted(_MAKERS_WITH_ID.items())
@@ -210,7 +211,7 @@ class MigrationCheck(object):
     known += [option.id for option in self._options if option.id]
     known += [option.id for option in command_.devices(self._given)
               if option.id and not ids.is_ours(option.id)]
-    known += [d.id for d in self._record.devices if d.id]
+    known += [d.id for d in self._table.devices if d.id]
     for part in self._parts:
       if part.driver and part.id and \
           not any(ids.is_same(name, part.id) for name in known):
@@ -233,8 +234,8 @@ class MigrationCheck(object):
     for part in unnamed[expected + more:]:
       self._strange(part)
 
-  def _pin(self):
-    """Name the addresses of what a plain replay would put elsewhere."""
+  def _fix(self):
+    """Make explicit the addresses that a new start would give differently."""
     words = self._runtime.words
     peripherals = [Peripheral(
       part.driver, part.id,
@@ -246,16 +247,17 @@ class MigrationCheck(object):
       peripherals[:0] = [Peripheral(driver, None, None)
                          for driver in renewal.sound(self._given)]
     astray = self._astray(words, peripherals)
-    words, pinned, left = explicit.fix(words, peripherals, sorted(astray),
+    words, fixed, left = explicit.fix(words, peripherals, sorted(astray),
                                        self._unnamed_nics)
     for function in left:
       self.problems.append(
-        "slot %d: QEMU has its own %s there, which a start from the record"
-        " would put on slot %d, and no option of the record is sure to stand"
-        " for it; %s" % (function.slot, function.id or function.description,
-                         astray[function], _COLD_BOOT))
+        "slot %d: QEMU has its own %s there, which a start from the runtime"
+        " file would put on slot %d, and no option in the runtime file is sure"
+        " to stand for it; %s" %
+        (function.slot, function.id or function.description, astray[function],
+         _COLD_BOOT))
     return (words, ["%s at slot %d" % (f.id or f.description, f.slot)
-                    for f in pinned])
+                    for f in fixed])
 
   def _astray(self, words, peripherals):
     """Find what QEMU placed elsewhere than it would now.
@@ -269,9 +271,9 @@ class MigrationCheck(object):
     """
     pairs = explicit.in_order(words, peripherals, self._unnamed_nics)
     paired = set(peripheral for _, peripheral in pairs)
-    taken = set(self._record.held())
-    # what the machine makes comes first, and what nobody can tell the option
-    # of goes where it was
+    taken = set(self._table.held())
+    # the chipset's devices are first, and what nobody can tell the option of
+    # is where it was
     taken.update(topology.slot_of(part) for part in self._parts
                  if part.bus == address.BUS and not part.driver)
     taken.update(p.address[0] for p in peripherals

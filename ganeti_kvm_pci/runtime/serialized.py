@@ -30,7 +30,7 @@
 """The text of a runtime file as data, and back.
 
 Ganeti writes, when it starts an instance, what QEMU was given, so that the
-same machine can be built on another node: JSON, a list of
+same guest can be started on another node: JSON, a list of
 
   1. the command: list of strings, without disks and NICs
   2. the NICs: list of dicts
@@ -59,8 +59,9 @@ from ..errors import AddressError
 from ..errors import RuntimeFileError
 from ..qemu import command as command_
 
-#: The key of what travels with a record. A stock node writes it down when a
-#: guest comes to it, and reads the first four entries only (2.10 to master).
+#: The key of what travels with a runtime file. A node with unmodified Ganeti
+#: writes it down when a guest arrives, and reads the first four entries only
+#: (2.10 to master).
 _SOURCE_REPORT = "ganeti-kvm-pci"
 
 #: Attributes of objects.NIC, objects.Disk and of hvinfo, Ganeti 2.8 to 3.2.
@@ -116,8 +117,9 @@ class Runtime(object):
   @ivar unknown: list of strings, what no known Ganeti writes
   @ivar configs: dict, what the files say that the command has QEMU read (see
       L{command.told}); empty until somebody puts it there
-  @ivar witness: dict or None, what the source of a migration tells of the
-      guest's machine; it is true of that moment, and not written again
+  @ivar source_report: dict or None, what the source node of a migration
+      reports: topology, ejected devices, requested removals; it is true of that
+      moment, and not written again
 
   """
   def __init__(self, source, loaded):
@@ -145,12 +147,12 @@ class Runtime(object):
         raise self._error("what the source node tells is no dict")
     if self._rest:
       self.unknown.append("entry %d" % 5)
-    for value, kind, what in (
+    for value, expected, what in (
         (self.command, list, "the command is no list"),
         (self.nics, list, "the NICs are no list"),
         (self.hvparams, dict, "the parameters are no dict"),
         (self.disks, list, "the disks are no list")):
-      if not isinstance(value, kind):
+      if not isinstance(value, expected):
         raise self._error(what)
     self._check_command()
     self._check_parameters()
@@ -181,7 +183,7 @@ class Runtime(object):
         raise self._error("the parameter %s is no text" % name)
     for name in _WORD_PARAMETERS:
       value = self.hvparams.get(name)
-      # the type is a driver's name where a device gets its place
+      # the type is a driver's name where a device gets its address
       if (value or value == "" and name in _TEXT_PARAMETERS) and \
           not (is_text(value) and _WORD_RE.match(value)):
         raise self._error("the parameter %s is no word: %r" % (name, value))
@@ -259,8 +261,8 @@ class Runtime(object):
   def dump(self, source_report=False):
     """Write the text that Ganeti would.
 
-    @type witness: bool
-    @param witness: whether C{witness} goes with it
+    @type source_report: bool
+    @param source_report: whether C{source_report} is part of it
     @rtype: string
     @raise RuntimeFileError: if it cannot be written
 

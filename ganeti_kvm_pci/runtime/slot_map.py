@@ -27,7 +27,7 @@
 # NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
 # SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 
-"""The map of one instance's bus: record and live QEMU side by side."""
+"""The map of one instance's bus: runtime file and live QEMU."""
 
 import collections
 
@@ -37,13 +37,16 @@ from ..bus.pools import QEMU
 from ..bus.pools import slots_of
 from . import unplug_request
 
-RECORD = "record"
+RUNTIME_FILE = "runtime"
 LIVE = "live"
 BOTH = "both"
 
+#: What the text calls a source; the others have no other name.
+_SHOWN = {RUNTIME_FILE: "runtime file"}
+
 #: One line of the map.
 #:   - slot .. driver: as in L{device_table.Device}
-#:   - source: RECORD, LIVE or BOTH: who knows of it
+#:   - source: RUNTIME_FILE, LIVE or BOTH: who knows of it
 #:   - remark: string, what is wrong with that; "" if nothing is
 #:   - request: L{unplug_request.Request}, or None
 Entry = collections.namedtuple(
@@ -56,8 +59,8 @@ _LETTERS = {DISK: "D", NIC: "N", QEMU: "Q"}
 def _live_only(partition, function, drivers):
   remark = ""
   if partition.owner(function.slot) != QEMU:
-    remark = ("not in the record, beyond QEMU's range: whether a migration"
-              " would place it elsewhere is checked before each")
+    remark = ("not in the runtime file, beyond QEMU's range: whether a"
+              " migration would place it elsewhere is checked before each")
   driver = drivers.get((function.slot, function.function))
   return Entry(function.slot, QEMU, None, function.id,
                driver or function.description, LIVE, remark, None)
@@ -73,7 +76,7 @@ def _with_request(entry, request, asked):
   if request is None:
     return entry
   remark = unplug_request.text(request)
-  if asked and entry.source == RECORD:
+  if asked and entry.source == RUNTIME_FILE:
     remark += (", completed since: the next operation, or check --repair,"
                " takes it out of the runtime file")
   elif entry.remark:
@@ -81,10 +84,10 @@ def _with_request(entry, request, asked):
   return entry._replace(remark=remark, request=request)
 
 
-def entries(record, functions=None, peripherals=(), requests=None):
+def entries(table, functions=None, peripherals=(), requests=None):
   """List what is on the bus.
 
-  @type record: L{device_table.DeviceTable}
+  @type table: L{device_table.DeviceTable}
   @type functions: list of L{replies.Function}, or None
   @param functions: what the live QEMU has; None if it was not asked
   @type peripherals: list of L{replies.Peripheral}
@@ -99,10 +102,10 @@ def entries(record, functions=None, peripherals=(), requests=None):
   """
   found = []
   unknown = list(functions or [])
-  for device in record.devices:
+  for device in table.devices:
     if device.slot is None:
       continue
-    source, remark = RECORD, ""
+    source, remark = RUNTIME_FILE, ""
     if functions is not None:
       there = [f for f in unknown if f.slot == device.slot and
                (f.id == device.id or not device.id)]
@@ -117,7 +120,7 @@ def entries(record, functions=None, peripherals=(), requests=None):
   shown = set(e.slot for e in found if e.source == BOTH)
   for function in unknown:
     if function.id or function.slot not in shown:
-      found.append(_live_only(record.partition, function, drivers))
+      found.append(_live_only(table.partition, function, drivers))
       shown.add(function.slot)
   found = [_with_request(entry, (requests or {}).get(entry.id),
                          functions is not None) for entry in found]
@@ -135,22 +138,22 @@ def pools(part):
     ("qemu", part.qemu), ("disks", part.disks), ("nics", part.nics)))
 
 
-def as_data(record, found):
+def as_data(table, found):
   """Return what the map puts into an entry, see L{report.entry}.
 
   @rtype: dict
 
   """
-  elsewhere = [device for device in record.devices if device.slot is None]
+  elsewhere = [device for device in table.devices if device.slot is None]
   return {
-    "instance": record.instance, "partition": pools(record.partition),
+    "instance": table.instance, "partition": pools(table.partition),
     "devices": [{"slot": e.slot, "class": e.device_class, "index": e.index,
                  "id": e.id, "driver": e.driver, "source": e.source,
                  "remark": e.remark or None,
                  "requested": e.request and unplug_request.iso(e.request)}
                 for e in list(found) + [
-                  Entry(None, d.device_class, d.index, d.id, d.driver, RECORD,
-                        None, None) for d in elsewhere]],
+                  Entry(None, d.device_class, d.index, d.id, d.driver,
+                        RUNTIME_FILE, None, None) for d in elsewhere]],
     }
 
 
@@ -184,7 +187,7 @@ def drawing(partition, found, asked):
           for row in range(3)]
 
 
-def as_text(record, found, asked):
+def as_text(table, found, asked):
   """Draw the map.
 
   @type found: list of L{Entry}
@@ -193,11 +196,11 @@ def as_text(record, found, asked):
   @rtype: string
 
   """
-  lines = [record.instance] + drawing(record.partition, found, asked)
-  elsewhere = [d for d in record.devices if d.slot is None]
+  lines = [table.instance] + drawing(table.partition, found, asked)
+  elsewhere = [d for d in table.devices if d.slot is None]
   rows = [(str(e.slot), e.device_class,
            "-" if e.index is None else str(e.index), e.id or "-",
-           e.driver or "-", e.source) for e in found]
+           e.driver or "-", _SHOWN.get(e.source, e.source)) for e in found]
   if rows:
     rows.insert(0, ("slot", "class", "index", "id", "driver", "known to"))
     widths = [max(len(row[i]) for row in rows) for i in range(6)]

@@ -131,7 +131,7 @@ class Topology(object):
 
 
 def write(parts, node):
-  """Turn a machine into what travels with its guest.
+  """Turn a topology into what travels with its guest.
 
   @type node: string
   @param node: the source; who hands this on is another
@@ -164,7 +164,7 @@ def _part(values):
 def read(source_report, node, source):
   """Read what L{write}, of this release or another, made.
 
-  @type witness: dict or None
+  @type source_report: dict or None
   @type node: string
   @param node: the guest's; what another node has told is not true any more
   @param source: named in errors

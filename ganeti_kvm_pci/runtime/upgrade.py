@@ -27,11 +27,11 @@
 # NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
 # SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 
-"""A record brought into the form of a Ganeti series: same machine, newer form.
+"""A runtime file in the form of a Ganeti version: same guest, newer form.
 
 Ganeti is upgraded while guests run, and does not touch their runtime files;
-each series reads what the older ones wrote, and brings it up to date as it
-loads it. Here the same is done, with what stock misses. What QEMU would be
+each version reads what the older ones wrote, and brings it up to date as it
+loads it. Here the same is done, with what Ganeti misses. What QEMU would be
 given stays the same to the last byte that matters: the slots, the ids that
 QEMU knows, the order of the command.
 
@@ -48,23 +48,23 @@ from ..qemu import renewal
 from . import device_table
 from . import serialized
 
-#: The first series with C{hvinfo}, and the first that adds -chroot (or
-#: -run-with) at each start instead of recording it.
+#: The first version with C{hvinfo}, and the first that adds -chroot (or
+#: -run-with) at each start instead of keeping it in the runtime file.
 _HVINFO = (2, 16)
 _CHROOT_AT_START = (3, 1)
 
-#: Parameters that stock's hot-add expects in a record (KeyError if missing)
-#: or that its replay takes from the configuration instead: with the values
+#: Parameters that Ganeti's hot-add expects in a runtime file (KeyError if
+#: missing) or that a migration target takes from the configuration: with values
 #: that say what QEMU does where nothing is said (QEMU 1.7 to 11.1), so that a
 #: running guest does not change.
-#: Each with the first series that knows it.
+#: Each with the first version that knows it.
 _NEUTRAL = [((2, 8), "vnet_hdr", True), ((2, 12), "disk_aio", "threads"),
             ((2, 12), "virtio_net_queues", 1)]
 _DISCARD = "disk_discard"
 
 
 def has_hvinfo(version):
-  """Tell whether a series keeps places as C{hvinfo}.
+  """Tell whether a version keeps addresses as C{hvinfo}.
 
   @type version: tuple of two ints
   @rtype: bool
@@ -74,7 +74,7 @@ def has_hvinfo(version):
 
 
 def normalise(runtime, version):
-  """Bring a runtime into the form of a series.
+  """Bring a runtime into the form of a Ganeti version.
 
   What is in that form stays as it is.
 
@@ -84,7 +84,7 @@ def normalise(runtime, version):
   @param version: e.g. C{(3, 0)}
   @rtype: list of strings
   @return: what was changed, for an administrator
-  @raise RuntimeFileError: if that series cannot have it
+  @raise RuntimeFileError: if that version cannot have it
 
   """
   changes = []
@@ -102,7 +102,7 @@ def normalise(runtime, version):
       if not has_hvinfo(version):
         if entry.get("hvinfo"):
           raise RuntimeFileError(
-            runtime.source, "%s has its place as Ganeti 2.16 and later write"
+            runtime.source, "%s has its address as Ganeti 2.16 and later write"
             " it; ganeti-kvm-pci downgrade makes it readable" % name)
       elif entry.get("hvinfo") is None:
         changes.extend(_add_hvinfo(runtime, device_class, name, entry))
@@ -113,7 +113,7 @@ def normalise(runtime, version):
 
 
 def lasting_uuid(instance, mac):
-  """Make up a uuid that is the same whenever the record is read.
+  """Make up a uuid that is the same whenever the runtime file is read.
 
   Up to 2.7, NICs have none. It follows from the instance and the MAC address,
   which does not change while the guest runs.
@@ -145,12 +145,12 @@ def _add_hvinfo(runtime, device_class, name, entry):
       hvinfo["addr"] = address.unparse(slot)
   entry["hvinfo"] = hvinfo
   if slot is None:
-    return ["%s: no place of its own" % name]
+    return ["%s: no slot of its own" % name]
   return ["%s (%s): pci %d to hvinfo" % (name, hvinfo["id"], slot)]
 
 
 def _parameters(hvparams, version):
-  """Add the parameters that a record of an older series lacks."""
+  """Add the parameters that a runtime file of an older version lacks."""
   changes = []
   for since, name, value in _NEUTRAL:
     if version >= since and name not in hvparams:
@@ -167,7 +167,7 @@ def _parameters(hvparams, version):
 
 
 def _options(command, version):
-  """Replace options as this series does, or adds anew at each start."""
+  """Replace options as this version does, or adds anew at each start."""
   command[:], changes = renewal.renew(command, None)
   if version >= _CHROOT_AT_START:
     # backwards, because what stands before a change keeps its position

@@ -155,6 +155,6 @@ def test_check_repair_removes_a_stale_entry(vm, plugin):
   assert "slot 9, disk 1" in result.output
   assert "QEMU does not have it" in result.output
   result = command(vm, "check", "--repair")
-  assert "taken out of the record" in result.output
+  assert "removed from the runtime file" in result.output
   vm.migrate()
   agree(vm, [8], [24], before)

@@ -198,12 +198,12 @@ def forget(data):
 def test_a_migration_that_would_damage_a_guest_is_refused(moving):
   vm = moving.vm
   for change, words in (
-      (exchange(0, 1), ("slot 8 in the record", "slot 9 in the record")),
-      (exchange(0, 2), ("slot 8 in the record", "slot 10 in the record")),
-      (exchange_nics, ("slot 24 in the record", "slot 25 in the record")),
+      (exchange(0, 1), ("slot 8 in the", "slot 9 in the runtime file")),
+      (exchange(0, 2), ("slot 8 in the", "slot 10 in the runtime file")),
+      (exchange_nics, ("slot 24 in the", "slot 25 in the runtime file")),
       (exchange_macs, ("slot 24, nic 0", "MAC address")),
-      (move, ("slot 20 in the record, slot 9 in QEMU", )),
-      (forget, ("slot 9: QEMU has virtio-blk-pci", ))):
+      (move, ("slot 20 in the runtime file, slot 9 in QEMU", )),
+      (forget, ("slot 9: virtio-blk-pci", ))):
     print(words)
     with edited(vm, change):
       moving.stays(*words)

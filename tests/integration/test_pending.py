@@ -118,12 +118,12 @@ def by_migration_info(node, command):
 
 def by_repair(node, command):
   status, said = command(node, "check", "--repair", nodes.NAME)
-  assert status == 0 and "taken out of the record" in said
+  assert status == 0 and "removed from the runtime file" in said
 
 
 def by_watcher(node, command):
   status, said = command(node, "check", "--repair", "--pending")
-  assert status == 0 and "taken out of the record" in said
+  assert status == 0 and "removed from the runtime file" in said
   assert command(node, "check", "--repair", "--pending") == (0, "")
 
 

@@ -351,7 +351,7 @@ def test_repair_takes_stale_entries_out_and_keeps_the_old_file(here, capsys,
   status, out, err = run(capsys, "check", "--repair")
   assert (status, err) == (0, "")
   assert "plain.ex: repaired: disk 0 (disk-0000d150-0000-4000): " \
-    "taken out of the record, QEMU does not have it" in out.splitlines()
+    "removed from the runtime file, QEMU does not have it" in out.splitlines()
   after = json.loads(path.read())
   assert after == [before[0], before[1][:1], before[2], before[3][1:]]
   assert here.backup().read() == genuine.text_of("v3.0.2-plain")
@@ -379,7 +379,8 @@ def test_repair_records_qemus_strays(here, capsys, qemu):
   qemu.peripherals = [balloon, Peripheral("virtio-rng-pci", None, (20, 0))]
   status, found = run_json(capsys, "check", "--repair")
   assert status == 0
-  assert found[0]["repaired"] == ["RNG, slot 20: QEMU's own, recorded there"]
+  assert found[0]["repaired"] == ["RNG, slot 20: QEMU's own, slot written to"
+                                  " the runtime file"]
   assert device_table.parse(path.read(), "f").held()[20] == "virtio-rng-pci"
 
 
@@ -449,11 +450,11 @@ def test_what_stands_behind_nothing_is_named_and_removed(here, capsys, qemu):
 
 def test_a_migration_that_would_be_refused_is_foretold(here, capsys, qemu):
   here.add("v3.0.2-plain")
-  qemu.problems = ["slot 20: QEMU has x, the record has not"]
+  qemu.problems = ["slot 20: x is missing from the runtime file"]
   status, out, _ = run(capsys, "check", "--live")
   assert status == 1
-  assert "plain.ex: warning: a migration would be refused: slot 20: QEMU has" \
-    " x, the record has not" in out.splitlines()
+  assert "plain.ex: warning: a migration would be refused: slot 20: x is" \
+    " missing from the runtime file" in out.splitlines()
   assert run(capsys, "check")[0] == 0
 
 

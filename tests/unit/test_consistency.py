@@ -115,10 +115,10 @@ def test_a_stale_entry_is_taken_out():
   changes = repair(loaded, live)
   assert [loaded.disks, loaded.nics] == [kept[:1], kept[1:]]
   assert changes == [
-    "nic 1 (nic-000041c1-0000-4000): taken out of the record, QEMU does not"
-    " have it",
-    "disk 0 (disk-0000d150-0000-4000): taken out of the record, QEMU does not"
-    " have it"]
+    "nic 1 (nic-000041c1-0000-4000): removed from the runtime file, QEMU"
+    " does not have it",
+    "disk 0 (disk-0000d150-0000-4000): removed from the runtime file, QEMU"
+    " does not have it"]
   assert said(loaded, live) == []
   assert repair(loaded, live) == []
 
@@ -139,8 +139,8 @@ def test_scsi_disks_are_known_by_their_id_alone():
   kept = loaded.disks[1]
   assert repair(loaded, live_of(known), [
     Peripheral("scsi-hd", known.devices[1].id, None)]) == [
-      "disk 0 (disk-0000d150-0000-4000): taken out of the record, QEMU does"
-      " not have it"]
+      "disk 0 (disk-0000d150-0000-4000): removed from the runtime file, QEMU"
+      " does not have it"]
   assert loaded.disks == [kept]
 
 
@@ -149,8 +149,8 @@ def test_a_slot_that_is_another_in_qemu_is_corrected():
   live = [f._replace(slot=20) if f.slot == 12 else f
           for f in live_of(device_table.DeviceTable(loaded))]
   assert repair(loaded, live) == [
-    "disk 0 (disk-0000d150-0000-4000): slot 12 in the record, 20 in QEMU,"
-    " corrected"]
+    "disk 0 (disk-0000d150-0000-4000): slot 12 in the runtime file, 20 in"
+    " QEMU, corrected"]
   assert device_table.DeviceTable(loaded).slots(DISK) == [20, 13]
   assert said(loaded, live) == [] and repair(loaded, live) == []
 
@@ -211,8 +211,9 @@ def test_qemus_strays_get_their_address():
   assert loaded.command[-4:] == [
     "-device", "virtio-rng-pci,id=r,bus=pci.0,addr=0xe",
     "-device", "AC97,bus=pci.0,addr=0x1a"]
-  assert sorted(changes) == ["Audio, slot 26: QEMU's own, recorded there",
-                             "r, slot 14: QEMU's own, recorded there"]
+  assert sorted(changes) == [
+    "Audio, slot 26: QEMU's own, slot written to the runtime file",
+    "r, slot 14: QEMU's own, slot written to the runtime file"]
   assert said(loaded, live, peripherals) == [
     (consistency.INFO, 14), (consistency.INFO, 26)]
 

@@ -70,15 +70,16 @@ def test_the_same_machine():
 
 def test_what_nobody_recorded_is_refused():
   (text, ) = World().compare([rng(3, "hand")]).problems
-  for words in ("slot 3: QEMU has virtio-rng-pci (id hand), the record has not",
-                "device_del hand", "name it in kvm_extra"):
+  for words in ("slot 3: virtio-rng-pci (id hand) is attached in QEMU but missing"
+                " from the runtime file", "device_del hand",
+                "the target would start without it", "add it to kvm_extra"):
     assert words in text
 
 
 def test_a_disk_that_a_dead_daemon_left_is_refused():
   (text, ) = World().compare([
     part(20, "virtio-blk-pci", "disk-00000001-0000-4000")]).problems
-  assert "slot 20" in text and "by a node daemon that died" in text
+  assert "slot 20" in text and "the node daemon died during a hot-add" in text
 
 
 def test_without_id_the_last_ones_are_those_by_hand():
@@ -132,12 +133,12 @@ def test_a_drive_that_is_a_device_is_counted():
 
 def test_an_option_whose_device_has_gone_is_refused():
   (text, ) = World(["virtio-rng-pci,id=rng0"]).compare().problems
-  assert text.startswith("virtio-rng-pci (id rng0): it is in the recorded"
-                         " command")
+  assert text.startswith("virtio-rng-pci (id rng0): it is in the"
+                         " command in the runtime file")
   found = World(["virtio-rng-pci,bus=pci.0,addr=0x5"]).compare(
     change=lambda parts: [p for p in parts if p.address != (5, 0)])
-  assert any(text.startswith("slot 5: the recorded command has virtio-rng-pci"
-                             " there") for text in found.problems)
+  assert any(text.startswith("slot 5: the command in the runtime file has"
+                             " virtio-rng-pci there") for text in found.problems)
 
 
 def without(name):
@@ -154,8 +155,8 @@ DISK = "disk-0000d151-0000-4000"
 
 def test_a_disk_that_qemu_does_not_have_is_refused():
   (text, ) = World().compare(change=without(DISK)).problems
-  assert text.startswith("slot 13: the record has disk 1 (%s) there, QEMU has"
-                         " nothing" % DISK)
+  assert text.startswith("slot 13: the runtime file has disk 1 (%s) there, QEMU"
+                         " has nothing" % DISK)
   (text, _) = World().compare([rng(13, "hand")], change=without(DISK)).problems
   assert "QEMU has virtio-rng-pci (id hand)" in text
   assert "check --repair" in text
@@ -163,8 +164,8 @@ def test_a_disk_that_qemu_does_not_have_is_refused():
 
 def test_a_disk_elsewhere_is_refused():
   (text, ) = World().compare(change=moved(DISK, 20)).problems
-  assert text.startswith("disk 1 (%s): slot 13 in the record, slot 20 in QEMU" %
-                         DISK)
+  assert text.startswith("disk 1 (%s): slot 13 in the runtime file, slot 20 in"
+                         " QEMU" % DISK)
 
 
 def test_ids_of_another_series_are_no_difference():
@@ -212,7 +213,7 @@ def test_what_has_no_option_and_would_go_elsewhere_is_refused():
   world.data[0] += ["-drive", "file=x,if=virtio"]
   (text, ) = world.compare([part(6, "virtio-blk-pci")]).problems
   assert text.startswith("slot 6: QEMU has its own virtio-blk-pci there, which"
-                         " a start from the record would put on slot 3")
+                         " a start from the runtime file would put on slot 3")
 
 
 def test_what_a_file_of_options_makes_is_left_to_the_target():
@@ -253,8 +254,8 @@ def test_another_driver_is_refused():
   def change(parts):
     return [p._replace(driver="nvme") if p.id == DISK else p for p in parts]
   (text, ) = World().compare(change=change).problems
-  assert text.startswith("slot 13, disk 1 (%s): virtio-blk-pci in the record,"
-                         " nvme in QEMU" % DISK)
+  assert text.startswith("slot 13, disk 1 (%s): virtio-blk-pci in the runtime"
+                         " file, nvme in QEMU" % DISK)
 
 
 def test_a_card_that_soundhw_made_has_an_option_in_the_record_now():

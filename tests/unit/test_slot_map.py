@@ -33,8 +33,8 @@ PERIPHERALS = [Peripheral("virtio-balloon-pci", None, (3, 0)),
 def test_the_record_alone():
   found = slot_map.entries(plain())
   assert [(e.slot, e.device_class, e.index, e.source) for e in found] == [
-    (12, "disk", 0, "record"), (13, "disk", 1, "record"),
-    (14, "nic", 0, "record"), (15, "nic", 1, "record")]
+    (12, "disk", 0, "runtime"), (13, "disk", 1, "runtime"),
+    (14, "nic", 0, "runtime"), (15, "nic", 1, "runtime")]
 
 
 def test_record_and_live_side_by_side():
@@ -43,7 +43,7 @@ def test_record_and_live_side_by_side():
           for e in found] == [
     (0, "qemu", "live", False), (1, "qemu", "live", False),
     (3, "qemu", "live", False), (12, "disk", "both", False),
-    (13, "disk", "record", True), (13, "qemu", "live", True),
+    (13, "disk", "runtime", True), (13, "qemu", "live", True),
     (14, "nic", "both", False), (15, "nic", "both", False)]
   assert found[2].driver == "virtio-balloon-pci"
   assert found[5].driver == "e1000" and found[5].id == "byhand"
@@ -90,7 +90,7 @@ def test_a_removal_that_was_completed_late():
   noted = {"disk-0000d150-0000-4000": Request(12, 1700000000, False)}
   found = slot_map.entries(plain(), gone, PERIPHERALS, noted)
   (entry, ) = [e for e in found if e.request]
-  assert entry.source == "record"
+  assert entry.source == "runtime"
   assert entry.remark.startswith(
     unplug_request.text(noted[entry.id]) + ", completed since: ")
 
@@ -105,3 +105,5 @@ def test_the_drawing():
   assert len([line for line in lines if " ! " in line]) == 2
   unasked = slot_map.as_text(plain(), slot_map.entries(plain()), False)
   assert "  ............ DDNN________ ________" in unasked
+  assert set(line.split("  ")[-1] for line in unasked.splitlines()[5:]) == set(
+    ["runtime file"])

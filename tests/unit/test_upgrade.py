@@ -182,7 +182,7 @@ def test_three_entries_become_four():
   changes = upgrade.normalise(loaded, (3, 1))
   assert json.loads(loaded.dump())[3] == []
   assert "a list of disks, as Ganeti 2.10 and later expect" in changes
-  assert "nic 0: no place of its own" in changes
+  assert "nic 0: no slot of its own" in changes
   assert loaded.nics[0]["hvinfo"] == {}
 
 
