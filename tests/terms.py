@@ -14,10 +14,11 @@ _DETERMINERS = r"(?:an?|the|its?|their|no|own|same|other|another|this|that)"
 #: What is not said, what is said instead, an example of the first, and one of
 #: what is meant otherwise and stays
 TERMS = [
-  # what -machine names is called so by QEMU, and by libvirt's <type>
-  (r"(?<![-/])machines?(?!=')(?! (?:types?|versions?)\b)",
+  # what -machine names is called so by QEMU, and by libvirt's <type>; a state
+  # machine is another thing
+  (r"(?<![-/])(?<!state\x20)machines?(?!=')(?! (?:types?|versions?)\b)",
    "instance (Ganeti's), guest (the system inside), host",
-   "the same machine again", "another machine type"),
+   "the same machine again", "another machine type, a state machine"),
   # QEMU's record/replay is something else. So no verb either
   (r"(?:un)?record(?:s|ed|ing)?", "runtime file, written to the runtime file",
    "its record", "recordings of a talk"),

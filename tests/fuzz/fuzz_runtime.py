@@ -2,7 +2,7 @@
 
 Started by C{make fuzz}, which installs atheris for it; its arguments are
 libFuzzer's. An input's first byte decides what the rest is: a text, as it
-stands, or choices of how to change a genuine record.
+stands, or choices of how to change a genuine runtime file.
 
 """
 
@@ -20,7 +20,7 @@ sys.path[:0] = [os.path.dirname(os.path.dirname(HERE)),
 with atheris.instrument_imports(include=["ganeti_kvm_pci", "json"]):
   import genuine
 
-RECORDS = [json.loads(genuine.text_of(name)) for name in genuine.NAMES]
+GENUINE = [json.loads(genuine.text_of(name)) for name in genuine.NAMES]
 
 
 def text_of(data):
@@ -28,15 +28,15 @@ def text_of(data):
   if data[:1] < b"\x40":
     return data[1:].decode("utf-8", "surrogateescape")
   source = atheris.FuzzedDataProvider(data[1:])
-  record = copy.deepcopy(source.PickValueInList(RECORDS))
+  loaded = copy.deepcopy(source.PickValueInList(GENUINE))
   for _ in range(source.ConsumeIntInRange(1, 6)):
     value = source.PickValueInList(genuine.VALUES)
     if source.ConsumeBool():
       value = source.ConsumeUnicode(20)
-    genuine.mutate(record, source.ConsumeIntInRange(0, 3),
+    genuine.mutate(loaded, source.ConsumeIntInRange(0, 3),
                    source.ConsumeIntInRange(0, 400),
                    source.ConsumeIntInRange(0, 400), copy.deepcopy(value))
-  return json.dumps(record)
+  return json.dumps(loaded)
 
 
 def test_one_input(data):
@@ -49,11 +49,11 @@ def seed(folder):
     os.makedirs(folder)
   for number, name in enumerate(genuine.NAMES):
     text = genuine.text_of(name).encode("utf-8")
-    for kind, content in ((b"\x00", text),
-                          (b"\xff", bytes(bytearray([number] * 64)))):
-      with open(os.path.join(folder, "%s-%d" % (name, ord(kind))),
+    for first, content in ((b"\x00", text),
+                           (b"\xff", bytes(bytearray([number] * 64)))):
+      with open(os.path.join(folder, "%s-%d" % (name, ord(first))),
                 "wb") as stream:
-        stream.write(kind + content)
+        stream.write(first + content)
 
 
 def main():

@@ -14,7 +14,7 @@ from ganeti_kvm_pci.node import installation
 from ganeti_kvm_pci.node import runtime_files
 
 
-# A machine that has much else to do is no reason to fail. The examples are the
+# A host that has much else to do is no reason to fail. The examples are the
 # same each time, so that a change fails for what it changed; "make fuzz" looks
 # for new ones.
 settings.register_profile("patient", deadline=None,
@@ -53,13 +53,13 @@ class Node(object):
   def __init__(self, folder):
     self._folder = folder
     self._processes = []
-    for kind in ("conf", "ctrl", "pid"):
-      folder.ensure(kind, dir=True)
+    for name in ("conf", "ctrl", "pid"):
+      folder.ensure(name, dir=True)
     self.conf = folder.join("conf")
     self.version = (3, 0)
 
-  def control_dir(self, kind):
-    return str(self._folder.join(kind))
+  def control_dir(self, name):
+    return str(self._folder.join(name))
 
   def write(self, text, instance="plain.ex", runs=True):
     """Make a runtime file, and a process that looks like its guest.
@@ -102,7 +102,7 @@ class Node(object):
 
 @pytest.fixture
 def here(tmpdir, monkeypatch):
-  """Provide a node whose Ganeti is of a series that a test may choose."""
+  """Provide a node whose Ganeti has a version that a test may choose."""
   made = Node(tmpdir.mkdir("node"))
   monkeypatch.setattr(runtime_files, "control_dir", made.control_dir)
   monkeypatch.setattr(installation, "become_daemon_python", lambda argv: None)

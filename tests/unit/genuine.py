@@ -45,7 +45,7 @@ def load(name):
 
 
 def version_of(name):
-  """Return the first series that can have written a file."""
+  """Return the first version that can have written a file."""
   word = name.split("-")[0]
   if word == "master":
     return (3, 2)
@@ -53,7 +53,7 @@ def version_of(name):
 
 
 def writable_by(version):
-  """List the files that an upgrade to a series may meet."""
+  """List the files that an upgrade to a version may meet."""
   return [name for name in NAMES
           if upgrade.has_hvinfo(version) or not upgrade.has_hvinfo(
             version_of(name))]
@@ -84,7 +84,7 @@ _ENDS_RE = re.compile(r"[,\x00-\x1f\x7f]")
 
 
 def _check_options(loaded):
-  """Make sure that no value of a record is more than one in an option.
+  """Make sure that no value of a runtime file is more than one in an option.
 
   Ganeti pastes them together as they stand.
 
@@ -106,11 +106,12 @@ def _check_options(loaded):
     assert not _ENDS_RE.search(u"%s" % loaded.hvparams.get(name)), name
 
 
-def _exercise_series(text, version):
+def _exercise_version(text, version):
   loaded = serialized.parse(text, "f")
   # a word that is no option, but looks like one, may hide QEMU's devices
   before = [found for found, device in zip(
-    slots(device_table.DeviceTable(loaded)), device_table.DeviceTable(loaded).devices)
+    slots(device_table.DeviceTable(loaded)),
+    device_table.DeviceTable(loaded).devices)
             if device.index is not None]
   if _guarded(upgrade.normalise, loaded, version) is None:
     return
@@ -156,7 +157,7 @@ def exercise(text):
       s for _, s in before]
   downgrade.downgrade(serialized.parse(text, "f"), (3, 0))
   for version in ((2, 10), (2, 16), (3, 1)):
-    _exercise_series(text, version)
+    _exercise_version(text, version)
   return True
 
 
@@ -194,12 +195,12 @@ def list_places(value):
   return found
 
 
-def mutate(data, kind, where, other, value):
+def mutate(data, operation, where, other, value):
   """Change a tree of JSON's in one place.
 
-  @param kind: int, what is done
+  @param operation: int, what is done
   @param where: int, which place it is done to
-  @param other: int, which other place or key has a part in it
+  @param other: int, what other position or key has a part in it
   @param value: what is put there
 
   """
@@ -207,11 +208,11 @@ def mutate(data, kind, where, other, value):
   if not places:
     return
   holder, key = places[where % len(places)]
-  if kind % 4 == 0:
+  if operation % 4 == 0:
     del holder[key]
-  elif kind % 4 == 1:
+  elif operation % 4 == 1:
     holder[key] = value
-  elif kind % 4 == 2:
+  elif operation % 4 == 2:
     source, at = places[other % len(places)]
     holder[key] = copy.deepcopy(source[at])
   elif isinstance(holder, list):

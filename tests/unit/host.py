@@ -9,7 +9,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 STUB = os.path.join(ROOT, "tests", "stubs")
 
-# the machine's own hooks are none of the tests' business
+# the host's own hooks are none of the tests' business
 _RUN = """\
 import sys
 sys.path.insert(0, %r)

@@ -24,8 +24,8 @@ def all_cold_boots():
         yield part, disks, nics
 
 
-def test_whatever_fits_on_stock_fits_here():
-  """Stock has all slots from kvm_pci_reservations up in one pool."""
+def test_whatever_fits_upstream_fits_here():
+  """Unmodified Ganeti has one pool, from kvm_pci_reservations up."""
   for part, disks, nics in all_cold_boots():
     if disks + nics <= 32 - part.reservations:
       allocator.cold_boot(part, disks, nics)
@@ -72,7 +72,7 @@ def test_cold_boots_by_example(reservations, disks, nics, expected):
   assert allocator.cold_boot(Partition(reservations), disks, nics) == expected
 
 
-def test_addresses_that_kvm_extra_names_are_gone_around():
+def test_addresses_that_kvm_extra_names_are_avoided():
   slots = allocator.cold_boot(Partition(8), 2, 2, {8: "AC97", 25: "rng"})
   assert slots == ([9, 10], [24, 26])
 
@@ -121,7 +121,7 @@ def test_hot_added_disks_by_example(disks, other, expected):
 @pytest.mark.parametrize("nics, disks, expected", [
   ([24], [], 25),
   ([24, 31], [], 30),
-  ([14, 15], [12, 13], 24),                # stock's layout
+  ([14, 15], [12, 13], 24),                # upstream's
   (list(range(24, 32)), [8], 23),          # the disks' far end
   ])
 def test_hot_added_nics_by_example(nics, disks, expected):

@@ -53,7 +53,7 @@ class Bus(RuleBasedStateMachine):
 
   @ivar first: the first slot that is not QEMU's alone
   @ivar fixed: slots that C{kvm_extra} names
-  @ivar recorded: dict, class to slots in the record's order
+  @ivar assigned: dict, class to slots in the runtime file's order
   @ivar seen: dict, slot to owner: what the live QEMU has
 
   """
@@ -63,7 +63,7 @@ class Bus(RuleBasedStateMachine):
 
   def __init__(self):
     super(Bus, self).__init__()
-    self.recorded = {DISK: [], NIC: []}
+    self.assigned = {DISK: [], NIC: []}
     self.seen = {}
 
   def _owner(self, slot):
@@ -75,7 +75,7 @@ class Bus(RuleBasedStateMachine):
     return DISK if self.parameters["disk_type"] == "paravirtual" else QEMU
 
   def _known(self):
-    return set(self.fixed) | set(self.recorded[DISK] + self.recorded[NIC])
+    return set(self.fixed) | set(self.assigned[DISK] + self.assigned[NIC])
 
   def _free(self):
     return [s for s in range(self.first, 32)
@@ -84,10 +84,10 @@ class Bus(RuleBasedStateMachine):
   def _entries(self, device_class):
     return [{"uuid": "%08x-1-2-3-4" % slot, "hvinfo": {
       "driver": "x", "id": "%s-%d" % (device_class, slot), "bus": "pci.0",
-      "addr": hex(slot)}} for slot in self.recorded[device_class]]
+      "addr": hex(slot)}} for slot in self.assigned[device_class]]
 
   def _read(self):
-    """Have the record read."""
+    """Have the runtime file read."""
     command = ["kvm", "-name", "vm1"]
     for slot in self.fixed:
       command += ["-device", "AC97,bus=pci.0,addr=0x%x" % slot]
@@ -145,7 +145,7 @@ class Bus(RuleBasedStateMachine):
     self.fixed = sorted(fixed)
     assert [Partition.of(self.parameters).owner(s) for s in range(32)] == [
       self._owner(s) for s in range(32)]
-    self.recorded = {DISK: [], NIC: []}
+    self.assigned = {DISK: [], NIC: []}
     counts = {DISK: disks if on_pci else 0, NIC: nics}
     expected = self._expected_at_boot(counts)
     try:
@@ -157,10 +157,10 @@ class Bus(RuleBasedStateMachine):
       slots = ([], [])
     else:
       assert (expected[DISK], expected[NIC]) == slots
-    self.recorded = {DISK: slots[0], NIC: slots[1]}
+    self.assigned = {DISK: slots[0], NIC: slots[1]}
     self.seen = dict.fromkeys(fixed, "fixed")
     for device_class in (DISK, NIC):
-      self.seen.update(dict.fromkeys(self.recorded[device_class],
+      self.seen.update(dict.fromkeys(self.assigned[device_class],
                                      device_class))
     for _ in range(others):
       self._place("qemu")
@@ -171,7 +171,7 @@ class Bus(RuleBasedStateMachine):
     """Find the slot of one more device, or None."""
     free = self._free()
     home = [s for s in free if self._owner(s) == device_class]
-    own = sorted(self.recorded[device_class])
+    own = sorted(self.assigned[device_class])
     if index < len(own):
       for slot in home:
         if slot < own[index] and (index == 0 or slot > own[index - 1]):
@@ -204,7 +204,7 @@ class Bus(RuleBasedStateMachine):
   def _can(self, device_class):
     return device_class == NIC or self._owner(23) == DISK
 
-  def _added(self, device_class, index, in_record, in_qemu):
+  def _added(self, device_class, index, in_file, in_qemu):
     if not self._can(device_class):
       return
     slot = self._choose(self._read(), device_class, index)
@@ -212,8 +212,8 @@ class Bus(RuleBasedStateMachine):
       return
     COUNTS["added"] += 1
     COUNTS["borrowed"] += self._owner(slot) != device_class
-    if in_record:
-      self.recorded[device_class].append(slot)
+    if in_file:
+      self.assigned[device_class].append(slot)
     if in_qemu:
       self.seen[slot] = device_class
 
@@ -227,39 +227,39 @@ class Bus(RuleBasedStateMachine):
     COUNTS["add"] += 1
     self._added(device_class, 99, True, True)
 
-  @rule(device_class=CLASSES, in_record=st.booleans())
-  def die_while_adding(self, device_class, in_record):
+  @rule(device_class=CLASSES, in_file=st.booleans())
+  def die_while_adding(self, device_class, in_file):
     COUNTS["die"] += 1
-    # ours has written ahead; stock's device is in QEMU alone
-    self._added(device_class, 99, in_record, not in_record)
+    # ours has written ahead; upstream's device is in QEMU alone
+    self._added(device_class, 99, in_file, not in_file)
 
-  @rule(device_class=CLASSES, pick=PICKS, from_record=st.booleans(),
+  @rule(device_class=CLASSES, pick=PICKS, from_file=st.booleans(),
         from_qemu=st.booleans())
-  def remove(self, device_class, pick, from_record, from_qemu):
-    """Remove a device, or half of it: it went late, or was forgotten."""
+  def remove(self, device_class, pick, from_file, from_qemu):
+    """Remove a device, or half of it: it was removed late, or forgotten."""
     COUNTS["remove"] += 1
-    slots = self.recorded[device_class]
+    slots = self.assigned[device_class]
     if not slots:
       return
     slot = slots[pick % len(slots)]
-    if from_record:
+    if from_file:
       slots.remove(slot)
     if from_qemu and self.seen.get(slot) == device_class:
       del self.seen[slot]
 
   @rule()
   def settle(self):
-    """Have the record say what QEMU has, as the next operation does."""
+    """Have the runtime file say what QEMU has, as the next operation does."""
     COUNTS["settle"] += 1
     lost = self._read().lost(
       set("%s-%d" % (owner, slot) for slot, owner in self.seen.items()),
       set(self.seen))
     # what stands where another does now is not lost for certain
     assert set(device.slot for device in lost) == set(
-      slot for slots in self.recorded.values() for slot in slots
+      slot for slots in self.assigned.values() for slot in slots
       if slot not in self.seen)
     for device in lost:
-      self.recorded[device.device_class].remove(device.slot)
+      self.assigned[device.device_class].remove(device.slot)
 
   # By hand
 
@@ -290,14 +290,14 @@ class Bus(RuleBasedStateMachine):
   # What always holds
 
   @invariant()
-  def record_and_capacity_are_what_they_should_be(self):
+  def file_and_capacity_are_what_they_should_be(self):
     if not self.parameters:
       return
     read = self._read()
     assert set(read.held()) == self._known()
-    assert [read.slots(DISK), read.slots(NIC)] == [self.recorded[DISK],
-                                                   self.recorded[NIC]]
-    slots = self.recorded[DISK] + self.recorded[NIC]
+    assert [read.slots(DISK), read.slots(NIC)] == [self.assigned[DISK],
+                                                   self.assigned[NIC]]
+    slots = self.assigned[DISK] + self.assigned[NIC]
     assert len(set(slots)) == len(slots)
     assert all(slot >= self.first for slot in slots)
     # whatever class asks, it is refused only where nothing is free

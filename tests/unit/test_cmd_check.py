@@ -119,7 +119,7 @@ def test_what_would_not_start_is_a_warning(here, capsys):
   assert out.startswith("scsihd.ex: ")
 
 
-def test_a_bus_of_another_machine_is_left_to_stock(here, capsys):
+def test_a_bus_of_another_chipset_is_left_to_upstream(here, capsys):
   data = json.loads(genuine.text_of("v3.0.2-plain"))
   data[0] += ["-machine", "q35,smm=on"]
   here.write(json.dumps(data))
@@ -148,12 +148,12 @@ def test_on_older_ganetis_the_plan_is_theirs(here, capsys):
 def qemu(monkeypatch):
   """Provide QEMU's answers, and check's way to them."""
   class Qemu(object):
-    """What the guest's QEMU has; by default, what the record says."""
+    """What the guest's QEMU has; by default, what the runtime file says."""
     lacks = ()
     functions = ()
     peripherals = ()
     error = None
-    # what stands behind something, or nothing
+    # backends, orphaned or not
     nodes = ()
     drives = ()
     netdevs = ()
@@ -363,7 +363,7 @@ def test_repair_takes_stale_entries_out_and_keeps_the_old_file(here, capsys,
 
 def test_a_repair_that_would_not_make_sense_is_not_written(here, capsys, qemu):
   path = here.add("v3.0.2-plain")
-  # the first disk stands where the record has the second, which is gone
+  # the first disk is where the runtime file has the second, which QEMU lacks
   qemu.lacks = [12, 13]
   qemu.functions = [Function(13, 0, "disk-0000d150-0000-4000", "disk")]
   status, _, err = run(capsys, "check", "--repair")
@@ -372,7 +372,7 @@ def test_a_repair_that_would_not_make_sense_is_not_written(here, capsys, qemu):
   assert here.backups() == []
 
 
-def test_repair_records_qemus_strays(here, capsys, qemu):
+def test_repair_writes_down_qemus_strays(here, capsys, qemu):
   path = here.add("v3.0.2-rng")
   balloon = Peripheral("virtio-balloon-pci", None, (3, 0))
   qemu.functions = [Function(20, 0, None, "RNG")]
@@ -421,9 +421,10 @@ def test_what_the_node_daemon_writes_meanwhile_wins(here, capsys, qemu,
   assert path.read() == "the daemon's"
 
 
-def test_what_stands_behind_nothing_is_named_and_removed(here, capsys, qemu):
+def test_orphaned_backends_are_named_and_removed(here, capsys, qemu):
   path = here.add("v3.0.2-plain")
-  # those of 2.15, of 3.0 and by hand; a recorded device's own; its lost one's
+  # those of 2.15, of 3.0 and by hand; one of a device in the runtime file; one
+  # of its lost device
   qemu.nodes = ["disk-00000001-0000-4000", "byhand", "#block123",
                 "disk-0000d150-0000-4000"]
   qemu.drives = ["hotdisk-00000002-pci-7", "ide0-cd0"]
@@ -448,7 +449,7 @@ def test_what_stands_behind_nothing_is_named_and_removed(here, capsys, qemu):
   assert len(json.loads(path.read())[3]) == 1
 
 
-def test_a_migration_that_would_be_refused_is_foretold(here, capsys, qemu):
+def test_a_migration_that_would_be_refused_is_predicted(here, capsys, qemu):
   here.add("v3.0.2-plain")
   qemu.problems = ["slot 20: x is missing from the runtime file"]
   status, out, _ = run(capsys, "check", "--live")
@@ -479,7 +480,7 @@ def test_descriptors_of_a_nic_that_never_came_are_closed(here, capsys, qemu):
     " passed for a NIC that is not there: closed"
 
 
-def test_what_is_in_use_is_a_warning_and_the_record_right(here, capsys, qemu):
+def test_what_is_in_use_is_a_warning_and_the_file_right(here, capsys, qemu):
   path = here.add("v3.0.2-plain")
   qemu.lacks = [12]
   qemu.nodes = ["disk-0000d150-0000-4000"]

@@ -35,23 +35,23 @@ def load(change=None, name="v3.0.2-plain", version=(3, 0)):
 
 
 def slotted(disks, nics, **hvparams):
-  """Load a record with disks and NICs on these slots, numbered in its order.
+  """Load a runtime file with disks and NICs on these slots, in its order.
 
   """
   def change(data):
     data[2]["kvm_pci_reservations"] = 8
     data[2].update(hvparams)
-    for entries, slots, kind in ((data[3], disks, "disk"),
-                                 (data[1], nics, "nic")):
+    for entries, slots, device_class in ((data[3], disks, "disk"),
+                                         (data[1], nics, "nic")):
       first = entries[0]
       entries[:] = []
       for number, slot in enumerate(slots):
         entry = copy.deepcopy(first)
-        device = entry[0] if kind == "disk" else entry
+        device = entry[0] if device_class == "disk" else entry
         device["uuid"] = UUID % number
         device["hvinfo"].update(addr="0x%x" % slot,
-                                id=ids.new_id(kind, UUID % number))
-        if kind == "nic":
+                                id=ids.new_id(device_class, UUID % number))
+        if device_class == "nic":
           device["mac"] = MAC % number
         entries.append(entry)
   return load(change)
@@ -69,7 +69,7 @@ def numbers(loaded):
 
 @pytest.mark.parametrize("disks", [
   ["x", "y"], [Object(uuid="x"), Object(uuid="y")]])
-def test_of_an_instance_of_any_series(disks):
+def test_of_an_instance_of_any_version(disks):
   instance = Object(disks=disks, nics=[Object(uuid="n", mac="m")])
   assert configuration.of(instance) == Configuration(["x", "y"], [("n", "m")])
 

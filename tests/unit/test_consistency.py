@@ -17,7 +17,7 @@ from ganeti_kvm_pci.runtime import serialized
 from ganeti_kvm_pci.runtime import upgrade
 
 #: What every pc has.
-MACHINE = [Function(0, 0, None, "Host bridge"),
+CHIPSET = [Function(0, 0, None, "Host bridge"),
            Function(1, 0, None, "ISA bridge"),
            Function(1, 1, None, "IDE controller"),
            Function(2, 0, None, "VGA controller")]
@@ -31,8 +31,8 @@ def load(change=None, name="v3.0.2-plain"):
 
 
 def live_of(known, lacks=()):
-  """Return what the QEMU of a record has."""
-  return MACHINE + [Function(d.slot, 0, d.id, d.driver) for d in known.devices
+  """Return what the QEMU of a runtime file has."""
+  return CHIPSET + [Function(d.slot, 0, d.id, d.driver) for d in known.devices
                     if d.slot is not None and d.slot not in lacks]
 
 
@@ -75,7 +75,7 @@ def test_a_device_outside_its_pool_is_information():
     " 0-11, disks 12-23, NICs 24-31); the next cold boot decides anew")
 
 
-def test_recorded_overflow_is_information():
+def test_overflow_in_the_runtime_file_is_information():
   loaded = laid_out()
   loaded.command.extend(["-device", "virtio-rng-pci,bus=pci.0,addr=0x1d"])
   assert said(loaded) == [(consistency.INFO, 29)]
@@ -83,7 +83,7 @@ def test_recorded_overflow_is_information():
     (consistency.INFO, 29)]
 
 
-def test_overflow_that_is_not_recorded_is_information():
+def test_overflow_that_is_not_in_the_runtime_file_is_information():
   # whether it would go elsewhere in a migration, the migration check says
   loaded = laid_out()
   live = live_of(device_table.DeviceTable(loaded)) + [
@@ -173,7 +173,7 @@ def test_up_to_2_15_a_slot_is_part_of_the_id_and_stays():
 def test_what_is_not_on_the_bus_is_never_taken_for_lost(name, hv_types):
   loaded = load(lambda data: data[2].update(hv_types), name)
   entries = [list(loaded.disks), list(loaded.nics)]
-  repair(loaded, MACHINE)
+  repair(loaded, CHIPSET)
   for device_class, parameter, before, after in (
       (DISK, "disk_type", entries[0], loaded.disks),
       (NIC, "nic_type", entries[1], loaded.nics)):

@@ -27,7 +27,7 @@ def parse(name):
   return device_table.parse(text_of(name), name)
 
 
-def test_a_record_of_3_0():
+def test_a_file_of_3_0():
   known = parse("v3.0.2-plain")
   assert known.instance == "plain.ex"
   assert str(known.partition) == "QEMU 0-11, disks 12-23, NICs 24-31"
@@ -37,18 +37,18 @@ def test_a_record_of_3_0():
     12, DISK, 0, "disk-0000d150-0000-4000", "virtio-blk-pci")
 
 
-def test_a_record_of_2_10_after_hotplug():
+def test_a_file_of_2_10_after_hotplug():
   known = parse("v2.10.8-hdaspice+hotplug")
   assert known.slots(DISK) == [7, 10]
   assert known.slots(NIC) == [9, 11]
   assert known.devices[1].id == "hotdisk-0000d152-pci-10"
   assert known.devices[1].driver == "virtio-blk-pci"
   assert known.held()[5] == "spice"
-  # this series has no parameter for the partition
+  # this version has no parameter for the partition
   assert known.partition.reservations == 8
 
 
-def test_a_record_of_2_9_names_no_slots():
+def test_a_file_of_2_9_names_no_slots():
   known = parse("v2.9.6-plain")
   assert known.held() == {}
   assert [d.device_class for d in known.devices] == [NIC, NIC]
@@ -78,7 +78,7 @@ def test_fictitious_slots_of_ide_disks_are_none():
   assert known.slots(DISK) == [] and known.held()[12] == "AC97"
 
 
-def test_addresses_in_the_command_are_part_of_the_record():
+def test_addresses_in_the_command_are_part_of_the_table():
   data = json.loads(text_of("v3.0.2-plain"))
   data[0] += ["-device", "virtio-rng-pci,bus=pci.0,addr=0x11"]
   known = device_table.parse(json.dumps(data), "x")
@@ -115,7 +115,7 @@ def set_addr(value):
   (lambda d: d[3].__setitem__(0, "disk"), "disk 0: [dict, link, uri]"),
   (lambda d: d.__delitem__(slice(2, None)), "a list of command"),
   ])
-def test_what_makes_no_sense_is_one_clear_error(change, says):
+def test_what_is_invalid_is_one_clear_error(change, says):
   with pytest.raises(RuntimeFileError) as caught:
     device_table.parse(broken(change), "/conf/vm1.runtime")
   assert says in str(caught.value)

@@ -39,7 +39,7 @@ def test_there_and_back_again(name):
   assert len(changes) == len(entries(loaded)) and warnings == []
   expected = entries(before)
   if not device_table.has_pci_disks(before.hvparams):
-    # a number that these series gave out, but nothing used
+    # a number that these versions gave out, but nothing used
     for disk in expected[:len(before.disks)]:
       del disk["pci"]
   assert entries(loaded) == expected
@@ -73,7 +73,7 @@ def test_every_newer_file_keeps_its_slots_or_is_refused(name):
   assert not any("hvinfo" in entry for entry in entries(loaded))
   # 2.10 to 2.15 compute other ids than QEMU knows
   assert len(warnings) == 4
-  # what these series then make of it is in their form
+  # what these versions then make of it is in their form
   assert not any("pci" in change or "hvinfo" in change
                  for change in upgrade.normalise(loaded, (2, 15)))
 
@@ -115,7 +115,7 @@ def test_other_nics_go_back_too(hv_type):
   assert [nic["pci"] for nic in loaded.nics] == [14, 15]
 
 
-def test_a_device_without_a_place_has_none_afterwards():
+def test_a_device_without_an_address_has_none_afterwards():
   loaded = load(lambda data: data[1][0].update(hvinfo={}))
   changes, warnings = downgrade.downgrade(loaded, (2, 15))
   assert "nic 0: hvinfo to pci None" in changes

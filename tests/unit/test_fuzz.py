@@ -1,4 +1,4 @@
-"""Genuine records, mutated; tests/fuzz does the same with more patience."""
+"""Genuine runtime files, mutated; tests/fuzz does the same for longer."""
 
 import copy
 import json
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import genuine
 
-RECORDS = [json.loads(genuine.text_of(name)) for name in genuine.NAMES]
+GENUINE = [json.loads(genuine.text_of(name)) for name in genuine.NAMES]
 
 JSON = st.recursive(
   st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -25,8 +25,8 @@ few = settings(max_examples=60)
 
 
 @few
-@given(st.sampled_from(RECORDS), CHANGES)
-def test_nothing_but_our_errors_comes_of_a_mutated_record(data, changes):
+@given(st.sampled_from(GENUINE), CHANGES)
+def test_nothing_but_our_errors_comes_of_a_mutated_file(data, changes):
   data = copy.deepcopy(data)
   for change in changes:
     genuine.mutate(data, *copy.deepcopy(change))

@@ -49,7 +49,7 @@ def test_what_a_killed_holder_left_locks_nobody_out(path):
 
 def test_who_waits_for_a_lock_that_is_removed_does_not_get_the_old_one(
     path, monkeypatch):
-  """Between the opening of the file and the lock on it, others come and go."""
+  """Between the opening of the file and the lock on it, others take it."""
   genuine = instance_lock.try_lock
   opened = []
 
@@ -94,7 +94,7 @@ for _ in range(200):
 """
 
 
-def test_many_that_come_and_go_are_never_two_at_once(path):
+def test_many_that_take_turns_are_never_two_at_once(path):
   processes = [subprocess.Popen([sys.executable, "-B", "-c", _MANY % ROOT,
                                  path]) for _ in range(4)]
   assert [process.wait() for process in processes] == [0] * 4

@@ -147,10 +147,10 @@ def test_what_is_not_for_everybody_to_know_is_not_taken_for_well(node):
     0, "")
 
 
-@pytest.mark.parametrize("kind", ["folder", "pipe"])
-def test_a_note_that_cannot_be_read_is_one(node, kind):
+@pytest.mark.parametrize("found", ["folder", "pipe"])
+def test_a_note_that_cannot_be_read_is_one(node, found):
   path = node.data.join("ganeti-kvm-pci.enabled")
-  if kind == "folder":
+  if found == "folder":
     path.mkdir()
   else:
     os.mkfifo(str(path))
@@ -199,7 +199,7 @@ def test_the_note_alone_is_a_change(node):
 def test_what_was_enabled_is_disabled_when_ganeti_does_not_import(
     node, monkeypatch, source):
   node.run("enable")
-  # another Python would look at the machine that this runs on
+  # another Python would look at the host that this runs on
   monkeypatch.setenv(REEXEC, "1")
   tree = node.folder.join("tree", "ganeti")
   tree.remove()

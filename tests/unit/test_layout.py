@@ -66,7 +66,7 @@ def comes_to_the_partition(name, version):
 
 
 @pytest.mark.parametrize("name", genuine.NAMES)
-def test_ids_become_those_that_stock_computes_when_it_hotplugs(name):
+def test_ids_become_those_that_upstream_computes_when_it_hotplugs(name):
   loaded = load(name=name)
   layout.lay_out(loaded, (3, 0), 12)
   if device_table.has_pci_disks(loaded.hvparams):
@@ -80,7 +80,7 @@ def test_ids_become_those_that_stock_computes_when_it_hotplugs(name):
 @pytest.mark.parametrize("name, freed", [
   ("v2.10.8-hdaspice", ["balloon", "spice"]), ("v2.15.2-plain", ["balloon"]),
   ("v2.10.0-hdaspice", []), ("v3.0.2-hdaspice", [])])
-def test_the_addresses_that_older_ganetis_wrote_are_gone(name, freed):
+def test_the_addresses_that_older_ganetis_wrote_are_removed(name, freed):
   loaded = load(name=name)
   moves = layout.lay_out(loaded, (3, 0), 12)
   assert [m.id for m in moves if m.device_class == QEMU] == freed
@@ -137,14 +137,14 @@ def test_moves_tell_old_and_new():
     layout.Move(NIC, 1, "hotnic-000041c2-pci-11", 11, 25)]
 
 
-@pytest.mark.parametrize("recorded, configured, expected", [
+@pytest.mark.parametrize("noted, configured, expected", [
   (None, None, 8), (None, 12, 12), (8, 12, 8), (16, None, 16)])
-def test_the_recorded_reservations_outweigh_the_configured_ones(
-    recorded, configured, expected):
+def test_the_noted_reservations_outweigh_the_configured_ones(
+    noted, configured, expected):
   def change(data):
     del data[2]["kvm_pci_reservations"]
-    if recorded is not None:
-      data[2]["kvm_pci_reservations"] = recorded
+    if noted is not None:
+      data[2]["kvm_pci_reservations"] = noted
   loaded = load(change)
   layout.lay_out(loaded, (3, 0), configured)
   assert device_table.DeviceTable(loaded).slots(DISK) == [expected, expected + 1]
@@ -157,7 +157,7 @@ def test_reservations_are_no_matter_before_2_16():
   assert device_table.DeviceTable(loaded).slots(DISK) == [8, 9]
 
 
-def test_reservations_that_make_no_sense_are_one_clear_error():
+def test_invalid_reservations_are_one_clear_error():
   loaded = load(lambda data: data[2].pop("kvm_pci_reservations"))
   with pytest.raises(ReservationsError):
     layout.lay_out(loaded, (3, 0), 33)
@@ -212,7 +212,7 @@ def test_fictitious_places_go(hv_type, parameter, device_class):
     "addr" not in d["hvinfo"] and "bus" not in d["hvinfo"] for d in devices)
 
 
-def test_real_scsi_disks_keep_their_places_on_their_own_bus():
+def test_real_scsi_disks_keep_their_ids_on_their_own_bus():
   loaded = load(name="v3.0.2-scsihd")
   before = copy.deepcopy(loaded.disks)
   layout.lay_out(loaded, (3, 0))

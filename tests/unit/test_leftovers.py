@@ -193,7 +193,7 @@ import os, sys
 sys.path[0] = %r
 from ganeti_kvm_pci.node import replacement
 from ganeti_kvm_pci.node import runtime_files as files
-files.control_dir = lambda kind: os.path.join(sys.argv[1], kind)
+files.control_dir = lambda name: os.path.join(sys.argv[1], name)
 seen = files.read(sys.argv[2])
 def link(old, new):
   raise OSError(18, "another file system")

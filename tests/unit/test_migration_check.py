@@ -1,4 +1,4 @@
-"""Whether a record makes the machine that a guest has."""
+"""Whether the runtime file matches the running QEMU."""
 
 import json
 
@@ -25,7 +25,7 @@ def rng(slot, name=None):
 
 
 def parts_of(known, others=()):
-  """Return the machine of a record, with what QEMU placed itself."""
+  """Return the topology of a runtime file, with what QEMU placed itself."""
   found = [HOST, ISA, VGA]
   for device in known.devices:
     if device.slot is not None:
@@ -33,8 +33,8 @@ def parts_of(known, others=()):
   return found + list(others)
 
 
-class World(object):
-  """A record, and a machine."""
+class Guest(object):
+  """A runtime file, and a topology."""
 
   def __init__(self, extra=(), nics=2):
     data = json.loads(genuine.text_of("v3.0.2-plain"))
@@ -62,35 +62,35 @@ class World(object):
       str(word) for word in command or loaded.words])
 
 
-def test_the_same_machine():
-  found = World(["virtio-rng-pci"]).compare([rng(3)])
+def test_the_same_topology():
+  found = Guest(["virtio-rng-pci"]).compare([rng(3)])
   assert (found.problems, found.fixed) == ([], [])
   assert found.command[-1] == "virtio-rng-pci"
 
 
-def test_what_nobody_recorded_is_refused():
-  (text, ) = World().compare([rng(3, "hand")]).problems
-  for words in ("slot 3: virtio-rng-pci (id hand) is attached in QEMU but missing"
-                " from the runtime file", "device_del hand",
+def test_what_is_not_in_the_runtime_file_is_refused():
+  (text, ) = Guest().compare([rng(3, "hand")]).problems
+  for words in ("slot 3: virtio-rng-pci (id hand) is attached in QEMU but"
+                " missing from the runtime file", "device_del hand",
                 "the target would start without it", "add it to kvm_extra"):
     assert words in text
 
 
 def test_a_disk_that_a_dead_daemon_left_is_refused():
-  (text, ) = World().compare([
+  (text, ) = Guest().compare([
     part(20, "virtio-blk-pci", "disk-00000001-0000-4000")]).problems
   assert "slot 20" in text and "the node daemon died during a hot-add" in text
 
 
 def test_without_id_the_last_ones_are_those_by_hand():
-  found = World(["virtio-rng-pci"]).compare([rng(3), rng(4), rng(5)])
+  found = Guest(["virtio-rng-pci"]).compare([rng(3), rng(4), rng(5)])
   assert [text.partition(":")[0] for text in found.problems] == ["slot 4",
                                                                  "slot 5"]
   assert "it has no id" in found.problems[0]
 
 
 def test_options_that_make_devices_of_their_own_are_counted():
-  world = World(["virtio-rng-pci"])
+  world = Guest(["virtio-rng-pci"])
   world.data[0] += ["-virtfs", "local,id=x"]
   fs = part(4, "virtio-9p-pci")
   assert world.compare([rng(3), fs]).problems == []
@@ -100,7 +100,7 @@ def test_options_that_make_devices_of_their_own_are_counted():
 
 
 def test_what_a_wrapper_adds_is_nobodys_by_hand():
-  world = World(["virtio-rng-pci"])
+  world = Guest(["virtio-rng-pci"])
   given = world.data[0] + ["-device", "virtio-rng-pci,id=more", "-device",
                            "virtio-balloon-pci"]
   others = [rng(3), part(4, "virtio-balloon-pci"), rng(5, "more")]
@@ -111,8 +111,8 @@ def test_what_a_wrapper_adds_is_nobodys_by_hand():
                            ).problems) == 1
 
 
-def test_a_disk_of_the_command_that_nobody_recorded_is_refused():
-  world = World()
+def test_a_disk_of_the_command_that_is_not_in_the_file_is_refused():
+  world = Guest()
   name = "disk-00000001-0000-4000"
   given = world.data[0] + ["-device", "virtio-blk-pci,id=%s,drive=%s" %
                            (name, name)]
@@ -122,7 +122,7 @@ def test_a_disk_of_the_command_that_nobody_recorded_is_refused():
 
 
 def test_a_drive_that_is_a_device_is_counted():
-  world = World()
+  world = Guest()
   world.data[0] += ["-drive", "file=x,if=virtio"]
   cd = part(3, "virtio-blk-pci")
   assert world.compare([cd]).problems == []
@@ -131,14 +131,14 @@ def test_a_drive_that_is_a_device_is_counted():
   assert "its command makes 1 devices without id, QEMU has 0" in text
 
 
-def test_an_option_whose_device_has_gone_is_refused():
-  (text, ) = World(["virtio-rng-pci,id=rng0"]).compare().problems
+def test_an_option_whose_device_was_removed_is_refused():
+  (text, ) = Guest(["virtio-rng-pci,id=rng0"]).compare().problems
   assert text.startswith("virtio-rng-pci (id rng0): it is in the"
                          " command in the runtime file")
-  found = World(["virtio-rng-pci,bus=pci.0,addr=0x5"]).compare(
+  found = Guest(["virtio-rng-pci,bus=pci.0,addr=0x5"]).compare(
     change=lambda parts: [p for p in parts if p.address != (5, 0)])
-  assert any(text.startswith("slot 5: the command in the runtime file has"
-                             " virtio-rng-pci there") for text in found.problems)
+  assert any("slot 5: the command in the runtime file has virtio-rng-pci there"
+             in text for text in found.problems)
 
 
 def without(name):
@@ -154,38 +154,38 @@ DISK = "disk-0000d151-0000-4000"
 
 
 def test_a_disk_that_qemu_does_not_have_is_refused():
-  (text, ) = World().compare(change=without(DISK)).problems
+  (text, ) = Guest().compare(change=without(DISK)).problems
   assert text.startswith("slot 13: the runtime file has disk 1 (%s) there, QEMU"
                          " has nothing" % DISK)
-  (text, _) = World().compare([rng(13, "hand")], change=without(DISK)).problems
+  (text, _) = Guest().compare([rng(13, "hand")], change=without(DISK)).problems
   assert "QEMU has virtio-rng-pci (id hand)" in text
   assert "check --repair" in text
 
 
 def test_a_disk_elsewhere_is_refused():
-  (text, ) = World().compare(change=moved(DISK, 20)).problems
+  (text, ) = Guest().compare(change=moved(DISK, 20)).problems
   assert text.startswith("disk 1 (%s): slot 13 in the runtime file, slot 20 in"
                          " QEMU" % DISK)
 
 
-def test_ids_of_another_series_are_no_difference():
+def test_ids_of_another_version_are_no_difference():
   def rename(parts):
     return [p._replace(id="hotdisk-0000d151-pci-13") if p.id == DISK else p
             for p in parts]
-  assert World().compare(change=rename).problems == []
+  assert Guest().compare(change=rename).problems == []
 
 
 def test_another_mac_is_refused():
   def change(parts):
     return [p._replace(mac="aa:00:00:00:00:99") if p.driver == "virtio-net-pci"
             and p.address == (14, 0) else p for p in parts]
-  (text, ) = World().compare(change=change).problems
+  (text, ) = Guest().compare(change=change).problems
   assert text.startswith("slot 14, nic 0 (nic-000041c0-0000-4000): MAC address")
 
 
 def test_what_would_go_elsewhere_gets_its_address():
   # when they were placed, something by hand stood on 3 and 5
-  world = World(["virtio-rng-pci", "virtio-rng-pci,id=rng1",
+  world = Guest(["virtio-rng-pci", "virtio-rng-pci,id=rng1",
                  "virtio-balloon-pci"])
   found = world.compare([rng(6, "rng1"), rng(4), part(7, "virtio-balloon-pci")])
   assert found.problems == []
@@ -200,8 +200,8 @@ def test_what_would_go_elsewhere_gets_its_address():
   assert (again.problems, again.fixed) == ([], [])
 
 
-def test_what_goes_to_the_same_place_gets_none():
-  world = World(["virtio-rng-pci", "virtio-rng-pci,bus=pci.0,addr=0x4",
+def test_what_gets_the_same_slot_again_is_not_fixed():
+  world = Guest(["virtio-rng-pci", "virtio-rng-pci,bus=pci.0,addr=0x4",
                  "virtio-rng-pci"])
   found = world.compare(
     change=lambda parts: parts[:3] + [rng(3)] + parts[3:] + [rng(5)])
@@ -209,7 +209,7 @@ def test_what_goes_to_the_same_place_gets_none():
 
 
 def test_what_has_no_option_and_would_go_elsewhere_is_refused():
-  world = World()
+  world = Guest()
   world.data[0] += ["-drive", "file=x,if=virtio"]
   (text, ) = world.compare([part(6, "virtio-blk-pci")]).problems
   assert text.startswith("slot 6: QEMU has its own virtio-blk-pci there, which"
@@ -217,19 +217,19 @@ def test_what_has_no_option_and_would_go_elsewhere_is_refused():
 
 
 def test_what_a_file_of_options_makes_is_left_to_the_target():
-  world = World()
+  world = Guest()
   world.data[0] += ["--readconfig", "file"]
   assert world.compare([rng(3, "rng0")]).problems == []
 
 
 def test_options_with_two_dashes():
-  world = World()
+  world = Guest()
   world.data[0] += ["--virtfs", "local,id=x"]
   assert world.compare([part(3, "virtio-9p-pci")]).problems == []
 
 
 def test_a_device_whose_id_is_qemus():
-  world = World()
+  world = Guest()
   debug = Part(None, (0, ), None, "isa-debugcon", "debugcon", None, None, None)
   assert len(world.compare([debug]).problems) == 1
   world.data[0] += ["-debugcon", "null"]
@@ -237,14 +237,14 @@ def test_a_device_whose_id_is_qemus():
 
 
 def test_a_nic_of_a_wrapper_is_nobodys_by_hand():
-  world = World()
+  world = Guest()
   given = world.data[0] + ["-device", "virtio-net-pci,netdev=n,id=extra"]
   assert world.compare([part(3, "virtio-net-pci", "extra")],
                        command=given).problems == []
 
 
 def test_an_address_that_is_none_of_pci():
-  world = World(["loader,addr=0x8,data=0"])
+  world = Guest(["loader,addr=0x8,data=0"])
   loader = Part(None, (0, ), None, "loader", None, None, None, None)
   assert world.compare([loader], change=lambda parts: [
     p for p in parts if p.address != (8, 0)]).problems == []
@@ -253,14 +253,14 @@ def test_an_address_that_is_none_of_pci():
 def test_another_driver_is_refused():
   def change(parts):
     return [p._replace(driver="nvme") if p.id == DISK else p for p in parts]
-  (text, ) = World().compare(change=change).problems
+  (text, ) = Guest().compare(change=change).problems
   assert text.startswith("slot 13, disk 1 (%s): virtio-blk-pci in the runtime"
                          " file, nvme in QEMU" % DISK)
 
 
-def test_a_card_that_soundhw_made_has_an_option_in_the_record_now():
+def test_a_card_that_soundhw_made_has_an_option_in_the_file_now():
   card = "AC97,audiodev=soundhw"
-  world = World([card, "virtio-rng-pci", "virtio-rng-pci"])
+  world = Guest([card, "virtio-rng-pci", "virtio-rng-pci"])
   given = [str(word) for word in world.data[0]]
   at = given.index(card)
   given[at - 1:at + 1] = ["-soundhw", "ac97"]

@@ -22,8 +22,8 @@ def text_of(node):
   """Return a string of the code, without what is put into it."""
   if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
     return text_of(node.left)
-  kind = type(node).__name__
-  value = {"Constant": "value", "Str": "s"}.get(kind)
+  what = type(node).__name__
+  value = {"Constant": "value", "Str": "s"}.get(what)
   found = getattr(node, value) if value else None
   return found if hasattr(found, "split") else None
 

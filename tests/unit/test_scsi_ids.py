@@ -42,7 +42,7 @@ def test_a_controllers_own_id_is_not_given_to_what_is_hot_added():
   with pytest.raises(BusFullError) as caught:
     scsi_ids.hot_add(LSI, list(held), held)
   assert "7 the controller itself" in str(caught.value)
-  # as many start on stock
+  # as many start on unmodified Ganeti
   assert scsi_ids.cold_boot(LSI, {}, 8) == list(range(8))
 
 

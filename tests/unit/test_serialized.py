@@ -168,7 +168,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", sorted(BAD))
-def test_what_makes_no_sense_is_one_clear_error(case):
+def test_what_is_invalid_is_one_clear_error(case):
   text, says = BAD[case]
   with pytest.raises(RuntimeFileError) as caught:
     device_table.parse(text, "/conf/vm1.runtime")

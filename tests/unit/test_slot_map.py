@@ -30,14 +30,14 @@ PERIPHERALS = [Peripheral("virtio-balloon-pci", None, (3, 0)),
                Peripheral("e1000", "byhand", (13, 0))]
 
 
-def test_the_record_alone():
+def test_the_runtime_file_alone():
   found = slot_map.entries(plain())
   assert [(e.slot, e.device_class, e.index, e.source) for e in found] == [
     (12, "disk", 0, "runtime"), (13, "disk", 1, "runtime"),
     (14, "nic", 0, "runtime"), (15, "nic", 1, "runtime")]
 
 
-def test_record_and_live_side_by_side():
+def test_runtime_file_and_live_side_by_side():
   found = slot_map.entries(plain(), LIVE, PERIPHERALS)
   assert [(e.slot, e.device_class, e.source, bool(e.remark))
           for e in found] == [

@@ -94,10 +94,10 @@ def change(position=0, **changes):
     change(address="8"), change(address=[]), change(address=[True, 0]),
     change(address=[8]), change(driver=3), change(model=7), change(bus=[]),
     change(bus=None), change(size="4096")] + [
-      dict(FIRST, machine=value) for value in (
+      dict(FIRST, **{"machine": value}) for value in (
         None, {}, 3, [3], [[]], [["pci.0", [8, 0]]],
         [["pci.0", "8", None, None, None, None, None, None]])])
-def test_what_makes_no_sense_is_one_clear_error(told):
+def test_what_is_invalid_is_one_clear_error(told):
   with pytest.raises(RuntimeFileError) as caught:
     topology_file.read(told, "source", "vm1")
   assert str(caught.value).startswith("vm1: what the source node tells")

@@ -83,7 +83,7 @@ def runtime(tmp_path):
   return str(tmp_path / "conf" / "vm1.runtime")
 
 
-def test_a_note_is_kept_until_the_device_has_gone(runtime):
+def test_a_note_is_kept_until_the_device_is_removed(runtime):
   path = pending_unplugs.path_for(runtime)
   assert os.path.basename(path) == "vm1.runtime.pending"
   noted = pending_unplugs.Pending(runtime, os.getpid())

@@ -1,4 +1,4 @@
-"""Records in the form of another series: same machine, newer form."""
+"""Runtime files in the form of another version: same guest, newer form."""
 
 import copy
 import json
@@ -12,7 +12,7 @@ from ganeti_kvm_pci.runtime import device_table
 from ganeti_kvm_pci.runtime import serialized
 from ganeti_kvm_pci.runtime import upgrade
 
-#: Parameters that stock 3.0's and 3.1's hot-add reads from the record.
+#: Parameters that Ganeti 3.0's and 3.1's hot-add reads from the runtime file.
 HOT_ADD = ["disk_aio", "disk_cache", "disk_discard", "disk_type", "nic_type",
            "vhost_net", "virtio_net_queues"]
 
@@ -36,13 +36,13 @@ def command(words, version=(3, 1)):
 
 
 @pytest.mark.parametrize("name", genuine.NAMES)
-def test_every_genuine_file_stays_the_same_machine(name):
+def test_every_genuine_file_stays_the_same_guest(name):
   for version in genuine.VERSION:
     if name in genuine.writable_by(version):
-      stays_the_same_machine(name, version)
+      stays_the_same_guest(name, version)
 
 
-def stays_the_same_machine(name, version):
+def stays_the_same_guest(name, version):
   loaded = genuine.load(name)
   before = device_table.DeviceTable(loaded)
   words = loaded.words
@@ -64,7 +64,7 @@ def stays_the_same_machine(name, version):
 
 
 @pytest.mark.parametrize("name", genuine.NAMES)
-def test_stock_finds_all_it_asks_for(name):
+def test_upstream_finds_all_it_asks_for(name):
   loaded = genuine.load(name)
   upgrade.normalise(loaded, (3, 0))
   data = json.loads(loaded.dump())
@@ -78,7 +78,7 @@ def test_stock_finds_all_it_asks_for(name):
 
 @pytest.mark.parametrize("name", [
   name for name in genuine.NAMES if genuine.version_of(name) == (3, 0)])
-def test_what_is_in_the_form_of_the_series_stays_as_it_is(name):
+def test_what_is_in_the_form_of_the_version_stays_as_it_is(name):
   loaded = genuine.load(name)
   assert upgrade.normalise(loaded, (3, 0)) == []
   assert json.loads(loaded.dump()) == json.loads(genuine.text_of(name))
@@ -96,7 +96,7 @@ def test_ids_are_those_that_qemu_knows():
 
 
 @pytest.mark.parametrize("hvinfo", [None, "absent"])
-def test_a_null_for_a_place_is_none(hvinfo):
+def test_a_null_for_an_address_is_none(hvinfo):
   def change(data):
     data[1][0]["hvinfo"] = None
     if hvinfo:
@@ -107,7 +107,7 @@ def test_a_null_for_a_place_is_none(hvinfo):
 
 
 @pytest.mark.parametrize("disk_type", ["ide", "scsi", "sd", "mtd", "pflash"])
-def test_a_disk_that_is_not_on_pci_gets_no_place_there(disk_type):
+def test_a_disk_that_is_not_on_pci_gets_no_slot_there(disk_type):
   loaded = load(lambda data: data[2].update(disk_type=disk_type))
   before = device_table.DeviceTable(loaded).devices
   upgrade.normalise(loaded, (3, 0))
@@ -117,7 +117,7 @@ def test_a_disk_that_is_not_on_pci_gets_no_place_there(disk_type):
   assert device_table.DeviceTable(loaded).devices == before
 
 
-def test_a_nic_that_is_not_on_pci_gets_no_place_there():
+def test_a_nic_that_is_not_on_pci_gets_no_slot_there():
   loaded = load(lambda data: data[2].update(nic_type="ne2k_isa"))
   upgrade.normalise(loaded, (3, 0))
   assert "bus" not in loaded.nics[0]["hvinfo"]
@@ -186,29 +186,29 @@ def test_three_entries_become_four():
   assert loaded.nics[0]["hvinfo"] == {}
 
 
-def test_an_older_series_is_not_given_newer_places():
+def test_an_older_version_is_not_given_newer_addresses():
   loaded = load(name="v3.0.2-plain")
   with pytest.raises(RuntimeFileError) as caught:
     upgrade.normalise(loaded, (2, 15))
   assert "ganeti-kvm-pci downgrade" in str(caught.value)
 
 
-@pytest.mark.parametrize("recorded, version, expected", [
+@pytest.mark.parametrize("noted, version, expected", [
   (None, (2, 15), None), (None, (2, 16), "default"), (None, (3, 0), "default"),
   (None, (3, 1), "ignore"), ("default", (3, 0), "default"),
   ("default", (3, 1), "ignore"), ("ignore", (3, 0), "ignore"),
   ("unmap", (3, 0), "unmap"), ("unmap", (3, 1), "unmap")])
-def test_disk_discard_says_what_qemu_does(recorded, version, expected):
+def test_disk_discard_says_what_qemu_does(noted, version, expected):
   def change(data):
     data[2].pop("disk_discard", None)
-    if recorded:
-      data[2]["disk_discard"] = recorded
+    if noted:
+      data[2]["disk_discard"] = noted
   loaded = load(change)
   upgrade.normalise(loaded, version)
   assert loaded.hvparams.get("disk_discard") == expected
 
 
-def test_what_is_recorded_outweighs_what_would_be_neutral():
+def test_what_is_in_the_file_outweighs_what_would_be_neutral():
   loaded = load(lambda data: data[2].update(disk_aio="native",
                                             virtio_net_queues=4))
   upgrade.normalise(loaded, (3, 0))

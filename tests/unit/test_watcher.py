@@ -72,7 +72,7 @@ def test_it_runs_one_command_and_not_for_ever(tmpdir):
   assert (said, status) == ("['check', '--repair', '--pending'] True\n", 3)
 
 
-def test_where_the_package_has_gone_it_says_so(tmpdir):
+def test_where_the_package_is_missing_it_says_so(tmpdir):
   said, status = run(tmpdir, tmpdir.join("gone"))
   assert status == 1
   assert said == "ganeti_kvm_pci is no longer in %s; remove %s\n" % (
