@@ -51,7 +51,7 @@ from .bus import scsi_ids
 from .qemu.ids import is_of
 from .qmp import queries
 from .reconcile import Reconcile
-from .runtime import serialized
+from .runtime import device_entry
 from .runtime import upgrade
 
 #: Where disks and NICs stand in Ganeti's runtime.
@@ -68,10 +68,10 @@ class Presence(Reconcile):
     # what cannot be read again must not be written
     with Explained(instance.name, errors.HotplugError):
       name = "%s to be added" % CLASS[dev_type]
-      serialized.check_names("runtime file", name, device.ToDict())
+      device_entry.check_names("runtime file", name, device.ToDict())
       if CLASS[dev_type] == pools.DISK:
         # up to 2.10.2 the link alone
-        serialized.check_extra("runtime file", name, extra if isinstance(
+        device_entry.check_extra("runtime file", name, extra if isinstance(
           extra, (list, tuple)) else [extra])
     runtime = self._LoadKVMRuntime(instance)
     runtime[_INDEX[CLASS[dev_type]]].append(

@@ -44,7 +44,7 @@ from ..errors import NodeError
 from ..errors import OutputError
 from ..errors import readable
 from ..node import runtime_files
-from ..runtime.serialized import is_text
+from ..runtime.device_entry import is_text
 from . import report as report_
 
 OK = 0

@@ -29,8 +29,9 @@
 
 """Ganeti's runtime file: what is in it, and what is to be in it; pure.
 
-  - L{serialized}, L{inline_disks}, L{device_table}: the file as data; the disks
-    in its command; all devices in it
+  - L{device_entry}, L{serialized}, L{inline_disks}, L{device_table}: what the
+    dict of a disk or NIC may hold; the file as data; the disks in its command;
+    all devices in it
   - L{upgrade}, L{downgrade}: the file in the form of another release
   - L{configuration}: the file in the order of Ganeti's configuration
   - L{layout}: all devices of a file placed anew

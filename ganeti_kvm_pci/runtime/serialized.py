@@ -36,44 +36,33 @@ same guest can be started on another node: JSON, a list of
   2. the NICs: list of dicts
   3. the hypervisor parameters: dict
   4. the disks: list of [dict, link, uri]; absent before Ganeti 2.10, where the
-     disks stood in the command
+     disks were in the command
 
-A device's place is C{hvinfo} (2.16 and later: C{driver, id, bus, addr}, or
+A device's address is C{hvinfo} (2.16 and later: C{driver, id, bus, addr}, or
 C{channel, scsi-id, lun} behind a SCSI controller) or C{pci} (2.10 to 2.15: an
 int). All that is read here is checked, so that nobody else has to; what was
 read is written back as it was, to the last value.
-
-Ganeti pastes these values into options of a QEMU that root starts, each
-C{hvinfo} as it stands. So none may hold what would end one value and begin
-another: a file in which one does is refused as a whole.
 
 """
 
 import collections
 import json
-import re
 import sys
 
-from ..bus import address
-from ..errors import AddressError
 from ..errors import RuntimeFileError
 from ..qemu import command as command_
+from .device_entry import DISK_KEYS
+from .device_entry import NIC_KEYS
+from .device_entry import TEXT
+from .device_entry import WORD_RE
+from .device_entry import check
+from .device_entry import check_extra
+from .device_entry import is_text
 
 #: The key of what travels with a runtime file. A node with unmodified Ganeti
 #: writes it down when a guest arrives, and reads the first four entries only
 #: (2.10 to master).
 _SOURCE_REPORT = "ganeti-kvm-pci"
-
-#: Attributes of objects.NIC, objects.Disk and of hvinfo, Ganeti 2.8 to 3.2.
-_NIC_KEYS = frozenset([
-  "hvinfo", "ip", "mac", "name", "netinfo", "network", "nicparams", "pci",
-  "uuid"])
-_DISK_KEYS = frozenset([
-  "children", "ctime", "dev_type", "dynamic_params", "forthcoming", "hvinfo",
-  "iv_name", "logical_id", "mode", "mtime", "name", "nodes", "params",
-  "physical_id", "pci", "serial_no", "size", "spindles", "uuid"])
-_HVINFO_KEYS = frozenset([
-  "addr", "bus", "channel", "driver", "id", "lun", "scsi-id"])
 
 #: Parameters that are looked at here; all are texts. What else stands among
 #: the parameters is Ganeti's affair, and many a site has its own.
@@ -83,23 +72,8 @@ _TEXT_PARAMETERS = ("disk_type", "kvm_extra", "machine_version", "nic_type")
 _WORD_PARAMETERS = ("disk_aio", "disk_cache", "disk_discard", "disk_type",
                     "nic_type", "scsi_controller_type")
 
-#: What QEMU takes for an id, a driver or a bus, and what a uuid consists of.
-_WORD_RE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
-
-_MAC_RE = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}\Z")
-
-#: Any other value in an option.
-_VALUE_RE = re.compile(r"[^,\x00-\x1f\x7f]*\Z")
-
-#: A URI comes from the configuration alone, where a storage provider may have
-#: meant its commas; but it is a line of the human monitor as well.
-_LINE_RE = re.compile(r"[^\x00-\x1f\x7f]*\Z")
-
-#: What JSON makes of a text, on any Python.
-_TEXT = (type(""), type(b"".decode("ascii")))
-
 #: What the command consists of; bool is not in it.
-_WORDS = frozenset(_TEXT + (int, ))
+_WORDS = frozenset(TEXT + (int, ))
 
 #: Python 2's dicts forget the order of their keys.
 _Dict = dict if sys.version_info >= (3, 6) else collections.OrderedDict
@@ -157,12 +131,12 @@ class Runtime(object):
     self._check_command()
     self._check_parameters()
     for index, nic in enumerate(self.nics):
-      self._check_device("nic %d" % index, nic, _NIC_KEYS)
+      self.unknown += check(source, "nic %d" % index, nic, NIC_KEYS)
     for index, entry in enumerate(self.disks):
       if not isinstance(entry, list) or len(entry) != 3:
         raise RuntimeFileError(source,
                                "disk %d: [dict, link, uri] expected" % index)
-      self._check_device("disk %d" % index, entry[0], _DISK_KEYS)
+      self.unknown += check(source, "disk %d" % index, entry[0], DISK_KEYS)
       if not entry[0].get("uuid"):
         raise RuntimeFileError(source, "disk %d: no uuid" % index)
       check_extra(source, "disk %d" % index, entry[1:])
@@ -185,47 +159,8 @@ class Runtime(object):
       value = self.hvparams.get(name)
       # the type is a driver's name where a device gets its address
       if (value or value == "" and name in _TEXT_PARAMETERS) and \
-          not (is_text(value) and _WORD_RE.match(value)):
+          not (is_text(value) and WORD_RE.match(value)):
         raise self._error("the parameter %s is no word: %r" % (name, value))
-
-  def _check_device(self, name, entry, known):
-    """Check one NIC or disk."""
-    if not isinstance(entry, dict):
-      raise RuntimeFileError(self.source, "%s: a dict expected" % name)
-    for key in sorted(set(entry) - known):
-      self.unknown.append("%s of %s" % (key, name))
-    check_names(self.source, name, entry)
-    hvinfo = entry.get("hvinfo")
-    try:
-      if entry.get("pci") is not None:
-        address.check_slot(entry["pci"])
-      if hvinfo:
-        self._check_hvinfo(name, hvinfo)
-      elif not (hvinfo is None or hvinfo == {}):
-        raise RuntimeFileError(self.source, "%s: hvinfo is no dict" % name)
-    except AddressError as err:
-      raise RuntimeFileError(self.source, "%s: %s" % (name, err))
-
-  def _check_hvinfo(self, name, hvinfo):
-    if not isinstance(hvinfo, dict):
-      raise RuntimeFileError(self.source, "%s: hvinfo is no dict" % name)
-    for key, value in hvinfo.items():
-      if key not in _HVINFO_KEYS:
-        self.unknown.append("%s in hvinfo of %s" % (key, name))
-        if not (_WORD_RE.match(key) and _is_value(value)):
-          raise RuntimeFileError(
-            self.source, "%s: %r: %r in hvinfo is no option" %
-            (name, key, value))
-      elif key in ("channel", "lun", "scsi-id"):
-        if isinstance(value, bool) or not isinstance(value, int):
-          raise RuntimeFileError(self.source,
-                                 "%s: %s is no number" % (name, key))
-      elif key == "addr":
-        address.parse(value)
-      else:
-        _check_text(self.source, name, key, value, _WORD_RE)
-    if hvinfo.get("bus") == address.BUS:
-      address.parse(hvinfo.get("addr"))
 
   def forget(self, uuid):
     """Leave a device out.
@@ -274,56 +209,6 @@ class Runtime(object):
       return json.dumps(loaded) + "\n"
     except RuntimeError: # what was just short enough of that to be read
       raise self._error("it is nested too deeply")
-
-
-def _is_value(value):
-  """Tell whether Ganeti can make one value of an option of it."""
-  if is_text(value):
-    return bool(_VALUE_RE.match(value))
-  return not isinstance(value, (list, dict))
-
-
-def _check_text(source, name, key, value, pattern):
-  if not is_text(value):
-    raise RuntimeFileError(source, "%s: %s is no text" % (name, key))
-  if not pattern.match(value):
-    raise RuntimeFileError(
-      source, "%s: %r is no %s: characters in it that Ganeti does not write" %
-      (name, value, key))
-
-
-def check_names(source, name, entry):
-  """Check what of a disk or NIC goes into options under its own name.
-
-  @param source: named in errors
-  @param name: the device's, for errors
-  @type entry: dict
-  @raise RuntimeFileError: if it may be more than one value
-
-  """
-  for key, pattern in (("uuid", _WORD_RE), ("mac", _MAC_RE)):
-    if entry.get(key) is not None:
-      _check_text(source, name, key, entry[key], pattern)
-
-
-def check_extra(source, name, extra):
-  """Check what names the data of a disk.
-
-  @param source: named in errors
-  @param name: the device's, for errors
-  @param extra: its link and perhaps its URI; each may be None
-  @raise RuntimeFileError: if it may be more than one value
-
-  """
-  for key, word, pattern in zip(("link", "uri"), extra,
-                                (_VALUE_RE, _LINE_RE)):
-    if word is not None:
-      _check_text(source, name, key, word, pattern)
-
-
-def is_text(value):
-  """Tell whether a value of JSON's is a text, on any Python."""
-  return isinstance(value, _TEXT)
 
 
 def _pairs(pairs):

@@ -38,7 +38,7 @@ its fields.
 from ..bus import address
 from ..errors import RuntimeFileError
 from ..qemu import topology
-from .serialized import is_text
+from .device_entry import is_text
 
 #: A disk of Python 2 may be longer than its int.
 _INTS = (int, type(1 << 64))

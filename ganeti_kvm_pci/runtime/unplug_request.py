@@ -39,7 +39,7 @@ import collections
 import time
 
 from ..errors import RuntimeFileError
-from .serialized import is_text
+from .device_entry import is_text
 
 #: The field of L{serialized.Runtime}'s source_report, as L{as_data} gives it.
 FIELD = "requested"

@@ -44,9 +44,9 @@ from ..bus.pools import DISK
 from ..bus.pools import NIC
 from ..errors import RuntimeFileError
 from ..qemu import ids
+from . import device_entry
 from ..qemu import renewal
 from . import device_table
-from . import serialized
 
 #: The first version with C{hvinfo}, and the first that adds -chroot (or
 #: -run-with) at each start instead of keeping it in the runtime file.
@@ -172,7 +172,7 @@ def _options(command, version):
   if version >= _CHROOT_AT_START:
     # backwards, because what stands before a change keeps its position
     for at in reversed(range(len(command) - 1)):
-      if command[at] == "-chroot" and serialized.is_text(command[at + 1]):
+      if command[at] == "-chroot" and device_entry.is_text(command[at + 1]):
         del command[at:at + 2]
         changes.append("-chroot left to each start")
   return changes

@@ -114,3 +114,11 @@ def test_no_module_is_named_like_one_of_pythons():
     assert name not in ("ganeti", "json", "socket", "select", "command",
                         "queue", "platform", "resource", "signal") or \
       name == "command"
+
+
+@pytest.mark.parametrize("module", [
+  name for name in MODULES if folder_of(name) in ("bus", "runtime")])
+def test_a_module_is_read_in_one_sitting(module):
+  with open(os.path.join(PACKAGE, module + ".py")) as stream:
+    # without the licence
+    assert len(stream.readlines()) - 28 <= 300

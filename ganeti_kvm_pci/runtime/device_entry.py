@@ -1,0 +1,172 @@
+#
+#
+
+# Copyright (C) 2026 the Ganeti project
+# All rights reserved.
+#
+# Redistribution and use in source and binary forms, with or without
+# modification, are permitted provided that the following conditions are
+# met:
+#
+# 1. Redistributions of source code must retain the above copyright notice,
+# this list of conditions and the following disclaimer.
+#
+# 2. Redistributions in binary form must reproduce the above copyright
+# notice, this list of conditions and the following disclaimer in the
+# documentation and/or other materials provided with the distribution.
+#
+# THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS
+# IS" AND ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED
+# TO, THE IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR
+# PURPOSE ARE DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR
+# CONTRIBUTORS BE LIABLE FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL,
+# EXEMPLARY, OR CONSEQUENTIAL DAMAGES (INCLUDING, BUT NOT LIMITED TO,
+# PROCUREMENT OF SUBSTITUTE GOODS OR SERVICES; LOSS OF USE, DATA, OR
+# PROFITS; OR BUSINESS INTERRUPTION) HOWEVER CAUSED AND ON ANY THEORY OF
+# LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY, OR TORT (INCLUDING
+# NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
+# SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
+
+"""One disk or NIC of a runtime file: what its dict may hold.
+
+Ganeti pastes these values into options of a QEMU that root starts, each
+C{hvinfo} as it stands. So none may hold what would end one value and begin
+another: a file in which one does is refused as a whole.
+
+"""
+
+import re
+
+from ..bus import address
+from ..errors import AddressError
+from ..errors import RuntimeFileError
+
+#: Attributes of objects.NIC, objects.Disk and of hvinfo, Ganeti 2.8 to 3.2.
+NIC_KEYS = frozenset([
+  "hvinfo", "ip", "mac", "name", "netinfo", "network", "nicparams", "pci",
+  "uuid"])
+DISK_KEYS = frozenset([
+  "children", "ctime", "dev_type", "dynamic_params", "forthcoming", "hvinfo",
+  "iv_name", "logical_id", "mode", "mtime", "name", "nodes", "params",
+  "physical_id", "pci", "serial_no", "size", "spindles", "uuid"])
+_HVINFO_KEYS = frozenset([
+  "addr", "bus", "channel", "driver", "id", "lun", "scsi-id"])
+
+#: What QEMU takes for an id, a driver or a bus, and what a uuid consists of.
+WORD_RE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
+
+_MAC_RE = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}\Z")
+
+#: Any other value in an option.
+_VALUE_RE = re.compile(r"[^,\x00-\x1f\x7f]*\Z")
+
+#: A URI comes from the configuration alone, where a storage provider may have
+#: meant its commas; but it is a line of the human monitor as well.
+_LINE_RE = re.compile(r"[^\x00-\x1f\x7f]*\Z")
+
+#: What JSON makes of a text, on any Python.
+TEXT = (type(""), type(b"".decode("ascii")))
+
+
+def is_text(value):
+  """Tell whether a value of JSON's is a text, on any Python."""
+  return isinstance(value, TEXT)
+
+
+def _is_value(value):
+  """Tell whether Ganeti can make one value of an option of it."""
+  if is_text(value):
+    return bool(_VALUE_RE.match(value))
+  return not isinstance(value, (list, dict))
+
+
+def _check_text(source, name, key, value, pattern):
+  if not is_text(value):
+    raise RuntimeFileError(source, "%s: %s is no text" % (name, key))
+  if not pattern.match(value):
+    raise RuntimeFileError(
+      source, "%s: %r is no %s: characters in it that Ganeti does not write" %
+      (name, value, key))
+
+
+def check_names(source, name, entry):
+  """Check what of a disk or NIC goes into options under its own name.
+
+  @param source: named in errors
+  @param name: the device's, for errors
+  @type entry: dict
+  @raise RuntimeFileError: if it may be more than one value
+
+  """
+  for key, pattern in (("uuid", WORD_RE), ("mac", _MAC_RE)):
+    if entry.get(key) is not None:
+      _check_text(source, name, key, entry[key], pattern)
+
+
+def check_extra(source, name, extra):
+  """Check what names the data of a disk.
+
+  @param source: named in errors
+  @param name: the device's, for errors
+  @param extra: its link and perhaps its URI; each may be None
+  @raise RuntimeFileError: if it may be more than one value
+
+  """
+  for key, word, pattern in zip(("link", "uri"), extra,
+                                (_VALUE_RE, _LINE_RE)):
+    if word is not None:
+      _check_text(source, name, key, word, pattern)
+
+
+def _check_hvinfo(source, name, hvinfo):
+  """Check where a device is, and return the keys that no Ganeti writes."""
+  unknown = []
+  if not isinstance(hvinfo, dict):
+    raise RuntimeFileError(source, "%s: hvinfo is no dict" % name)
+  for key, value in hvinfo.items():
+    if key not in _HVINFO_KEYS:
+      unknown.append("%s in hvinfo of %s" % (key, name))
+      if not (WORD_RE.match(key) and _is_value(value)):
+        raise RuntimeFileError(source, "%s: %r: %r in hvinfo is no option" %
+                               (name, key, value))
+    elif key in ("channel", "lun", "scsi-id"):
+      if isinstance(value, bool) or not isinstance(value, int):
+        raise RuntimeFileError(source, "%s: %s is no number" % (name, key))
+    elif key == "addr":
+      address.parse(value)
+    else:
+      _check_text(source, name, key, value, WORD_RE)
+  if hvinfo.get("bus") == address.BUS:
+    address.parse(hvinfo.get("addr"))
+  return unknown
+
+
+def check(source, name, entry, known):
+  """Check one disk or NIC.
+
+  @param source: named in errors
+  @param name: the device's, for errors
+  @param entry: its dict, or what is there instead
+  @type known: frozenset of strings
+  @param known: L{DISK_KEYS} or L{NIC_KEYS}
+  @rtype: list of strings
+  @return: what no known Ganeti writes
+  @raise RuntimeFileError: if it is no disk or NIC, or may be more than one
+      value in an option
+
+  """
+  if not isinstance(entry, dict):
+    raise RuntimeFileError(source, "%s: a dict expected" % name)
+  unknown = ["%s of %s" % (key, name) for key in sorted(set(entry) - known)]
+  check_names(source, name, entry)
+  hvinfo = entry.get("hvinfo")
+  try:
+    if entry.get("pci") is not None:
+      address.check_slot(entry["pci"])
+    if hvinfo:
+      unknown += _check_hvinfo(source, name, hvinfo)
+    elif not (hvinfo is None or hvinfo == {}):
+      raise RuntimeFileError(source, "%s: hvinfo is no dict" % name)
+  except AddressError as err:
+    raise RuntimeFileError(source, "%s: %s" % (name, err))
+  return unknown
