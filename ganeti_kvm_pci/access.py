@@ -156,19 +156,19 @@ class Access(versions.compat_class(hv_kvm.KVMHypervisor),
     if getattr(self, "qmp", None):
       client.hang_up(self.qmp)
 
-  def _ReadKVMRuntime(self, instance_name):
+  def _ReadKVMRuntime(self, instance_name, *more, **others):
     """Read the runtime file, once in an operation.
 
     """
     read = super(Access, self)._ReadKVMRuntime
     begun = self._Running(instance_name)
     if not begun:
-      return read(instance_name)
+      return read(instance_name, *more, **others)
     if begun.text is None:
-      begun.text = read(instance_name)
+      begun.text = read(instance_name, *more, **others)
     return begun.text
 
-  def _WriteKVMRuntime(self, instance_name, data):
+  def _WriteKVMRuntime(self, instance_name, data, *more, **others):
     """Write the runtime file.
 
     """
@@ -176,7 +176,7 @@ class Access(versions.compat_class(hv_kvm.KVMHypervisor),
     if begun:
       # if it fails, nobody knows what is there
       begun.text = None
-    super(Access, self)._WriteKVMRuntime(instance_name, data)
+    super(Access, self)._WriteKVMRuntime(instance_name, data, *more, **others)
     if begun:
       # Ganeti 3.0 and later hand over bytes
       begun.text = data if isinstance(data, str) else data.decode("utf-8")

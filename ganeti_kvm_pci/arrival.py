@@ -74,16 +74,18 @@ def _report(info):
 class Arrival(Incoming):
   """What a migration ends with on the target."""
 
-  def FinalizeMigrationDst(self, instance, info, success):
+  def FinalizeMigrationDst(self, instance, info, success, *more, **others):
     """Finish a migration on the target.
 
     """
     finalize = super(Arrival, self).FinalizeMigrationDst
     if not success:
       self._Withdraw(instance, info,
-                     lambda: finalize(instance, info, success))
+                     lambda: finalize(instance, info, success, *more,
+                                      **others))
       return
-    finalize(instance, self._Followed(instance, info)[0].dump(), success)
+    finalize(instance, self._Followed(instance, info)[0].dump(), success, *more,
+             **others)
     for note, lost in (
         (self._RemoveEjected, "cannot tell whether the guest ejected a device"
          " while it was migrated"),

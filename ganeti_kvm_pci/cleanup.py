@@ -87,26 +87,27 @@ class Cleanup(Arrival):
     self._RemoveKept(instance.name)
     return super(Cleanup, self).StartInstance(instance, *args, **kwargs)
 
-  def RebootInstance(self, instance):
+  def RebootInstance(self, instance, *more, **others):
     """Reboot an instance: what was kept is of the QEMU before.
 
     """
-    result = super(Cleanup, self).RebootInstance(instance)
+    result = super(Cleanup, self).RebootInstance(instance, *more, **others)
     self._RemoveKept(instance.name, may_run=True)
     return result
 
-  def AcceptInstance(self, instance, info, target):
+  def AcceptInstance(self, instance, info, target, *more, **others):
     """Start what a guest is to move to.
 
     """
     self._RemoveKept(instance.name)
-    return super(Cleanup, self).AcceptInstance(instance, info, target)
+    return super(Cleanup, self).AcceptInstance(instance, info, target, *more,
+                                               **others)
 
-  def CleanupInstance(self, instance_name):
+  def CleanupInstance(self, instance_name, *more, **others):
     """Remove what is left of an instance that was stopped.
 
     """
-    super(Cleanup, self).CleanupInstance(instance_name)
+    super(Cleanup, self).CleanupInstance(instance_name, *more, **others)
     self._RemoveKept(instance_name)
 
   def FinalizeMigrationSource(self, instance, success, live):

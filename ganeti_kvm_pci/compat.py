@@ -64,6 +64,9 @@ from .runtime import device_table
 #: 16 disks and 8 NICs beside any kvm_pci_reservations.
 _AMPLE_SLOTS = 64
 
+#: The bus types whose allocators are made with a number of slots.
+_SLOT_ALLOCATORS = frozenset(["pci", "scsi"])
+
 
 class _Compat(object):
   """What most of them have in common."""
@@ -190,17 +193,17 @@ class HvinfoCompat(_Compat):
     return chipset.applies(
       [hvp["kvm_path"]] + self._Words(hvp.get("kvm_extra") or ""), hvp)
 
-  def _GetBusSlots(self, hvp=None, runtime=None):
+  def _GetBusSlots(self, hvp=None, runtime=None, **others):
     """Decide what upstream's allocation finds free.
 
     """
     # pylint: disable=no-member
     upstream = super(HvinfoCompat, self)._GetBusSlots
     if not self._IsOurs(hvp, runtime):
-      return upstream(hvp, runtime)
+      return upstream(hvp, runtime, **others)
     # In a hot-add, what it finds is not used; with the runtime it would fail
     # on a scsi-id beyond 15
-    slots = upstream(hvp)
+    slots = upstream(hvp, **others)
     for bits in slots.values():
       bits.extend([False] * _AMPLE_SLOTS)
     return slots
@@ -217,17 +220,20 @@ class BusManagerCompat(HvinfoCompat):
     """Split C{kvm_extra} as upstream does."""
     return shlex.split(kvm_extra)
 
-  def _get_bus_manager(self, hvp=None, runtime=None):
+  def _get_bus_manager(self, hvp=None, runtime=None, **others):
     """Decide what upstream's allocation finds free.
+
+    @param others: what upstream adds, e.g. C{chipset}
 
     """
     # pylint: disable=no-member
     upstream = super(BusManagerCompat, self)._get_bus_manager
     if not self._IsOurs(hvp, runtime):
-      return upstream(hvp, runtime)
-    manager = upstream(hvp)
-    for name, allocator in list(manager.allocators.items()):
-      manager.allocators[name] = type(allocator)(
+      return upstream(hvp, runtime, **others)
+    manager = upstream(hvp, **others)
+    # those of q35 (pcie-nic, pcie-disk) have a pool of root ports instead
+    for name in _SLOT_ALLOCATORS.intersection(manager.allocators):
+      manager.allocators[name] = type(manager.allocators[name])(
         max_slots=_AMPLE_SLOTS + address.SLOTS, reserved_slots=0)
     return manager
 

@@ -83,7 +83,8 @@ def _Lent(owner, **attributes):
 class Hotplug(Presence):
   """The hotplug helpers of L{hypervisor.KVMHypervisor}."""
 
-  def HotAddDevice(self, instance, dev_type, device, extra, seq):
+  def HotAddDevice(self, instance, dev_type, device, extra, seq, *more,
+                   **others):
     """Hot-add a device: all of it, or nothing.
 
     Its slot is one that neither the runtime file nor QEMU has in use.
@@ -94,7 +95,7 @@ class Hotplug(Presence):
       known = self._DeviceTable(instance)
       if not chipset.applies(known.command, known.hvparams):
         return super(Hotplug, self).HotAddDevice(instance, dev_type, device,
-                                                 extra, seq)
+                                                 extra, seq, *more, **others)
       self._Settle(instance)
       if (self._IsThere(instance, device_class, device) or
           self._Adopt(instance, dev_type, device, extra)):
@@ -105,7 +106,8 @@ class Hotplug(Presence):
       self._ChooseAddress(instance, known, device_class, device, seq)
       device_id = self._DeviceId(device_class, device)
       if device_id is None: # not on a bus of ours
-        return self._Plug(instance, dev_type, device, extra, seq)
+        return self._Plug(instance, dev_type, device, extra, seq, *more,
+                          **others)
       self._Remember(instance, dev_type, device, extra)
       try:
         with self._Monitor(instance.name) as execute:
@@ -114,7 +116,8 @@ class Hotplug(Presence):
         slot = self._Slot(device)
         if slot is not None:
           cooldown.wait(self._Vacated(instance), slot)
-        return self._Plug(instance, dev_type, device, extra, seq)
+        return self._Plug(instance, dev_type, device, extra, seq, *more,
+                          **others)
       except Exception as err: # pylint: disable=broad-except
         # whatever it was: what counts is what QEMU has now
         self._TellWhy(instance, known, device_class, device, extra, err)
@@ -155,7 +158,7 @@ class Hotplug(Presence):
     raise errors.HotplugError("%s; %s" % (text, start_error.remedy(
       words, device_class)))
 
-  def _Plug(self, instance, dev_type, device, extra, seq):
+  def _Plug(self, instance, dev_type, device, extra, seq, *more, **others):
     """Let upstream add a device that is in the runtime file already.
 
     """
@@ -173,7 +176,7 @@ class Hotplug(Presence):
       with _Lent(self, qmp=begun.lend(), _ConfigureNIC=_ConfigureNIC,
                  **self._Listening(begun.human)):
         return super(Hotplug, self).HotAddDevice(instance, dev_type, device,
-                                                 extra, seq)
+                                                 extra, seq, *more, **others)
     except Exception:
       # the connection may have lost its step
       begun.hang_up()
@@ -208,7 +211,7 @@ class Hotplug(Presence):
       self._SetScsiAddress(device, known.hvparams, scsi_ids.hot_add(
         known.hvparams, known.scsi_ids, taken, seq))
 
-  def HotDelDevice(self, instance, dev_type, device, _, seq):
+  def HotDelDevice(self, instance, dev_type, device, _, seq, *more, **others):
     """Hot-remove a device: QEMU no longer has it when this returns.
 
     @return: the address that it had, as upstream returns it
@@ -219,7 +222,7 @@ class Hotplug(Presence):
       known = self._DeviceTable(instance)
       if not chipset.applies(known.command, known.hvparams):
         return super(Hotplug, self).HotDelDevice(instance, dev_type, device, _,
-                                                 seq)
+                                                 seq, *more, **others)
       self._Settle(instance, keep=device.uuid)
       found = self._FindLasting(instance, device_class, device)
       if found is None:
@@ -305,7 +308,7 @@ class Hotplug(Presence):
     except MonitorError as err:
       self._WarnOfBackend(instance, device_id, err)
 
-  def HotModDevice(self, instance, dev_type, device, _, seq):
+  def HotModDevice(self, instance, dev_type, device, _, seq, *more, **others):
     """Hot-modify a NIC: remove it, and add it again on its slot.
 
     One that an attempt before has removed, and got no further, is added; one
@@ -318,7 +321,7 @@ class Hotplug(Presence):
       known = self._DeviceTable(instance)
       if (device_class != pools.NIC or
           not chipset.applies(known.command, known.hvparams)):
-        return modify(instance, dev_type, device, _, seq)
+        return modify(instance, dev_type, device, _, seq, *more, **others)
       self._Settle(instance)
       before = self._FindLasting(instance, device_class, device)
       with self._Monitor(instance.name) as execute:
@@ -330,11 +333,12 @@ class Hotplug(Presence):
       if before is None and live_id is None:
         logging.warning("Instance %s: the guest has no NIC with UUID %s; it is"
                         " added", instance.name, device.uuid)
-        return self.HotAddDevice(instance, dev_type, device, _, seq)
+        return self.HotAddDevice(instance, dev_type, device, _, seq, *more,
+                                 **others)
       self._CheckMac(instance, device, live_id)
       begun.is_modifying = True
       try:
-        return modify(instance, dev_type, device, _, seq)
+        return modify(instance, dev_type, device, _, seq, *more, **others)
       except errors.GenericError as err:
         self._PutBack(instance, dev_type, before, seq, err)
         raise

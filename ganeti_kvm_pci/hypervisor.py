@@ -31,7 +31,8 @@
 
 Unmodified Ganeti does everything but the slots: each method calls up, and what
 it adds is where a device goes. That is worked out by the pure modules; this
-one fetches their facts and hands their answers to Ganeti's methods.
+one fetches their facts and hands their answers to Ganeti's methods. Arguments
+that a newer Ganeti adds are passed on.
 
 """
 
@@ -91,7 +92,7 @@ class KVMHypervisor(Cleanup):
     finally:
       self._start = outer
 
-  def _LoadKVMRuntime(self, instance, serialized_runtime=None):
+  def _LoadKVMRuntime(self, instance, serialized_runtime=None, **others):
     """Load a runtime file of any Ganeti release, in the form of this one.
 
     """
@@ -119,9 +120,9 @@ class KVMHypervisor(Cleanup):
       if changed:
         text = loaded.dump()
     return super(KVMHypervisor, self)._LoadKVMRuntime(
-      instance, serialized_runtime=text)
+      instance, serialized_runtime=text, **others)
 
-  def RebootInstance(self, instance):
+  def RebootInstance(self, instance, *more, **others):
     """Reboot an instance: QEMU starts anew, on the partition's layout.
 
     """
@@ -129,15 +130,16 @@ class KVMHypervisor(Cleanup):
     # that is too full shows before anything is stopped. What QEMU has does not
     # matter: this is a boot, and a device that the guest ejected is back
     with self._Starting(start.Start(instance.name, is_layout_due=True)):
-      return super(KVMHypervisor, self).RebootInstance(instance)
+      return super(KVMHypervisor, self).RebootInstance(instance, *more,
+                                                       **others)
 
   def _GenerateKVMRuntime(self, instance, block_devices, startup_paused,
-                          kvmhelp):
+                          kvmhelp, *more, **others):
     """Generate what QEMU is started with, disks and NICs in their pools.
 
     """
     runtime = super(KVMHypervisor, self)._GenerateKVMRuntime(
-      instance, block_devices, startup_paused, kvmhelp)
+      instance, block_devices, startup_paused, kvmhelp, *more, **others)
     obstacle = chipset.obstacle(runtime[0], runtime[2])
     if obstacle:
       logging.warning("Instance %s: its PCI slots are left to unmodified"
@@ -169,7 +171,8 @@ class KVMHypervisor(Cleanup):
       for device, slot in zip(members, slots.get(device_class, [])):
         self._SetAddress(device_class, device, hvparams, slot)
 
-  def _ExecuteKVMRuntime(self, instance, kvm_runtime, kvmhelp, incoming=None):
+  def _ExecuteKVMRuntime(self, instance, kvm_runtime, kvmhelp, incoming=None,
+                         **others):
     """Start QEMU, and note what it placed beyond its range.
 
     """
@@ -182,7 +185,7 @@ class KVMHypervisor(Cleanup):
     with self._Starting(start.Start(instance.name, partition=partition,
                                     file_words=len(kvm_runtime[0]))):
       result = super(KVMHypervisor, self)._ExecuteKVMRuntime(
-        instance, kvm_runtime, kvmhelp, incoming=incoming)
+        instance, kvm_runtime, kvmhelp, incoming=incoming, **others)
     if ours and not incoming:
       try:
         self._FixStrays(instance)
@@ -225,14 +228,14 @@ class KVMHypervisor(Cleanup):
                       " refused", instance.name, function.slot,
                       known.partition, function.id or function.description)
 
-  def _RunKVMCmd(self, name, kvm_cmd, tap_fds=None):
+  def _RunKVMCmd(self, name, kvm_cmd, tap_fds=None, **others):
     """Run QEMU, Ganeti's devices first, and say why if it refuses.
 
     """
     run = super(KVMHypervisor, self)._RunKVMCmd
     begun = self._start
     if begun is None or begun.partition is None:
-      return run(name, kvm_cmd, tap_fds)
+      return run(name, kvm_cmd, tap_fds, **others)
     kvm_cmd = command.addressed_first(kvm_cmd, begun.file_words)
     with start.explained(name, kvm_cmd, begun.partition):
-      return run(name, kvm_cmd, tap_fds)
+      return run(name, kvm_cmd, tap_fds, **others)

@@ -72,13 +72,14 @@ _SUFFIX = ".runtime" + leftovers.ARRIVING
 class Incoming(Migration):
   """The target's half of a migration, until the guest is there."""
 
-  def AcceptInstance(self, instance, info, target):
+  def AcceptInstance(self, instance, info, target, *more, **others):
     """Start the QEMU that a guest is to move to, and compare its topology.
 
     """
     info = self._Follow(instance, info)
     # where it fails, something may run here that is not ours to end
-    result = super(Incoming, self).AcceptInstance(instance, info, target)
+    result = super(Incoming, self).AcceptInstance(instance, info, target, *more,
+                                                  **others)
     try:
       with Explained(instance.name):
         loaded = serialized.parse(info, "runtime file from the source node")

@@ -88,7 +88,7 @@ class Migration(Hotplug):
         "Instance %s is not migrated, and goes on where it is. %s: %s" %
         (instance.name, where, "; AND ".join(problems)))
 
-  def MigrationInfo(self, instance):
+  def MigrationInfo(self, instance, *more, **others):
     """Return the runtime file, and beside it the devices that the guest has.
 
     Nothing is in it that QEMU does not have, what QEMU would place elsewhere
@@ -98,7 +98,7 @@ class Migration(Hotplug):
 
     """
     with self._Operate(instance):
-      told = super(Migration, self).MigrationInfo(instance)
+      told = super(Migration, self).MigrationInfo(instance, *more, **others)
       with self._Monitor(instance.name) as execute:
         if queries.has_left(execute):
           self._Refuse(instance, "This QEMU is paused after a migration that"

@@ -56,7 +56,8 @@ _CLASSES = [
 #: What upstream has only where it hotplugs by the human monitor alone.
 _HMP_MARK = "_FIND_PCI_DEVICE_RE"
 
-#: Methods that are overridden or relied on, with their arguments after self.
+#: Methods that are overridden or relied on, with their arguments after self;
+#: upstream may have more that have defaults.
 #: Upstream wraps some (to connect to QMP), which hides their arguments.
 _METHODS = {
   "_ExecuteKVMRuntime": ["instance", "kvm_runtime", "kvmhelp", "incoming"],
@@ -164,16 +165,32 @@ def installed(constants):
     raise GanetiError("Ganeti's version cannot be told: %s" % err)
 
 
-def _arguments(function):
-  """Return a method's argument names after the first, None where hidden."""
+def _takes(function, expected):
+  """Tell whether a method can be called with the arguments that it had.
+
+  What upstream added with a default changes nothing for whoever does not give
+  it; where ours overrides the method, it is passed on.
+
+  @type expected: list of strings
+  @param expected: argument names after self
+  @rtype: bool
+  @return: True as well where the arguments are hidden
+
+  """
   # Python 2 has the latter only
   spec = getattr(inspect, "getfullargspec",
                  getattr(inspect, "getargspec", None))(function)
   if spec.varargs:
-    return None
+    return True
   bound = inspect.ismethod(function) and function.__self__ is not None
   skip = 0 if bound and spec.args[:1] not in (["cls"], ["self"]) else 1
-  return spec.args[skip:]
+  found = spec.args[skip:]
+  added = len(found) - len(expected)
+  # Python 2 has no keyword-only ones
+  required = set(getattr(spec, "kwonlyargs", ())) - \
+    set(getattr(spec, "kwonlydefaults", None) or ())
+  return (found[:len(expected)] == expected and
+          added <= len(spec.defaults or ()) and not required)
 
 
 def check(constants, hv_kvm):
@@ -209,7 +226,7 @@ def check(constants, hv_kvm):
     method = getattr(upstream, name, None)
     if method is None:
       missing.append("KVMHypervisor.%s" % name)
-    elif _arguments(method) not in (None, expected):
+    elif not _takes(method, expected):
       missing.append("KVMHypervisor.%s(%s)" % (name, ", ".join(expected)))
   if missing:
     raise GanetiError("Ganeti %s has no %s" % (release, ", ".join(missing)))

@@ -26,6 +26,7 @@ DEVLIST = "".join('name "%s", bus PCI\n' % name for name in (
 MACHINE_TYPES = (
   "pc                   Standard PC (i440FX + PIIX, 1996) (default)\n"
   "q35                  Standard PC (Q35 + ICH9, 2009)\n"
+  "pc-q35-7.2           Standard PC (Q35 + ICH9, 2009)\n"
   "virt                 QEMU 7.2 ARM virtual board\n")
 KVMHELP = ("QEMU emulator version 7.2.0\n-netdev tap\n-qmp dev\n-machine x\n"
            "-display x\n-uuid x\n")
@@ -184,11 +185,13 @@ setattr(FakeQmp, EXECUTE, FakeQmp.__dict__["run"])
 
 
 def slot_of(device):
-  """Return a device's slot in the runtime file."""
+  """Return a device's slot in the runtime file; on q35 its root port's."""
   if SLOT_IN_PCI:
     return device.pci
-  addr = (device.hvinfo or {}).get("addr")
-  return int(addr, 16) if addr else None
+  hvinfo = device.hvinfo or {}
+  if hvinfo.get("bus", "").startswith("rp"):
+    return int(hvinfo["bus"][2:])
+  return int(hvinfo["addr"], 16) if hvinfo.get("addr") else None
 
 
 class RunResult(object):

@@ -1,5 +1,7 @@
 """What the plugin expects of Ganeti."""
 
+import inspect
+
 import pytest
 
 from ganeti import constants
@@ -202,3 +204,35 @@ def test_the_monitor_is_reached_by_path():
   with pytest.raises((errors.HypervisorError, EnvironmentError)):
     connection.connect()
   connection.close()
+
+
+def test_ours_passes_on_what_upstream_adds(world):
+  """With a default, by name; and by its position where nothing has one."""
+  names = set(versions._METHODS).union(*versions._COMPAT_METHODS.values())
+  ours = world.hypervisor().__class__.__mro__[1:]
+  for cls in ours:
+    if not cls.__module__.startswith("ganeti_kvm_pci."):
+      continue
+    for name in names.intersection(vars(cls)) - set(["StopInstance"]):
+      if not hasattr(UNMODIFIED, name) or name == "_VerifyHotplugCommand":
+        continue
+      code = getattr(vars(cls)[name], "__code__", None)
+      # CO_VARKEYWORDS
+      assert code and code.co_flags & 8, (cls, name)
+
+
+@pytest.mark.skipif(ALLOCATES != "_get_bus_manager", reason="master")
+def test_the_bus_manager_of_q35_is_upstreams(world):
+  upstream = world.hypervisor(UNMODIFIED)
+  names = inspect.getfullargspec(upstream._get_bus_manager).args
+  if "chipset" not in names:
+    pytest.skip("master before q35")
+  hvp = harness.instance_of(machine_version="q35").hvparams
+  asked = [hyper._get_bus_manager(hvp, chipset="q35").allocators
+           for hyper in (upstream, world.hypervisor())]
+  assert sorted(asked[0]) == sorted(asked[1]) == ["pcie-disk", "pcie-nic",
+                                                  "scsi"]
+  # and where q35 is what upstream takes the guest for
+  hvp["machine_version"] = "pc"
+  found = world.hypervisor()._get_bus_manager(hvp, chipset="q35").allocators
+  assert type(found["pcie-nic"]) is type(asked[0]["pcie-nic"])

@@ -499,35 +499,51 @@ class Allocator(object):
     return self.free[0]
 
 
+class PortAllocator(Allocator):
+  """Gives out the root ports of q35."""
+
+  def __init__(self, pool_slots):
+    super(PortAllocator, self).__init__(0, 0)
+    self.free = list(pool_slots)
+
+
 class BusManager(object):
   def __init__(self, allocators):
     self.allocators = allocators
 
   def __call__(self, dev_type, hv_type):
     bus = _Bus(dev_type, hv_type).split(".")[0]
+    if bus == "pci" and "pci" not in self.allocators:
+      bus = "pcie-%s" % dev_type
     slot = self.allocators[bus].Take()
     self.allocators[bus].free.remove(slot)
     return slot
 
 
 class _BusManagerHypervisor(_RuntimeHypervisor):
-  """Master; what 3.1 had is there as well, but not used."""
+  """Master with q35; what 3.1 had is there as well, but not used."""
 
-  def _get_bus_manager(self, hvp=None, runtime=None):
+  def _get_bus_manager(self, hvp=None, runtime=None, chipset="i440fx"):
     slots = self._GetBusSlots(hvp, runtime)
     allocators = {}
     for bus, bits in slots.items():
       allocators[bus.split(".")[0]] = Allocator(len(bits), 0)
       allocators[bus.split(".")[0]].free = [
         n for n, bit in enumerate(bits) if not bit]
+    if chipset == "q35":
+      taken = allocators.pop("pci")
+      for dev_type, pool in (("nic", range(3, 11)), ("disk", range(11, 27))):
+        allocators["pcie-%s" % dev_type] = PortAllocator(
+          slot for slot in pool if slot in taken.free or slot < 12)
     return BusManager(allocators)
 
   def _Allocator(self, hvp, runtime=None):
+    chipset = "q35" if "q35" in hvp["machine_version"] else "i440fx"
     if not runtime:
-      return self._get_bus_manager(hvp)
-    manager = self._get_bus_manager(hvp, runtime)
+      return self._get_bus_manager(hvp, chipset=chipset)
+    manager = self._get_bus_manager(hvp, runtime, chipset=chipset)
     # asked for a slot whether or not the device has one already
-    manager.allocators["pci"].Take()
+    manager.allocators["pci" if chipset == "i440fx" else "pcie-disk"].Take()
     return manager
 
 
