@@ -50,7 +50,7 @@ from .access import Explained
 from .access import VERSION
 from .bus import pools
 from .cleanup import Cleanup
-from .qemu import command
+from .qemu import creation_order
 from .qemu import explicit
 from .qmp import queries
 from .runtime import device_table
@@ -236,6 +236,6 @@ class KVMHypervisor(Cleanup):
     begun = self._start
     if begun is None or begun.partition is None:
       return run(name, kvm_cmd, tap_fds, **others)
-    kvm_cmd = command.addressed_first(kvm_cmd, begun.file_words)
+    kvm_cmd = creation_order.addressed_first(kvm_cmd, begun.file_words)
     with start.explained(name, kvm_cmd, begun.partition):
       return run(name, kvm_cmd, tap_fds, **others)

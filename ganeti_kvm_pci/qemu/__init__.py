@@ -40,6 +40,7 @@
   - L{refusals}: why a QMP command failed
   - L{removed_options}, L{renewal}: the options that QEMU has removed; their
     successors in a command
+  - L{creation_order}: Ganeti's devices created before those that QEMU places
   - L{explicit}: explicit addresses for QEMU's own devices
   - L{topology}: the devices that a guest sees
 

@@ -276,39 +276,3 @@ def words_of(kvm_extra):
   except ValueError: # a quotation without end, which up to 3.1 is none
     pass
   return found
-
-
-def addressed_first(command, known):
-  """Move Ganeti's disks and NICs before the devices that QEMU places.
-
-  QEMU creates devices in the order of the command line and gives each that
-  names no address the first free slot (QEMU 5.2 to 11.1). With the addressed
-  ones in place, it goes around them.
-
-  Only what Ganeti adds to the runtime file's command moves (addressed on
-  pci.0, with a backend): disks and NICs bear no bus of their own, so nothing
-  can depend on being created before or after them. A virtio-serial controller
-  of that command does: ports that name no bus go to the one created last. And
-  the order within it must be the one in which unmodified Ganeti starts it.
-
-  @type command: list of strings
-  @type known: int
-  @param known: how many words of the command are in the runtime file
-  @rtype: list of strings
-  @return: a new command
-
-  """
-  options = devices(command)
-  moved = sorted(o.position for o in options
-                 if o.position >= known and o.address and o.backend and
-                 not o.is_json)
-  if not moved:
-    return list(command)
-  first = min(o.position for o in options) - 1
-  front = []
-  for position in moved:
-    front.extend(command[position - 1:position + 1])
-  leaving = set(moved) | set(p - 1 for p in moved)
-  rest = [word for at, word in enumerate(command[first:], first)
-          if at not in leaving]
-  return command[:first] + front + rest

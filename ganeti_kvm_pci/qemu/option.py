@@ -42,6 +42,9 @@ import re
 _KEY_RE = re.compile(r"[^=,]*")
 _VALUE_RE = re.compile(r"(?:[^,]|,,)*")
 
+#: What is a key, or a driver, however it is written.
+_NAME_RE = re.compile(r"[^=,{]+\Z")
+
 #: A text in JSON, in either quotes; what in it has to be written otherwise.
 _TEXT_RE = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')""", re.S)
 _QUOTED_RE = re.compile(r"""\\(.)|(")""", re.S)
@@ -116,6 +119,33 @@ def from_json(text):
   except ValueError:
     return None
   return found if isinstance(found, dict) else None
+
+
+def _plain(value):
+  """Write a value of JSON as one of an option; None if there is no way."""
+  if isinstance(value, bool):
+    return "on" if value else "off"
+  if isinstance(value, int):
+    return "%d" % value
+  return value if hasattr(value, "split") else None
+
+
+def from_json_to_words(text):
+  """Write an argument in JSON as C{key=value} pairs that mean the same.
+
+  @rtype: string or None
+  @return: None if it is no JSON, or holds what these cannot say: lists, dicts,
+      null, fractions
+
+  """
+  found = from_json(text) or {}
+  pairs = sorted((key, _plain(value)) for key, value in found.items())
+  driver = found.get("driver")
+  if _plain(driver) != driver or not _NAME_RE.match(driver) or not all(
+      value is not None and _NAME_RE.match(key) for key, value in pairs):
+    return None
+  return join([(driver, None)] + [pair for pair in pairs
+                                  if pair[0] != "driver"])
 
 
 def _as_json(values):

@@ -44,8 +44,8 @@ from ..bus.pools import DISK
 from ..bus.pools import NIC
 from ..errors import RuntimeFileError
 from ..qemu import ids
-from . import device_entry
 from ..qemu import renewal
+from . import device_entry
 from . import device_table
 
 #: The first version with C{hvinfo}, and the first that adds -chroot (or

@@ -20,6 +20,7 @@ from ganeti_kvm_pci.bus.pools import Partition
 from ganeti_kvm_pci.errors import CommandError
 from ganeti_kvm_pci.errors import MonitorError
 from ganeti_kvm_pci.qemu import ids
+from ganeti_kvm_pci.qemu.option import keys as keys_of
 from ganeti_kvm_pci.qmp import backends
 from ganeti_kvm_pci.qmp import queries
 from ganeti_kvm_pci.qmp import unplug as unplug_
@@ -56,8 +57,8 @@ def test_a_start_fills_the_pools(world, reservations, disks, nics, expected):
 def test_ganetis_devices_come_first_on_the_command_line(world):
   start(world, kvm_pci_reservations=8, kvm_extra="-device virtio-rng-pci")
   command = world.commands()[0]
-  devices = [value.split(",")[0] for flag, value in zip(command, command[1:])
-             if flag == "-device"]
+  devices = [keys_of(value)["driver"] for flag, value in
+             zip(command, command[1:]) if flag == "-device"]
   assert devices[:4] == ["virtio-net-pci"] * 2 + ["virtio-blk-pci"] * 2
   assert devices[-1] == "virtio-rng-pci"
 

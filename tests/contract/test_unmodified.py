@@ -10,6 +10,7 @@ from ganeti import hypervisor
 from ganeti.hypervisor import hv_kvm
 
 from ganeti_kvm_pci import versions
+from ganeti_kvm_pci.qemu.option import keys as keys_of
 
 import harness
 
@@ -58,7 +59,7 @@ def test_kvm_extra_precedes_disks_and_nics(world):
   hyper = world.hypervisor(UNMODIFIED)
   instance = harness.instance_of(kvm_extra="-device virtio-rng-pci")
   hyper.StartInstance(instance, harness.block_devices(1), False)
-  devices = [value.split(",")[0] for flag, value in
+  devices = [keys_of(value)["driver"] for flag, value in
              zip(world.commands()[0], world.commands()[0][1:])
              if flag == "-device"]
   assert devices[-4:] == ["virtio-rng-pci", "virtio-net-pci", "virtio-net-pci",

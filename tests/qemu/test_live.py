@@ -1,5 +1,6 @@
 """What the pure modules say of QEMU, held against QEMU."""
 
+import json
 import os
 import socket
 import threading
@@ -11,6 +12,7 @@ from conftest import version
 from ganeti_kvm_pci.bus.pools import Partition
 from ganeti_kvm_pci.errors import MonitorError
 from ganeti_kvm_pci.qemu import command
+from ganeti_kvm_pci.qemu import creation_order
 from ganeti_kvm_pci.qemu import explicit
 from ganeti_kvm_pci.qemu import replies
 from ganeti_kvm_pci.qemu import start_error
@@ -54,7 +56,7 @@ def layout(path):
 
 def start(qemu, words, ganetis):
   """Start QEMU as the hypervisor would."""
-  whole = command.addressed_first(["qemu"] + words + ganetis,
+  whole = creation_order.addressed_first(["qemu"] + words + ganetis,
                                   1 + len(words))
   return qemu.start(*whole[1:])
 
@@ -81,6 +83,35 @@ def test_nine_rngs_start_around_ganetis_devices(qemu):
   assert [s for s, name in sorted(slots.items()) if name == "virtio-rng-pci"] \
     == [4, 5, 6, 7, 10, 11, 12, 13, 14]
   assert [slots[s] for s in (8, 9, 24, 25)] == ["d0", "d1", "n0", "n1"]
+
+
+needs_json = pytest.mark.skipif(version() < (6, 2), reason="JSON from 6.2 on")
+
+
+def in_json(number, slot, **more):
+  options = disk(number, slot)
+  keys = dict(command.keys_of(options[-1]), **more)
+  return options[:-1] + [json.dumps(keys)]
+
+
+@needs_json
+def test_disks_in_json_are_created_last(qemu):
+  """Why L{creation_order.addressed_first} writes them otherwise."""
+  given = GENUINE + RNG * 9 + nic(0, 24) + in_json(0, 8)
+  assert qemu.start(*given) is None
+  error = start_error.explain(qemu.output, ["qemu"] + given, Partition())
+  assert (error.slot, error.device, error.holder) == (8, "d0",
+                                                      "virtio-rng-pci")
+
+
+@needs_json
+def test_nine_rngs_start_around_disks_in_json(qemu):
+  ganetis = nic(0, 24) + in_json(0, 8, **{"num-queues": 2}) + in_json(
+    1, 9, **{"share-rw": False})
+  slots = layout(start(qemu, GENUINE + RNG * 9, ganetis))
+  assert [s for s, name in sorted(slots.items()) if name == "virtio-rng-pci"] \
+    == [4, 5, 6, 7, 10, 11, 12, 13, 14]
+  assert [slots[s] for s in (8, 9, 24)] == ["d0", "d1", "n0"]
 
 
 def test_a_bus_of_32_devices_starts_and_one_more_does_not(qemu):

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ganeti_kvm_pci.qemu import command
+from ganeti_kvm_pci.qemu import creation_order
 from ganeti_kvm_pci.qemu import option
 
 
@@ -84,12 +85,44 @@ def test_ganetis_devices_go_before_what_qemu_places():
   before = ["q", "-S", "-device", "virtio-balloon", "-usb",
             "-device", "virtio-rng-pci", "-netdev", "tap,id=n0",
             "-device", NIC, "-device", DISK, "-drive", "if=none,id=d0"]
-  after = command.addressed_first(before, 7)
+  after = creation_order.addressed_first(before, 7)
   assert after == ["q", "-S", "-device", NIC, "-device", DISK,
                    "-device", "virtio-balloon", "-usb",
                    "-device", "virtio-rng-pci", "-netdev", "tap,id=n0",
                    "-drive", "if=none,id=d0"]
-  assert command.addressed_first(after, 2) == after
+  assert creation_order.addressed_first(after, 2) == after
+
+
+def as_json(text, **more):
+  keys = command.keys_of(text)
+  return json.dumps(dict(keys, **more))
+
+
+def test_disks_in_json_go_before_what_qemu_places_too():
+  before = ["q", "-device", "virtio-balloon", "-device", "virtio-rng-pci",
+            "-device", NIC, "-device", as_json(DISK, **{
+              "num-queues": 4, "share-rw": False, "serial": "a,b"})]
+  words = ("virtio-blk-pci,addr=0x8,bus=pci.0,drive=d0,id=d0,num-queues=4,"
+           "serial=a,,b,share-rw=off")
+  assert creation_order.addressed_first(before, 5) == [
+    "q", "-device", NIC, "-device", words, "-device", "virtio-balloon",
+    "-device", "virtio-rng-pci"]
+  assert command.keys_of(words)["serial"] == "a,b"
+
+
+@pytest.mark.parametrize("disk", [
+  as_json(DISK, **{"iothread-vq-mapping": [{"iothread": "iothread0"}]}),
+  as_json(DISK, x=None), as_json(DISK, x=1.5), as_json(DISK, **{"a,b": "c"}),
+  as_json("scsi-hd,bus=scsi.0,drive=d0"), as_json("ide-hd,bus=ide.0,drive=d0"),
+  as_json("virtio-scsi-pci,id=scsi"), as_json("virtio-rng-pci,addr=0x9")])
+def test_other_json_stays(disk):
+  before = ["q", "-device", "virtio-rng-pci", "-device", disk]
+  assert creation_order.addressed_first(before, 3) == before
+
+
+def test_json_in_the_runtime_file_stays():
+  before = ["q", "-device", as_json(DISK), "-device", NIC]
+  assert creation_order.addressed_first(before, 3)[-1] == before[2]
 
 
 def test_nothing_else_is_moved():
@@ -98,17 +131,17 @@ def test_nothing_else_is_moved():
             "-device", "virtio-serial,id=b,bus=pci.0,addr=0xa",
             "-device", "virtserialport",
             "-device", "scsi-hd,bus=scsi.0,drive=s", "-m", 128]
-  assert command.addressed_first(before, 0) == before
+  assert creation_order.addressed_first(before, 0) == before
 
 
 def test_the_runtime_files_options_keep_their_order():
   before = ["q", "-device", "virtio-rng-pci", "-device", DISK, "-device", NIC]
-  assert command.addressed_first(before, 5) == [
+  assert creation_order.addressed_first(before, 5) == [
     "q", "-device", NIC, "-device", "virtio-rng-pci", "-device", DISK]
 
 
 def test_a_command_without_devices_is_left_alone():
-  assert command.addressed_first(["q", "-m", 128], 3) == ["q", "-m", 128]
+  assert creation_order.addressed_first(["q", "-m", 128], 3) == ["q", "-m", 128]
 
 
 @pytest.mark.parametrize("text, placed", [
