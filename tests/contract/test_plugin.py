@@ -31,6 +31,9 @@ DISK = harness.DISK
 NIC = harness.NIC
 EXTRA = harness.EXTRA
 
+#: Whether Ganeti waits until the guest uses what is hot-added.
+CLAIMS = hasattr(hv_kvm.QmpConnection, "WaitForDeviceClaim")
+
 
 def start(world, disks=2, nics=2, **hvparams):
   world.running = False
@@ -857,3 +860,43 @@ def test_a_qemu_that_ends_meanwhile_is_not_waited_for(world, monkeypatch):
   with pytest.raises(errors.HotplugError) as caught:
     hyper.HotDelDevice(instance, DISK, harness.disk(0), EXTRA, 0)
   assert "QEMU has ended" in str(caught.value) and looks == []
+
+
+def never_claimed(_self, devid, **_):
+  raise errors.HypervisorError("Guest did not claim device %s within 5 s" %
+                               devid)
+
+
+@pytest.mark.skipif(not CLAIMS, reason="master with q35")
+@pytest.mark.parametrize("dev_type, device, extra, slot", [
+  (DISK, harness.disk(5), EXTRA, 14), (NIC, harness.nic(5), None, 26)])
+def test_a_device_that_the_guest_does_not_claim_stays(
+    world, monkeypatch, caplog, dev_type, device, extra, slot):
+  """Paused, in its boot loader, or without the driver."""
+  monkeypatch.setattr(harness.FakeQmp, "WaitForDeviceClaim", never_claimed,
+                      False)
+  hyper, instance = start(world, 2, 2, kvm_pci_reservations=12)
+  with caplog.at_level("WARNING"):
+    hyper.HotAddDevice(instance, dev_type, device, extra, 2)
+  assert "was added in spite of" in caplog.text
+  assert "did not claim" in caplog.text
+  assert world.slots(hyper, instance)[dev_type == NIC][-1] == slot
+  assert world.bus[slot] == device.hvinfo["id"]
+  # and the next one goes to the next slot
+  other = harness.disk(6) if dev_type == DISK else harness.nic(6)
+  hyper.HotAddDevice(instance, dev_type, other, extra, 3)
+  assert slot + 1 in world.bus
+
+
+def test_no_event_is_waited_for(world, monkeypatch):
+  """Upstream's wait takes any device's event, and fails on one without data."""
+  def wait(*_):
+    raise KeyError("data")
+
+  monkeypatch.setattr(harness.FakeQmp, "wait_for_qmp_event", wait, False)
+  hyper, instance = start(world, 2, 2)
+  slots = world.slots(hyper, instance)
+  hyper.HotDelDevice(instance, DISK, harness.disk(0), None, 0)
+  hyper.HotDelDevice(instance, NIC, harness.nic(0), None, 0)
+  assert slots[0][0] not in world.bus and slots[1][0] not in world.bus
+  hyper.HotAddDevice(instance, DISK, harness.disk(7), EXTRA, 2)

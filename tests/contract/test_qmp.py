@@ -75,6 +75,8 @@ def serve(listener, sessions, stale):
       for name in commands(peer):
         say({"event": "NIC_RX_FILTER_CHANGED", "data": {},
              "timestamp": {"seconds": 1, "microseconds": 1}})
+        say({"event": "STOP",
+             "timestamp": {"seconds": 1, "microseconds": 2}})
         if name in RAW:
           peer.sendall(RAW[name] + b"\r\n")
         elif name == "qom-get":

@@ -57,6 +57,9 @@ class QmpConnection(object):
 
   if constants.STUB in ("runtime", "busmanager"):
     execute_qmp = _Run
+    if constants.STUB == "busmanager":
+      def WaitForDeviceClaim(self, devid, timeout=None):
+        raise errors.HypervisorError("not connected")
   else:
     Execute = _Run
 
@@ -403,6 +406,10 @@ class _HvinfoHypervisor(_Hypervisor):
           slots["scsi.0"][device.hvinfo["scsi-id"]] = True
     return slots
 
+  @staticmethod
+  def _WaitForGuest(qmp, devid):
+    pass
+
   def _Allocator(self, hvp, runtime=None):
     slots = self._GetBusSlots(hvp, runtime) if runtime else \
       self._GetBusSlots(hvp)
@@ -446,6 +453,7 @@ class _HvinfoHypervisor(_Hypervisor):
       qmp.HotAddDisk(device, device.hvinfo["id"], extra[0])
     else:
       qmp.HotAddNic(device, device.hvinfo["id"])
+    self._WaitForGuest(qmp, device.hvinfo["id"])
     self._Keep(instance, runtime, dev_type, device, extra)
 
   def _Unplug(self, instance, dev_type, device):
@@ -522,6 +530,11 @@ class BusManager(object):
 
 class _BusManagerHypervisor(_RuntimeHypervisor):
   """Master with q35; what 3.1 had is there as well, but not used."""
+
+  @staticmethod
+  def _WaitForGuest(qmp, devid):
+    # raises after 5 s; what was added is not written down then
+    qmp.WaitForDeviceClaim(devid)
 
   def _get_bus_manager(self, hvp=None, runtime=None, chipset="i440fx"):
     slots = self._GetBusSlots(hvp, runtime)
