@@ -37,7 +37,7 @@ def test_the_map_gets_our_class():
   assert run(INSTALL + SHOW) == ("ganeti_kvm_pci.hypervisor\n", "")
 
 
-def test_without_the_hook_it_is_stock():
+def test_without_the_hook_ganeti_is_unmodified():
   assert run(SHOW)[0] == "ganeti.hypervisor.hv_kvm\n"
 
 
@@ -71,7 +71,7 @@ def test_nothing_is_imported_for_other_programs():
   ("import ganeti_kvm_pci.node.import_hook as h\n"
    "h._mark = lambda: 1 // 0\n", "division"),
   ])
-def test_an_unknown_ganeti_stays_stock_and_one_line_says_why(damage, reason):
+def test_an_unknown_ganeti_stays_unmodified_and_one_line_says_why(damage, reason):
   if reason is None:
     # Ganeti itself is broken: the hook is not to blame, nor to hide it
     code = "try:\n  import ganeti.hypervisor\nexcept ImportError: print('own')"

@@ -244,7 +244,7 @@ def test_a_really_full_disk_leaves_all_as_it_was(path):
 
 
 class Interrupted(BaseException):
-  """What no except clause of an ordinary kind catches."""
+  """What no ordinary except clause catches."""
 
 
 @pytest.mark.parametrize("name", ["fsync", "fchmod", "rename", "link"])
@@ -351,10 +351,10 @@ def test_only_files_of_a_sane_size_are_read(path, size, is_read):
 @pytest.fixture
 def guest(tmpdir, monkeypatch):
   """Make the folders of a node, and a process that looks like a guest's."""
-  monkeypatch.setattr(runtime_files, "control_dir", lambda kind: str(
-    tmpdir.join("node", kind)))
-  for kind in ("conf", "ctrl", "pid"):
-    tmpdir.ensure("node", kind, dir=True)
+  monkeypatch.setattr(runtime_files, "control_dir", lambda name: str(
+    tmpdir.join("node", name)))
+  for name in ("conf", "ctrl", "pid"):
+    tmpdir.ensure("node", name, dir=True)
   process = conftest.start_guest("vm1.ex,x=y")
   yield process
   process.stdin.close()

@@ -21,7 +21,7 @@ class Upstream(object):
   def required(self, hvp, runtime, chipset):
     pass
 
-  def renamed(self, hvp=None, record=None):
+  def renamed(self, hvp=None, runtimes=None):
     pass
 
   def removed(self, hvp=None):
