@@ -53,7 +53,6 @@ from .hmp_compat import HmpCompat
 from .qmp import backends
 from .qmp import queries
 from .runtime import configuration
-from .runtime import consistency
 from .runtime import device_table
 from .runtime import upgrade
 
@@ -166,7 +165,7 @@ class Reconcile(HmpCompat if versions.has_hmp_hotplug(hv_kvm.KVMHypervisor)
       elif uuid != keep:
         dropped.append(device)
     if dropped:
-      consistency.drop(loaded, dropped)
+      device_table.drop(loaded, dropped)
       self._WriteKVMRuntime(instance.name, loaded.dump())
       logging.warning("Instance %s: QEMU no longer has %s, removed from the"
                       " runtime file", instance.name,

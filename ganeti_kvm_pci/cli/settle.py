@@ -45,7 +45,6 @@ from ..node import guests
 from ..node import replacement
 from ..node import runtime_files
 from ..qmp import backends
-from ..runtime import consistency
 from ..runtime import device_table
 
 
@@ -134,7 +133,7 @@ def settle(result, execute, seen, loaded):
   if not completed:
     return
   devices = [device for device in found.lost if device.id in completed]
-  changes = consistency.drop(loaded, [device for device in devices
+  changes = device_table.drop(loaded, [device for device in devices
                                       if not asked[device.id].stays])
   forget(result, found, devices, execute, seen,
          loaded.dump() if changes else None)

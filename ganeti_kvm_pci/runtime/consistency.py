@@ -39,6 +39,7 @@ from ..qemu import explicit
 from . import slot_map
 from .device_table import describe
 from .device_table import dict_of
+from .device_table import drop
 from .device_table import unnamed_nics
 
 #: How bad it is. INFO is no fault: old layouts are legal as long as they live.
@@ -92,27 +93,6 @@ def findings(table, functions=None, peripherals=(), requests=None):
     found.append(Finding(severity, entry.slot, _name(entry),
                          "slot %d, %s: %s" % (entry.slot, _name(entry), text)))
   return found
-
-
-def drop(runtime, devices):
-  """Remove disks and NICs from a runtime file.
-
-  @type runtime: L{serialized.Runtime}
-  @param runtime: is changed in place
-  @type devices: list of L{device_table.Device}
-  @param devices: in the runtime file's order
-  @rtype: list of strings
-  @return: what was changed
-
-  """
-  changes = []
-  # from the end, so that the indexes before stay right
-  for device in reversed(devices):
-    del {DISK: runtime.disks, NIC: runtime.nics}[device.device_class][
-      device.index]
-    changes.append("%s: removed from the runtime file, QEMU does not have it" %
-                   describe(device))
-  return changes
 
 
 def repair(runtime, table, functions, peripherals):

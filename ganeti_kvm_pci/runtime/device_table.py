@@ -244,6 +244,27 @@ def describe(device):
   return "%s %d (%s)" % (device.device_class, device.index, name)
 
 
+def drop(runtime, devices):
+  """Remove disks and NICs from a runtime file.
+
+  @type runtime: L{serialized.Runtime}
+  @param runtime: is changed in place
+  @type devices: list of L{Device}
+  @param devices: in the runtime file's order
+  @rtype: list of strings
+  @return: what was changed
+
+  """
+  changes = []
+  # from the end, so that the indexes before stay right
+  for device in reversed(devices):
+    del {DISK: runtime.disks, NIC: runtime.nics}[device.device_class][
+      device.index]
+    changes.append("%s: removed from the runtime file, QEMU does not have it" %
+                   describe(device))
+  return changes
+
+
 def parse(text, source):
   """Read a runtime file.
 

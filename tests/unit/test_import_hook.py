@@ -71,7 +71,8 @@ def test_nothing_is_imported_for_other_programs():
   ("import ganeti_kvm_pci.node.import_hook as h\n"
    "h._mark = lambda: 1 // 0\n", "division"),
   ])
-def test_an_unknown_ganeti_stays_unmodified_and_one_line_says_why(damage, reason):
+def test_an_unknown_ganeti_stays_unmodified_and_one_line_says_why(
+    damage, reason):
   if reason is None:
     # Ganeti itself is broken: the hook is not to blame, nor to hide it
     code = "try:\n  import ganeti.hypervisor\nexcept ImportError: print('own')"
