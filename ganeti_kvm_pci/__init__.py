@@ -56,8 +56,8 @@ C{qemu} and C{runtime} touch no socket, no file and no Ganeti:
       - L{operation}: what one operation holds: lock, connection, runtime file
       - L{access}: how Ganeti's methods reach an instance
       - L{settling}, L{reconcile}, L{presence}: the runtime file against QEMU
-      - L{hotplug}, L{migration}, L{incoming}, L{arrival}, L{cleanup},
-        L{hypervisor}: the operations
+      - L{hotplug}, L{nic_modification}, L{migration}, L{incoming}, L{arrival},
+        L{cleanup}, L{hypervisor}: the operations
   - L{node}: what the plugin is on a node: files, Ganeti, and the way into it
   - L{cli}: the command
 

@@ -55,10 +55,10 @@ from .errors import CommandError
 from .errors import KvmPciError
 from .errors import MonitorError
 from .errors import NodeError
+from .presence import Presence
 from .qemu import start_error
 from .qmp import queries
 from .qmp import unplug
-from .presence import Presence
 from .runtime import device_table
 from .runtime import unplug_request
 
@@ -307,62 +307,3 @@ class Hotplug(Presence):
         self._TakeBack(instance, execute, known, device_class, device_id)
     except MonitorError as err:
       self._WarnOfBackend(instance, device_id, err)
-
-  def HotModDevice(self, instance, dev_type, device, _, seq, *more, **others):
-    """Hot-modify a NIC: remove it, and add it again on its slot.
-
-    One that an attempt before has removed, and got no further, is added; one
-    that cannot be added as it should be is put back as it was.
-
-    """
-    device_class = CLASS[dev_type]
-    with self._Operate(instance, errors.HotplugError) as begun:
-      modify = super(Hotplug, self).HotModDevice
-      known = self._DeviceTable(instance)
-      if (device_class != pools.NIC or
-          not chipset.applies(known.command, known.hvparams)):
-        return modify(instance, dev_type, device, _, seq, *more, **others)
-      self._Settle(instance)
-      before = self._FindLasting(instance, device_class, device)
-      with self._Monitor(instance.name) as execute:
-        if before is None:
-          live_id = self._InQemuOnly(execute, device_class, device)[0]
-        else:
-          live_id = self._LiveId(execute, device_class, before,
-                                 self._DeviceId(device_class, before))
-      if before is None and live_id is None:
-        logging.warning("Instance %s: the guest has no NIC with UUID %s; it is"
-                        " added", instance.name, device.uuid)
-        return self.HotAddDevice(instance, dev_type, device, _, seq, *more,
-                                 **others)
-      self._CheckMac(instance, device, live_id)
-      begun.is_modifying = True
-      try:
-        return modify(instance, dev_type, device, _, seq, *more, **others)
-      except errors.GenericError as err:
-        self._PutBack(instance, dev_type, before, seq, err)
-        raise
-      finally:
-        begun.is_modifying = False
-
-  def _PutBack(self, instance, dev_type, before, seq, reason):
-    """Add a NIC again that could not be changed.
-
-    @param before: Ganeti's object, as it was in the runtime file; None if only
-        QEMU had it
-    @param reason: why it could not be changed
-    @raise errors.HotplugError: where that has changed something
-
-    """
-    if before is not None and self._Find(self._LoadKVMRuntime(instance),
-                                         pools.NIC, before) is not None:
-      return # QEMU still has it
-    try:
-      if before is None:
-        raise errors.HotplugError("it was in no runtime file")
-      self.HotAddDevice(instance, dev_type, before, None, seq)
-    except errors.GenericError as err:
-      raise errors.HotplugError(
-        "%s; the guest is without this NIC now (it could not be put back: %s);"
-        " modify it again" % (reason, err))
-    raise errors.HotplugError("%s; the NIC is as it was before" % reason)

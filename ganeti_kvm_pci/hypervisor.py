@@ -66,7 +66,8 @@ class KVMHypervisor(Cleanup):
 
     - L{cleanup}: what ends with a QEMU
     - L{arrival}, L{incoming}, L{migration}: a guest that moves
-    - L{hotplug}: a device that is added, removed or modified
+    - L{nic_modification}, L{hotplug}: a device that is added, removed or
+      modified
     - L{presence}, L{reconcile}: the runtime file against QEMU
     - L{hmp_compat}, where Ganeti hotplugs by the human monitor alone
     - L{access}: lock, monitor and runtime file

@@ -51,7 +51,7 @@ from . import process
 from .access import Explained
 from .errors import CommandError
 from .errors import KvmPciError
-from .hotplug import Hotplug
+from .nic_modification import NicModification
 from .qmp import ejected
 from .qmp import inventory
 from .qmp import queries
@@ -65,7 +65,7 @@ from .runtime import unplug_request
 _OTHER_TOPOLOGY = "The runtime file does not match the running QEMU"
 
 
-class Migration(Hotplug):
+class Migration(NicModification):
   """The source's half, and what the target needs of it."""
 
   def _CheckMigration(self, instance, loaded, parts):
