@@ -110,11 +110,12 @@ class Cleanup(Arrival):
     super(Cleanup, self).CleanupInstance(instance_name, *more, **others)
     self._RemoveKept(instance_name)
 
-  def FinalizeMigrationSource(self, instance, success, live):
+  def FinalizeMigrationSource(self, instance, success, live, *more, **others):
     """Finish a migration on the source.
 
     """
-    super(Cleanup, self).FinalizeMigrationSource(instance, success, live)
+    super(Cleanup, self).FinalizeMigrationSource(instance, success, live,
+                                                 *more, **others)
     if success:
       self._RemoveKept(instance.name)
 

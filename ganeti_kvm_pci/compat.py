@@ -193,17 +193,17 @@ class HvinfoCompat(_Compat):
     return chipset.applies(
       [hvp["kvm_path"]] + self._Words(hvp.get("kvm_extra") or ""), hvp)
 
-  def _GetBusSlots(self, hvp=None, runtime=None, **others):
+  def _GetBusSlots(self, hvp=None, runtime=None, *more, **others):
     """Decide what upstream's allocation finds free.
 
     """
     # pylint: disable=no-member
     upstream = super(HvinfoCompat, self)._GetBusSlots
     if not self._IsOurs(hvp, runtime):
-      return upstream(hvp, runtime, **others)
+      return upstream(hvp, runtime, *more, **others)
     # In a hot-add, what it finds is not used; with the runtime it would fail
     # on a scsi-id beyond 15
-    slots = upstream(hvp, **others)
+    slots = upstream(hvp, None, *more, **others)
     for bits in slots.values():
       bits.extend([False] * _AMPLE_SLOTS)
     return slots
@@ -220,7 +220,7 @@ class BusManagerCompat(HvinfoCompat):
     """Split C{kvm_extra} as upstream does."""
     return shlex.split(kvm_extra)
 
-  def _get_bus_manager(self, hvp=None, runtime=None, **others):
+  def _get_bus_manager(self, hvp=None, runtime=None, *more, **others):
     """Decide what upstream's allocation finds free.
 
     @param others: what upstream adds, e.g. C{chipset}
@@ -229,8 +229,8 @@ class BusManagerCompat(HvinfoCompat):
     # pylint: disable=no-member
     upstream = super(BusManagerCompat, self)._get_bus_manager
     if not self._IsOurs(hvp, runtime):
-      return upstream(hvp, runtime, **others)
-    manager = upstream(hvp, **others)
+      return upstream(hvp, runtime, *more, **others)
+    manager = upstream(hvp, None, *more, **others)
     # those of q35 (pcie-nic, pcie-disk) have a pool of root ports instead
     for name in _SLOT_ALLOCATORS.intersection(manager.allocators):
       manager.allocators[name] = type(manager.allocators[name])(

@@ -93,7 +93,8 @@ class KVMHypervisor(Cleanup):
     finally:
       self._start = outer
 
-  def _LoadKVMRuntime(self, instance, serialized_runtime=None, **others):
+  def _LoadKVMRuntime(self, instance, serialized_runtime=None, *more,
+                      **others):
     """Load a runtime file of any Ganeti release, in the form of this one.
 
     """
@@ -120,8 +121,8 @@ class KVMHypervisor(Cleanup):
         changed = True
       if changed:
         text = loaded.dump()
-    return super(KVMHypervisor, self)._LoadKVMRuntime(
-      instance, serialized_runtime=text, **others)
+    return super(KVMHypervisor, self)._LoadKVMRuntime(instance, text, *more,
+                                                      **others)
 
   def RebootInstance(self, instance, *more, **others):
     """Reboot an instance: QEMU starts anew, on the partition's layout.
@@ -173,7 +174,7 @@ class KVMHypervisor(Cleanup):
         self._SetAddress(device_class, device, hvparams, slot)
 
   def _ExecuteKVMRuntime(self, instance, kvm_runtime, kvmhelp, incoming=None,
-                         **others):
+                         *more, **others):
     """Start QEMU, and note what it placed beyond its range.
 
     """
@@ -186,7 +187,7 @@ class KVMHypervisor(Cleanup):
     with self._Starting(start.Start(instance.name, partition=partition,
                                     file_words=len(kvm_runtime[0]))):
       result = super(KVMHypervisor, self)._ExecuteKVMRuntime(
-        instance, kvm_runtime, kvmhelp, incoming=incoming, **others)
+        instance, kvm_runtime, kvmhelp, incoming, *more, **others)
     if ours and not incoming:
       try:
         self._FixStrays(instance)
@@ -229,14 +230,14 @@ class KVMHypervisor(Cleanup):
                       " refused", instance.name, function.slot,
                       known.partition, function.id or function.description)
 
-  def _RunKVMCmd(self, name, kvm_cmd, tap_fds=None, **others):
+  def _RunKVMCmd(self, name, kvm_cmd, tap_fds=None, *more, **others):
     """Run QEMU, Ganeti's devices first, and say why if it refuses.
 
     """
     run = super(KVMHypervisor, self)._RunKVMCmd
     begun = self._start
     if begun is None or begun.partition is None:
-      return run(name, kvm_cmd, tap_fds, **others)
+      return run(name, kvm_cmd, tap_fds, *more, **others)
     kvm_cmd = creation_order.addressed_first(kvm_cmd, begun.file_words)
     with start.explained(name, kvm_cmd, begun.partition):
-      return run(name, kvm_cmd, tap_fds, **others)
+      return run(name, kvm_cmd, tap_fds, *more, **others)

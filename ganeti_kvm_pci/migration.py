@@ -204,7 +204,8 @@ class Migration(NicModification):
               for indices in (inside, unclaimed)))
     return (loaded, problems)
 
-  def MigrateInstance(self, cluster_name, instance, target, live_migration):
+  def MigrateInstance(self, cluster_name, instance, target, live_migration,
+                      *more, **others):
     """Migrate a guest, if the runtime file still matches its QEMU.
 
     """
@@ -216,7 +217,7 @@ class Migration(NicModification):
                        self._Compared(instance, execute)[3].problems)
           self._SetReturnPath(instance, execute, True)
     return super(Migration, self).MigrateInstance(
-      cluster_name, instance, target, live_migration)
+      cluster_name, instance, target, live_migration, *more, **others)
 
   @staticmethod
   def _SetReturnPath(instance, execute, state):
@@ -233,11 +234,12 @@ class Migration(NicModification):
       logging.info("Instance %s: return path not set to %s: %s", instance.name,
                    state, err)
 
-  def FinalizeMigrationSource(self, instance, success, live):
+  def FinalizeMigrationSource(self, instance, success, live, *more, **others):
     """Finish a migration on the source.
 
     """
-    super(Migration, self).FinalizeMigrationSource(instance, success, live)
+    super(Migration, self).FinalizeMigrationSource(instance, success, live,
+                                                   *more, **others)
     if success or not self._InstancePidAlive(instance.name)[2]:
       return
     try:

@@ -70,8 +70,7 @@ class NicModification(Hotplug):
       if before is None and live_id is None:
         logging.warning("Instance %s: the guest has no NIC with UUID %s; it is"
                         " added", instance.name, device.uuid)
-        return self.HotAddDevice(instance, dev_type, device, _, seq, *more,
-                                 **others)
+        return self.HotAddDevice(instance, dev_type, device, _, seq)
       self._CheckMac(instance, device, live_id)
       begun.is_modifying = True
       try:

@@ -51,18 +51,23 @@ class Settling(object):
   @ivar dropped: list of L{device_table.Device}, those that L{forget} was given
 
   """
-  def __init__(self, execute, table):
+  def __init__(self, execute, table, ids=None, slots=None):
     """Ask QEMU what it has.
 
     @param execute: see L{queries}
     @type table: L{device_table.DeviceTable}
+    @type ids: collection of strings or None
+    @param ids: see L{ids}; None if QEMU is to be asked
+    @type slots: collection of ints or None
+    @param slots: those that QEMU has devices on
     @raise MonitorError: if QEMU does not answer
 
     """
     self._execute = execute
     self._table = table
-    self.ids = queries.ids(execute)
-    self.lost = table.lost(self.ids, queries.held(execute))
+    self.ids = queries.ids(execute) if ids is None else ids
+    self.lost = table.lost(self.ids, queries.held(execute) if slots is None
+                           else slots)
     self.closed = []
     self.dropped = []
 

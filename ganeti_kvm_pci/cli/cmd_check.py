@@ -205,10 +205,13 @@ def _repair(result, execute, seen, loaded, live):
   known = before
   if changes:
     known = device_table.DeviceTable(instance.parse(text, seen.path))
-  found = settling.Settling(execute, before)
+  # by the same look: what the guest completes meanwhile is settled next time
+  functions, peripherals = live
+  found = settling.Settling(
+    execute, before, set(p.id for p in peripherals if p.id) |
+    set(f.id for f in functions if f.id), set(f.slot for f in functions))
   settle.forget(result, found, found.lost, execute, seen,
-                text if changes else None)
-  result.repaired.extend(changes)
+                text if changes else None, changes)
   swept, in_use = found.sweep()
   result.repaired.extend("%s, which nothing uses: removed" % what
                          for what in swept)

@@ -84,7 +84,7 @@ def requests(path):
   return found.requests() if found else {}
 
 
-def forget(result, found, devices, execute, seen, text):
+def forget(result, found, devices, execute, seen, text, changes):
   """Remove devices that QEMU no longer has from all that is kept of a guest.
 
   @param result: its C{repaired} (list of strings) and C{backup} (path) are to
@@ -95,22 +95,28 @@ def forget(result, found, devices, execute, seen, text):
   @type seen: L{runtime_files.Seen}
   @type text: string or None
   @param text: what the runtime file is to have; None if it stays
+  @type changes: list of strings
+  @param changes: how that differs
   @raise KvmPciError: if one of these fails
 
   """
+  known = len(result.repaired)
+
   def write():
     if text is not None:
       result.backup = replacement.replace(seen, text)
       replacement.sync(set(os.path.dirname(os.path.abspath(path))
                              for path in (seen.path, result.backup)))
+      result.repaired.extend(changes)
   try:
     found.forget(devices,
                  lambda name: backends.close_descriptors(execute, name), write,
                  of(seen.path),
                  cooldown.path_for(runtime_files.own_path(seen.path)))
   finally:
-    result.repaired.extend("%s, passed for a NIC that is not there: closed" %
-                           closed for closed in found.closed)
+    result.repaired[known:known] = [
+      "%s, passed for a NIC that is not there: closed" % closed
+      for closed in found.closed]
 
 
 def settle(result, execute, seen, loaded):
@@ -136,8 +142,7 @@ def settle(result, execute, seen, loaded):
   changes = device_table.drop(loaded, [device for device in devices
                                       if not asked[device.id].stays])
   forget(result, found, devices, execute, seen,
-         loaded.dump() if changes else None)
-  result.repaired.extend(changes)
+         loaded.dump() if changes else None, changes)
   result.repaired.extend("%s, which nothing uses: removed" % what
                          for what in found.take_back())
 

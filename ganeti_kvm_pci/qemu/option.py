@@ -141,6 +141,9 @@ def from_json_to_words(text):
   found = from_json(text) or {}
   pairs = sorted((key, _plain(value)) for key, value in found.items())
   driver = found.get("driver")
+  # a number is devfn in JSON, and a slot in hex in words
+  if driver is None or isinstance(found.get("addr"), int):
+    return None
   if _plain(driver) != driver or not _NAME_RE.match(driver) or not all(
       value is not None and _NAME_RE.match(key) for key, value in pairs):
     return None

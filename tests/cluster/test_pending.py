@@ -68,7 +68,7 @@ def test_ganetis_watcher_finishes_a_removal_that_timed_out(vm, limited):
   assert entry_of(vm, device_id) is None
   assert len(vm.runtime()[1]) == 1
   # one line where it has something to say
-  assert said.count("%s: repaired: nic 1 (%s): taken out" %
+  assert said.count("%s: repaired: nic 1 (%s): removed from" %
                     (vm.name, device_id)) == 1
   assert "repaired" not in watch("node2")
 

@@ -120,6 +120,13 @@ def test_other_json_stays(disk):
   assert creation_order.addressed_first(before, 3) == before
 
 
+@pytest.mark.parametrize("text", [
+  "virtio-blk-pci,id=x", '{"id":"x","drive":"d","addr":"0x5"}',
+  '{"driver":"virtio-blk-pci","addr":24,"drive":"d"}'])
+def test_what_words_cannot_say_is_left_as_it_is(text):
+  assert option.from_json_to_words(text) is None
+
+
 def test_json_in_the_runtime_file_stays():
   before = ["q", "-device", as_json(DISK), "-device", NIC]
   assert creation_order.addressed_first(before, 3)[-1] == before[2]

@@ -193,3 +193,23 @@ def test_the_watcher_lets_slots_rest_and_leaves_what_it_does_not_know(
   rests = cooldown._read(cooldown.path_for(str(path)))
   assert list(rests) == ([disk.slot] if is_known else [])
   assert is_known or len(folder.listdir()) == 1
+
+
+def test_what_was_written_is_told_though_the_rest_fails(here, monkeypatch):
+  path = here.add("v3.0.2-plain")
+  loaded = serialized.parse(path.read(), str(path))
+  disk = device_table.DeviceTable(loaded).devices[-1]
+  here.conf.dirpath("kvm-pci").ensure(dir=True)
+  settle.of(str(path)).note({disk.id: Request(disk.slot, 1, False)})
+  monkeypatch.setattr(settling.queries, "ids", lambda _: set())
+  monkeypatch.setattr(settling.queries, "held", lambda _: {})
+  monkeypatch.setattr(settle.backends, "close_descriptors", lambda *_: [])
+
+  def keep(*_):
+    raise NodeError("no space")
+  monkeypatch.setattr(pending_unplugs.Pending, "keep", keep)
+  result = cmd_check._Check("plain.ex")
+  with pytest.raises(NodeError):
+    settle.settle(result, None, runtime_files.read(str(path)), loaded)
+  assert disk.id not in path.read()
+  assert len(result.repaired) == 1 and result.backup
