@@ -29,9 +29,10 @@
 
 """What a runtime file and a running QEMU are brought to agree on.
 
-Before each operation on an instance's devices: what the guest let QEMU remove
-since, was reset without, or a node daemon that died half-way left behind
-(L{settling}). After an error: whether QEMU has the device nevertheless.
+Before each operation on an instance's devices (L{settling}): devices whose
+unplug the guest has completed late, or that a reset has removed, and what a
+node daemon that died half-way has left. After an error: whether QEMU has the
+device nevertheless.
 
 """
 

@@ -100,7 +100,7 @@ def forget(result, found, devices, execute, seen, text, changes):
   @raise KvmPciError: if one of these fails
 
   """
-  known = len(result.repaired)
+  before = len(result.repaired)
 
   def write():
     if text is not None:
@@ -114,7 +114,7 @@ def forget(result, found, devices, execute, seen, text, changes):
                  of(seen.path),
                  cooldown.path_for(runtime_files.own_path(seen.path)))
   finally:
-    result.repaired[known:known] = [
+    result.repaired[before:before] = [
       "%s, passed for a NIC that is not there: closed" % closed
       for closed in found.closed]
 
