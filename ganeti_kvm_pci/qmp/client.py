@@ -163,8 +163,7 @@ def _executor(path, run):
 class Connection(object):
   """A connection to QEMU, by Ganeti's client.
 
-  @ivar execute: function C{execute(command, arguments)}, which returns the
-      command's result or raises L{MonitorError}
+  Once an answer did not come, the next one may be that; there is none then.
 
   """
   def __init__(self, path):
@@ -180,7 +179,21 @@ class Connection(object):
     self._name = ("execute_qmp" if hasattr(self._qmp, "execute_qmp")
                   else "Execute")
     self._run = getattr(self._qmp, self._name)
-    self.execute = _executor(path, self._run)
+    self._ask = _executor(path, self._run)
+    # the error of what was not answered
+    self._unanswered = None
+
+  def execute(self, command, arguments):
+    """Run one QMP command.
+
+    @return: its result
+    @raise CommandError: if QEMU refuses it
+    @raise MonitorError: if QEMU does not answer
+
+    """
+    if self._unanswered:
+      raise self._unanswered
+    return self._ask(command, arguments)
 
   def lend(self):
     """Give the client to Ganeti's own methods.
@@ -193,19 +206,17 @@ class Connection(object):
     @rtype: unmodified Ganeti's C{QmpConnection}
 
     """
-    # Ganeti goes on after some errors; what comes then may be a late answer
-    unanswered = []
-
     def _Run(command, arguments=None):
-      if unanswered:
-        raise unanswered[0]
+      # Ganeti goes on after some errors
+      if self._unanswered:
+        raise self._unanswered
       if command == "device_add":
         arguments = queries.typed(self.execute, arguments)
       try:
         return self._run(command, arguments)
       except Exception as err: # pylint: disable=broad-except
         if not refusals.is_refusal(show(err)):
-          unanswered.append(_unanswered(self._path, command, show(err)))
+          self._unanswered = _unanswered(self._path, command, show(err))
         raise
 
     self._qmp.connect = self._qmp.close = lambda: None

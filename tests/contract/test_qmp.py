@@ -168,4 +168,8 @@ def test_a_lent_connection_gives_no_late_reply(qmp, monkeypatch):
   with pytest.raises(MonitorError) as caught:
     run("query-pci")
   assert "does not answer remove-fd" in str(caught.value)
+  # nor to what is asked beside Ganeti
+  with pytest.raises(MonitorError) as caught:
+    connection.execute("query-pci", None)
+  assert "does not answer remove-fd" in str(caught.value)
   connection.close()
