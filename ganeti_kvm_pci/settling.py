@@ -37,6 +37,7 @@ the same: whoever is killed half-way leaves it to the next to begin again.
 
 from . import cooldown
 from .bus.pools import NIC
+from .qemu import replies
 from .qmp import backends
 from .qmp import queries
 
@@ -47,6 +48,9 @@ class Settling(object):
   @ivar ids: collection of strings, the ids of all devices that QEMU has
   @ivar lost: list of L{device_table.Device}, in the runtime file's order: the
       disks and NICs in the runtime file that QEMU no longer has
+  @ivar unclaimed: list of strings, the ids of disks and NICs in the runtime
+      file that the guest has given no addresses, see L{replies.unclaimed};
+      empty if QEMU was not asked for what is on the bus
   @ivar closed: list of strings, the descriptors that were closed
   @ivar dropped: list of L{device_table.Device}, those that L{forget} was given
 
@@ -66,8 +70,14 @@ class Settling(object):
     self._execute = execute
     self._table = table
     self.ids = queries.ids(execute) if ids is None else ids
-    self.lost = table.lost(self.ids, queries.held(execute) if slots is None
-                           else slots)
+    self.unclaimed = []
+    if slots is None:
+      functions = queries.functions(execute)
+      slots = replies.held(functions)
+      unclaimed = replies.unclaimed(functions)
+      self.unclaimed = [device.id for device in table.devices
+                        if device.index is not None and device.id in unclaimed]
+    self.lost = table.lost(self.ids, slots)
     self.closed = []
     self.dropped = []
 

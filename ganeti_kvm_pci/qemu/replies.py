@@ -62,8 +62,11 @@ SCSI_BUS = "SCSI"
 #:   - slot, function: ints
 #:   - id: string, or None
 #:   - description: string, PCI class in QEMU's words, e.g. "VGA controller"
+#:   - mapped: bool, whether the guest has given it addresses; None for what
+#:     takes none
 Function = collections.namedtuple(
-  "Function", ["slot", "function", "id", "description"])
+  "Function", ["slot", "function", "id", "description", "mapped"])
+Function.__new__.__defaults__ = (None, )
 
 #: One device of a -device option or a device_add, by the object model.
 #:   - driver: string, the type's own name, never an alias
@@ -115,6 +118,17 @@ def _on_first_bus(answer):
   return [bus["devices"] for bus in answer if bus["bus"] == 0][0]
 
 
+def _is_mapped(regions):
+  """Tell whether the guest has given a device addresses.
+
+  @rtype: bool or None
+
+  """
+  if not regions:
+    return None
+  return any(region.get("address", -1) not in _UNMAPPED for region in regions)
+
+
 def functions(answer):
   """Read the answer of C{query-pci}.
 
@@ -137,7 +151,8 @@ def functions(answer):
         slot=address.check_slot(device["slot"]),
         function=address.check_function(device["function"]),
         id=device.get("qdev_id") or None,
-        description=info.get("desc") or "class 0x%04x" % info["class"]))
+        description=info.get("desc") or "class 0x%04x" % info["class"],
+        mapped=_is_mapped(device.get("regions"))))
     return sorted(found, key=lambda f: (f.slot, f.function))
 
 
@@ -153,6 +168,24 @@ def held(found):
   for function in found:
     names.setdefault(function.slot, function.id or function.description)
   return names
+
+
+def unclaimed(found):
+  """Tell which devices the guest has given no addresses.
+
+  Its firmware gives them to all that it finds, Linux to a hot-added one when
+  it enables it.
+
+  @type found: list of L{Function}
+  @rtype: frozenset of strings
+  @return: their ids; none where there are no addresses at all: that guest has
+      not begun to boot, and will find all of them
+
+  """
+  if not any(function.mapped for function in found):
+    return frozenset()
+  return frozenset(function.id for function in found
+                   if function.mapped is False and function.id)
 
 
 def age(path):
@@ -233,22 +266,6 @@ def models(answer):
        "%04x:%04x" % (device["id"]["vendor"], device["id"]["device"]))
       for device in _on_first_bus(
         reply_shapes.check("query-pci", None, answer)))
-
-
-def mapped(answer):
-  """Tell which functions the guest has given addresses.
-
-  @rtype: dict
-  @return: (slot, function) to bool, for those that take any
-  @raise MonitorError: if the answer has another shape
-
-  """
-  with reading("query-pci"):
-    return dict(
-      ((device["slot"], device["function"]),
-       any(region["address"] not in _UNMAPPED for region in device["regions"]))
-      for device in _on_first_bus(reply_shapes.check("query-pci", None, answer))
-      if device["regions"])
 
 
 def nics(answer):

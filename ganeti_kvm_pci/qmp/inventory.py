@@ -92,7 +92,8 @@ class _Look(object):
     self._models = replies.models(answer)
     self._functions = replies.functions(answer)
     self._nics = replies.nics(answer)
-    self._mapped = replies.mapped(answer)
+    self._mapped = dict(((f.slot, f.function), f.mapped)
+                        for f in self._functions)
     self._drives = replies.drives(execute("query-block", None))
     self._options = _listed(execute, replies.WITH_ID) + \
       _listed(execute, replies.WITHOUT_ID)

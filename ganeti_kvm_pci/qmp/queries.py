@@ -46,6 +46,9 @@ from ..qemu import replies
 #: What C{query-migrate} says before, and after; None: there was nothing.
 _NOT_MOVING = frozenset([None, "none", "completed", "failed", "cancelled"])
 
+#: What C{query-status} says of a guest that runs.
+RUNNING = "running"
+
 #: How often all is looked at anew, where devices were added or removed.
 _LOOKS = 20
 
@@ -184,8 +187,10 @@ def unchanging(execute, look):
 
 def _inventory(execute):
   """Ask which devices there are, to be compared with what there are later."""
+  # the guest may map them meanwhile
   return (ids(execute), replies.children(execute(
-    "qom-list", {"path": replies.WITHOUT_ID})), functions(execute))
+    "qom-list", {"path": replies.WITHOUT_ID})),
+          [f._replace(mapped=None) for f in functions(execute)])
 
 
 def scsi_ids(execute):
@@ -265,6 +270,17 @@ def is_leaving(execute):
   return execute("query-migrate", None).get("status") not in _NOT_MOVING
 
 
+def run_state(execute):
+  """Ask whether the guest runs, and if not, why.
+
+  @rtype: string or None
+  @return: L{RUNNING}, or e.g. C{"paused"}, in QEMU's words
+  @raise MonitorError: if QEMU does not tell
+
+  """
+  return execute("query-status", None).get("status")
+
+
 def is_expecting(execute):
   """Ask whether QEMU still waits for a guest from another node.
 
@@ -272,7 +288,7 @@ def is_expecting(execute):
   @raise MonitorError: if QEMU does not tell
 
   """
-  return execute("query-status", None).get("status") == "inmigrate"
+  return run_state(execute) == "inmigrate"
 
 
 def has_left(execute):
@@ -282,4 +298,4 @@ def has_left(execute):
   @raise MonitorError: if QEMU does not tell
 
   """
-  return execute("query-status", None).get("status") == "postmigrate"
+  return run_state(execute) == "postmigrate"

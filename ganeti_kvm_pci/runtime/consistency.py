@@ -82,7 +82,9 @@ def findings(table, functions=None, peripherals=(), requests=None):
       # what has an id, and is not in the runtime file, may have been added
       # manually
       own = entry.source == slot_map.LIVE and not entry.id
-      severity, text = INFO if own else WARNING, entry.remark
+      # what the guest does with a device is its own affair
+      harmless = own or entry.remark == slot_map.UNCLAIMED
+      severity, text = INFO if harmless else WARNING, entry.remark
     elif entry.device_class not in (QEMU, owner):
       text = "not in the %s pool (%s); the next cold boot decides anew" % (
         {DISK: "disks'", NIC: "NICs'"}[entry.device_class], part)

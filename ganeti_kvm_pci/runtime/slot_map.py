@@ -35,11 +35,16 @@ from ..bus.pools import DISK
 from ..bus.pools import NIC
 from ..bus.pools import QEMU
 from ..bus.pools import slots_of
+from ..qemu import replies
 from . import unplug_request
 
 RUNTIME_FILE = "runtime"
 LIVE = "live"
 BOTH = "both"
+
+#: What is said of a device that the guest does not use.
+UNCLAIMED = ("not mapped by the guest: it is paused, still boots, or has no"
+             " driver for it")
 
 #: What the text calls a source; the others have no other name.
 _SHOWN = {RUNTIME_FILE: "runtime file"}
@@ -102,6 +107,7 @@ def entries(table, functions=None, peripherals=(), requests=None):
   """
   found = []
   unknown = list(functions or [])
+  unclaimed = replies.unclaimed(unknown)
   for device in table.devices:
     if device.slot is None:
       continue
@@ -111,6 +117,8 @@ def entries(table, functions=None, peripherals=(), requests=None):
                (f.id == device.id or not device.id)]
       if there:
         source = BOTH
+        if device.id in unclaimed:
+          remark = UNCLAIMED
         unknown.remove(there[0])
       else:
         remark = "QEMU does not have it: added without hotplug, or lost"

@@ -94,6 +94,13 @@ def test_overflow_that_is_not_in_the_runtime_file_is_information():
     (consistency.INFO, 14, "virtio-rng-pci")]
 
 
+def test_a_device_that_the_guest_has_not_mapped_is_information():
+  loaded = laid_out()
+  live = [f._replace(mapped=f.slot != 13) for f in live_of(
+    device_table.DeviceTable(loaded))]
+  assert said(loaded, live) == [(consistency.INFO, 13)]
+
+
 def test_what_qemu_lacks_is_a_warning():
   loaded = laid_out()
   live = live_of(device_table.DeviceTable(loaded), lacks=[13, 24])

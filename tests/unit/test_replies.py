@@ -56,6 +56,26 @@ def test_functions_come_by_slot_from_the_first_bus():
   assert found[3].description == "class 0x00ff"
 
 
+def device(slot, *addresses):
+  return {"slot": slot, "function": 0, "qdev_id": "d%d" % slot,
+          "class_info": {"class": 256},
+          "regions": [{"address": address} for address in addresses]}
+
+
+@pytest.mark.parametrize("devices, expected", [
+  ([device(8, 0xc000, -1), device(9, -1, -1), device(10)], ["d9"]),
+  # QEMU's integers have signs or not
+  ([device(8, 0xc000), device(9, (1 << 64) - 1)], ["d9"]),
+  ([dict(device(8, 0xc000), qdev_id=""), device(9, -1)], ["d9"]),
+  ([device(8, 0xc000), dict(device(9, -1), qdev_id="")], []),
+  # it has not begun to boot, and will find all of them
+  ([device(8, -1), device(9, -1)], []),
+  ([{"slot": 8, "function": 0, "class_info": {"class": 256}}], [])])
+def test_what_the_guest_has_not_mapped(devices, expected):
+  found = replies.functions([{"bus": 0, "devices": devices}])
+  assert sorted(replies.unclaimed(found)) == expected
+
+
 def test_a_slot_is_named_after_its_device():
   assert replies.held(queries.functions(execute)) == {
     0: "Host bridge", 1: "ISA bridge", 3: "class 0x00ff", 8: "disk-a"}

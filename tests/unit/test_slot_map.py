@@ -65,6 +65,22 @@ def test_the_data_is_as_documented():
     e.remark for e in slot_map.entries(plain(), LIVE, PERIPHERALS) if e.remark]
 
 
+def mapped_but(slot):
+  """Return L{LIVE} with one device that the guest has given no addresses."""
+  return [function._replace(mapped=function.slot != slot) for function in LIVE]
+
+
+def test_a_device_that_the_guest_has_not_mapped():
+  found = slot_map.entries(plain(), mapped_but(12), PERIPHERALS)
+  (entry, ) = [e for e in found if e.remark and e.source == "both"]
+  assert (entry.slot, entry.remark) == (12, slot_map.UNCLAIMED)
+  assert "  QQ_Q________ !!NN________ ________" in slot_map.as_text(
+    plain(), found, True)
+  # one that only QEMU has keeps its own remark
+  found = slot_map.entries(plain(), mapped_but(13), PERIPHERALS)
+  assert not [e for e in found if e.remark == slot_map.UNCLAIMED]
+
+
 def test_a_removal_that_timed_out():
   noted = {"disk-0000d150-0000-4000": Request(12, 1700000000, False),
            "of-another": Request(13, 1700000000, False)}
