@@ -69,7 +69,8 @@ class KVMHypervisor(Cleanup):
     - L{nic_modification}, L{hotplug}: a device that is added, removed or
       modified
     - L{presence}, L{reconcile}: the runtime file against QEMU
-    - L{hmp_compat}, where Ganeti hotplugs by the human monitor alone
+    - L{verification} from Ganeti 2.16 on; L{hmp_compat}, where it hotplugs by
+      the human monitor alone
     - L{access}: lock, monitor and runtime file
     - one class of L{compat}, and Ganeti's own
 

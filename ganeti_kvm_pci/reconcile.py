@@ -56,10 +56,21 @@ from .qmp import queries
 from .runtime import configuration
 from .runtime import device_table
 from .runtime import upgrade
+from .verification import Verification
 
 
-class Reconcile(HmpCompat if versions.has_hmp_hotplug(hv_kvm.KVMHypervisor)
-                else Access):
+def _base(upstream):
+  """Tell on what L{Reconcile} builds: how this Ganeti verifies a hot-add.
+
+  @param upstream: its class C{KVMHypervisor}
+
+  """
+  if versions.has_hmp_hotplug(upstream):
+    return HmpCompat
+  return Verification if versions.verifies_by_id(upstream) else Access
+
+
+class Reconcile(_base(hv_kvm.KVMHypervisor)):
   """The runtime file against QEMU."""
 
   @staticmethod
@@ -138,6 +149,10 @@ class Reconcile(HmpCompat if versions.has_hmp_hotplug(hv_kvm.KVMHypervisor)
       lambda device_id: self._CloseDescriptors(instance, execute, device_id),
       lambda: self._Drop(instance, loaded, found.lost, keep),
       self._Pending(instance), self._Vacated(instance))
+    for device_id in found.unclaimed:
+      logging.warning("Instance %s: the guest has not mapped %s so far: it is"
+                      " paused, still boots, or has no driver for it",
+                      instance.name, device_id)
     # what a node daemon that died had no time to remove
     removed, in_use = found.sweep()
     if removed:

@@ -53,6 +53,9 @@ _CLASSES = [
   (compat.PciCompat, "_DEFAULT_PCI_RESERVATIONS"),
   ]
 
+#: How upstream verifies a hotplug from 2.16 on.
+_BY_ID = ["_instance", "kvm_devid", "should_exist"]
+
 #: What upstream has only where it hotplugs by the human monitor alone.
 _HMP_MARK = "_FIND_PCI_DEVICE_RE"
 
@@ -147,6 +150,18 @@ def has_hmp_hotplug(upstream):
 
   """
   return hasattr(upstream, _HMP_MARK)
+
+
+def verifies_by_id(upstream):
+  """Tell whether this Ganeti is told a device's id to verify its hotplug.
+
+  @param upstream: its class C{KVMHypervisor}
+  @rtype: bool
+  @return: False for 2.15 and before, which look at a slot
+
+  """
+  method = getattr(upstream, "_VerifyHotplugCommand", None)
+  return method is not None and _takes(method, _BY_ID)
 
 
 def installed(constants):

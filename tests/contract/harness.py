@@ -105,7 +105,7 @@ class FakeQmp(object):
     if command == "query-pci":
       return [{"bus": 0, "devices": [
         {"slot": slot, "function": 0, "qdev_id": name,
-         "class_info": {"class": 255}, "regions": [],
+         "class_info": {"class": 255}, "regions": self.world.regions(slot),
          "id": {"vendor": 0x1af4, "device": 0x1000}} for slot, name
         in sorted(self.world.bus.items())]}]
     if command == "qom-list":
@@ -130,6 +130,8 @@ class FakeQmp(object):
       return properties[arguments["property"]]
     if command == "device_del":
       self.world.unplug(arguments["id"])
+    if command == "query-status":
+      return {"status": self.world.state}
     if command in ("query-block", "query-named-block-nodes", "query-fdsets"):
       return []
     if command == "human-monitor-command":
@@ -214,6 +216,8 @@ class World(object):
   @ivar boots: whether a QEMU that is started makes the devices of its command
   @ivar calls: list of tuples, what was called, in order
   @ivar monitor: whether the monitor can be reached
+  @ivar state: what QEMU says of the guest: "running", "paused", ...
+  @ivar mapped: dict, slot to whether the guest has given it addresses
   @ivar refusal: what QEMU says when it is started, or None
 
   """
@@ -229,6 +233,8 @@ class World(object):
     self.calls = []
     self.monitor = True
     self.refusal = None
+    self.state = "running"
+    self.mapped = {}
     self.folder = folder
     self.running = False
     monkeypatch.setattr(hv_kvm, "QmpConnection", FakeQmp(self))
@@ -281,6 +287,12 @@ class World(object):
         keys = command_.keys_of(command[option.position])
         if "scsi-id" in keys:
           self.scsi[option.id] = int(keys["scsi-id"])
+
+  def regions(self, slot):
+    """Tell the regions of what is on a slot."""
+    if slot not in self.mapped:
+      return []
+    return [{"address": 0xfe000000 if self.mapped[slot] else -1}]
 
   def properties(self, path):
     """Tell a device's properties, by its path in the object model."""

@@ -31,7 +31,10 @@ DISK = harness.DISK
 NIC = harness.NIC
 EXTRA = harness.EXTRA
 
-#: Whether Ganeti waits until the guest uses what is hot-added.
+#: Whether Ganeti verifies a hot-add by the device's id: from 2.16 on.
+BY_IDS = not harness.SLOT_IN_PCI
+
+#: Whether it waits until the guest uses what is hot-added.
 CLAIMS = hasattr(hv_kvm.QmpConnection, "WaitForDeviceClaim")
 
 
@@ -862,30 +865,124 @@ def test_a_qemu_that_ends_meanwhile_is_not_waited_for(world, monkeypatch):
   assert "QEMU has ended" in str(caught.value) and looks == []
 
 
-def never_claimed(_self, devid, **_):
-  raise errors.HypervisorError("Guest did not claim device %s within 5 s" %
-                               devid)
+class Looks(object):
+  """Upstream's own looks at a hot-added device, and what ours asks instead."""
+
+  def __init__(self, world, monkeypatch):
+    self.upstreams = []
+    self._world = world
+    self._start = None
+    for name in ("HasDevice", "WaitForDeviceClaim"):
+      monkeypatch.setattr(harness.FakeQmp, name, self._noting(name), False)
+    for name in ("HotAddDisk", "HotAddNic"):
+      monkeypatch.setattr(harness.FakeQmp, name, self._marking(name))
+
+  def _noting(self, name):
+    def look(_, devid, **__):
+      self.upstreams.append((name, devid))
+      raise errors.HypervisorError("Guest did not claim %s within 5 s" % devid)
+    return look
+
+  def _marking(self, name):
+    plain = harness.FakeQmp.__dict__[name]
+
+    def add(*args, **kwargs):
+      plain(*args, **kwargs)
+      self._start = len(self._world.calls)
+    return add
+
+  def commands(self):
+    """List what QEMU was asked since it was given a device."""
+    return [call for call in self._world.calls[self._start:]
+            if call[0] not in ("close", "hmp")]
 
 
-@pytest.mark.skipif(not CLAIMS, reason="master with q35")
+#: What is asked once a device is attached, whatever the guest does with it.
+ASKED = [("qom-list", {"path": "/machine/peripheral"}), ("query-status", None)]
+
+BY_ID = pytest.mark.skipif(not BY_IDS, reason="up to 2.15")
+
+
+@BY_ID
+@pytest.mark.parametrize("state", ["running", "paused", "prelaunch"])
 @pytest.mark.parametrize("dev_type, device, extra, slot", [
   (DISK, harness.disk(5), EXTRA, 14), (NIC, harness.nic(5), None, 26)])
 def test_a_device_that_the_guest_does_not_claim_stays(
-    world, monkeypatch, caplog, dev_type, device, extra, slot):
+    world, monkeypatch, caplog, dev_type, device, extra, slot, state):
   """Paused, in its boot loader, or without the driver."""
-  monkeypatch.setattr(harness.FakeQmp, "WaitForDeviceClaim", never_claimed,
-                      False)
   hyper, instance = start(world, 2, 2, kvm_pci_reservations=12)
+  looks = Looks(world, monkeypatch)
+  world.state = state
+  device.hvinfo = {}
   with caplog.at_level("WARNING"):
     hyper.HotAddDevice(instance, dev_type, device, extra, 2)
-  assert "was added in spite of" in caplog.text
-  assert "did not claim" in caplog.text
+  assert looks.commands() == ASKED and looks.upstreams == []
+  assert ("does not run (%s)" % state in caplog.text) == (state != "running")
+  assert "in spite of" not in caplog.text
   assert world.slots(hyper, instance)[dev_type == NIC][-1] == slot
   assert world.bus[slot] == device.hvinfo["id"]
   # and the next one goes to the next slot
   other = harness.disk(6) if dev_type == DISK else harness.nic(6)
   hyper.HotAddDevice(instance, dev_type, other, extra, 3)
   assert slot + 1 in world.bus
+
+
+@BY_ID
+def test_a_scsi_disk_is_not_waited_for(world, monkeypatch):
+  """From 3.1 on upstream does not find it among the block devices."""
+  hyper, instance = start(world, 2, 2, kvm_pci_reservations=8,
+                          disk_type="scsi-hd")
+  looks = Looks(world, monkeypatch)
+  monkeypatch.setattr(world, "plug", lambda _, devid: world.elsewhere.append(
+    devid))
+  added = harness.disk(7)
+  hyper.HotAddDevice(instance, DISK, added, EXTRA, 2)
+  assert looks.commands() == ASKED and looks.upstreams == []
+  loaded = json.loads(hyper._ReadKVMRuntime(instance.name))
+  assert loaded[3][-1][0]["hvinfo"]["id"] == added.hvinfo["id"]
+
+
+@BY_ID
+def test_a_device_that_qemu_has_not_got_is_missed(world, monkeypatch):
+  hyper, instance = start(world, 2, 2, kvm_pci_reservations=8)
+  monkeypatch.setattr(world, "plug", lambda *_: None)
+  text = hyper._ReadKVMRuntime(instance.name)
+  added = harness.disk(7)
+  with pytest.raises(errors.HotplugError) as caught:
+    hyper.HotAddDevice(instance, DISK, added, EXTRA, 2)
+  for part in ("was not added", "does not have", added.hvinfo["id"], "slot 10"):
+    assert part in str(caught.value)
+  assert json.loads(hyper._ReadKVMRuntime(instance.name)) == json.loads(text)
+
+
+@pytest.mark.skipif(not CLAIMS, reason="master with q35")
+def test_a_device_of_q35_is_upstreams_to_verify(world, monkeypatch):
+  hyper, instance = start(world, 1, 1, machine_version="pc-q35-7.2")
+  looks = Looks(world, monkeypatch)
+  # each is on a bus of its own
+  monkeypatch.setattr(world, "plug", lambda _, devid: world.elsewhere.append(
+    devid))
+  with pytest.raises(errors.HypervisorError) as caught:
+    hyper.HotAddDevice(instance, DISK, harness.disk(7), EXTRA, 1)
+  assert "did not claim" in str(caught.value) and len(looks.upstreams) == 1
+
+
+def test_what_the_guest_has_not_mapped_is_told_at_the_next_operation(
+    world, caplog):
+  hyper, instance = start(world, 2, 2, kvm_pci_reservations=12)
+  hyper.HotAddDevice(instance, DISK, harness.disk(5), EXTRA, 2)
+  added = world.bus[14]
+  world.mapped = {2: True, 14: False}
+  for unmapped in (True, False):
+    world.mapped[14] = not unmapped
+    caplog.clear()
+    with caplog.at_level("WARNING"):
+      hyper._Settle(instance)
+    assert ("has not mapped %s so far" % added in caplog.text) == unmapped
+  # one that has not begun to boot finds it then
+  world.mapped = {2: False, 14: False}
+  hyper._Settle(instance)
+  assert "has not mapped" not in caplog.text
 
 
 def test_no_event_is_waited_for(world, monkeypatch):

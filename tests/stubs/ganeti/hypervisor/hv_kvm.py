@@ -406,9 +406,10 @@ class _HvinfoHypervisor(_Hypervisor):
           slots["scsi.0"][device.hvinfo["scsi-id"]] = True
     return slots
 
-  @staticmethod
-  def _WaitForGuest(qmp, devid):
-    pass
+  def _VerifyHotplugCommand(self, _instance, kvm_devid, should_exist):
+    # on a connection that it keeps
+    if self.qmp.HasDevice(kvm_devid) != should_exist:
+      raise errors.HypervisorError("hotplug failed: %s" % kvm_devid)
 
   def _Allocator(self, hvp, runtime=None):
     slots = self._GetBusSlots(hvp, runtime) if runtime else \
@@ -448,12 +449,13 @@ class _HvinfoHypervisor(_Hypervisor):
     if dev_type == "disk":
       # not filled up from the configuration
       _ = runtime[2]["disk_aio"], runtime[2]["disk_discard"]
-    qmp = QmpConnection(self._InstanceQmpMonitor(instance.name))
+    if not self.qmp:
+      self.qmp = QmpConnection(self._InstanceQmpMonitor(instance.name))
     if dev_type == "disk":
-      qmp.HotAddDisk(device, device.hvinfo["id"], extra[0])
+      self.qmp.HotAddDisk(device, device.hvinfo["id"], extra[0])
     else:
-      qmp.HotAddNic(device, device.hvinfo["id"])
-    self._WaitForGuest(qmp, device.hvinfo["id"])
+      self.qmp.HotAddNic(device, device.hvinfo["id"])
+    self._VerifyHotplugCommand(instance, device.hvinfo["id"], True)
     self._Keep(instance, runtime, dev_type, device, extra)
 
   def _Unplug(self, instance, dev_type, device):
@@ -531,10 +533,9 @@ class BusManager(object):
 class _BusManagerHypervisor(_RuntimeHypervisor):
   """Master with q35; what 3.1 had is there as well, but not used."""
 
-  @staticmethod
-  def _WaitForGuest(qmp, devid):
+  def _VerifyHotplugCommand(self, _instance, kvm_devid, should_exist):
     # raises after 5 s; what was added is not written down then
-    qmp.WaitForDeviceClaim(devid)
+    self.qmp.WaitForDeviceClaim(kvm_devid)
 
   def _get_bus_manager(self, hvp=None, runtime=None, chipset="i440fx"):
     slots = self._GetBusSlots(hvp, runtime)
