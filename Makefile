@@ -106,6 +106,7 @@ test-hotplug: needs
 	  tests/integration/test_left_behind.py tests/integration/test_monitor.py \
 	  tests/integration/test_multiqueue.py tests/integration/test_one_way.py \
 	  tests/integration/test_repair.py \
+	  tests/integration/test_unclaimed.py tests/integration/test_events.py \
 	  tests/integration/test_pending.py \
 	  tests/integration/test_refusals.py \
 	  tests/integration/test_killed.py tests/integration/test_random.py \

@@ -4,9 +4,12 @@ import sys
 
 import pytest
 
+from ganeti import errors
+
 import counting
 import test_migration
 import nodes
+from event_waits import WAITS
 from nodes import DISK, NIC
 
 pytestmark = pytest.mark.skipif(not hasattr(sys, "addaudithook"),
@@ -53,7 +56,16 @@ def ledger(request, guest, tmpdir_factory):
     found.run(source, "hot-add NIC", source.hot_add, NIC, 2, 2)
     source.wait_until_guest_sees(3, 3)
     found.run(source, "hot-remove NIC", source.hot_del, NIC, 2, 2)
-    found.run(source, "hot-remove disk", source.hot_del, DISK, 2, 2)
+    try:
+      found.run(source, "hot-remove disk", source.hot_del, DISK, 2, 2)
+    except errors.HypervisorError as err:
+      # virtio NICs send DEVICE_DELETED twice, and the second one of the NIC's
+      # may end unmodified Ganeti's wait for the disk
+      if which == "plugin" or NIC not in WAITS.events or \
+          "in use" not in str(err):
+        raise
+      found.lines.append("hot-remove disk    failed: %s" % err)
+      return (which, found.costs)
     info = pair.translated(found.run(source, "migration: source",
                                      source.hyper.MigrationInfo,
                                      source.instance))
