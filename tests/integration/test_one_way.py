@@ -64,7 +64,7 @@ def ledger(request, guest, tmpdir_factory):
       if which == "plugin" or NIC not in WAITS.events or \
           "in use" not in str(err):
         raise
-      found.lines.append("hot-remove disk    failed: %s" % err)
+      print("%-7s hot-remove disk    failed: %s" % (which, err))
       return (which, found.costs)
     info = pair.translated(found.run(source, "migration: source",
                                      source.hyper.MigrationInfo,

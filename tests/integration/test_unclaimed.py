@@ -14,7 +14,6 @@ import pytest
 from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
-from ganeti_kvm_pci import versions
 from ganeti_kvm_pci.runtime import slot_map
 
 from event_waits import WAITS
@@ -24,7 +23,9 @@ from nodes import DISK, NIC
 import counting
 import nodes
 
-BY_ID = versions.verifies_by_id(hv_kvm.KVMHypervisor)
+#: Whether this Ganeti verifies a hot-add by the device's id: from 2.16 on.
+BY_ID = any(hasattr(hv_kvm.KVMHypervisor, name)
+            for name in ("_GetBusSlots", "_get_bus_manager"))
 
 #: What is asked once QEMU has a device.
 ASKED = ["qom-list", "query-status"]
