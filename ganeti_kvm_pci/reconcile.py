@@ -149,10 +149,7 @@ class Reconcile(_base(hv_kvm.KVMHypervisor)):
       lambda device_id: self._CloseDescriptors(instance, execute, device_id),
       lambda: self._Drop(instance, loaded, found.lost, keep),
       self._Pending(instance), self._Vacated(instance))
-    for device_id in found.unclaimed:
-      logging.warning("Instance %s: the guest has not mapped %s so far: it is"
-                      " paused, still boots, or has no driver for it",
-                      instance.name, device_id)
+    self._TellUnclaimed(instance, found.unclaimed)
     # what a node daemon that died had no time to remove
     removed, in_use = found.sweep()
     if removed:
@@ -160,6 +157,19 @@ class Reconcile(_base(hv_kvm.KVMHypervisor)):
     for text in in_use:
       logging.warning("Instance %s: orphaned backend stays: %s", instance.name,
                       text)
+
+  def _TellUnclaimed(self, instance, device_ids):
+    """Say which devices the guest does not use, or not yet.
+
+    @param device_ids: see L{settling.Settling}
+
+    """
+    requests = self._Pending(instance).requests() if device_ids else {}
+    for device_id in device_ids:
+      if device_id not in requests:
+        logging.info("Instance %s: the guest has not mapped %s so far; if that"
+                     " lasts, it is paused, still boots, or has no driver for"
+                     " it", instance.name, device_id)
 
   def _Drop(self, instance, loaded, lost, keep):
     """Remove devices from the runtime file that QEMU no longer has.

@@ -84,7 +84,7 @@ def _with_request(entry, request, asked):
   if asked and entry.source == RUNTIME_FILE:
     remark += (", completed since: the next operation, or check --repair,"
                " takes it out of the runtime file")
-  elif entry.remark:
+  elif entry.remark not in ("", UNCLAIMED):
     remark = "%s; %s" % (remark, entry.remark)
   return entry._replace(remark=remark, request=request)
 

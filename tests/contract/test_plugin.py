@@ -24,6 +24,7 @@ from ganeti_kvm_pci.qemu.option import keys as keys_of
 from ganeti_kvm_pci.qmp import backends
 from ganeti_kvm_pci.qmp import queries
 from ganeti_kvm_pci.qmp import unplug as unplug_
+from ganeti_kvm_pci.runtime import unplug_request
 
 import harness
 
@@ -976,12 +977,18 @@ def test_what_the_guest_has_not_mapped_is_told_at_the_next_operation(
   for unmapped in (True, False):
     world.mapped[14] = not unmapped
     caplog.clear()
-    with caplog.at_level("WARNING"):
+    with caplog.at_level("INFO"):
       hyper._Settle(instance)
     assert ("has not mapped %s so far" % added in caplog.text) == unmapped
   # one that has not begun to boot finds it then
   world.mapped = {2: False, 14: False}
-  hyper._Settle(instance)
+  with caplog.at_level("INFO"):
+    hyper._Settle(instance)
+  # nor is it of interest where it is to be removed
+  world.mapped[2] = True
+  hyper._Pending(instance).note({added: unplug_request.Request(14, 1, False)})
+  with caplog.at_level("INFO"):
+    hyper._Settle(instance)
   assert "has not mapped" not in caplog.text
 
 

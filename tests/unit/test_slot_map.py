@@ -76,6 +76,11 @@ def test_a_device_that_the_guest_has_not_mapped():
   assert (entry.slot, entry.remark) == (12, slot_map.UNCLAIMED)
   assert "  QQ_Q________ !!NN________ ________" in slot_map.as_text(
     plain(), found, True)
+  # which is of no interest where it is to be removed
+  noted = {"disk-0000d150-0000-4000": Request(12, 1700000000, False)}
+  found = slot_map.entries(plain(), mapped_but(12), PERIPHERALS, noted)
+  assert [e.remark for e in found if e.request] == [
+    unplug_request.text(noted["disk-0000d150-0000-4000"])]
   # one that only QEMU has keeps its own remark
   found = slot_map.entries(plain(), mapped_but(13), PERIPHERALS)
   assert not [e for e in found if e.remark == slot_map.UNCLAIMED]
