@@ -23,10 +23,8 @@ Waits = collections.namedtuple("Waits", ["claims", "misses_scsi", "events"])
 _RELEASES = [
   # master since f4cb0f63 (q35)
   ("WaitForDeviceClaim", Waits(True, True, (DISK, NIC))),
-  # 3.1.0, 3.1.1, master at c35736d8a
+  # 3.1.0~rc2 to 3.1.1, master at c35736d8a
   ("wait_for_qmp_event", Waits(False, True, (DISK, ))),
-  # 3.1.0~rc2
-  ("execute_qmp", Waits(False, True, ())),
   # up to 3.0
   ("connect", Waits(False, False, ())),
   ]
