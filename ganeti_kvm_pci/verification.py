@@ -29,10 +29,10 @@
 
 """Whether QEMU has what Ganeti has hot-added: asked by the device's id.
 
-Upstream of 2.16 to master looks up to five times, a second apart. From 3.1 on
-it never sees a disk on the SCSI bus (it reads C{device} of C{query-block},
-which is empty where C{-blockdev} is used); master since f4cb0f63 waits 5 s more
-for the guest to claim the device. But C{device_add} has attached it when it
+Upstream of 2.16 to master looks up to five times, a second apart. In 3.1 (and
+master until its pull request 1964) it never sees a disk on the SCSI bus: it
+reads C{device} of C{query-block}, which is empty where C{-blockdev} is used.
+Master since f4cb0f63 waits 5 s more for the guest to claim the device. But C{device_add} has attached it when it
 returns, whatever the guest does.
 
 """
