@@ -14,6 +14,7 @@ from ganeti.hypervisor import hv_kvm
 from ganeti_kvm_pci import hypervisor
 from ganeti_kvm_pci import qemu_version
 from ganeti_kvm_pci.qemu import command
+from ganeti_kvm_pci.qemu import option
 from ganeti_kvm_pci.runtime import device_table
 
 import harness
@@ -94,13 +95,15 @@ _BACKENDS = frozenset(["-netdev", "-drive", "-blockdev", "-device"])
 def options(words):
   """Take apart what QEMU is given.
 
-  @return: set of C{-device} options as sets of keys; the rest in its order
+  @return: set of C{-device} options as sets of keys, whether in words or JSON;
+      the rest in its order
 
   """
   found, rest = [], []
   for flag, word in zip(words, words[1:]):
     if flag == "-device":
-      found.append(frozenset(word.split(",")))
+      in_words = option.from_json_to_words(word) or word
+      found.append(frozenset(in_words.split(",")))
     elif not _BACKENDS.intersection([flag, word]):
       rest.append(word)
   return (sorted(found, key=sorted), rest)
