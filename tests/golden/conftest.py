@@ -25,5 +25,5 @@ for _folder in (os.path.dirname(TESTS), TREE, os.path.join(TESTS, "contract"),
 
 
 def pytest_report_header(config): # pylint: disable=W0613
-  from ganeti import constants
-  return "ganeti: %s from %s" % (constants.RELEASE_VERSION, TREE)
+  import node
+  return "ganeti: %s from %s" % (node.STATE, TREE)

@@ -28,6 +28,19 @@ LINK = "/var/run/ganeti/instance-disks/vm1.example.com:%d"
 RUN_DIR = "/var/run/ganeti/kvm-hypervisor"
 VERSION = "%d.%d" % (constants.VERSION_MAJOR, constants.VERSION_MINOR)
 
+#: What tells states of master apart whose version is the same: a mark, and
+#: whether the Ganeti that is here has it.
+_MARKS = [
+  # commit f4cb0f63f
+  ("q35", hasattr(hv_kvm.QmpConnection, "WaitForDeviceClaim")),
+  # commit 48af98708
+  ("iothreads", hasattr(constants, "HV_VIRTIO_DISK_IOTHREADS")),
+  ]
+
+#: What the Ganeti that is here is called in the names of golden files.
+STATE = "+".join([str(constants.RELEASE_VERSION)] +
+                 [mark for mark, is_there in _MARKS if is_there])
+
 #: The descriptors of taps; closing them does no harm, nobody has so many open.
 FIRST_FD = 1001
 

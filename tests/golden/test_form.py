@@ -23,7 +23,8 @@ def test_each_line_says_whose_it_is():
 
 
 @pytest.mark.parametrize("releases", [
-  ["2.9.6", "2.10.0", "2.10.8", "3.0.2", "3.1.0~rc1", "3.1.0~rc2", "3.1.0"]])
+  ["2.9.6", "2.10.0", "2.10.8", "3.0.2", "3.1.0~rc1", "3.1.0~rc2", "3.1.0",
+   "3.2.0~alpha1", "3.2.0~alpha1+q35", "3.2.0~alpha1+q35+iothreads"]])
 def test_releases_are_sorted_as_they_came(releases):
   assert sorted(reversed(releases), key=form.order) == releases
 

@@ -13,8 +13,6 @@ import re
 
 import pytest
 
-from ganeti import constants
-
 import harness
 import node
 
@@ -26,7 +24,7 @@ _MASTER = "3.2.0~alpha1"
 
 def _files():
   """List the genuine runtime files that this release wrote at a start."""
-  release = "v" + str(constants.RELEASE_VERSION)
+  release = "v" + node.STATE
   if release == "v" + _MASTER:
     release = "master"
   return sorted(os.path.basename(path) for path in
@@ -54,7 +52,7 @@ def _instance(genuine):
 
 
 @pytest.mark.skipif(not _files(), reason="there are no genuine runtime files of"
-                    " Ganeti %s" % constants.RELEASE_VERSION)
+                    " Ganeti %s" % node.STATE)
 @pytest.mark.parametrize("name", _files())
 def test_the_command_is_that_of_a_real_start(name, tmpdir, monkeypatch):
   genuine = _load(os.path.join(DATA, name))

@@ -22,7 +22,7 @@ import case as case_
 import form
 import node
 
-RELEASE = str(constants.RELEASE_VERSION)
+RELEASE = node.STATE
 UPDATE = os.environ.get("UPDATE")
 
 #: Parameters whose values differ from one Ganeti to another.

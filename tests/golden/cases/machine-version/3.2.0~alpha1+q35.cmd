@@ -1,0 +1,1 @@
+same as 3.2.0~alpha1

@@ -1,0 +1,56 @@
+# - unmodified Ganeti only   + with the plugin only
+  # start
+  /usr/bin/kvm
+  -name vm1.example.com,debug-threads=on
+  -m 128
+  -smp 1
+  -pidfile /var/run/ganeti/kvm-hypervisor/pid/vm1.example.com
+  -device pcie-root-port,id=rp3,bus=pcie.0,addr=0x3,chassis=3,port=3
+  -device pcie-root-port,id=rp4,bus=pcie.0,addr=0x4,chassis=4,port=4
+  -device pcie-root-port,id=rp5,bus=pcie.0,addr=0x5,chassis=5,port=5
+  -device pcie-root-port,id=rp6,bus=pcie.0,addr=0x6,chassis=6,port=6
+  -device pcie-root-port,id=rp7,bus=pcie.0,addr=0x7,chassis=7,port=7
+  -device pcie-root-port,id=rp8,bus=pcie.0,addr=0x8,chassis=8,port=8
+  -device pcie-root-port,id=rp9,bus=pcie.0,addr=0x9,chassis=9,port=9
+  -device pcie-root-port,id=rp10,bus=pcie.0,addr=0xa,chassis=10,port=10
+  -device pcie-root-port,id=rp11,bus=pcie.0,addr=0xb,chassis=11,port=11
+  -device pcie-root-port,id=rp12,bus=pcie.0,addr=0xc,chassis=12,port=12
+  -device pcie-root-port,id=rp13,bus=pcie.0,addr=0xd,chassis=13,port=13
+  -device pcie-root-port,id=rp14,bus=pcie.0,addr=0xe,chassis=14,port=14
+  -device pcie-root-port,id=rp15,bus=pcie.0,addr=0xf,chassis=15,port=15
+  -device pcie-root-port,id=rp16,bus=pcie.0,addr=0x10,chassis=16,port=16
+  -device pcie-root-port,id=rp17,bus=pcie.0,addr=0x11,chassis=17,port=17
+  -device pcie-root-port,id=rp18,bus=pcie.0,addr=0x12,chassis=18,port=18
+  -device pcie-root-port,id=rp19,bus=pcie.0,addr=0x13,chassis=19,port=19
+  -device pcie-root-port,id=rp20,bus=pcie.0,addr=0x14,chassis=20,port=20
+  -device pcie-root-port,id=rp21,bus=pcie.0,addr=0x15,chassis=21,port=21
+  -device pcie-root-port,id=rp22,bus=pcie.0,addr=0x16,chassis=22,port=22
+  -device pcie-root-port,id=rp23,bus=pcie.0,addr=0x17,chassis=23,port=23
+  -device pcie-root-port,id=rp24,bus=pcie.0,addr=0x18,chassis=24,port=24
+  -device pcie-root-port,id=rp25,bus=pcie.0,addr=0x19,chassis=25,port=25
+  -device pcie-root-port,id=rp26,bus=pcie.0,addr=0x1a,chassis=26,port=26
+  -device virtio-balloon-pci,bus=pcie.0,addr=0x2.0,multifunction=on
+  -daemonize
+  -D /var/log/ganeti/kvm/vm1.example.com.log
+  -machine q35
+  -monitor unix:/var/run/ganeti/kvm-hypervisor/ctrl/vm1.example.com.monitor,server,nowait
+  -serial unix:/var/run/ganeti/kvm-hypervisor/ctrl/vm1.example.com.serial,server,nowait
+  -display none
+  -uuid 00000001-1111-2222-3333-000000000001
+  -netdev type=tap,id=nic-000000a0-1111-2222,fd=1001
+  -device virtio-net-pci,id=nic-000000a0-1111-2222,bus=rp3,addr=0x0,acpi-index=1,netdev=nic-000000a0-1111-2222,mac=aa:00:00:00:00:00
+  -netdev type=tap,id=nic-000000a1-1111-2222,fd=1002
+  -device virtio-net-pci,id=nic-000000a1-1111-2222,bus=rp4,addr=0x0,acpi-index=2,netdev=nic-000000a1-1111-2222,mac=aa:00:00:00:00:01
+  -qmp unix:/var/run/ganeti/kvm-hypervisor/ctrl/vm1.example.com.qmp,server,nowait
+  -qmp unix:/var/run/ganeti/kvm-hypervisor/ctrl/vm1.example.com.kvmd,server,nowait
+  -device virtio-blk-pci,id=disk-000000d0-1111-2222,bus=rp11,addr=0x0,drive=disk-000000d0-1111-2222,write-cache=on,bootindex=1
+  -blockdev driver=raw,node-name=disk-000000d0-1111-2222,discard=ignore,cache.direct=off,cache.no-flush=off,file.driver=file,file.filename=/var/run/ganeti/instance-disks/vm1.example.com:0,file.aio=threads,auto-read-only=off
+  -device virtio-blk-pci,id=disk-000000d1-1111-2222,bus=rp12,addr=0x0,drive=disk-000000d1-1111-2222,write-cache=on
+  -blockdev driver=raw,node-name=disk-000000d1-1111-2222,discard=ignore,cache.direct=off,cache.no-flush=off,file.driver=file,file.filename=/var/run/ganeti/instance-disks/vm1.example.com:1,file.aio=threads,auto-read-only=off
+  -S
+
+  # runtime file
+  disk 000000d0-1111-2222-3333-000000000000 addr=0x0 bus=rp11 driver=virtio-blk-pci id=disk-000000d0-1111-2222
+  disk 000000d1-1111-2222-3333-000000000001 addr=0x0 bus=rp12 driver=virtio-blk-pci id=disk-000000d1-1111-2222
+  nic 000000a0-1111-2222-3333-000000000000 acpi-index=1 addr=0x0 bus=rp3 driver=virtio-net-pci id=nic-000000a0-1111-2222
+  nic 000000a1-1111-2222-3333-000000000001 acpi-index=2 addr=0x0 bus=rp4 driver=virtio-net-pci id=nic-000000a1-1111-2222
