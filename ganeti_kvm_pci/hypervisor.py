@@ -52,6 +52,7 @@ from .bus import pools
 from .cleanup import Cleanup
 from .qemu import creation_order
 from .qemu import explicit
+from .qemu import overflow
 from .qmp import queries
 from .runtime import device_table
 from .runtime import layout
@@ -186,7 +187,8 @@ class KVMHypervisor(Cleanup):
       with Explained(instance.name):
         partition = pools.Partition.of(kvm_runtime[2])
     with self._Starting(start.Start(instance.name, partition=partition,
-                                    file_words=len(kvm_runtime[0]))):
+                                    file_words=len(kvm_runtime[0]),
+                                    is_boot=not incoming)):
       result = super(KVMHypervisor, self)._ExecuteKVMRuntime(
         instance, kvm_runtime, kvmhelp, incoming, *more, **others)
     if ours and not incoming:
@@ -239,6 +241,12 @@ class KVMHypervisor(Cleanup):
     begun = self._start
     if begun is None or begun.partition is None:
       return run(name, kvm_cmd, tap_fds, *more, **others)
+    late = creation_order.has_late_disks(kvm_cmd, begun.file_words)
     kvm_cmd = creation_order.addressed_first(kvm_cmd, begun.file_words)
+    if late and begun.is_boot:
+      known = overflow.types(self._GetKVMOutput(kvm_cmd[0],
+                                                self._KVMOPT_DEVICELIST))
+      kvm_cmd = overflow.address_rest(kvm_cmd, begun.partition, known,
+                                      config_reader.read(kvm_cmd))
     with start.explained(name, kvm_cmd, begun.partition):
       return run(name, kvm_cmd, tap_fds, *more, **others)

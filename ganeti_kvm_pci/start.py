@@ -49,13 +49,16 @@ class Start(object):
       to unmodified Ganeti, or none are needed yet
   @ivar file_words: int, how many words of QEMU's command are in the runtime
       file; after them, Ganeti names the disks and NICs
+  @ivar is_boot: bool, whether the guest boots, rather than moves here
 
   """
-  def __init__(self, name, is_layout_due=False, partition=None, file_words=0):
+  def __init__(self, name, is_layout_due=False, partition=None, file_words=0,
+               is_boot=True):
     self.name = name
     self.is_layout_due = is_layout_due
     self.partition = partition
     self.file_words = file_words
+    self.is_boot = is_boot
 
 
 @contextlib.contextmanager

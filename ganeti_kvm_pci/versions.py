@@ -66,6 +66,7 @@ _METHODS = {
   "_ExecuteKVMRuntime": ["instance", "kvm_runtime", "kvmhelp", "incoming"],
   "_GenerateKVMRuntime": ["instance", "block_devices", "startup_paused",
                           "kvmhelp"],
+  "_GetKVMOutput": ["kvm_path", "option"],
   "_InstanceKVMRuntime": ["instance_name"],
   "_InstancePidAlive": ["instance_name"],
   "_InstanceNICFile": ["instance_name", "seq"],

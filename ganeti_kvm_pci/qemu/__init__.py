@@ -41,6 +41,7 @@
   - L{removed_options}, L{renewal}: the options that QEMU has removed; their
     successors in a command
   - L{creation_order}: Ganeti's devices created before those that QEMU places
+  - L{overflow}: what does not fit into QEMU's range, addressed before a start
   - L{explicit}: explicit addresses for QEMU's own devices
   - L{topology}: the devices that a guest sees
 

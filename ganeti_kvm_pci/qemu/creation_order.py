@@ -33,27 +33,50 @@ from . import command as command_
 from . import option as option_
 
 
-def _in_words(command, known):
-  """Write the disks on pci.0 that Ganeti gives as JSON as words.
-
-  QEMU creates devices in JSON after all others, wherever they stand. Those of
-  Ganeti's master that need JSON (C{iothread-vq-mapping} is a list) stay as they
-  are: of what names no address, no more than QEMU's range holds can precede
-  them. A SCSI controller, its disks and IDE disks have no slot to lose.
+def _ganetis(command, known):
+  """List the disks and NICs on pci.0 that Ganeti adds to a command.
 
   @type known: int
   @param known: see L{addressed_first}
+  @rtype: list of L{command.DeviceOption}
+
+  """
+  return [option for option in command_.devices(command)
+          if option.position >= known and option.address and option.backend]
+
+
+def _in_words(command, known):
+  """Write the disks on pci.0 that Ganeti gives as JSON as words.
+
+  QEMU creates devices in JSON after all others, wherever they stand. A SCSI
+  controller, its disks and IDE disks have no slot to lose.
+
   @rtype: list of strings
   @return: a new command
 
   """
   command = list(command)
-  for option in command_.devices(command):
-    if option.is_json and option.position >= known and option.address and \
-        option.backend:
+  for option in _ganetis(command, known):
+    if option.is_json:
       text = command[option.position]
       command[option.position] = option_.from_json_to_words(text) or text
   return command
+
+
+def has_late_disks(command, known):
+  """Tell whether QEMU creates a disk after the devices that it places.
+
+  Those of Ganeti's master that need JSON (C{iothread-vq-mapping} is a list)
+  stay as they are; L{overflow} keeps their slots free.
+
+  @type command: list of strings
+  @type known: int
+  @param known: see L{addressed_first}
+  @rtype: bool
+
+  """
+  return any(option.is_json for option in
+             _ganetis(_in_words(command, known), known))
 
 
 def addressed_first(command, known):
@@ -77,13 +100,10 @@ def addressed_first(command, known):
 
   """
   command = _in_words(command, known)
-  options = command_.devices(command)
-  moved = sorted(o.position for o in options
-                 if o.position >= known and o.address and o.backend and
-                 not o.is_json)
+  moved = sorted(option.position for option in _ganetis(command, known))
   if not moved:
     return command
-  first = min(o.position for o in options) - 1
+  first = min(o.position for o in command_.devices(command)) - 1
   front = []
   for position in moved:
     front.extend(command[position - 1:position + 1])

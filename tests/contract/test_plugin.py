@@ -70,6 +70,65 @@ def test_ganetis_devices_come_first_on_the_command_line(world):
   assert devices[-1] == "virtio-rng-pci"
 
 
+#: A disk that QEMU creates after all that is no JSON.
+LATE = json.dumps({"driver": "virtio-blk-pci", "id": "d0", "drive": "d0",
+                   "bus": "pci.0", "addr": "0x8", "iothread-vq-mapping": [
+                     {"iothread": "iothread0"}, {"iothread": "iothread1"}]})
+
+
+@pytest.mark.parametrize("is_boot, given", [
+  (True, ["virtio-rng-pci"] * 5 + ["virtio-rng-pci,bus=pci.0,addr=0x9"]),
+  # the source of a migration has said where its devices are
+  (False, ["virtio-rng-pci"] * 6)])
+def test_the_slot_of_a_disk_in_json_is_kept_free(world, monkeypatch, is_boot,
+                                                 given):
+  hyper = world.hypervisor()
+  asked = []
+  monkeypatch.setattr(type(hyper), "_GetKVMOutput", classmethod(
+    lambda _, *args: asked.append(args) or 'name "virtio-rng-pci", bus PCI\n'))
+  begun = start_.Start("vm1", partition=Partition(8), file_words=15,
+                       is_boot=is_boot)
+  with hyper._Starting(begun):
+    hyper._RunKVMCmd("vm1", ["kvm", "-name", "vm1"] +
+                     ["-device", "virtio-rng-pci"] * 6 + ["-device", LATE], [])
+  command = world.commands()[-1]
+  assert [word for word in command if word.startswith("virtio-rng")] == given
+  assert LATE in command
+  assert asked == ([("kvm", "devicelist")] if is_boot else [])
+
+
+@pytest.mark.skipif(not hasattr(constants, "HV_VIRTIO_DISK_IOTHREADS"),
+                    reason="no IOThreads here")
+def test_disks_with_several_iothreads_keep_their_slots(world, monkeypatch):
+  world.boots = True
+  hyper = world.hypervisor()
+  told = harness.KVMHELP + harness.DEVLIST + (
+    'name "virtio-rng-pci", bus PCI\n'
+    "virtio-blk-pci options:\n  iothread-vq-mapping="
+    "<IOThreadVirtQueueMappingList>\n")
+  monkeypatch.setattr(type(hyper), "_GetKVMOutput",
+                      classmethod(lambda *_: told))
+  instance = harness.instance_of(
+    1, kvm_pci_reservations=8, disk_aio="native", virtio_disk_iothreads=2,
+    kvm_extra=" ".join(["-device virtio-rng-pci"] * 9))
+  instance.beparams["vcpus"] = 2
+  hyper.StartInstance(instance, harness.block_devices(2), False)
+  options = [value for flag, value in zip(world.commands()[-1],
+                                          world.commands()[-1][1:])
+             if flag == "-device"]
+  assert [keys_of(option)["addr"] for option in options
+          if "iothread-vq-mapping" in option] == ["0x8", "0x9"]
+  # beside board and balloon, four have room below
+  assert [keys_of(option).get("addr") for option in options
+          if option.startswith("virtio-rng")] == [None] * 4 + [
+            "0xa", "0xb", "0xc", "0xd", "0xe"]
+  # what the file says of them is where they are
+  told_of = [keys_of(word).get("addr") for word in
+             json.loads(hyper._ReadKVMRuntime(instance.name))[0]
+             if str(word).startswith("virtio-rng")]
+  assert told_of == [None] * 4 + ["0xa", "0xb", "0xc", "0xd", "0xe"]
+
+
 def test_addresses_of_kvm_extra_are_avoided(world):
   hyper, instance = start(world, kvm_pci_reservations=8,
                           kvm_extra="-device AC97,addr=0x8")

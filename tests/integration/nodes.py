@@ -74,12 +74,14 @@ class Node(object):
 
   @ivar hyper: the hypervisor object
   @ivar instance: the instance, once it was started
+  @ivar vcpus: how many the instance is started with
   @ivar uptime: of its guest, in seconds, when it was last heard of
 
   """
   def __init__(self, which, folder):
     self.folder = folder
     self.instance = None
+    self.vcpus = 1
     self.uptime = None
     self.qemu = os.path.join(folder, "qemu")
     old_qemu.install(self.qemu, sys.executable, folder, QEMU)
@@ -134,7 +136,7 @@ class Node(object):
       name=name, uuid=UUID % (1, 1), hypervisor=constants.HT_KVM,
       hvparams=hvparams, nics=[], disk_template="file", network_port=11000,
       os="none", osparams={},
-      beparams={"maxmem": 128, "minmem": 128, "vcpus": 1,
+      beparams={"maxmem": 128, "minmem": 128, "vcpus": self.vcpus,
                 "always_failover": False})
 
   def kvmhelp(self):

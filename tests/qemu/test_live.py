@@ -3,10 +3,12 @@
 import json
 import os
 import socket
+import subprocess
 import threading
 
 import pytest
 
+from conftest import QEMU
 from conftest import version
 
 from ganeti_kvm_pci.bus.pools import Partition
@@ -14,6 +16,7 @@ from ganeti_kvm_pci.errors import MonitorError
 from ganeti_kvm_pci.qemu import command
 from ganeti_kvm_pci.qemu import creation_order
 from ganeti_kvm_pci.qemu import explicit
+from ganeti_kvm_pci.qemu import overflow
 from ganeti_kvm_pci.qemu import replies
 from ganeti_kvm_pci.qemu import start_error
 from ganeti_kvm_pci.qmp import client
@@ -56,8 +59,13 @@ def layout(path):
 
 def start(qemu, words, ganetis):
   """Start QEMU as the hypervisor would."""
-  whole = creation_order.addressed_first(["qemu"] + words + ganetis,
-                                  1 + len(words))
+  whole = ["qemu"] + words + ganetis
+  late = creation_order.has_late_disks(whole, 1 + len(words))
+  whole = creation_order.addressed_first(whole, 1 + len(words))
+  if late:
+    known = overflow.types(subprocess.check_output(
+      [QEMU, "-device", "help"], stderr=subprocess.STDOUT).decode())
+    whole = overflow.address_rest(whole, Partition(), known)
   return qemu.start(*whole[1:])
 
 
@@ -112,6 +120,57 @@ def test_nine_rngs_start_around_disks_in_json(qemu):
   assert [s for s, name in sorted(slots.items()) if name == "virtio-rng-pci"] \
     == [4, 5, 6, 7, 10, 11, 12, 13, 14]
   assert [slots[s] for s in (8, 9, 24)] == ["d0", "d1", "n0"]
+
+
+#: Disks that no words can tell of: a number is a slot and its function in JSON.
+STAY_JSON = in_json(0, 8, addr=64) + in_json(1, 9, addr=72)
+
+needs_mapping = pytest.mark.skipif(version() < (9, 0), reason="9.0 and later")
+
+
+def with_iothreads(number, slot):
+  return in_json(number, slot, **{"num-queues": 2, "iothread-vq-mapping": [
+    {"iothread": "iothread0"}, {"iothread": "iothread1"}]})
+
+
+IOTHREADS = ["-object", "iothread,id=iothread0", "-object",
+             "iothread,id=iothread1", "-smp", "2"]
+
+
+@needs_json
+@pytest.mark.parametrize("disks, more, rngs", [
+  (STAY_JSON, [], [4, 5, 6, 7, 10, 11, 12, 13, 14]),
+  pytest.param(with_iothreads(0, 8) + with_iothreads(1, 9), IOTHREADS,
+               [4, 5, 6, 7, 10, 11, 12, 13, 14], marks=needs_mapping),
+  # as many as fit for certain, whether there is VGA or not
+  (STAY_JSON, ["-vga", "none"], [3, 4, 5, 6, 10, 11, 12, 13, 14]),
+  (STAY_JSON, ["-net", "nic,model=e1000"], [5, 6, 7] + list(range(10, 16))),
+  (STAY_JSON, ["-nic", "user,model=e1000"], [5, 6, 7] + list(range(10, 16))),
+  (STAY_JSON, ["-audio", "driver=none,model=hda"],
+   [5, 6, 7] + list(range(10, 16))),
+  (STAY_JSON, ["-drive", "file=/dev/zero,if=virtio,format=raw,readonly=on"],
+   [4, 5, 6] + list(range(10, 16))),
+  (STAY_JSON, ["-device", '{"driver":"virtio-rng-pci"}'],
+   [4, 5, 6, 7] + list(range(10, 16))),
+  (STAY_JSON, ["-device", "lsi,id=scsi", "-device", "usb-ehci", "-device",
+               "pci-bridge,id=hp0,chassis_nr=1", "-device",
+               "AC97,audiodev=none,bus=hp0"], [7] + list(range(10, 18))),
+  ], ids=["number", "iothreads", "VGA", "net", "nic", "audio", "drive", "JSON",
+          "types"])
+def test_nine_rngs_keep_off_disks_that_stay_json(qemu, disks, more, rngs):
+  words = more + GENUINE + RNG * 9
+  ganetis = nic(0, 24) + disks
+  if "-audio" in more and version() < (7, 1):
+    pytest.skip("-audio is of 7.1")
+  assert qemu.start(*(words + ganetis)) is None
+  slots = layout(start(qemu, words, ganetis))
+  assert [slots[s] for s in (8, 9, 24)] == ["d0", "d1", "n0"]
+  assert [s for s, name in sorted(slots.items()) if name == "virtio-rng-pci"] \
+    == rngs
+  # and the file says so
+  command_, _, left = with_strays(qemu_path(qemu), words)
+  assert not [f for f in left if f.slot not in (8, 9, 24)]
+  assert layout(start(qemu, command_[1:], ganetis)) == slots
 
 
 def test_a_bus_of_32_devices_starts_and_one_more_does_not(qemu):

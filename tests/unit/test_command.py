@@ -117,7 +117,10 @@ def test_disks_in_json_go_before_what_qemu_places_too():
   as_json("virtio-scsi-pci,id=scsi"), as_json("virtio-rng-pci,addr=0x9")])
 def test_other_json_stays(disk):
   before = ["q", "-device", "virtio-rng-pci", "-device", disk]
-  assert creation_order.addressed_first(before, 3) == before
+  after = creation_order.addressed_first(before, 3)
+  assert [(o.driver, o.is_json) for o in command.devices(after)] == [
+    ("virtio-rng-pci", False), (command.keys_of(disk)["driver"], True)]
+  assert disk in after
 
 
 @pytest.mark.parametrize("text", [

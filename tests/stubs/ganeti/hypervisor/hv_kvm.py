@@ -84,6 +84,7 @@ class _Hypervisor(object):
   _CONF_DIR = "/var/run/ganeti/kvm-hypervisor/conf"
   _CTRL_DIR = "/var/run/ganeti/kvm-hypervisor/ctrl"
   _DIRS = []
+  _KVMOPT_DEVICELIST = "devicelist"
 
   def __init__(self):
     self.qmp = None
