@@ -181,11 +181,12 @@ patches:
 	tools/make-patches
 
 # Debian's sources, or: make check-patches GANETI_GIT=DIR TREES=DIR PYTHON2=...
+# ANY=1 tries what the patches were never run on, COMMIT=... another master
 ## applies the patches to Ganeti's sources, and tests those
 check-patches: needs
 	$(PYTHON) tools/check-patches $(if $(TREES),--trees $(TREES)) \
-	  $(if $(PYTHON2),--python2 $(PYTHON2)) \
-	  --rest $(GANETI_TREE)ganeti $(or $(GANETI_GIT),--debian)
+	  $(if $(PYTHON2),--python2 $(PYTHON2)) $(if $(ANY),--any) \
+	  $(if $(COMMIT),--commit $(COMMIT)) --rest $(GANETI_TREE)ganeti $(or $(GANETI_GIT),--debian)
 
 # for a weekly job: exit status 0 if all fits, 1 if not, 2 if it cannot be told
 ## what no longer fits Ganeti's master (GANETI_GIT=DIR)
