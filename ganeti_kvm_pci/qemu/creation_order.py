@@ -64,7 +64,7 @@ def _in_words(command, known):
 
 
 def has_late_disks(command, known):
-  """Tell whether QEMU creates a disk after the devices that it places.
+  """Tell whether QEMU creates a disk after devices without an address.
 
   Those of Ganeti's master that need JSON (C{iothread-vq-mapping} is a list)
   stay as they are; L{overflow} keeps their slots free.

@@ -129,7 +129,7 @@ def test_json_of_kvm_extra_goes_around_disks_too():
 
 
 @pytest.mark.parametrize("more, board", [
-  (["-net", "nic,model=e1000"], 4), (["-nic", "user"], 4),
+  (["-net", "nic,model=e1000"], 4), (["-net", "nic,addr=0x1f"], 4), (["-nic", "user"], 4),
   (["-audio", "driver=none,model=hda"], 4),
   (["-nic", "none", "-net", "none", "-audio", "none"], 3)])
 def test_what_the_machine_type_brings_counts(more, board):
