@@ -218,6 +218,27 @@ def test_a_sound_card_of_an_older_qemu_moves(pair, guest, card):
   assert sorted(pair.target.live()) == slots
 
 
+@pytest.mark.skipif(not hasattr(constants, "HV_VIRTIO_DISK_IOTHREADS") or
+                    (qemu_version.version(nodes.QEMU) or (0, 0)) < (9, 0),
+                    reason="several IOThreads need a newer Ganeti and QEMU")
+@between(BOTH)
+def test_what_keeps_off_disks_with_several_iothreads_moves(pair, guest):
+  """Where devices are is decided once, when the guest boots."""
+  pair.source.vcpus = pair.target.vcpus = 2
+  pair.start(guest, virtio_disk_iothreads=2, disk_aio="native",
+             disk_cache="none", kvm_pci_reservations=8,
+             kvm_extra=" ".join(["-device virtio-rng-pci"] * 9))
+  # a slot below devices that have theirs
+  pair.source.hot_del(nodes.DISK, 0, 0)
+  slots = sorted(pair.source.live())
+  assert slots == [0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 24, 25]
+  info = pair.accept()
+  pair.report = pair.source.wait_for_guest()
+  arrives(pair, info)
+  assert sorted(pair.target.live()) == slots
+  assert pair.target.agreed_slots() == ([9], [24, 25])
+
+
 def eject(pair, slot):
   """Have the guest eject a device, without being asked."""
   serial = Socket(pair.source.hyper._InstanceSerial(nodes.NAME), _PATIENCE)
