@@ -1,5 +1,6 @@
 """What tools/check-upstream reports; how tools/ganeti-tree reads Haskell."""
 
+import argparse
 import importlib.machinery
 import importlib.util
 import os
@@ -97,6 +98,25 @@ def test_a_long_explanation_is_cut(upstream):
   assert lines[0] == "golden     DOES NOT FIT: ..."
   assert lines[-1].strip() == "line 99"
   assert len(lines) < 20
+
+
+def test_patches_that_do_not_apply_are_named(upstream, tmp_path):
+  repository = tmp_path / "ganeti"
+  subprocess.run(["git", "init", "-q", "-b", "master", str(repository)],
+                 check=True)
+  subprocess.run(["git", "-C", str(repository), "-c", "user.name=x", "-c",
+                  "user.email=x@y.z", "commit", "-q", "--allow-empty", "-m",
+                  "without lib"], check=True)
+  shown = []
+  upstream.Report(shown.append).part(
+    "patches", upstream.check_patches,
+    argparse.Namespace(ganeti_git=str(repository), commit="master"),
+    str(tmp_path / "none"), str(tmp_path))
+  # the first adds modules only
+  assert shown[0].startswith(
+    "patches    DOES NOT FIT: 0002-KVM-keep-disks-and-NICs-to-slots-of-their-"
+    "own.patch does not apply, 1 of 4 do: error: lib/hypervisor/__init__.py:"
+    " does not exist in index\n")
 
 
 def test_an_empty_repository_gives_a_report(tmp_path):

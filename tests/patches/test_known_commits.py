@@ -70,7 +70,7 @@ def test_an_unknown_commit_is_refused_in_words(repository, branch, name, more):
 def test_an_unknown_commit_is_tried_if_one_wants_to(repository):
   status, said = check(repository, "--release", "master", "--any")
   assert status == 1
-  assert re.match(r"master +FAILED: git .* am ", said)
+  assert re.match(r"master +FAILED: 0002-.*patch does not apply", said)
 
 
 def test_a_commit_of_master_can_be_named(repository):

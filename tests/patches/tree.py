@@ -67,6 +67,26 @@ class Tree(object):
          self.root])
     git(self.root, "checkout", "-q", "--detach", commit)
 
+  def apply(self, folder, after=lambda: None):
+    """Apply the patches of a folder.
+
+    @param after: called after each
+    @rtype: int
+    @return: how many these are
+    @raise Failure: if one does not apply; which, and git's words
+
+    """
+    with open(os.path.join(folder, "series"), encoding="utf-8") as stream:
+      names = stream.read().split()
+    for number, name in enumerate(names):
+      try:
+        git(self.root, "am", "-q", os.path.join(folder, name))
+      except Failure as err:
+        raise Failure("%s does not apply, %d of %d do: %s" % (
+          name, number, len(names), str(err).partition("\n")[2]))
+      after()
+    return len(names)
+
   def make_importable(self, modules, rest, python):
     """Add what the build would: a link, and modules that are generated."""
     os.symlink("lib", os.path.join(self.root, "ganeti"))
