@@ -67,6 +67,9 @@ CLASS = {
 #: This Ganeti's version: tuple of two ints.
 VERSION = versions.installed(constants)[1]
 
+#: Whether it serves disks by threads of their own.
+HAS_IOTHREADS = hasattr(constants, "HV_VIRTIO_DISK_IOTHREADS")
+
 
 @contextlib.contextmanager
 def Explained(instance_name, error_class=errors.HypervisorError):

@@ -47,6 +47,7 @@ from . import process
 from . import reboot
 from . import start
 from .access import Explained
+from .access import HAS_IOTHREADS
 from .access import VERSION
 from .bus import pools
 from .cleanup import Cleanup
@@ -104,7 +105,8 @@ class KVMHypervisor(Cleanup):
     with Explained(instance.name):
       loaded = serialized.parse(text, "runtime file")
       changed = loaded.source_report is not None
-      changed = bool(upgrade.normalise(loaded, VERSION)) or changed
+      changed = bool(upgrade.normalise(loaded, VERSION,
+                                       HAS_IOTHREADS)) or changed
       # a guest whose QEMU was upgraded on the node goes on in the older one:
       # where it is told of no other, it may move to a node that has that one
       begun = self._start
@@ -163,7 +165,11 @@ class KVMHypervisor(Cleanup):
     kvm_cmd, nics, hvparams, disks = runtime
     kvm_cmd[:] = explicit.without_addresses(kvm_cmd,
                                            hvparams.get("kvm_extra"))[0]
-    devices = {pools.DISK: [entry[0] for entry in disks], pools.NIC: nics}
+    # firmware, which has a role and no address, is no device
+    devices = {pools.DISK: [disk for disk, _, _ in disks
+                            if self._HasAddress(disk) or
+                            not getattr(disk, "role", None)],
+               pools.NIC: nics}
     slots, numbers = layout.cold_boot(hvparams, kvm_cmd,
                                       config_reader.read(kvm_cmd), devices)
     for disk, number in zip(devices[pools.DISK], numbers):

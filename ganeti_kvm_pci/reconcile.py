@@ -47,6 +47,7 @@ from . import chipset
 from . import settling
 from . import versions
 from .access import Access
+from .access import HAS_IOTHREADS
 from .access import VERSION
 from .bus import pools
 from .errors import MonitorError
@@ -141,7 +142,7 @@ class Reconcile(_base(hv_kvm.KVMHypervisor)):
 
     """
     loaded = self._Loaded(instance)
-    upgrade.normalise(loaded, VERSION)
+    upgrade.normalise(loaded, VERSION, HAS_IOTHREADS)
     table = device_table.DeviceTable(loaded)
     found = settling.Settling(execute, table)
     found.forget(

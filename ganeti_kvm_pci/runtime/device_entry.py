@@ -41,16 +41,19 @@ from ..bus import address
 from ..errors import AddressError
 from ..errors import RuntimeFileError
 
-#: Attributes of objects.NIC, objects.Disk and of hvinfo, Ganeti 2.8 to 3.2.
+#: Attributes of objects.NIC, objects.Disk and of hvinfo, Ganeti 2.8 to master
+#: with pull requests 1938 (acpi-index), 1953 (queues, iothreads), 1955 (role).
 NIC_KEYS = frozenset([
   "hvinfo", "ip", "mac", "name", "netinfo", "network", "nicparams", "pci",
   "uuid"])
 DISK_KEYS = frozenset([
   "children", "ctime", "dev_type", "dynamic_params", "forthcoming", "hvinfo",
   "iv_name", "logical_id", "mode", "mtime", "name", "nodes", "params",
-  "physical_id", "pci", "serial_no", "size", "spindles", "uuid"])
-_HVINFO_KEYS = frozenset([
-  "addr", "bus", "channel", "driver", "id", "lun", "scsi-id"])
+  "physical_id", "pci", "role", "serial_no", "size", "spindles", "uuid"])
+_HVINFO_NUMBERS = frozenset([
+  "acpi-index", "channel", "lun", "num-queues", "scsi-id"])
+_HVINFO_KEYS = _HVINFO_NUMBERS | frozenset([
+  "addr", "bus", "driver", "id", "iothread", "iothread-vq-mapping"])
 
 #: What QEMU takes for an id, a driver or a bus, and what a uuid consists of.
 WORD_RE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
@@ -71,6 +74,24 @@ TEXT = (type(""), type(b"".decode("ascii")))
 def is_text(value):
   """Tell whether a value of JSON's is a text, on any Python."""
   return isinstance(value, TEXT)
+
+
+def _is_number(value):
+  return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_without_device(entry):
+  """Tell whether QEMU has no device of a disk.
+
+  Ganeti's master starts firmware from a disk that has a role and no address
+  (pull request 1955).
+
+  @param entry: its dict
+  @rtype: bool
+
+  """
+  return bool(entry.get("role")) and not entry.get("hvinfo") and \
+    entry.get("pci") is None
 
 
 def _is_value(value):
@@ -101,6 +122,9 @@ def check_names(source, name, entry):
   for key, pattern in (("uuid", WORD_RE), ("mac", _MAC_RE)):
     if entry.get(key) is not None:
       _check_text(source, name, key, entry[key], pattern)
+  # "" is none
+  if entry.get("role"):
+    _check_text(source, name, "role", entry["role"], WORD_RE)
 
 
 def check_extra(source, name, extra):
@@ -118,6 +142,26 @@ def check_extra(source, name, extra):
       _check_text(source, name, key, word, pattern)
 
 
+def _check_mapping(source, name, value):
+  """Check which iothread serves which queue of a disk.
+
+  @param value: list of dicts: C{iothread}, an id; perhaps C{vqs}, a list of
+      ints
+
+  """
+  if not isinstance(value, list) or not value:
+    raise RuntimeFileError(source, "%s: iothread-vq-mapping is no list" % name)
+  for entry in value:
+    if not isinstance(entry, dict) or \
+        not set(["iothread"]) <= set(entry) <= set(["iothread", "vqs"]) or \
+        not isinstance(entry.get("vqs", []), list) or \
+        not all(_is_number(number) for number in entry.get("vqs", [])):
+      raise RuntimeFileError(
+        source, "%s: iothread-vq-mapping: %r maps no queues to an iothread" %
+        (name, entry))
+    _check_text(source, name, "iothread", entry["iothread"], WORD_RE)
+
+
 def _check_hvinfo(source, name, hvinfo):
   """Check where a device is, and return the keys that no Ganeti writes."""
   unknown = []
@@ -129,9 +173,11 @@ def _check_hvinfo(source, name, hvinfo):
       if not (WORD_RE.match(key) and _is_value(value)):
         raise RuntimeFileError(source, "%s: %r: %r in hvinfo is no option" %
                                (name, key, value))
-    elif key in ("channel", "lun", "scsi-id"):
-      if isinstance(value, bool) or not isinstance(value, int):
+    elif key in _HVINFO_NUMBERS:
+      if not _is_number(value):
         raise RuntimeFileError(source, "%s: %s is no number" % (name, key))
+    elif key == "iothread-vq-mapping":
+      _check_mapping(source, name, value)
     elif key == "addr":
       address.parse(value)
     else:

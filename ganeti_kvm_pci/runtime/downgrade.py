@@ -51,6 +51,17 @@ _DISK_KEYS_SINCE = {
   "forthcoming": (2, 14), "nodes": (2, 14),
   }
 
+#: What Ganeti's master gives to QEMU, and what a running guest notices if it is
+#: missing.
+_HVINFO_SINCE_3_2 = [
+  ("acpi-index", "the guest may name its NIC otherwise"),
+  ("iothread", None), ("iothread-vq-mapping", None),
+  ("num-queues", "its number of queues may change"),
+  ]
+
+#: The first version in which a disk has a role.
+_ROLE = (4, 0)
+
 #: The first version that adds -chroot (or -run-with) at each start.
 _CHROOT_AT_START = (3, 1)
 
@@ -66,7 +77,8 @@ def downgrade(runtime, version):
   @raise RuntimeFileError: if there is something that this version cannot have
 
   """
-  changes, warnings, places = [], [], []
+  places = []
+  changes, warnings = _strip(runtime, version)
   disks = [entry[0] for entry in runtime.disks]
   for device_class, entries in ((DISK, disks), (NIC, runtime.nics)):
     for index, entry in enumerate(entries):
@@ -90,6 +102,44 @@ def downgrade(runtime, version):
       not _is_confined(runtime.words):
     warnings.append("Ganeti before 3.1 takes -chroot from the runtime file, and"
                     " this one has none: what starts from it is not confined")
+  return (changes, warnings)
+
+
+def _strip(runtime, version):
+  """Take out what Ganeti's master adds.
+
+  @rtype: tuple of two lists of strings
+  @return: what was changed, and what will not work as before
+
+  """
+  changes, warnings = [], []
+  disks = [entry[0] for entry in runtime.disks]
+  named = [("%s %d" % (device_class, index), entry)
+           for device_class, entries in ((DISK, disks), (NIC, runtime.nics))
+           for index, entry in enumerate(entries)]
+  is_older = version < upgrade.IOTHREADS_SINCE
+  for name, entry in named:
+    hvinfo = entry.get("hvinfo") or {}
+    for key, noticed in _HVINFO_SINCE_3_2:
+      if not is_older or key not in hvinfo:
+        continue
+      del hvinfo[key]
+      changes.append("%s: without %s" % (name, key))
+      warnings.append(
+        "%s: Ganeti before 3.2 does not know %s%s" % (name, key, (
+          ": %s; do not migrate the guest live, start it anew there" % noticed
+          if noticed else ", the disk is served without")))
+    if version < _ROLE and "role" in entry:
+      role = entry.pop("role")
+      changes.append("%s: without role" % name)
+      if role:
+        warnings.append("%s: its role is %s; for Ganeti before 4.0 it is like"
+                        " other disks" % (name, role))
+  for position in \
+      upgrade.controllers_with_iothread(runtime) if is_older else []:
+    runtime.command[position] = option.without(runtime.command[position],
+                                               upgrade.IOTHREAD_KEYS)
+    changes.append("the SCSI controller: without iothread")
   return (changes, warnings)
 
 

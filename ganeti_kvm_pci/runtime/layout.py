@@ -51,6 +51,7 @@ from ..qemu import explicit
 from ..qemu import ids
 from ..qemu import named_slots
 from ..qemu import scsi_devices
+from . import device_entry
 from . import device_table
 from . import inline_disks
 from . import upgrade
@@ -134,8 +135,9 @@ def lay_out(runtime, version, reservations=None, gaps=None):
     runtime.command[:] = inline_disks.insert(words, carried, inside)
   for device_class, entries in sorted(members.items()):
     moves += [
-      _move(runtime, device_class, index, entry, slot, version) for
-      index, (entry, slot) in enumerate(zip(entries, slots[device_class]))]
+      _move(runtime, device_class, _index(runtime, device_class, entry), entry,
+            slot, version)
+      for entry, slot in zip(entries, slots[device_class])]
   _drop(elsewhere)
   moves += _renumber(runtime, words, (gaps or {}).get(DISK, []))
   return [move for move in moves if move.old != move.new]
@@ -179,6 +181,19 @@ def _without(values, indices):
   return [value for index, value in enumerate(values) if index not in indices]
 
 
+def _index(runtime, device_class, entry):
+  """Tell an entry's position in its class."""
+  entries = runtime.nics if device_class == NIC else \
+    [disk[0] for disk in runtime.disks]
+  return [at for at, known in enumerate(entries) if known is entry][0]
+
+
+def _disks(runtime):
+  """List the disks for which QEMU has a device."""
+  return [disk[0] for disk in runtime.disks
+          if not device_entry.is_without_device(disk[0])]
+
+
 def _members(runtime):
   """Tell the disks and NICs that sit on pci.0 from the others.
 
@@ -186,7 +201,7 @@ def _members(runtime):
 
   """
   members = {
-    DISK: [entry[0] for entry in runtime.disks],
+    DISK: _disks(runtime),
     NIC: list(runtime.nics),
     }
   elsewhere = []
@@ -206,15 +221,16 @@ def _renumber(runtime, words, gaps):
   @return: empty where the disks have none
 
   """
+  disks = _disks(runtime)
   if not scsi_ids.has_ids(runtime.hvparams) or not all(
-      "scsi-id" in (entry[0].get("hvinfo") or {}) for entry in runtime.disks):
+      "scsi-id" in (disk.get("hvinfo") or {}) for disk in disks):
     return []
-  numbers = _numbers(runtime.hvparams, words, len(runtime.disks), gaps)
+  numbers = _numbers(runtime.hvparams, words, len(disks), gaps)
   moves = []
-  for index, number in enumerate(numbers):
-    hvinfo = runtime.disks[index][0]["hvinfo"]
-    moves.append(Move(DISK, index, hvinfo.get("id"), hvinfo["scsi-id"], number,
-                      SCSI_ID))
+  for disk, number in zip(disks, numbers):
+    hvinfo = disk["hvinfo"]
+    moves.append(Move(DISK, _index(runtime, DISK, disk), hvinfo.get("id"),
+                      hvinfo["scsi-id"], number, SCSI_ID))
     hvinfo["scsi-id"] = number
   return moves
 

@@ -40,10 +40,13 @@ QEMU knows, the order of the command.
 import uuid
 
 from ..bus import address
+from ..bus import scsi_ids
 from ..bus.pools import DISK
 from ..bus.pools import NIC
 from ..errors import RuntimeFileError
+from ..qemu import command as command_
 from ..qemu import ids
+from ..qemu import option as option_
 from ..qemu import renewal
 from . import device_entry
 from . import device_table
@@ -62,6 +65,18 @@ _NEUTRAL = [((2, 8), "vnet_hdr", True), ((2, 12), "disk_aio", "threads"),
             ((2, 12), "virtio_net_queues", 1)]
 _DISCARD = "disk_discard"
 
+#: The parameter of Ganeti's master (pull request 1953) by which disks are
+#: served by threads of their own, and have queues; its number says nothing:
+#: 3.2.0~alpha1 is with and without. Where it is missing, the guest was started
+#: without, whatever the configuration says by now.
+_IOTHREADS = "virtio_disk_iothreads"
+
+#: The options that name such a thread.
+IOTHREAD_KEYS = frozenset(["iothread", "iothread-vq-mapping"])
+
+#: The first version that may have it.
+IOTHREADS_SINCE = (3, 2)
+
 
 def has_hvinfo(version):
   """Tell whether a version keeps addresses as C{hvinfo}.
@@ -73,7 +88,7 @@ def has_hvinfo(version):
   return version >= _HVINFO
 
 
-def normalise(runtime, version):
+def normalise(runtime, version, has_iothreads=None):
   """Bring a runtime into the form of a Ganeti version.
 
   What is in that form stays as it is.
@@ -82,12 +97,17 @@ def normalise(runtime, version):
   @param runtime: is changed in place
   @type version: tuple of two ints
   @param version: e.g. C{(3, 0)}
+  @type has_iothreads: bool or None
+  @param has_iothreads: whether it has virtio_disk_iothreads; None if only its
+      version is known
   @rtype: list of strings
   @return: what was changed, for an administrator
   @raise RuntimeFileError: if that version cannot have it
 
   """
   changes = []
+  if has_iothreads is False or version < IOTHREADS_SINCE:
+    _check_iothreads(runtime)
   if runtime.entries < 4:
     runtime.entries = 4
     changes.append("a list of disks, as Ganeti 2.10 and later expect")
@@ -104,12 +124,46 @@ def normalise(runtime, version):
           raise RuntimeFileError(
             runtime.source, "%s has its address as Ganeti 2.16 and later write"
             " it; ganeti-kvm-pci downgrade makes it readable" % name)
-      elif entry.get("hvinfo") is None:
+      elif entry.get("hvinfo") is None and not (
+          device_class == DISK and device_entry.is_without_device(entry)):
         changes.extend(_add_hvinfo(runtime, device_class, name, entry))
   changes.extend(_parameters(runtime.hvparams, version))
+  if has_iothreads and _IOTHREADS not in runtime.hvparams:
+    runtime.hvparams[_IOTHREADS] = 0
+    changes.append("parameter %s=0" % _IOTHREADS)
   if has_hvinfo(version):
     changes.extend(_options(runtime.command, version))
   return changes
+
+
+def controllers_with_iothread(runtime):
+  """Find Ganeti's SCSI controller in the command, if a thread serves it.
+
+  @type runtime: L{serialized.Runtime}
+  @rtype: list of ints
+  @return: the position of its option; a user's own names what he has created
+
+  """
+  words = runtime.words
+  extra = command_.words_of(runtime.hvparams.get("kvm_extra"))
+  return [option.position for option in command_.devices(words)
+          if option.id == scsi_ids.CONTROLLER and
+          words[option.position] not in extra and
+          IOTHREAD_KEYS.intersection(option_.keys(words[option.position]))]
+
+
+def _check_iothreads(runtime):
+  """Make sure that no device needs a thread that Ganeti does not create."""
+  found = ["%s %d" % (DISK, index) for index, entry in enumerate(runtime.disks)
+           if IOTHREAD_KEYS.intersection(entry[0].get("hvinfo") or ())]
+  if controllers_with_iothread(runtime):
+    found.append("the SCSI controller")
+  if found:
+    raise RuntimeFileError(
+      runtime.source, "%s: served by an iothread, which this Ganeti does not"
+      " create; run ganeti-kvm-pci downgrade --to 3.1 on the node where the"
+      " guest runs, or shut the instance down and start it here" %
+      ", ".join(found))
 
 
 def lasting_uuid(instance, mac):

@@ -7,6 +7,7 @@ import pytest
 
 from ganeti import constants
 from ganeti import errors
+from ganeti import objects
 from ganeti import pathutils
 from ganeti.hypervisor import hv_kvm
 
@@ -24,6 +25,7 @@ from ganeti_kvm_pci.qemu.option import keys as keys_of
 from ganeti_kvm_pci.qmp import backends
 from ganeti_kvm_pci.qmp import queries
 from ganeti_kvm_pci.qmp import unplug as unplug_
+from ganeti_kvm_pci.runtime import serialized
 from ganeti_kvm_pci.runtime import unplug_request
 
 import harness
@@ -1063,3 +1065,59 @@ def test_no_event_is_waited_for(world, monkeypatch):
   hyper.HotDelDevice(instance, NIC, harness.nic(0), None, 0)
   assert slots[0][0] not in world.bus and slots[1][0] not in world.bus
   hyper.HotAddDevice(instance, DISK, harness.disk(7), EXTRA, 2)
+
+
+@pytest.mark.skipif(not hasattr(constants, "HV_VIRTIO_DISK_IOTHREADS"),
+                    reason="master with iothreads")
+@pytest.mark.parametrize("cls", [hv_kvm.KVMHypervisor, None])
+def test_the_queues_of_a_hot_added_disk_are_in_the_runtime_file(
+    world, monkeypatch, cls):
+  monkeypatch.setattr(harness.FakeQmp, "GetCpuInformation",
+                      lambda self: [{"cpu-index": n} for n in range(3)])
+  instance = harness.instance_of(disk_aio="native")
+  hyper = world.hypervisor(*([cls] if cls else []))
+  hyper.StartInstance(instance, harness.block_devices(2), False)
+  hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)
+  loaded = serialized.parse(hyper._ReadKVMRuntime(instance.name), "test")
+  assert loaded.unknown == []
+  hvinfo = loaded.disks[-1][0]["hvinfo"]
+  assert (hvinfo["num-queues"], hvinfo["iothread"]) == (3, "iothread0")
+
+
+@pytest.mark.skipif(harness.SLOT_IN_PCI, reason="2.16 and later")
+def test_what_upstream_sets_while_it_adds_a_disk_is_in_the_runtime_file(
+    world, monkeypatch):
+  """As master with iothreads does, after the device was written ahead."""
+  hyper, instance = start(world)
+  genuine = harness.FakeQmp.HotAddDisk
+
+  def add(self, disk, *args, **kwargs):
+    ahead = serialized.parse(hyper._ReadKVMRuntime(instance.name), "test")
+    assert "num-queues" not in ahead.disks[-1][0]["hvinfo"]
+    disk.hvinfo["num-queues"] = 3
+    genuine(self, disk, *args, **kwargs)
+
+  monkeypatch.setattr(harness.FakeQmp, "HotAddDisk", add)
+  hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)
+  loaded = serialized.parse(hyper._ReadKVMRuntime(instance.name), "test")
+  assert loaded.unknown == [] and len(loaded.disks) == 3
+  assert loaded.disks[-1][0]["hvinfo"]["num-queues"] == 3
+
+
+@pytest.mark.skipif(harness.SLOT_IN_PCI, reason="2.16 and later")
+def test_firmware_takes_no_slot_and_no_disk_moves(world, monkeypatch):
+  """Ganeti gives such a disk no address (pull request 1955)."""
+  monkeypatch.setattr(
+    objects.Disk, "role",
+    property(lambda self: "firmware" if self.uuid == harness.disk(0).uuid
+             else None), raising=False)
+  hyper = world.hypervisor()
+  instance = harness.instance_of()
+  disks = [harness.disk(number) for number in range(3)]
+  for disk in disks[1:]:
+    disk.hvinfo = {"driver": "virtio-blk-pci"}
+  runtime = (["kvm", "-name", instance.name], [], instance.hvparams,
+             [(disk, "/x", None) for disk in disks])
+  hyper._AssignAddresses(runtime)
+  assert not disks[0].hvinfo
+  assert [harness.slot_of(disk) for disk in disks[1:]] == [12, 13]

@@ -6,6 +6,7 @@ import pytest
 
 import genuine
 from ganeti_kvm_pci.errors import RuntimeFileError
+from ganeti_kvm_pci.qemu import option
 from ganeti_kvm_pci.runtime import device_table
 from ganeti_kvm_pci.runtime import downgrade
 from ganeti_kvm_pci.runtime import serialized
@@ -121,3 +122,73 @@ def test_a_device_without_an_address_has_none_afterwards():
   assert "nic 0: hvinfo to pci None" in changes
   assert "pci" not in loaded.nics[0] and "hvinfo" not in loaded.nics[0]
   assert not any(warning.startswith("nic 0") for warning in warnings)
+
+
+def add_new_keys(data):
+  data[3][0][0]["hvinfo"].update({
+    "num-queues": 4, "iothread-vq-mapping": [{"iothread": "iothread0"}]})
+  data[3][0][0]["role"] = "firmware"
+  data[3][1][0]["hvinfo"]["iothread"] = "iothread0"
+  data[3][1][0]["role"] = ""
+  data[1][0]["hvinfo"]["acpi-index"] = 1
+
+
+@pytest.mark.parametrize("version", [(2, 12), (3, 0), (3, 1)])
+def test_queues_and_iothreads_are_stripped_with_a_warning(version):
+  loaded = load(add_new_keys)
+  changes, warnings = downgrade.downgrade(loaded, version)
+  for words in ("disk 0: without num-queues", "disk 1: without iothread",
+                "disk 0: without iothread-vq-mapping", "disk 0: without role",
+                "disk 1: without role", "nic 0: without acpi-index"):
+    assert words in changes
+  assert [text for text in warnings if "do not migrate" in text] == [
+    "disk 0: Ganeti before 3.2 does not know num-queues: its number of queues"
+    " may change; do not migrate the guest live, start it anew there",
+    "nic 0: Ganeti before 3.2 does not know acpi-index: the guest may name its"
+    " NIC otherwise; do not migrate the guest live, start it anew there"]
+  assert len([text for text in warnings if "firmware" in text]) == 1
+  plain = load(lambda data: None)
+  downgrade.downgrade(plain, version)
+  assert entries(loaded) == entries(plain)
+
+
+def test_32_keeps_them_but_the_role():
+  loaded = load(add_new_keys)
+  changes, _ = downgrade.downgrade(loaded, (3, 2))
+  assert changes == ["disk 0: without role", "disk 1: without role"]
+  upgrade.normalise(loaded, (3, 2))
+  with pytest.raises(RuntimeFileError) as caught:
+    upgrade.normalise(loaded, (3, 1))
+  assert "ganeti-kvm-pci downgrade" in str(caught.value)
+
+
+CONTROLLER = '{"driver":"virtio-scsi-pci","id":"scsi",%s}'
+
+
+def add_controller(extra=""):
+  text = CONTROLLER % '"num_queues":2,"iothread":"iothread0"'
+
+  def change(data):
+    data[0] += ["-device", text]
+    data[2]["kvm_extra"] = extra and "-device " + text
+  return change
+
+
+def test_the_scsi_controller_is_served_without_an_iothread():
+  loaded = load(add_controller())
+  with pytest.raises(RuntimeFileError) as caught:
+    upgrade.normalise(loaded, (3, 1))
+  assert "the SCSI controller: served by an iothread" in str(caught.value)
+  changes, _ = downgrade.downgrade(loaded, (3, 1))
+  assert "the SCSI controller: without iothread" in changes
+  assert option.keys(loaded.command[-1]) == {
+    "driver": "virtio-scsi-pci", "id": "scsi", "num_queues": 2}
+  upgrade.normalise(loaded, (3, 1))
+
+
+def test_an_iothread_by_kvm_extra_is_the_users_own():
+  loaded = load(add_controller("kvm_extra"))
+  text = loaded.command[-1]
+  upgrade.normalise(loaded, (3, 1))
+  downgrade.downgrade(loaded, (3, 1))
+  assert loaded.command[-1] == text

@@ -213,7 +213,7 @@ def test_fictitious_places_go(hv_type, parameter, device_class):
 
 
 def test_real_scsi_disks_keep_their_ids_on_their_own_bus():
-  loaded = load(name="v3.0.2-scsihd")
+  loaded = load(name="master-scsihd")
   before = copy.deepcopy(loaded.disks)
   layout.lay_out(loaded, (3, 0))
   assert loaded.disks == before
@@ -239,3 +239,23 @@ def test_disks_in_the_command_come_first_and_other_drives_stay():
     [True, True] + [False] * (len(options) - 2)
   assert loaded.command[-3:] == [cdrom] + extra.split(" ")
   assert len(command.virtio_drives(loaded.words)) == 2
+
+
+@pytest.mark.parametrize("name", ["v3.0.2-plain", "master-scsihd"])
+def test_firmware_takes_no_slot(name):
+  """A disk with a role and no address is no device of QEMU's."""
+  data = json.loads(genuine.text_of(name))
+  plain = serialized.parse(json.dumps(data), "f")
+  layout.lay_out(plain, (3, 2))
+  firmware = dict(data[3][0][0], role="firmware", uuid="f0f0f0f0-1-2-3-4")
+  del firmware["hvinfo"]
+  data[3].insert(0, [firmware, "/x", None])
+  loaded = serialized.parse(json.dumps(data), "f")
+  # the order of the others is exchanged, so that they move
+  loaded.disks[1], loaded.disks[2] = loaded.disks[2], loaded.disks[1]
+  moves = layout.lay_out(loaded, (3, 2))
+  assert "hvinfo" not in loaded.disks[0][0]
+  key = "addr" if "plain" in name else "scsi-id"
+  assert [entry[0]["hvinfo"][key] for entry in loaded.disks[1:]] == [
+    entry[0]["hvinfo"][key] for entry in plain.disks]
+  assert [move.index for move in moves if move.device_class == "disk"] == [1, 2]

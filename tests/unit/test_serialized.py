@@ -231,3 +231,47 @@ def test_what_is_nested_too_deeply_is_one_clear_error():
     assert json.loads(written) == json.loads(text)
     deepest = depth
   assert 0 < deepest < 100 * limit
+
+
+NEW_KEYS = {
+  "num-queues": 4, "acpi-index": 3, "iothread": "iothread0",
+  "iothread-vq-mapping": [{"iothread": "iothread0"},
+                          {"iothread": "iothread1", "vqs": [0, 2]}],
+  }
+
+
+def with_keys(keys, role=""):
+  """A runtime file of which the first disk has more keys."""
+  data = json.loads(genuine.text_of("v3.0.2-plain"))
+  data[3][0][0]["hvinfo"].update(keys)
+  data[3][0][0]["role"] = role
+  return json.dumps(data)
+
+
+def test_the_keys_of_queues_and_iothreads_are_known_and_kept():
+  loaded = serialized.parse(with_keys(NEW_KEYS, "firmware"), "f")
+  assert loaded.unknown == []
+  disk = json.loads(loaded.dump())[3][0][0]
+  assert disk["role"] == "firmware"
+  assert dict(disk["hvinfo"], **NEW_KEYS) == disk["hvinfo"]
+
+
+@pytest.mark.parametrize("key, value", [
+  ("num-queues", "4"), ("num-queues", True), ("acpi-index", [1]),
+  ("iothread", "a,b"), ("iothread", 0), ("iothread-vq-mapping", "iothread0"),
+  ("iothread-vq-mapping", []), ("iothread-vq-mapping", ["iothread0"]),
+  ("iothread-vq-mapping", [{"vqs": [1]}]),
+  ("iothread-vq-mapping", [{"iothread": "a,b"}]),
+  ("iothread-vq-mapping", [{"iothread": "a", "vqs": ["0"]}]),
+  ("iothread-vq-mapping", [{"iothread": "a", "vqs": 1}]),
+  ("iothread-vq-mapping", [{"iothread": "a", "other": 1}])])
+def test_a_malformed_new_key_is_refused(key, value):
+  with pytest.raises(RuntimeFileError) as caught:
+    serialized.parse(with_keys({key: value}), "f")
+  assert "iothread" in str(caught.value) or key in str(caught.value)
+
+
+@pytest.mark.parametrize("role", [1, "a,b", ["x"]])
+def test_a_malformed_role_is_refused(role):
+  with pytest.raises(RuntimeFileError):
+    serialized.parse(with_keys({}, role), "f")

@@ -299,3 +299,53 @@ def test_before_2_16_the_command_stays(words):
   before = copy.copy(loaded.command)
   upgrade.normalise(loaded, (2, 15))
   assert loaded.command == before
+
+
+def with_disk(**changes):
+  """A runtime file of which the first disk is another."""
+  data = json.loads(genuine.text_of("v3.0.2-plain"))
+  data[3][0][0].update(changes)
+  return serialized.parse(json.dumps(data), "f")
+
+
+def test_a_guest_that_was_started_without_iothreads_gets_none():
+  loaded = with_disk()
+  changes = upgrade.normalise(loaded, (3, 2), True)
+  assert "parameter virtio_disk_iothreads=0" in changes
+  assert loaded.hvparams["virtio_disk_iothreads"] == 0
+  loaded.hvparams["virtio_disk_iothreads"] = 4
+  assert upgrade.normalise(loaded, (3, 2), True) == []
+  assert loaded.hvparams["virtio_disk_iothreads"] == 4
+
+
+@pytest.mark.parametrize("known", [False, None])
+def test_a_ganeti_that_does_not_know_iothreads_is_told_nothing(known):
+  loaded = with_disk()
+  upgrade.normalise(loaded, (3, 2), known)
+  assert "virtio_disk_iothreads" not in loaded.hvparams
+
+
+@pytest.mark.parametrize("version, known", [((3, 1), None), ((3, 2), False)])
+@pytest.mark.parametrize("keys", [
+  {"iothread": "iothread0"},
+  {"iothread-vq-mapping": [{"iothread": "iothread0"}]}])
+def test_an_iothread_that_ganeti_does_not_create_is_refused(version, known,
+                                                            keys):
+  loaded = with_disk()
+  loaded.disks[0][0]["hvinfo"].update(keys)
+  with pytest.raises(RuntimeFileError) as caught:
+    upgrade.normalise(loaded, version, known)
+  for words in ("disk 0: served by an iothread", "downgrade --to 3.1"):
+    assert words in str(caught.value)
+  upgrade.normalise(loaded, (3, 2), True)
+  upgrade.normalise(loaded, (3, 2))
+
+
+def test_firmware_gets_no_address():
+  """Its disk has a role, and QEMU has no device of it."""
+  loaded = with_disk(role="firmware")
+  del loaded.disks[0][0]["hvinfo"]
+  before = loaded.dump()
+  upgrade.normalise(loaded, (3, 2))
+  assert "hvinfo" not in loaded.disks[0][0]
+  assert json.loads(loaded.dump())[3] == json.loads(before)[3]
