@@ -108,9 +108,10 @@ class Incoming(Migration):
     config_reader.fill(loaded)
     with self._Monitor(instance.name) as execute:
       parts = inventory.topology(execute, disk_links.ids(loaded))
+      vcpus = queries.vcpus(execute)
     problems = self._CheckMigration(instance, loaded, parts).problems
     if told:
-      problems = told.differences(parts) or problems
+      problems = told.differences(parts, vcpus) or problems
     elif loaded.source_report:
       # by a later release; or unmodified Ganeti hands on what it got when the
       # guest moved to it

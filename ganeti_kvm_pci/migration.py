@@ -152,7 +152,8 @@ class Migration(NicModification):
       self._SaveKVMRuntime(instance, runtime)
       logging.info("Instance %s: explicit address in the runtime file: %s",
                    instance.name, ", ".join(compared.fixed))
-    loaded.source_report = topology_file.write(parts, instance.primary_node)
+    loaded.source_report = topology_file.write(parts, instance.primary_node,
+                                               queries.vcpus(execute))
     if left_out:
       loaded.source_report[ejected.FIELD] = left_out
     requests = self._Pending(instance).requests()

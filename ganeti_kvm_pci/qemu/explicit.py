@@ -40,6 +40,7 @@ the runtime file's command.
 
 from . import command as command_
 from . import option as option_
+from . import topology
 
 #: What each C{-drive if=virtio} becomes, and a NIC of Ganeti's without id, as
 #: an option would.
@@ -110,8 +111,11 @@ def in_order(command, peripherals, unnamed_nics=0):
 
   """
   by_id = dict((p.id, p) for p in peripherals if p.id)
-  unnamed = [p for p in peripherals if not p.id]
-  options = command_.devices(command)
+  # a vCPU that was hot-added is among them
+  unnamed = [p for p in peripherals if not p.id and
+             not topology.is_cpu(p.driver)]
+  options = [o for o in command_.devices(command)
+             if not topology.is_cpu(o.driver)]
   made = ([o for o in options if not o.is_json] + [_NIC] * unnamed_nics +
           [_DRIVE] * len(command_.virtio_drives(command)) +
           [o for o in options if o.is_json])

@@ -93,7 +93,9 @@ _SHAPES = {
     "inserted": _Optional({
       "node-name": _Optional(_TEXT), "file": _Optional(_TEXT),
       "image": _Optional({"virtual-size": _SIZE})})}],
+  "query-cpus-fast": [{"cpu-index": _INT}],
   "query-fdsets": [{"fdset-id": _INT, "fds": [_ANY]}],
+  "query-hotpluggable-cpus": [{"qom-path": _Optional(_TEXT)}],
   "query-migrate": {"status": _Optional(_TEXT)},
   "query-named-block-nodes": [{"node-name": _Optional(_TEXT)}],
   "query-pci": [{
@@ -112,9 +114,10 @@ _SHAPES = {
 #: Property to shape, of what C{qom-get} gives. What C{addr} is to a device that
 #: is not on a PCI bus is not known.
 _PROPERTIES = {
-  "channel": _INT, "lun": _INT, "mac": _TEXT, "netdev": _TEXT,
-  "nr": _INT, "parent_bus": _TEXT, "port": _PORT, "scsi-id": _INT,
-  "type": _TEXT, "unit": _INT,
+  "acpi-index": _INT, "channel": _INT, "lun": _INT, "mac": _TEXT, "mq": _BOOL,
+  "netdev": _TEXT, "nr": _INT, "num-queues": _INT, "num_queues": _INT,
+  "parent_bus": _TEXT, "port": _PORT, "scsi-id": _INT, "type": _TEXT,
+  "unit": _INT, "vectors": _INT,
   }
 
 

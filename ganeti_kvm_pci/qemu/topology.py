@@ -59,11 +59,31 @@ from . import ids
 #:   - builtin: bool, whether no option names it; the guest cannot tell
 #:   - mapped: bool, whether it has addresses by the guest's choice; None for
 #:     what takes none, or is not on PCI
+#:   - queues: int, of a virtio disk or SCSI controller
+#:   - mq: bool, whether a virtio NIC has several queues
+#:   - vectors: int, the interrupts of a virtio device
+#:   - acpi_index: int, by which a guest may name a NIC; 0 for none
+#: The last four are None where QEMU does not tell, or there is no such thing.
 #: The file of its drive is a node's own affair (a DRBD minor, a descriptor).
 Part = collections.namedtuple("Part", [
   "bus", "address", "model", "driver", "id", "backend", "mac", "size",
-  "builtin", "mapped"])
-Part.__new__.__defaults__ = (False, None)
+  "builtin", "mapped", "queues", "mq", "vectors", "acpi_index"])
+Part.__new__.__defaults__ = (False, None, None, None, None, None)
+
+#: What drivers and options set beside a device's address, and its name.
+_SETTINGS = [("queues", "queues"), ("mq", "several queues (mq)"),
+             ("vectors", "vectors"), ("acpi_index", "acpi-index")]
+
+
+def is_cpu(driver):
+  """Tell whether a driver is that of a vCPU.
+
+  QEMU calls all of them MODEL-ARCHITECTURE-cpu (2.8 to 11.1).
+
+  @rtype: bool
+
+  """
+  return driver.endswith("-cpu")
 
 
 def show_address(part):
@@ -140,6 +160,30 @@ def _unlike(source, target, told):
   if "size" in told and (target.size or 0) < (source.size or 0):
     found.append("%s bytes on the source, %s on the target" %
                  (source.size, target.size or 0))
+  return found + _unlike_settings(source, target, told)
+
+
+def _show_setting(value):
+  return ("on" if value else "off") if isinstance(value, bool) else value
+
+
+def _unlike_settings(source, target, told):
+  """List which settings of two parts at one address differ.
+
+  A QEMU that has no such setting does not tell it (acpi-index before 6.1).
+
+  @param told: the fields that are known of both
+  @rtype: list of strings
+
+  """
+  found = []
+  for name, what in _SETTINGS:
+    one, other = getattr(source, name), getattr(target, name)
+    if name in told and None not in (one, other) and one != other:
+      found.append("%s: %s on the source, %s on the target" % (
+        what, _show_setting(one), _show_setting(other)))
+  if found:
+    found[-1] += " (shut the instance down and start it, then migrate it)"
   return found
 
 

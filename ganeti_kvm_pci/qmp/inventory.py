@@ -43,14 +43,21 @@ from ..errors import AddressError
 from ..errors import MonitorError
 from ..qemu import ids
 from ..qemu import replies
+from ..qemu import topology as topology_
 from ..qemu.topology import Part
 from . import queries
 
 #: What tells the backend of a NIC, and the address of any device.
-_OF_NICS = frozenset(["netdev", "mac"])
+_OF_NICS = frozenset(["netdev", "mac", "acpi-index"])
+#: What of a virtio device is seen by the guest; a SCSI controller's name of it
+#: has another dash.
+_OF_VIRTIO = frozenset(["num-queues", "num_queues", "mq", "vectors"])
 _OF_SCSI = frozenset(["channel", "scsi-id", "lun"])
 _OF_ADDRESS = _OF_SCSI | frozenset(["parent_bus", "addr", "unit", "nr", "port"])
 _OF_ALL = _OF_NICS | _OF_ADDRESS
+
+#: Drivers of which _OF_VIRTIO is asked.
+_VIRTIO = ("virtio-", "vhost-")
 
 #: Of a virtio device's two objects, the outer one is on PCI.
 _INNER = "/" + replies.INNER
@@ -97,6 +104,11 @@ class _Look(object):
     self._drives = replies.drives(execute("query-block", None))
     self._options = _listed(execute, replies.WITH_ID) + \
       _listed(execute, replies.WITHOUT_ID)
+    # vCPUs are counted elsewhere
+    if any(topology_.is_cpu(device.driver) for device in self._options):
+      vcpus = queries.vcpu_paths(execute)
+      self._options = [device for device in self._options
+                       if device.path not in vcpus]
     # driver to the names of all its properties
     self._known = {}
     # bus in the object model to its name here
@@ -119,6 +131,8 @@ class _Look(object):
       drive = owners.pop(device.path, None) or \
         owners.pop(device.path + _INNER, None)
       location, wanted = named.get(device.path, (None, _OF_ALL))
+      if device.driver.startswith(_VIRTIO):
+        wanted = wanted | _OF_VIRTIO
       told = self._properties(device.path, device.driver, wanted)
       if location:
         location = (address.BUS, location)
@@ -174,7 +188,10 @@ class _Look(object):
         backend = self._disks.get(drive.file, backend)
     return Part(bus, where,
                 self._models.get(where) if bus == address.BUS else None,
-                device.driver, device.id, backend, told.get("mac"), size)
+                device.driver, device.id, backend, told.get("mac"), size,
+                queues=told.get("num-queues", told.get("num_queues")),
+                mq=told.get("mq"), vectors=told.get("vectors"),
+                acpi_index=told.get("acpi-index"))
 
   def _addressed(self):
     """Tell which devices C{query-pci} names, and what it leaves to be asked.

@@ -48,6 +48,7 @@ from ..qemu import topology
 from ..qemu.replies import Function
 from ..qemu.replies import Peripheral
 from .device_table import describe
+from .device_table import dict_of
 from .device_table import unnamed_nics
 
 #: Options that make one device without id each, like a C{-device} of their own.
@@ -60,6 +61,12 @@ _MAKERS_WITH_ID = {"-debugcon": "debugcon"}
 _UNREADABLE = frozenset(["-readconfig"])
 
 _COLD_BOOT = "shut the instance down and start it"
+
+
+def _devices(words):
+  """List the devices of a command; vCPUs are counted elsewhere."""
+  return [option for option in command_.devices(words)
+          if not topology.is_cpu(option.driver)]
 
 
 class MigrationCheck(object):
@@ -91,7 +98,7 @@ class MigrationCheck(object):
     self._parts = parts
     self._by_id = dict((part.id, part) for part in parts if part.id)
     self._unnamed_nics = unnamed_nics(runtime)
-    self._options = command_.devices(runtime.words)
+    self._options = _devices(runtime.words)
     # QEMU takes its options with two dashes as well
     self._given = [word[1:] if word.startswith("--") else word
                    for word in command]
@@ -139,6 +146,7 @@ class MigrationCheck(object):
         continue
       self._check_address(device, part)
       self._check_driver(device, part)
+      self._check_settings(device, part)
       if device.device_class == NIC:
         self._check_mac(device, part)
 
@@ -164,6 +172,17 @@ class MigrationCheck(object):
         "%s, %s: %s in the runtime file, %s in QEMU; %s" %
         (topology.show_address(part), describe(device), device.driver,
          part.driver, _COLD_BOOT))
+
+  def _check_settings(self, device, part):
+    hvinfo = dict_of(self._runtime, device).get("hvinfo") or {}
+    for key, real in (("num-queues", part.queues),
+                      ("acpi-index", part.acpi_index)):
+      # QEMU before 6.1 has no acpi-index
+      if key in hvinfo and real is not None and hvinfo[key] != real:
+        self.problems.append(
+          "%s, %s: %s %s in the runtime file, %s in QEMU; %s" %
+          (topology.show_address(part), describe(device), key, hvinfo[key],
+           real, _COLD_BOOT))
 
   def _check_mac(self, device, part):
     mac = self._runtime.nics[device.index].get("mac")
@@ -209,7 +228,7 @@ class MigrationCheck(object):
     known = [name for option, name in sorted(_MAKERS_WITH_ID.items())
              if option in self._given]
     known += [option.id for option in self._options if option.id]
-    known += [option.id for option in command_.devices(self._given)
+    known += [option.id for option in _devices(self._given)
               if option.id and not ids.is_ours(option.id)]
     known += [d.id for d in self._table.devices if d.id]
     for part in self._parts:
@@ -222,7 +241,7 @@ class MigrationCheck(object):
     words = self._given
     if _UNREADABLE.intersection(words):
       return
-    expected = (len([o for o in command_.devices(words) if not o.id]) +
+    expected = (len([o for o in _devices(words) if not o.id]) +
                 len(command_.virtio_drives(words)))
     more = len([word for word in words if word in _MAKERS])
     unnamed = [part for part in self._parts

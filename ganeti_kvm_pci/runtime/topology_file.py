@@ -58,8 +58,10 @@ _CHECKS = dict(
                                          "backend", "mac")],
   address=lambda value: (isinstance(value, list) and value and
                          all(_is_int(number) for number in value)),
-  size=lambda value: value is None or _is_int(value),
-  mapped=lambda value: value in (None, True, False))
+  mapped=lambda value: value in (None, True, False),
+  mq=lambda value: value in (None, True, False),
+  **dict((name, lambda value: value is None or _is_int(value))
+         for name in ("size", "queues", "vectors", "acpi_index")))
 
 #: Without these, a device cannot be told from others.
 _REQUIRED = frozenset(["bus", "address", "driver"])
@@ -74,6 +76,10 @@ VERSION = 1
 #: new value made a migration a refusal: what reads that finds nothing here.
 _VERSION, _SOURCE, _DEVICES = "version", "source", "devices"
 
+#: How many vCPUs the guest has; missing where QEMU, or an older release, does
+#: not tell.
+_VCPUS = "vcpus"
+
 #: The same of the first form, and the order of its values.
 _FIRST_SOURCE, _FIRST_DEVICES = "node", "machine"
 _FIRST_FIELDS = ["bus", "address", "model", "driver", "id", "backend", "mac",
@@ -87,24 +93,34 @@ class Topology(object):
   @ivar told: frozenset of strings, the fields that are known of all
   @ivar buses: collection of strings, the buses that all this is of; None for
       everything
+  @ivar vcpus: int or None, how many vCPUs the guest has
 
   """
-  def __init__(self, parts, told, buses=None):
+  def __init__(self, parts, told, buses=None, vcpus=None):
     self.parts = parts
     self.told = told
     self.buses = buses
+    self.vcpus = vcpus
 
-  def differences(self, target):
+  def differences(self, target, vcpus=None):
     """Compare with the target, as far as this tells.
 
     @type target: list of L{topology.Part}
+    @type vcpus: int or None
+    @param vcpus: how many it has
     @rtype: list of strings
 
     """
+    found = []
+    if None not in (self.vcpus, vcpus) and self.vcpus != vcpus:
+      found.append("vCPUs: %d on the source, %d on the target (remove what was"
+                   " hot-added, by device_del at QEMU's monitor, or shut the"
+                   " instance down and start it, then migrate it)" %
+                   (self.vcpus, vcpus))
     here, there = [
       [part for part in parts if self.buses is None or part.bus in self.buses]
       for parts in (self.parts, target)]
-    return topology.differences(here, there, self.told)
+    return found + topology.differences(here, there, self.told)
 
   def left_out(self, target):
     """Find devices that the guest may have ejected while it was copied.
@@ -130,18 +146,23 @@ class Topology(object):
     return [part for part in there if part.mapped is False]
 
 
-def write(parts, node):
+def write(parts, node, vcpus=None):
   """Turn a topology into what travels with its guest.
 
   @type node: string
   @param node: the source; who hands this on is another
+  @type vcpus: int or None
+  @param vcpus: how many the guest has; None if QEMU does not tell
   @rtype: dict
 
   """
-  return {_VERSION: VERSION, _SOURCE: node, _DEVICES: [
+  found = {_VERSION: VERSION, _SOURCE: node, _DEVICES: [
     dict((name, list(value) if isinstance(value, tuple) else value)
          for name, value in part._asdict().items() if name in _CHECKS)
     for part in parts]}
+  if vcpus is not None:
+    found[_VCPUS] = vcpus
+  return found
 
 
 def _part(values):
@@ -173,12 +194,13 @@ def read(source_report, node, source):
   @raise RuntimeFileError: if it is of a version that is known, and malformed
 
   """
-  source_report = source_report or {}
+  source_report, vcpus = source_report or {}, None
   if source_report.get(_SOURCE) == node:
     version = source_report.get(_VERSION)
     if not _is_int(version) or not 1 <= version <= VERSION:
       return None
     devices, buses = source_report.get(_DEVICES), None
+    vcpus = source_report.get(_VCPUS)
     if not (isinstance(devices, list) and
             all(isinstance(values, dict) for values in devices)):
       devices = [{}]
@@ -194,12 +216,12 @@ def read(source_report, node, source):
   else:
     return None
   parts = [_part(values) for values in devices]
-  if None in parts:
+  if None in parts or not (vcpus is None or _is_int(vcpus)):
     raise RuntimeFileError(source, "what the source node tells of the guest's"
                            " devices is malformed")
   told = frozenset(topology.Part._fields).intersection(
     *[set(values) for values in devices])
-  return Topology(parts, told, buses)
+  return Topology(parts, told, buses, vcpus)
 
 
 def source_of(source_report):

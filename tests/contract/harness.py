@@ -128,6 +128,10 @@ class FakeQmp(object):
           "kvm: error executing the qom-get command: Property 'x.%s' not found"
           " (GenericError):" % arguments["property"])
       return properties[arguments["property"]]
+    if command == "query-cpus-fast":
+      return [{"cpu-index": number} for number in range(self.world.vcpus)]
+    if command == "query-hotpluggable-cpus":
+      return [{"qom-path": path} for path in self.world.vcpu_paths]
     if command == "device_del":
       self.world.unplug(arguments["id"])
     if command == "query-status":
@@ -212,6 +216,9 @@ class World(object):
       those on other buses
   @ivar scsi: dict, id of a live disk behind a SCSI controller to its number
   @ivar drivers: dict, id of a live device to its driver
+  @ivar vcpus: int, how many vCPUs the live guest has
+  @ivar vcpu_paths: list of strings, where QEMU's object model has them
+  @ivar settings: dict, id of a live device to what else QEMU tells of it
   @ivar macs: dict, id of a live NIC to its MAC address
   @ivar boots: whether a QEMU that is started makes the devices of its command
   @ivar calls: list of tuples, what was called, in order
@@ -229,6 +236,9 @@ class World(object):
     self.scsi = {}
     self.drivers = {}
     self.macs = {}
+    self.vcpus = 1
+    self.vcpu_paths = []
+    self.settings = {}
     self.boots = False
     self.calls = []
     self.monitor = True
@@ -306,10 +316,11 @@ class World(object):
       slot = ([n for n, known in self.bus.items() if known == name] or
               [None])[0]
     if slot is None:
-      return {}
+      return dict(self.settings.get(name, {}))
     found = {"parent_bus": "/machine/i440fx/pci.0", "addr": slot * 8}
     if name in self.macs:
       found["mac"] = self.macs[name]
+    found.update(self.settings.get(name, {}))
     return found
 
   def plug(self, slot, devid):

@@ -5,9 +5,11 @@ import os
 
 import pytest
 
+from ganeti import constants
 from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
+from ganeti_kvm_pci.qemu import ids
 from ganeti_kvm_pci.runtime import serialized
 
 import harness
@@ -455,3 +457,131 @@ def test_what_would_be_placed_elsewhere_gets_its_address(world):
   info = hyper.MigrationInfo(instance)
   assert "virtio-rng-pci,id=rng1,bus=pci.0,addr=0x6" in json.loads(info)[0]
   accept(world, hypervisor_of(world), instance, info)
+
+
+def refusal(world, instance, info, spoil):
+  """Have the target's QEMU be another; return why it is refused."""
+  plain = world.boot
+
+  def boot(command):
+    plain(command)
+    spoil(world)
+
+  world.boot = boot
+  with pytest.raises(errors.HypervisorError) as caught:
+    accept(world, hypervisor_of(world), instance, info)
+  assert ("StopInstance", ) in world.calls and not world.running
+  return text_of(caught)
+
+
+def without(info, *names):
+  """What a release tells that does not know some fields."""
+  loaded = json.loads(info)
+  ((key, told), ) = loaded[4].items()
+  for values in [told] + told["devices"]:
+    for name in names:
+      values.pop(name, None)
+  loaded[4] = {key: told}
+  return json.dumps(loaded)
+
+
+def test_a_target_with_another_number_of_vcpus_is_refused(world, moving):
+  _, instance, info = moving
+  text = refusal(world, instance, info,
+                 lambda world: setattr(world, "vcpus", 4))
+  for words in ("vm1.example.com", "is not migrated",
+                "vCPUs: 1 on the source, 4 on the target", "device_del",
+                "shut the instance down"):
+    assert words in text
+
+
+@pytest.mark.parametrize("silent", ["release", "source", "target"])
+def test_vcpus_that_one_side_does_not_tell_are_not_compared(
+    world, moving, silent, monkeypatch):
+  hyper, instance, info = moving
+  plain = harness.FakeQmp.run
+
+  def run(self, command, arguments=None):
+    if command.startswith("query-") and command.split("-")[-1] in ("fast",
+                                                                   "cpus"):
+      raise errors.HypervisorError(
+        "kvm: error executing the %s command: The command %s has not been"
+        " found (CommandNotFound):" % (command, command))
+    return plain(self, command, arguments)
+
+  if silent == "release":
+    info = without(info, "vcpus")
+  else:
+    monkeypatch.setattr(harness.FakeQmp, harness.EXECUTE, run)
+    if silent == "source":
+      info = hyper.MigrationInfo(instance)
+      monkeypatch.setattr(harness.FakeQmp, harness.EXECUTE, plain)
+  world.vcpus = 4
+  accept(world, hypervisor_of(world), instance, info)
+
+
+def hot_add_vcpus(world):
+  """Have a vCPU with an id, and one without."""
+  world.elsewhere.append("cpu1")
+  world.drivers["cpu1"] = "qemu64-x86_64-cpu"
+  world.unnamed.append(("qemu64-x86_64-cpu", None))
+  world.vcpus = 3
+  world.vcpu_paths = [
+    None, "/machine/peripheral/cpu1",
+    "/machine/peripheral-anon/device[%d]" % (len(world.unnamed) - 1)]
+
+
+def test_a_hot_added_vcpu_is_no_stranger(world, moving):
+  hyper, instance, _ = moving
+  hot_add_vcpus(world)
+  info = hyper.MigrationInfo(instance)
+  assert "qemu64" not in info
+  hyper.MigrateInstance("cluster", instance, TARGET, True)
+  text = refusal(world, instance, info,
+                 lambda world: setattr(world, "vcpus", 1))
+  assert "vCPUs: 3 on the source, 1 on the target" in text
+  plain = world.boot
+
+  def boot(command):
+    plain(command)
+    hot_add_vcpus(world)
+
+  world.boot = boot
+  accept(world, hypervisor_of(world), instance, info)
+
+
+@pytest.mark.parametrize("changes, words", [
+  ({"num-queues": 4, "vectors": 5}, ["queues: 1 on the source, 4 on the target",
+                                     "vectors: 2 on the source, 5 on"]),
+  ({"vectors": 5}, ["vectors: 2 on the source, 5 on the target"])])
+def test_a_target_with_other_queues_is_refused(world, moving, changes, words):
+  hyper, instance, _ = moving
+  name = world.bus[9]
+  assert ids.is_ours(name)
+  before = {"num-queues": 1, "vectors": 2}
+  for disk in (world.bus[8], name):
+    world.settings[disk] = before
+  info = hyper.MigrationInfo(instance)
+  text = refusal(world, instance, info, lambda world: world.settings.update(
+    {name: dict(before, **changes)}))
+  for part in words + ["vm1.example.com", "slot 9", name,
+                       "shut the instance down"]:
+    assert part in text
+  # what an older release of the plugin does not tell is not compared
+  world.vcpus = 2
+  accept(world, hypervisor_of(world), instance, without(
+    info, "queues", "mq", "vectors", "acpi_index", "vcpus"))
+
+
+@pytest.mark.skipif(not hasattr(constants, "HV_VIRTIO_DISK_IOTHREADS"),
+                    reason="master with iothreads")
+def test_a_guest_of_an_older_ganeti_gets_no_iothreads(world):
+  """Nor queues, whatever the configuration says by now."""
+  hyper, instance = start(world, disk_aio="native")
+  loaded = json.loads(hyper._ReadKVMRuntime(instance.name))
+  assert any("num-queues" in str(word) for word in world.commands()[-1])
+  del loaded[2][constants.HV_VIRTIO_DISK_IOTHREADS]
+  command = accept(world, hypervisor_of(world), instance,
+                   json.dumps(loaded))[1]
+  assert not [word for word in command
+              if "num-queues" in word or "iothread" in word]

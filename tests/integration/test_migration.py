@@ -557,3 +557,84 @@ def test_a_guest_that_moved_is_not_called_back(pair, guest):
   assert listed(pair.target) == [nodes.NAME] and waiting(pair.target) == []
   is_alive(pair, pair.target)
   assert [len(found) for found in pair.target.agreed_slots()] == [2, 2]
+
+
+def hot_add_vcpu(node, device_id):
+  """Hot-add the guest's second vCPU; return what an option would say."""
+  (free, ) = [slot for slot in tell(node, "query-hotpluggable-cpus")
+              if "qom-path" not in slot]
+  keys = dict(free["props"], driver=free["type"])
+  if device_id:
+    keys["id"] = device_id
+  tell(node, "device_add", **dict(
+    (name.replace("-", "_"), value) for name, value in keys.items()))
+  assert vcpus(node) == 2
+  driver = keys.pop("driver")
+  return ",".join([driver] + ["%s=%s" % pair for pair in sorted(keys.items())])
+
+
+def vcpus(node):
+  return len(tell(node, "query-cpus-fast"))
+
+
+@between(BOTH)
+@pytest.mark.parametrize("device_id", ["cpu1", None])
+def test_a_hot_added_vcpu_moves(pair, guest, device_id):
+  pair.start(guest, kvm_extra="-smp 1,maxcpus=2")
+  option = hot_add_vcpu(pair.source, device_id)
+  with pytest.raises(errors.HypervisorError) as caught:
+    pair.accept()
+  print(caught.value)
+  for words in (nodes.NAME, "is not migrated", "device_del",
+                "vCPUs: 2 on the source, 1 on the target"):
+    assert words in str(caught.value)
+  is_clean(pair.target)
+  is_alive(pair, pair.source)
+  # what hot-adds it writes it down
+  path = pair.source.hyper._InstanceKVMRuntime(nodes.NAME)
+  with open(path) as stream:
+    loaded = json.load(stream)
+  loaded[0] += ["-device", option]
+  with open(path, "w") as stream:
+    json.dump(loaded, stream)
+  arrives(pair, pair.accept())
+  assert vcpus(pair.target) == 2
+
+
+@between(OUT)
+def test_a_vcpu_too_few_costs_no_guest(pair, guest):
+  """Unmodified Ganeti compares nothing; QEMU refuses."""
+  pair.start(guest, kvm_extra="-smp 1,maxcpus=2")
+  hot_add_vcpu(pair.source, "cpu1")
+  info = pair.accept()
+  assert pair.migrate() == "failed"
+  pair.finalize(info, False)
+  is_alive(pair, pair.source)
+
+
+@between(BOTH)
+def test_another_number_of_queues_is_refused(pair, guest, monkeypatch):
+  pair.start(guest)
+  (device_id, ) = [name for slot, name in pair.source.live().items()
+                   if slot == pair.source.agreed_slots()[0][0]]
+  plain = pair.target.hyper._RunKVMCmd
+
+  def run(name, kvm_cmd, *args, **others):
+    return plain(name, [
+      word + ",num-queues=4" if "id=%s," % device_id in str(word) and
+      str(word).startswith("virtio-blk-pci") else word
+      for word in kvm_cmd], *args, **others)
+
+  monkeypatch.setattr(pair.target.hyper, "_RunKVMCmd", run)
+  with pytest.raises(errors.HypervisorError) as caught:
+    pair.accept()
+  print(caught.value)
+  for words in (nodes.NAME, "is not migrated", device_id, "slot 12",
+                "queues: 1 on the source, 4 on the target",
+                "vectors: 2 on the source, 5 on the target",
+                "shut the instance down and start it"):
+    assert words in str(caught.value)
+  is_clean(pair.target)
+  is_alive(pair, pair.source)
+  monkeypatch.setattr(pair.target.hyper, "_RunKVMCmd", plain)
+  arrives(pair, pair.accept())

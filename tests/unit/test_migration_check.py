@@ -270,3 +270,41 @@ def test_a_card_that_soundhw_made_has_an_option_in_the_file_now():
   assert found.problems == [] and found.fixed == ["virtio-rng-pci at slot 30"]
   assert found.command[-3] == "virtio-rng-pci"
   assert found.command[-1] == "virtio-rng-pci,bus=pci.0,addr=0x1e"
+
+
+def test_a_vcpu_of_the_command_is_no_device():
+  """Whether QEMU has it still is told by the number of vCPUs."""
+  world = Guest(["qemu64-x86_64-cpu,id=cpu1,core-id=1", "virtio-rng-pci",
+                 "qemu64-x86_64-cpu,core-id=2"])
+  found = world.compare([rng(3)])
+  assert (found.problems, found.fixed) == ([], [])
+  # what QEMU placed beyond its slots is told as before
+  found = world.compare([rng(17)])
+  assert found.problems == [] and len(found.fixed) == 1
+
+
+@pytest.mark.parametrize("key, name", [("num-queues", "queues"),
+                                       ("acpi-index", "acpi_index")])
+def test_what_the_runtime_file_sets_must_be_so_in_qemu(key, name):
+  world = Guest()
+  world.data[3][0][0]["hvinfo"][key] = 4
+
+  def told(value):
+    return lambda parts: [
+      part._replace(**{name: value}) if part.driver == "virtio-blk-pci"
+      else part for part in parts]
+  assert world.compare(change=told(4)).problems == []
+  assert world.compare(change=told(None)).problems == []
+  (text, ) = world.compare(change=told(1)).problems
+  for words in ("disk 0", "slot", "%s 4 in the runtime file, 1 in QEMU" % key,
+                "shut the instance down"):
+    assert words in text
+
+
+def test_firmware_is_no_fault():
+  world = Guest()
+  firmware = dict(world.data[3][0][0], role="firmware",
+                  uuid="f0f0f0f0-1-2-3-4")
+  del firmware["hvinfo"]
+  world.data[3].insert(0, [firmware, "/x", None])
+  assert world.compare().problems == []

@@ -47,6 +47,10 @@ GENUINE = {
      "inserted": {"node-name": "#block1", "image": {"virtual-size": 4096}}},
     {"device": "ide0-cd0", "removable": True, "qdev": "/machine/unattached/x"}],
   ("query-named-block-nodes", None): [{"node-name": "disk-1-2-3"}, {}],
+  ("query-cpus-fast", None): [{"cpu-index": 0}, {"cpu-index": 1}],
+  ("query-hotpluggable-cpus", None): [
+    {"qom-path": "/machine/peripheral/cpu1", "type": "qemu64-x86_64-cpu"},
+    {"type": "qemu64-x86_64-cpu"}],
   ("query-fdsets", None): [{"fdset-id": 1, "fds": [{"fd": 9}]}],
   ("query-migrate", None): {"status": "completed"},
   ("query-status", None): {"status": "running"},
@@ -54,6 +58,7 @@ GENUINE = {
   ("/machine/peripheral", None): [
     child("scsi", "virtio-scsi-pci"), child("disk-a", "virtio-blk-pci"),
     child("nic-a", "virtio-net-pci"), child("disk-s", "scsi-hd"),
+    child("cpu1", "qemu64-x86_64-cpu"),
     {"name": "type", "type": "string"}],
   ("/machine/peripheral-anon", None): [child("device[0]", "pcie-root-port")],
   ("/machine/unattached", None): [child("usb", "usb-tablet")],
@@ -71,10 +76,21 @@ GENUINE = {
   (ON_PCI, "type"): "PCI",
   (ON_PCI, None): link("name"),
   ("/machine/peripheral/scsi", "type"): "virtio-scsi-pci",
-  ("/machine/peripheral/scsi", None): link("addr", "parent_bus"),
-  ("/machine/peripheral/disk-a", None): link("addr", "parent_bus"),
+  ("/machine/peripheral/scsi", None): link("addr", "parent_bus", "num_queues",
+                                           "vectors"),
+  ("/machine/peripheral/disk-a", None): link("addr", "parent_bus", "num-queues",
+                                             "vectors"),
   ("/machine/peripheral/nic-a", None): link("addr", "parent_bus", "netdev",
-                                            "mac"),
+                                            "mac", "mq", "vectors",
+                                            "acpi-index"),
+  ("/machine/peripheral/scsi", "num_queues"): 2,
+  ("/machine/peripheral/scsi", "vectors"): 5,
+  ("/machine/peripheral/disk-a", "num-queues"): 2,
+  ("/machine/peripheral/disk-a", "vectors"): 3,
+  ("/machine/peripheral/nic-a", "mq"): False,
+  ("/machine/peripheral/nic-a", "vectors"): 4,
+  ("/machine/peripheral/nic-a", "acpi-index"): 0,
+  ("/machine/peripheral/cpu1", None): link("core-id"),
   ("/machine/peripheral/disk-s", None): link("parent_bus", "channel",
                                              "scsi-id", "lun"),
   ("/machine/peripheral-anon/device[0]", None): link("addr", "parent_bus",
@@ -152,7 +168,8 @@ class Qemu(object):
 #: Everything that asks.
 QUESTIONS = [
   queries.functions, queries.held, queries.ids, queries.scsi_ids,
-  queries.peripherals, inventory.topology, queries.is_leaving, queries.has_left]
+  queries.peripherals, inventory.topology, queries.is_leaving, queries.has_left,
+  queries.vcpus, queries.vcpu_paths]
 
 
 def ask_all(said):

@@ -86,3 +86,32 @@ def test_a_second_function_is_a_part_of_its_own():
   ide = VGA._replace(address=(1, 1))
   assert topology.show_address(ide) == "slot 1.1"
   assert len(topology.differences([VGA], [VGA, ide])) == 1
+
+
+@pytest.mark.parametrize("part, changes, text", [
+  (DISK, {"queues": 4}, "queues: 1 on the source, 4 on the target (shut the"
+   " instance down and start it, then migrate it)"),
+  (DISK, {"vectors": 5}, "vectors: 1 on the source, 5 on the target"),
+  (NIC, {"acpi_index": 2}, "acpi-index: 1 on the source, 2 on the target")])
+def test_queues_and_the_like_are_compared_where_both_are_told(part, changes,
+                                                              text):
+  part = part._replace(**dict((name, 1) for name in changes))
+  (found, ) = topology.differences([part], [part._replace(**changes)])
+  assert text in found
+  for name in changes:
+    untold = part._replace(**{name: None})
+    assert topology.differences([untold], [part]) == []
+  told = set(part._fields) - set(changes)
+  assert topology.differences([part], [part._replace(**changes)], told) == []
+
+
+def test_several_queues_of_a_nic_are_shown_as_qemu_takes_them():
+  nic = NIC._replace(mq=False)
+  (found, ) = topology.differences([nic], [nic._replace(mq=True, vectors=5)])
+  assert "several queues (mq): off on the source, on on the target" in found
+  assert "vectors" not in found
+
+
+def test_a_vcpu_is_told_by_the_end_of_its_type():
+  assert topology.is_cpu("qemu64-x86_64-cpu") and topology.is_cpu("max-arm-cpu")
+  assert not topology.is_cpu("virtio-blk-pci")

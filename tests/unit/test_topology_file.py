@@ -123,3 +123,54 @@ def test_what_comes_up_without_addresses_was_left_out():
     del device["mapped"]
   assert topology_file.read(told, "source", "test").left_out(there) == []
   assert topology_file.read(FIRST, "source", "test").left_out(there) == []
+
+
+def test_the_number_of_vcpus_travels_and_is_compared():
+  told = json.loads(json.dumps(topology_file.write(ALL, "source", 2)))
+  found = topology_file.read(told, "source", "test")
+  assert found.differences(ALL, 2) == []
+  (text, ) = found.differences(ALL, 1)
+  for words in ("vCPUs: 2 on the source, 1 on the target", "device_del",
+                "shut the instance down"):
+    assert words in text
+  # a QEMU that does not tell
+  assert found.differences(ALL) == found.differences(ALL, None) == []
+
+
+def test_a_release_that_tells_no_vcpus_is_accepted():
+  """Nor does one whose QEMU does not tell them, nor the first form."""
+  assert topology_file.write(ALL, "source") == \
+    topology_file.write(ALL, "source", None)
+  for told in (sent(), FIRST):
+    found = topology_file.read(told, "source", "test")
+    assert found.vcpus is None
+    assert not [text for text in found.differences(ALL, 7) if "vCPU" in text]
+
+
+@pytest.mark.parametrize("value", ["2", True, [], {}, 2.5])
+def test_another_number_of_vcpus_is_one_clear_error(value):
+  with pytest.raises(RuntimeFileError) as caught:
+    topology_file.read(sent(vcpus=value), "source", "vm1")
+  assert str(caught.value).startswith("vm1: what the source node tells")
+
+
+def test_queues_travel_and_are_left_out_for_a_release_that_tells_none():
+  disk = DISK._replace(queues=1, vectors=2, mq=False, acpi_index=0)
+  other = disk._replace(queues=4, vectors=5)
+  told = sent([disk])
+  found = topology_file.read(told, "source", "test")
+  assert found.parts == [disk]
+  (text, ) = found.differences([other])
+  assert "queues: 1 on the source, 4 on the target" in text
+  assert "vectors: 2 on the source, 5 on the target" in text
+  for name in ("queues", "vectors", "mq", "acpi_index"):
+    for device in told["devices"]:
+      del device[name]
+  assert topology_file.read(told, "source", "test").differences([other]) == []
+
+
+@pytest.mark.parametrize("changes", [
+  {"queues": "4"}, {"vectors": []}, {"mq": 7}, {"acpi_index": True}])
+def test_queues_of_another_shape_are_one_clear_error(changes):
+  with pytest.raises(RuntimeFileError):
+    topology_file.read(change(**changes), "source", "vm1")
