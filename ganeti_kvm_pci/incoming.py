@@ -109,7 +109,7 @@ class Incoming(Migration):
     with self._Monitor(instance.name) as execute:
       parts = inventory.topology(execute, disk_links.ids(loaded))
       vcpus = queries.vcpus(execute)
-    problems = self._CheckMigration(instance, loaded, parts).problems
+    problems = self._CheckMigration(instance, loaded, parts, vcpus).problems
     if told:
       problems = told.differences(parts, vcpus) or problems
     elif loaded.source_report:

@@ -68,18 +68,20 @@ _OTHER_TOPOLOGY = "The runtime file does not match the running QEMU"
 class Migration(NicModification):
   """The source's half, and what the target needs of it."""
 
-  def _CheckMigration(self, instance, loaded, parts):
+  def _CheckMigration(self, instance, loaded, parts, vcpus):
     """Compare a runtime file with the instance's QEMU on this node.
 
     @type loaded: L{serialized.Runtime}
     @type parts: list of L{topology.Part}
     @param parts: answer of L{inventory.topology}
+    @param vcpus: answer of L{queries.vcpus}
     @rtype: L{migration_check.MigrationCheck}
 
     """
     pid = self._InstancePidAlive(instance.name)[1]
     return migration_check.MigrationCheck(
-      loaded, device_table.DeviceTable(loaded), parts, process.command(pid))
+      loaded, device_table.DeviceTable(loaded), parts, process.command(pid),
+      vcpus)
 
   @staticmethod
   def _Refuse(instance, where, problems):
@@ -128,7 +130,8 @@ class Migration(NicModification):
     parts = inventory.topology(execute, disk_links.ids(loaded))
     left_out = ejected.leave_out(parts, loaded)
     return (loaded, left_out, parts,
-            self._CheckMigration(instance, loaded, parts))
+            self._CheckMigration(instance, loaded, parts,
+                                 queries.vcpus(execute)))
 
   def _Told(self, instance, execute):
     """Make the runtime file, and what is sent with it, match QEMU.
@@ -153,7 +156,7 @@ class Migration(NicModification):
       logging.info("Instance %s: explicit address in the runtime file: %s",
                    instance.name, ", ".join(compared.fixed))
     loaded.source_report = topology_file.write(parts, instance.primary_node,
-                                               queries.vcpus(execute))
+                                               compared.vcpus)
     if left_out:
       loaded.source_report[ejected.FIELD] = left_out
     requests = self._Pending(instance).requests()

@@ -44,5 +44,6 @@
   - L{overflow}: what does not fit into QEMU's range, addressed before a start
   - L{explicit}: explicit addresses for QEMU's own devices
   - L{topology}: the devices that a guest sees
+  - L{smp}: how many vCPUs a command makes
 
 """

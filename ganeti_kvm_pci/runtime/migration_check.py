@@ -44,6 +44,7 @@ from ..qemu import command as command_
 from ..qemu import explicit
 from ..qemu import ids
 from ..qemu import renewal
+from ..qemu import smp
 from ..qemu import topology
 from ..qemu.replies import Function
 from ..qemu.replies import Peripheral
@@ -75,11 +76,12 @@ class MigrationCheck(object):
   @ivar command: list of strings, the command in the runtime file, with an
       address for each of QEMU's own devices that would go elsewhere without
   @ivar fixed: list of strings, what got an address by that
+  @ivar vcpus: int or None, how many vCPUs the guest has
   @ivar problems: list of strings, why the runtime file does not match QEMU;
       each names the device, its address, and the remedy
 
   """
-  def __init__(self, runtime, table, parts, command):
+  def __init__(self, runtime, table, parts, command, vcpus=None):
     """Compare.
 
     @type runtime: L{serialized.Runtime}
@@ -90,9 +92,12 @@ class MigrationCheck(object):
     @type command: list of strings
     @param command: what QEMU was really given, Ganeti's devices and those of a
         wrapper included
+    @type vcpus: int or None
+    @param vcpus: answer of L{queries.vcpus}
 
     """
     self.problems = []
+    self.vcpus = vcpus
     self._runtime = runtime
     self._table = table
     self._parts = parts
@@ -102,6 +107,7 @@ class MigrationCheck(object):
     # QEMU takes its options with two dashes as well
     self._given = [word[1:] if word.startswith("--") else word
                    for word in command]
+    self._check_vcpus()
     self._check_assigned()
     self._check_options()
     self._check_strangers()
@@ -191,6 +197,16 @@ class MigrationCheck(object):
         "%s, %s: MAC address %s in the runtime file, %s in QEMU; correct the"
         " runtime file, or %s" % (topology.show_address(part), describe(device),
                                   mac, part.mac, _COLD_BOOT))
+
+  def _check_vcpus(self):
+    given = smp.vcpus(self._given)
+    # a wrapper may give more; and who hot-adds them may write them down
+    if None in (given, self.vcpus) or given == self.vcpus or \
+        given != smp.vcpus(self._runtime.words):
+      return
+    self.problems.append(
+      "vCPUs: %d in the runtime file, %d in QEMU: hot-added or removed by hand;"
+      " undo that at QEMU's monitor, or %s" % (given, self.vcpus, _COLD_BOOT))
 
   def _check_options(self):
     """Look for what the command names, by id or by address."""

@@ -57,7 +57,7 @@ EXECUTE = [name for name in ("Execute", "execute_qmp")
 
 #: Devices that do not sit on pci.0 unless they name it.
 _ELSEWHERE_RE = re.compile("usb-|scsi-|ide-|isa-|virtserial|virtconsole"
-                           "|ne2k_isa|.*-(duplex|output|micro)$")
+                           "|ne2k_isa|.*-(duplex|output|micro|cpu)$")
 
 
 #: What C{-drive if=virtio} makes.
@@ -131,7 +131,8 @@ class FakeQmp(object):
     if command == "query-cpus-fast":
       return [{"cpu-index": number} for number in range(self.world.vcpus)]
     if command == "query-hotpluggable-cpus":
-      return [{"qom-path": path} for path in self.world.vcpu_paths]
+      return [{"type": "qemu64-x86_64-cpu"}] + [
+        {"qom-path": path} for path in self.world.vcpu_paths()]
     if command == "device_del":
       self.world.unplug(arguments["id"])
     if command == "query-status":
@@ -217,7 +218,6 @@ class World(object):
   @ivar scsi: dict, id of a live disk behind a SCSI controller to its number
   @ivar drivers: dict, id of a live device to its driver
   @ivar vcpus: int, how many vCPUs the live guest has
-  @ivar vcpu_paths: list of strings, where QEMU's object model has them
   @ivar settings: dict, id of a live device to what else QEMU tells of it
   @ivar macs: dict, id of a live NIC to its MAC address
   @ivar boots: whether a QEMU that is started makes the devices of its command
@@ -237,7 +237,6 @@ class World(object):
     self.drivers = {}
     self.macs = {}
     self.vcpus = 1
-    self.vcpu_paths = []
     self.settings = {}
     self.boots = False
     self.calls = []
@@ -303,6 +302,14 @@ class World(object):
     if slot not in self.mapped:
       return []
     return [{"address": 0xfe000000 if self.mapped[slot] else -1}]
+
+  def vcpu_paths(self):
+    """Tell where the object model has the vCPUs that are devices."""
+    return ["/machine/peripheral/%s" % name for name in self.elsewhere
+            if self.drivers.get(name, "").endswith("-cpu")] + [
+              "/machine/peripheral-anon/device[%d]" % at
+              for at, (driver, _) in enumerate(self.unnamed)
+              if driver.endswith("-cpu")]
 
   def properties(self, path):
     """Tell a device's properties, by its path in the object model."""

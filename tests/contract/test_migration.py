@@ -9,6 +9,7 @@ from ganeti import constants
 from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
+from ganeti_kvm_pci import process
 from ganeti_kvm_pci.qemu import ids
 from ganeti_kvm_pci.runtime import serialized
 
@@ -516,7 +517,10 @@ def test_vcpus_that_one_side_does_not_tell_are_not_compared(
     if silent == "source":
       info = hyper.MigrationInfo(instance)
       monkeypatch.setattr(harness.FakeQmp, harness.EXECUTE, plain)
+  # there, a wrapper gives more
   world.vcpus = 4
+  monkeypatch.setattr(process, "command", lambda _: [
+    str(word) for word in world.commands()[-1]] + ["-smp", "4"])
   accept(world, hypervisor_of(world), instance, info)
 
 
@@ -526,27 +530,31 @@ def hot_add_vcpus(world):
   world.drivers["cpu1"] = "qemu64-x86_64-cpu"
   world.unnamed.append(("qemu64-x86_64-cpu", None))
   world.vcpus = 3
-  world.vcpu_paths = [
-    None, "/machine/peripheral/cpu1",
-    "/machine/peripheral-anon/device[%d]" % (len(world.unnamed) - 1)]
 
 
-def test_a_hot_added_vcpu_is_no_stranger(world, moving):
-  hyper, instance, _ = moving
+def test_a_hot_added_vcpu_is_no_stranger(world):
+  hyper, instance = start(world, kvm_extra="-smp 1,maxcpus=3")
   hot_add_vcpus(world)
+  for operation in (hyper.MigrationInfo, lambda instance: hyper.MigrateInstance(
+      "cluster", instance, TARGET, True)):
+    with pytest.raises(errors.HypervisorError) as caught:
+      operation(instance)
+    assert "vCPUs: 1 in the runtime file, 3 in QEMU" in text_of(caught)
+    assert "missing from the runtime file" not in text_of(caught)
+  # who hot-adds them has written them down
+  loaded = json.loads(hyper._ReadKVMRuntime(instance.name))
+  loaded[0] += ["-device", "qemu64-x86_64-cpu,id=cpu1,core-id=1", "-device",
+                "qemu64-x86_64-cpu,core-id=2"]
+  hyper._WriteKVMRuntime(instance.name, json.dumps(loaded))
   info = hyper.MigrationInfo(instance)
-  assert "qemu64" not in info
+  assert not [part for part in json.loads(info)[4]["ganeti-kvm-pci"]["devices"]
+              if "cpu" in (part["driver"] or "")]
   hyper.MigrateInstance("cluster", instance, TARGET, True)
   text = refusal(world, instance, info,
                  lambda world: setattr(world, "vcpus", 1))
   assert "vCPUs: 3 on the source, 1 on the target" in text
-  plain = world.boot
-
-  def boot(command):
-    plain(command)
-    hot_add_vcpus(world)
-
-  world.boot = boot
+  world.boot = lambda command: harness.World.boot(world, command)
+  world.vcpus = 3
   accept(world, hypervisor_of(world), instance, info)
 
 
@@ -568,7 +576,6 @@ def test_a_target_with_other_queues_is_refused(world, moving, changes, words):
                        "shut the instance down"]:
     assert part in text
   # what an older release of the plugin does not tell is not compared
-  world.vcpus = 2
   accept(world, hypervisor_of(world), instance, without(
     info, "queues", "mq", "vectors", "acpi_index", "vcpus"))
 

@@ -389,6 +389,14 @@ def take_anything(pair, info):
   return info
 
 
+def ended(pid):
+  """Wait until a process has ended."""
+  deadline = time.time() + 10
+  while os.path.exists("/proc/%d" % pid):
+    assert time.time() < deadline
+    time.sleep(0.02)
+
+
 @between(BOTH, ("unmodified", "unmodified"))
 def test_a_target_that_cannot_take_it_over_costs_no_guest(request, pair, guest):
   """The second net: nobody has compared, and a device is missing."""
@@ -399,10 +407,7 @@ def test_a_target_that_cannot_take_it_over_costs_no_guest(request, pair, guest):
   status = pair.migrate()
   assert status == ("completed" if is_unmodified else "failed")
   if is_unmodified: # Ganeti would end the source now
-    deadline = time.time() + 10
-    while os.path.exists("/proc/%d" % pid):
-      assert time.time() < deadline
-      time.sleep(0.02)
+    ended(pid)
     return
   pair.finalize(info, False)
   is_alive(pair, pair.source)
@@ -585,12 +590,11 @@ def test_a_hot_added_vcpu_moves(pair, guest, device_id):
   with pytest.raises(errors.HypervisorError) as caught:
     pair.accept()
   print(caught.value)
-  for words in (nodes.NAME, "is not migrated", "device_del",
-                "vCPUs: 2 on the source, 1 on the target"):
+  for words in (nodes.NAME, "is not migrated", "undo that at QEMU's monitor",
+                "vCPUs: 1 in the runtime file, 2 in QEMU"):
     assert words in str(caught.value)
-  is_clean(pair.target)
   is_alive(pair, pair.source)
-  # what hot-adds it writes it down
+  # who hot-adds it can write it down
   path = pair.source.hyper._InstanceKVMRuntime(nodes.NAME)
   with open(path) as stream:
     loaded = json.load(stream)
@@ -601,40 +605,66 @@ def test_a_hot_added_vcpu_moves(pair, guest, device_id):
   assert vcpus(pair.target) == 2
 
 
-@between(OUT)
-def test_a_vcpu_too_few_costs_no_guest(pair, guest):
-  """Unmodified Ganeti compares nothing; QEMU refuses."""
+@between(("unmodified", "unmodified"))
+def test_a_vcpu_too_few_ends_an_unchecked_target(pair, guest):
+  """Its QEMU refuses what the guest sends, after the source has said that all
+  was sent: Ganeti would end the source now."""
   pair.start(guest, kvm_extra="-smp 1,maxcpus=2")
   hot_add_vcpu(pair.source, "cpu1")
-  info = pair.accept()
-  assert pair.migrate() == "failed"
-  pair.finalize(info, False)
+  pair.accept()
+  pid = pair.target.pid()
+  assert pair.migrate() == "completed"
+  ended(pid)
+
+
+def changed(monkeypatch, node, change):
+  """Have a node start another QEMU.
+
+  @param change: function of a command
+
+  """
+  plain = node.hyper._RunKVMCmd
+
+  def run(name, kvm_cmd, *args, **others):
+    return plain(name, change(kvm_cmd), *args, **others)
+
+  monkeypatch.setattr(node.hyper, "_RunKVMCmd", run)
+  return lambda: monkeypatch.setattr(node.hyper, "_RunKVMCmd", plain)
+
+
+def refused_by_target(pair, words):
+  """Check that the target refuses, says why, and costs no guest."""
+  with pytest.raises(errors.HypervisorError) as caught:
+    pair.accept()
+  print(caught.value)
+  for part in [nodes.NAME, "is not migrated",
+               "shut the instance down and start it"] + words:
+    assert part in str(caught.value)
+  is_clean(pair.target)
   is_alive(pair, pair.source)
+
+
+@between(BOTH)
+def test_another_number_of_vcpus_is_refused(pair, guest, monkeypatch):
+  pair.start(guest)
+  undo = changed(monkeypatch, pair.target, lambda command: command + [
+    "-smp", "2"])
+  refused_by_target(pair, ["vCPUs: 1 on the source, 2 on the target"])
+  undo()
+  arrives(pair, pair.accept())
 
 
 @between(BOTH)
 def test_another_number_of_queues_is_refused(pair, guest, monkeypatch):
   pair.start(guest)
-  (device_id, ) = [name for slot, name in pair.source.live().items()
-                   if slot == pair.source.agreed_slots()[0][0]]
-  plain = pair.target.hyper._RunKVMCmd
-
-  def run(name, kvm_cmd, *args, **others):
-    return plain(name, [
-      word + ",num-queues=4" if "id=%s," % device_id in str(word) and
-      str(word).startswith("virtio-blk-pci") else word
-      for word in kvm_cmd], *args, **others)
-
-  monkeypatch.setattr(pair.target.hyper, "_RunKVMCmd", run)
-  with pytest.raises(errors.HypervisorError) as caught:
-    pair.accept()
-  print(caught.value)
-  for words in (nodes.NAME, "is not migrated", device_id, "slot 12",
-                "queues: 1 on the source, 4 on the target",
-                "vectors: 2 on the source, 5 on the target",
-                "shut the instance down and start it"):
-    assert words in str(caught.value)
-  is_clean(pair.target)
-  is_alive(pair, pair.source)
-  monkeypatch.setattr(pair.target.hyper, "_RunKVMCmd", plain)
+  slot = pair.source.agreed_slots()[0][0]
+  (device_id, ) = [name for at, name in pair.source.live().items()
+                   if at == slot]
+  undo = changed(monkeypatch, pair.target, lambda command: [
+    word + ",num-queues=4" if str(word).startswith("virtio-blk-pci") and
+    "id=%s" % device_id in str(word) else word for word in command])
+  refused_by_target(pair, [
+    device_id, "slot %d" % slot, "queues: 1 on the source, 4 on the target",
+    "vectors: 2 on the source, 5 on the target"])
+  undo()
   arrives(pair, pair.accept())

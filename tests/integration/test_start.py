@@ -341,3 +341,21 @@ def test_addresses_in_qemus_default_file_are_avoided(node, which, tmpdir,
     status, out = told()
     assert status == 0 and "warning" not in out, out
   starts_again_alike(node)
+
+
+def test_check_tells_that_a_hot_added_vcpu_would_be_missing(node, which, told):
+  if which != "plugin":
+    pytest.skip("no command there")
+  node.start(paused=True, kvm_extra="-smp 1,maxcpus=2")
+  assert told()[0] == 0
+  qmp = node.watch()
+  (free, ) = [slot for slot in qmp.execute("query-hotpluggable-cpus")
+              if "qom-path" not in slot]
+  qmp.execute("device_add", driver=free["type"], id="cpu1", **dict(
+    (name.replace("-", "_"), value) for name, value in free["props"].items()))
+  qmp.sock.close()
+  status, said = told()
+  assert status == 1
+  assert ("a migration would be refused: vCPUs: 1 in the runtime file, 2 in"
+          " QEMU") in " ".join(said.split())
+  assert "missing from the runtime file" not in said

@@ -52,14 +52,14 @@ class Guest(object):
     del data[1][nics:]
     self.data = data
 
-  def compare(self, others=(), change=None, command=None):
+  def compare(self, others=(), change=None, command=None, vcpus=None):
     loaded = serialized.parse(json.dumps(self.data), "test")
     known = device_table.DeviceTable(loaded)
     parts = parts_of(known, others)
     if change:
       parts = change(parts)
     return migration_check.MigrationCheck(loaded, known, parts, [
-      str(word) for word in command or loaded.words])
+      str(word) for word in command or loaded.words], vcpus)
 
 
 def test_the_same_topology():
@@ -308,3 +308,20 @@ def test_firmware_is_no_fault():
   del firmware["hvinfo"]
   world.data[3].insert(0, [firmware, "/x", None])
   assert world.compare().problems == []
+
+
+def test_vcpus_that_the_runtime_file_does_not_make_are_refused():
+  world = Guest()
+  start = world.data[0] + ["-smp", "1,maxcpus=4"]
+  world.data[0] = start
+  assert world.compare(vcpus=1).problems == []
+  assert world.compare(vcpus=None).problems == []
+  (text, ) = world.compare(vcpus=3).problems
+  for words in ("vCPUs: 1 in the runtime file, 3 in QEMU",
+                "shut the instance down"):
+    assert words in text
+  # a wrapper gives more, to the target as well
+  assert world.compare(vcpus=2, command=start + ["-smp", "2"]).problems == []
+  # who has hot-added them has written them down
+  world.data[0] = start + ["-device", "qemu64-x86_64-cpu,core-id=1"]
+  assert world.compare(vcpus=2, command=start).problems == []
