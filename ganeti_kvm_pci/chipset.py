@@ -35,19 +35,12 @@ QEMU that it starts is asked.
 
 """
 
-import os
-import subprocess
-
 from . import config_reader
+from . import qemu_program
 from .bus import address
 from .errors import NodeError
-from .errors import show
 from .qemu import command as command_
 from .qemu import machine_type
-
-#: What was asked: path to L{machine_type.Listing}. The node daemon does each
-#: request in a process of its own, so this lasts for one operation.
-_LISTINGS = {}
 
 
 def _ask(path):
@@ -58,23 +51,20 @@ def _ask(path):
   @raise NodeError: if it does not tell
 
   """
-  if path not in _LISTINGS:
-    command = [path, "-machine", "help"]
-    try:
-      with open(os.devnull) as nothing:
-        process = subprocess.Popen(command, stdin=nothing,
-                                   stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT)
-        text = process.communicate()[0].decode("utf-8", "replace")
-    except (EnvironmentError, TypeError, ValueError) as err:
-      # the last two: no name of a file
-      raise NodeError("cannot run %s: %s" % (
-        " ".join(command), getattr(err, "strerror", None) or show(err)))
-    if process.returncode:
-      raise NodeError("%s exits with status %d: %s" % (
-        " ".join(command), process.returncode, text.strip()))
-    _LISTINGS[path] = machine_type.Listing(text)
-  return _LISTINGS[path]
+  command = [path, "-machine", "help"]
+  text, status = qemu_program.run(command)
+  if status:
+    raise NodeError("%s exits with status %d: %s" % (
+      " ".join(command), status, text.strip()))
+  listing = machine_type.Listing(text)
+  if not listing.is_list:
+    raise NodeError("%s does not list machine types: %s" % (
+      " ".join(command), text.strip()))
+  return listing
+
+
+#: Of all the QEMUs that were asked.
+_LISTINGS = qemu_program.Answers(_ask)
 
 
 def obstacle(command, hvparams, is_trusted=True):
@@ -99,7 +89,7 @@ def obstacle(command, hvparams, is_trusted=True):
       if not is_trusted:
         raise NodeError("%s was not asked, the runtime file is not of an"
                         " instance of this node" % command[0])
-      listing = _ask(command[0])
+      listing = _LISTINGS.of(command[0])
     except NodeError as err:
       return "its machine type (%s) is not known to be i440fx: %s" % (
         name or "QEMU's default", err)

@@ -29,13 +29,10 @@
 
 """Which version of QEMU a program is."""
 
-import os
 import re
-import subprocess
 
-#: What was asked: path to version. The node daemon does each request in a
-#: process of its own, so this lasts for one operation.
-_VERSIONS = {}
+from . import qemu_program
+from .errors import NodeError
 
 _VERSION_RE = re.compile(r"\bversion (\d+)\.(\d+)")
 
@@ -55,6 +52,19 @@ def parse(text):
   return (int(match.group(1)), int(match.group(2)))
 
 
+def _ask(path):
+  try:
+    text = qemu_program.run([path, "--version"])[0]
+  except NodeError:
+    return None
+  match = _VERSION_RE.search(text)
+  return match and (int(match.group(1)), int(match.group(2)))
+
+
+#: Of all the QEMUs that were asked.
+_VERSIONS = qemu_program.Answers(_ask)
+
+
 def version(path):
   """Ask a QEMU for its version.
 
@@ -64,15 +74,4 @@ def version(path):
   @return: None if it does not tell
 
   """
-  if path not in _VERSIONS:
-    try:
-      with open(os.devnull) as nothing:
-        process = subprocess.Popen([path, "--version"], stdin=nothing,
-                                   stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT)
-        text = process.communicate()[0].decode("utf-8", "replace")
-    except (EnvironmentError, TypeError, ValueError): # no name of a file
-      return None
-    match = _VERSION_RE.search(text)
-    _VERSIONS[path] = match and (int(match.group(1)), int(match.group(2)))
-  return _VERSIONS[path]
+  return _VERSIONS.of(path)

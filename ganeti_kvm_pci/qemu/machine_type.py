@@ -48,6 +48,8 @@ _I440FX_RE = re.compile(r"^pc(?:-i440fx-\S+|-[01]\.\d+)?$")
 #: Those of QEMU's other PCs.
 _OTHERS_RE = re.compile(r"^(?:(?:pc-)?q35(?:-\S+)?|isapc|microvm|none)$")
 
+#: What is above the list (seen in QEMU 5.2, 7.2 and 10.0).
+_TITLE_RE = re.compile(r"^Supported mach\w+ .*:[ \t\r]*$", re.M)
 _LINE_RE = re.compile(r"^(\S+)[ \t]+(\S.*?)[ \t]*$", re.M)
 _ALIAS_RE = re.compile(r"\(alias of (\S+)\)")
 _CHIPSET = "i440fx"
@@ -89,9 +91,11 @@ class Listing(object):
   """What QEMU prints for C{-machine help}.
 
   @ivar default: string or None, the machine type that it takes by itself
+  @ivar is_list: bool, whether it is a list at all, and not an error's text
 
   """
   def __init__(self, text):
+    self.is_list = bool(_TITLE_RE.search(text))
     self._described = dict(_LINE_RE.findall(text))
     self.default = ([name for name, description in
                      sorted(self._described.items())

@@ -18,6 +18,7 @@ from ganeti_kvm_pci import chipset
 from ganeti_kvm_pci import cooldown
 from ganeti_kvm_pci import hypervisor
 from ganeti_kvm_pci import process
+from ganeti_kvm_pci import qemu_program
 from ganeti_kvm_pci.qemu import command as command_
 from ganeti_kvm_pci.qemu import machine_type
 
@@ -254,13 +255,20 @@ class World(object):
     monkeypatch.setattr(hv_kvm, "_OpenTap",
                         lambda *args, **kwargs: ("tap0", -1), False)
     monkeypatch.setattr(hv_kvm.utils, "RunCmd", self.run)
-    monkeypatch.setattr(chipset, "_LISTINGS", {
-      constants.HVC_DEFAULTS[constants.HT_KVM]["kvm_path"]:
-        machine_type.Listing(MACHINE_TYPES)})
+    self.list_machine_types(monkeypatch, MACHINE_TYPES)
     # nobody here ejects twice
     monkeypatch.setattr(cooldown, "REST", 0.01)
     monkeypatch.setattr(process, "command", lambda _: [
       str(word) for word in self.commands()[-1]])
+
+  @staticmethod
+  def list_machine_types(monkeypatch, text):
+    """Have Ganeti's usual QEMU list machine types."""
+    ask = chipset._ask
+    usual = constants.HVC_DEFAULTS[constants.HT_KVM]["kvm_path"]
+    monkeypatch.setattr(chipset, "_LISTINGS", qemu_program.Answers(
+      lambda path: (machine_type.Listing(text) if path == usual
+                    else ask(path))))
 
   def run(self, command, **_):
     self.calls.append(("RunCmd", list(command)))

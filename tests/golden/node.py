@@ -92,10 +92,7 @@ class Node(harness.World):
     # 2.12 and 2.15 on take a name, and give lists
     monkeypatch.setattr(hv_kvm, "OpenTap", self._open_tap, False)
     monkeypatch.setattr(hv_kvm, "_OpenTap", self._open_old_tap, False)
-    monkeypatch.setattr(
-      harness.chipset, "_LISTINGS", {
-        constants.HVC_DEFAULTS[constants.HT_KVM]["kvm_path"]:
-          harness.machine_type.Listing(_said("machines"))})
+    self.list_machine_types(monkeypatch, _said("machines"))
     monkeypatch.setattr(hv_kvm.ssconf, "SimpleStore", _Store)
     monkeypatch.setattr(hv_kvm.uidpool, "RequestUnusedUid", lambda _: _Uid())
     monkeypatch.setattr(hv_kvm.pwd, "getpwuid", lambda _: _Uid())

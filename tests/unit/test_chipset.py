@@ -5,6 +5,7 @@ import os
 import pytest
 
 from ganeti_kvm_pci import chipset
+from ganeti_kvm_pci import qemu_program
 
 PRINTS = """#!/bin/sh
 echo "$@" >> %s
@@ -26,13 +27,17 @@ class Program(object):
     self.path = str(folder.join("qemu"))
     self.log = folder.join("asked")
     self.write()
-    monkeypatch.setattr(chipset, "_LISTINGS", {})
+    monkeypatch.setattr(chipset, "_LISTINGS",
+                        qemu_program.Answers(chipset._ask))
 
-  def write(self, default="pc", status=0):
-    with open(self.path, "w") as stream:
+  def write(self, default="pc", status=0, text=None, replaced=False):
+    path = self.path + ".new" * replaced
+    with open(path, "w") as stream:
       stream.write(PRINTS % (self.log, " (default)" * (default == "pc"),
-                             " (default)" * (default == "q35"), status))
-    os.chmod(self.path, 0o755)
+                             " (default)" * (default == "q35"), status)
+                   if text is None else "#!/bin/sh\necho '%s'\n" % text)
+    os.chmod(path, 0o755)
+    os.rename(path, self.path)
 
   def asked(self):
     return self.log.read().splitlines() if self.log.check() else []
@@ -87,6 +92,28 @@ def test_who_does_not_answer_is_not_partitioned(program):
   os.unlink(program.path)
   found = chipset.obstacle([program.path, "-M", "ours"], {})
   assert "(ours) is not known to be i440fx: cannot run" in found
+
+
+@pytest.mark.parametrize("text", ["", "qemu: cannot open shared object file",
+                                  "some pc: (i440FX + PIIX, 1996) (default)"])
+def test_who_lists_nothing_is_not_partitioned_whatever_its_status(program,
+                                                                  text):
+  """Another thread that collects children leaves Python status 0."""
+  program.write(text=text)
+  found = chipset.obstacle([program.path], {})
+  assert "(QEMU's default) is not known to be i440fx" in found
+  assert "-machine help does not list machine types: " + text in found
+  # and it is not held against the program
+  program.write()
+  assert chipset.obstacle([program.path], {}) is None
+
+
+def test_a_program_that_is_replaced_is_asked_anew(program):
+  """A node daemon of threads outlives an upgrade of QEMU."""
+  assert chipset.applies([program.path], {})
+  program.write("q35", replaced=True)
+  assert not chipset.applies([program.path], {})
+  assert len(program.asked()) == 2
 
 
 def test_a_program_that_a_file_names_is_not_run(program):

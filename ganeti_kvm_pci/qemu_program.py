@@ -1,0 +1,180 @@
+#
+#
+
+# Copyright (C) 2026 the Ganeti project
+# All rights reserved.
+#
+# Redistribution and use in source and binary forms, with or without
+# modification, are permitted provided that the following conditions are
+# met:
+#
+# 1. Redistributions of source code must retain the above copyright notice,
+# this list of conditions and the following disclaimer.
+#
+# 2. Redistributions in binary form must reproduce the above copyright
+# notice, this list of conditions and the following disclaimer in the
+# documentation and/or other materials provided with the distribution.
+#
+# THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS
+# IS" AND ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED
+# TO, THE IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR
+# PURPOSE ARE DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR
+# CONTRIBUTORS BE LIABLE FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL,
+# EXEMPLARY, OR CONSEQUENTIAL DAMAGES (INCLUDING, BUT NOT LIMITED TO,
+# PROCUREMENT OF SUBSTITUTE GOODS OR SERVICES; LOSS OF USE, DATA, OR
+# PROFITS; OR BUSINESS INTERRUPTION) HOWEVER CAUSED AND ON ANY THEORY OF
+# LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY, OR TORT (INCLUDING
+# NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
+# SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
+
+"""What a QEMU program prints: asked with a time limit, and kept for a while.
+
+Its exit status proves no success. From Ganeti's commit 14eb51bd8 on, the node
+daemon serves its requests in threads, and one more thread collects children:
+where that is quicker, Python reports 0, whatever the status was. So who asks
+looks at what is printed.
+
+"""
+
+import errno
+import os
+import select
+import subprocess
+import threading
+import time
+
+from . import clock
+from .errors import NodeError
+from .errors import show
+
+#: In seconds. QEMU takes a tenth of one; and who asks may hold an instance's
+#: lock.
+LIMIT = 10
+
+#: How long an answer is kept, in seconds: longer than most operations. A script
+#: stays the same file when the QEMU that it starts is replaced.
+AGE = 60
+
+#: How many programs' answers are kept.
+_PROGRAMS = 16
+
+#: Between two looks whether a program has ended, in seconds.
+_INTERVAL = 0.01
+
+
+def run(command, limit=LIMIT):
+  """Run a program to its end.
+
+  @type command: list of strings
+  @type limit: number
+  @param limit: how long it may take, in seconds
+  @rtype: tuple (string, int)
+  @return: what it printed, and its exit status; 0 may be any other
+  @raise NodeError: if it cannot be run, or does not end
+
+  """
+  deadline = clock.monotonic() + limit
+  shown = " ".join(command[:3])
+  try:
+    with open(os.devnull) as nothing:
+      process = subprocess.Popen(command, stdin=nothing,
+                                 stdout=subprocess.PIPE,
+                                 stderr=subprocess.STDOUT)
+  except (EnvironmentError, TypeError, ValueError) as err:
+    # the last two: no name of a file
+    raise NodeError("cannot run %s: %s" % (
+      shown, getattr(err, "strerror", None) or show(err)))
+  try:
+    printed = _read(process.stdout.fileno(), deadline)
+  finally:
+    process.stdout.close()
+    status = _end(process, deadline)
+  if printed is None or status is None:
+    raise NodeError("cannot run %s: it has not ended within %g s" % (
+      shown, limit))
+  return (printed.decode("utf-8", "replace"), status)
+
+
+def _read(fd, deadline):
+  """Read until the end; None if that does not come in time."""
+  poller = select.poll()
+  poller.register(fd, select.POLLIN)
+  chunks = []
+  while True:
+    left = deadline - clock.monotonic()
+    try:
+      if left <= 0 or not poller.poll(left * 1000):
+        return None
+    except select.error as err:
+      if err.args[0] != errno.EINTR: # which Python 2 tells
+        raise
+      continue
+    chunk = os.read(fd, 1 << 16)
+    if not chunk:
+      return b"".join(chunks)
+    chunks.append(chunk)
+
+
+def _end(process, deadline):
+  """Wait for a program, and kill it if it takes too long.
+
+  @return: its status, or None
+
+  """
+  while process.poll() is None:
+    if clock.monotonic() > deadline:
+      process.kill()
+      process.wait()
+      return None
+    time.sleep(_INTERVAL)
+  return process.returncode
+
+
+class Answers(object):
+  """What programs have said, for as long as they are the same files.
+
+  Operations in other threads share them.
+
+  """
+  def __init__(self, ask):
+    """Make an empty one.
+
+    @param ask: function(path) that asks a program; None is no answer
+
+    """
+    self._ask = ask
+    self._lock = threading.Lock()
+    self._kept = {}
+
+  def of(self, path):
+    """Give a program's answer.
+
+    @type path: string
+    @return: what C{ask} returned, now or before
+
+    """
+    file_ = _file(path)
+    with self._lock:
+      kept, when, answer = self._kept.get(path, (None, 0, None))
+    if file_ and kept == file_ and clock.monotonic() - when < AGE:
+      return answer
+    # others need not wait for a program that takes its time
+    answer = self._ask(path)
+    # it may have been replaced meanwhile
+    if file_ and answer is not None and _file(path) == file_:
+      with self._lock:
+        self._kept[path] = (file_, clock.monotonic(), answer)
+        while len(self._kept) > _PROGRAMS:
+          del self._kept[min(self._kept, key=lambda key: self._kept[key][1])]
+    return answer
+
+
+def _file(path):
+  """Tell a program from what will replace it; None if it is no file."""
+  try:
+    real = os.path.realpath(path)
+    there = os.stat(real)
+  except (EnvironmentError, TypeError, ValueError): # no name of a file
+    return None
+  return (real, there.st_dev, there.st_ino, there.st_size, there.st_mtime,
+          there.st_ctime)
