@@ -29,8 +29,11 @@
 
 """One operation on an instance's devices at a time, on this node.
 
-Each RPC that hotplugs runs in a process of its own, and Ganeti's locks do not
-keep out a command by hand. The lock goes with the process, however it ends.
+Ganeti's locks do not keep out a command by hand, its watcher, or a job whose
+master has given up. The node daemon serves each request in a process of its own
+up to Ganeti 3.1, and in a thread from commit 14eb51bd8 on. The lock is on a
+file that each holder has opened for itself, so it keeps out either; it ends
+with the operation, and with the process, however that ends.
 
 """
 
@@ -42,12 +45,9 @@ import stat
 import time
 
 from . import clock
+from . import time_limit
 from .errors import BusyError
 from .errors import NodeError
-
-#: In seconds; longer than any guest may take to complete an unplug (see
-#: L{time_limit}).
-_PATIENCE = 150
 
 _INTERVAL = 0.02
 
@@ -89,13 +89,14 @@ def held(path, patience=None):
 
   @param path: result of L{path_for}
   @type patience: number or None
-  @param patience: how long others may have it, in seconds
+  @param patience: how long others may have it, in seconds; None for
+      L{time_limit.patience}
   @return: a context
   @raise BusyError: if somebody else does not release it
   @raise NodeError: if it cannot be had for another reason
 
   """
-  fd = _acquire(path, _PATIENCE if patience is None else patience)
+  fd = _acquire(path, patience)
   try:
     try:
       yield
@@ -217,7 +218,7 @@ def _acquire(path, patience):
   then, and others may hold the one that is there by now.
 
   """
-  deadline = clock.monotonic() + patience
+  begun = clock.monotonic()
   while True:
     fd = _open(path)
     is_held = False
@@ -230,7 +231,9 @@ def _acquire(path, patience):
         os.close(fd)
     if is_held:
       return fd
-    if clock.monotonic() > deadline:
+    if patience is None: # nearly always, nobody else has it
+      patience = time_limit.patience()
+    if clock.monotonic() - begun > patience:
       raise BusyError("another operation on the instance's devices has held"
                       " %s for %d s; see which process has it open" %
                       (path, patience))

@@ -27,7 +27,7 @@
 # NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
 # SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 
-"""How long a guest may take to complete an unplug.
+"""How long a guest may take to complete an unplug, and others wait for that.
 
 An administrator says it in C{/etc/default/ganeti}. What starts the daemons
 reads that file in two ways: systemd's units (upstream's from 2.12 on, Debian's
@@ -47,9 +47,17 @@ DEFAULT = 30
 
 #: The most that may be asked for. Ganeti's RPC C{hotplug_device} may take 900
 #: (RPC_TMO_NORMAL in lib/rpc_defs.py, "Normal" in src/Ganeti/Types.hs: the same
-#: from 2.10 to master), of which waiting for the instance's devices
-#: (L{instance_lock}) has a part as well.
+#: from 2.10 to master), of which L{patience} has a part as well.
 MAXIMUM = 120
+
+#: What an operation takes beside the unplug, in seconds: answers of a QEMU that
+#: has much to do, and the network's script.
+_REST = 15
+
+#: How many operations on one instance may come before another. Ganeti's jobs
+#: wait for each other already; beside one of these are its watcher, a command
+#: by hand, and one whose master no longer waits.
+_BEFORE = 4
 
 VARIABLE = "KVM_PCI_HOTPLUG_LIMIT"
 
@@ -112,6 +120,17 @@ def unplug():
     try:
       with open(defaults_path(), "rb") as stream:
         value = said(stream.read().decode("utf-8", "replace"))
-    except EnvironmentError: # a Ganeti from source need not have it
+    except (EnvironmentError, ImportError):
+      # a Ganeti from source need not have it; and some node has no Ganeti
       pass
   return seconds(value)
+
+
+def patience():
+  """Tell how long an operation waits for others on the same instance.
+
+  @rtype: number
+  @return: in seconds
+
+  """
+  return _BEFORE * (unplug() + _REST)

@@ -10,6 +10,7 @@ import pytest
 from ganeti_kvm_pci import clock
 from ganeti_kvm_pci import cooldown
 from ganeti_kvm_pci import instance_lock
+from ganeti_kvm_pci import time_limit
 from ganeti_kvm_pci.errors import CommandError
 from ganeti_kvm_pci.errors import NodeError
 from ganeti_kvm_pci.qmp import backends
@@ -44,7 +45,7 @@ def test_it_grows(monkeypatch):
 
 
 def test_the_lock_is_not_waited_for_longer(set_back, tmpdir, monkeypatch):
-  monkeypatch.setattr(instance_lock, "_PATIENCE", 0.2)
+  monkeypatch.setattr(time_limit, "patience", lambda: 0.2)
   path = str(tmpdir.join("kvm-pci", "vm1.lock"))
   with instance_lock.held(path):
     with pytest.raises(NodeError):
@@ -99,7 +100,7 @@ def test_a_slot_rests_all_the_same(tmpdir, monkeypatch, step):
 
 def test_a_lock_ends_though_a_child_has_it_open(tmpdir, monkeypatch):
   """Another thread started it while the lock was held."""
-  monkeypatch.setattr(instance_lock, "_PATIENCE", 1)
+  monkeypatch.setattr(time_limit, "patience", lambda: 1)
   path = str(tmpdir.join("kvm-pci", "vm1.lock"))
   mine, theirs = os.pipe()
   with instance_lock.held(path):

@@ -8,6 +8,7 @@ import pytest
 
 import genuine
 from ganeti_kvm_pci import instance_lock
+from ganeti_kvm_pci import time_limit
 from ganeti_kvm_pci.cli import cmd_check
 from ganeti_kvm_pci.cli import entry
 from ganeti_kvm_pci.cli import instance
@@ -268,7 +269,7 @@ def test_another_way_to_a_file_leads_to_the_same_lock(here, tmpdir, capsys,
                                                       qemu, monkeypatch):
   path = here.add("v3.0.2-plain")
   tmpdir.join("way").mksymlinkto(here.conf)
-  monkeypatch.setattr(instance_lock, "_PATIENCE", 0.05)
+  monkeypatch.setattr(time_limit, "patience", lambda: 0.05)
   with instance_lock.held(instance_lock.path_for(str(path))):
     status, _, err = run(capsys, "check", "--repair",
                          str(tmpdir.join("way", "plain.ex.runtime")))

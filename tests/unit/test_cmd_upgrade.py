@@ -11,6 +11,7 @@ import conftest
 import genuine
 import schema
 from ganeti_kvm_pci import instance_lock
+from ganeti_kvm_pci import time_limit
 from ganeti_kvm_pci.cli import entry
 from ganeti_kvm_pci.node import replacement
 from ganeti_kvm_pci.node import runtime_files
@@ -356,7 +357,7 @@ def test_downgrade_is_to_the_release_before_this_nodes(here, capsys):
 def test_a_guest_that_is_being_hotplugged_is_waited_for(here, capsys,
                                                         monkeypatch):
   path = here.add(OLD)
-  monkeypatch.setattr(instance_lock, "_PATIENCE", 0.05)
+  monkeypatch.setattr(time_limit, "patience", lambda: 0.05)
   with instance_lock.held(instance_lock.path_for(str(path))):
     status, _, err = run(capsys, "upgrade")
     assert status == 2 and "another operation" in err

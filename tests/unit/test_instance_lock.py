@@ -3,10 +3,14 @@
 import os
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
 from ganeti_kvm_pci import instance_lock
+from ganeti_kvm_pci import time_limit
+from ganeti_kvm_pci.errors import BusyError
 from ganeti_kvm_pci.errors import NodeError
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
@@ -99,3 +103,43 @@ def test_many_that_take_turns_are_never_two_at_once(path):
                                  path]) for _ in range(4)]
   assert [process.wait() for process in processes] == [0] * 4
   assert os.listdir(os.path.dirname(path)) == []
+
+
+def test_many_threads_that_take_turns_are_never_two_at_once(path):
+  """A node daemon of threads, in which a program is started now and then."""
+  alone = path + ".alone"
+  before = os.listdir("/proc/self/fd")
+  wrong = []
+
+  def take_turns():
+    try:
+      for number in range(50):
+        with instance_lock.held(path):
+          os.close(os.open(alone, os.O_CREAT | os.O_EXCL))
+          if number % 10 == 0:
+            subprocess.check_call(["true"])
+          os.unlink(alone)
+    except Exception as err: # pylint: disable=broad-except
+      wrong.append(err)
+
+  threads = [threading.Thread(target=take_turns) for _ in range(4)]
+  for thread in threads:
+    thread.start()
+  for thread in threads:
+    thread.join()
+  assert wrong == []
+  assert os.listdir(os.path.dirname(path)) == []
+  assert len(os.listdir("/proc/self/fd")) == len(before)
+
+
+@pytest.mark.parametrize("limit, patience", [("0.01", 0.1), ("0.05", 0.3)])
+def test_a_waiter_is_as_patient_as_the_time_limit_asks(path, monkeypatch, limit,
+                                                       patience):
+  monkeypatch.setenv(time_limit.VARIABLE, limit)
+  monkeypatch.setattr(time_limit, "_REST", patience / 4 - float(limit))
+  with instance_lock.held(path):
+    begun = time.time()
+    with pytest.raises(BusyError):
+      with instance_lock.held(path):
+        assert False
+  assert patience - 0.02 <= time.time() - begun < patience + 2
