@@ -39,6 +39,8 @@ that a newer Ganeti adds are passed on.
 import contextlib
 import logging
 
+from ganeti import errors
+
 from . import chipset
 from . import config_reader
 from . import outdated_options
@@ -51,6 +53,7 @@ from .access import HAS_IOTHREADS
 from .access import VERSION
 from .bus import pools
 from .cleanup import Cleanup
+from .errors import MonitorError
 from .qemu import creation_order
 from .qemu import explicit
 from .qemu import overflow
@@ -192,9 +195,9 @@ class KVMHypervisor(Cleanup):
     if ours:
       with Explained(instance.name):
         partition = pools.Partition.of(kvm_runtime[2])
-    with self._Starting(start.Start(instance.name, partition=partition,
-                                    file_words=len(kvm_runtime[0]),
-                                    is_boot=not incoming)):
+    with self._Starting(start.Start(
+        instance.name, partition=partition, file_words=len(kvm_runtime[0]),
+        is_boot=not incoming)) as begun, self._Verified(begun):
       result = super(KVMHypervisor, self)._ExecuteKVMRuntime(
         instance, kvm_runtime, kvmhelp, incoming, *more, **others)
     if ours and not incoming:
@@ -206,6 +209,44 @@ class KVMHypervisor(Cleanup):
         logging.error("Instance %s: cannot tell where QEMU placed its own"
                       " devices: %s", instance.name, err)
     return result
+
+  @contextlib.contextmanager
+  def _Verified(self, begun):
+    """Have a start count as one only if QEMU runs.
+
+    Status 0 is no proof of it, see L{qemu_program}, and Ganeti does not ask the
+    monitor of an instance that is started paused or is to receive a guest.
+
+    @type begun: L{start.Start}
+    @raise errors.HypervisorError: if QEMU has ended, or its monitor does not
+        answer
+
+    """
+    try:
+      yield
+    except errors.HypervisorError:
+      if (begun.kvm_cmd is None or begun.is_explained or
+          self._InstancePidAlive(begun.name)[2]):
+        raise
+      with begun.explained():
+        raise
+    if begun.kvm_cmd is None:
+      return
+    with begun.explained():
+      silent = None
+      try:
+        with self._Monitor(begun.name):
+          pass
+      except MonitorError as err:
+        silent = err
+      pid, is_alive = self._InstancePidAlive(begun.name)[1:3]
+      if not is_alive:
+        raise errors.HypervisorError("Failed to start instance %s" % begun.name)
+      if silent:
+        raise errors.HypervisorError(
+          "Instance %s: its QEMU was started (process %s), but does not answer:"
+          " %s; shut the instance down and start it" %
+          (begun.name, pid, silent))
 
   def _FixStrays(self, instance):
     """Put QEMU's devices beyond its range into the runtime file.
@@ -254,5 +295,6 @@ class KVMHypervisor(Cleanup):
                                                 self._KVMOPT_DEVICELIST))
       kvm_cmd = overflow.address_rest(kvm_cmd, begun.partition, known,
                                       config_reader.read(kvm_cmd))
-    with start.explained(name, kvm_cmd, begun.partition):
+    begun.launch(kvm_cmd)
+    with begun.explained():
       return run(name, kvm_cmd, tap_fds, *more, **others)

@@ -36,6 +36,8 @@ from ganeti import errors
 from . import config_reader
 from . import outdated_options
 from . import qemu_log
+from . import qemu_program
+from .errors import NodeError
 from .qemu import start_error
 
 
@@ -50,6 +52,8 @@ class Start(object):
   @ivar file_words: int, how many words of QEMU's command are in the runtime
       file; after them, Ganeti names the disks and NICs
   @ivar is_boot: bool, whether the guest boots, rather than moves here
+  @ivar kvm_cmd: list of strings, QEMU's command, or None before it is run
+  @ivar is_explained: bool, whether an error says why QEMU did not start
 
   """
   def __init__(self, name, is_layout_due=False, partition=None, file_words=0,
@@ -59,34 +63,68 @@ class Start(object):
     self.partition = partition
     self.file_words = file_words
     self.is_boot = is_boot
+    self.kvm_cmd = None
+    self.is_explained = False
+    self._log = None
+
+  def launch(self, kvm_cmd):
+    """Note that QEMU is run now.
+
+    @type kvm_cmd: list of strings
+
+    """
+    self.kvm_cmd = kvm_cmd
+    self._log = qemu_log.QemuLog(kvm_cmd)
+
+  @contextlib.contextmanager
+  def explained(self):
+    """Say why QEMU, which was launched, does not start.
+
+    @return: a context in which QEMU is started
+    @raise errors.HypervisorError: if it does not
+
+    """
+    try:
+      yield
+    except errors.HypervisorError as err:
+      self.is_explained = True
+      news = self._log.news()
+      refused = start_error.explain(
+        "%s\n%s" % (err, news), self.kvm_cmd, self.partition,
+        config_reader.read(self.kvm_cmd))
+      if refused:
+        raise errors.HypervisorError("Failed to start instance %s: %s" %
+                                     (self.name, refused))
+      reasons = outdated_options.explain(self.kvm_cmd)
+      last = _last_line(news)
+      if last and last not in str(err):
+        reasons.insert(0, "QEMU's log says: %s" % last)
+      # that is all that Ganeti has to say of a QEMU that ended with status 0
+      if not reasons and str(err).endswith(self.name):
+        reasons.append(self._guess())
+      if reasons:
+        raise errors.HypervisorError("; ".join([str(err)] + reasons))
+      raise
+
+  def _guess(self):
+    """Find out why QEMU ended before it opened its log.
+
+    Its status, and what it printed, are lost where another thread was quicker
+    to collect it, see L{qemu_program}. The options are what it reads before.
+
+    """
+    try:
+      # with this one first, no guest is started whatever the others are
+      # Ganeti has numbers among them
+      said, status = qemu_program.run([self.kvm_cmd[0], "--version"] + [
+        "%s" % word for word in self.kvm_cmd[1:]])
+    except NodeError as err:
+      return str(err)
+    if status:
+      return "QEMU says: %s" % _last_line(said)
+    return ("QEMU has ended, its exit status was lost, and its log says nothing"
+            " new; run its command, which the node daemon's log has, by hand")
 
 
-@contextlib.contextmanager
-def explained(name, kvm_cmd, partition):
-  """Say why QEMU does not start.
-
-  @type name: string
-  @param name: the instance's
-  @type kvm_cmd: list of strings
-  @type partition: L{pools.Partition}
-  @return: a context in which QEMU is started
-  @raise errors.HypervisorError: if it does not
-
-  """
-  log = qemu_log.QemuLog(kvm_cmd)
-  try:
-    yield
-  except errors.HypervisorError as err:
-    news = log.news()
-    refused = start_error.explain("%s\n%s" % (err, news), kvm_cmd, partition,
-                                  config_reader.read(kvm_cmd))
-    if refused:
-      raise errors.HypervisorError("Failed to start instance %s: %s" %
-                                   (name, refused))
-    reasons = outdated_options.explain(kvm_cmd)
-    last = news.strip().rpartition("\n")[2]
-    if last and last not in str(err):
-      reasons.insert(0, "QEMU's log says: %s" % last)
-    if reasons:
-      raise errors.HypervisorError("; ".join([str(err)] + reasons))
-    raise
+def _last_line(text):
+  return text.strip().rpartition("\n")[2]

@@ -13,7 +13,6 @@ from ganeti.hypervisor import hv_kvm
 
 from ganeti_kvm_pci import clock
 from ganeti_kvm_pci import cooldown
-from ganeti_kvm_pci import instance_lock
 from ganeti_kvm_pci import pending_unplugs
 from ganeti_kvm_pci import start as start_
 from ganeti_kvm_pci import time_limit
@@ -369,10 +368,14 @@ def test_the_time_limit_is_read_from_the_daemons_defaults(
   assert "timed out after 0.25 s" in str(caught.value)
 
 
-def test_the_time_limit_is_shorter_than_the_lock_timeout():
-  assert time_limit.MAXIMUM < instance_lock._PATIENCE - 10
-  assert (time_limit.MAXIMUM + instance_lock._PATIENCE <
-          getattr(constants, "RPC_TMO_NORMAL", 900) / 2)
+@pytest.mark.parametrize("limit", ["1", "30", "120", "86400"])
+def test_the_lock_is_waited_for_longer_than_four_unplugs_take(monkeypatch,
+                                                              limit):
+  monkeypatch.setenv(time_limit.VARIABLE, limit)
+  assert time_limit.patience() >= 4 * (time_limit.unplug() + 10)
+  # what comes after that wait takes its time as well
+  assert (time_limit.unplug() + time_limit.patience() <
+          getattr(constants, "RPC_TMO_NORMAL", 900) - 200)
 
 
 @pytest.mark.skipif(harness.SLOT_IN_PCI, reason="2.16 and later")
@@ -690,13 +693,6 @@ def test_what_overflowed_gets_its_address_in_the_runtime_file(world):
     world.bus[8 + number] = harness.device_id("disk", number, 8 + number)
   hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)
   assert world.slots(hyper, instance)[0] == [8, 9, 11]
-
-
-def test_a_guest_starts_without_a_monitor(world):
-  world.monitor = False
-  hyper = world.hypervisor()
-  hyper.StartInstance(harness.instance_of(), harness.block_devices(1), True)
-  assert len(world.commands()) == 1
 
 
 @pytest.mark.parametrize("change", [

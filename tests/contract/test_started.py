@@ -1,0 +1,128 @@
+"""A start counts as one only if QEMU runs, whatever the exit status.
+
+From Ganeti's commit 14eb51bd8 on, a thread of the node daemon collects
+children; where that is quicker, Python reports status 0 for a QEMU that failed.
+
+"""
+
+import pytest
+
+from ganeti import errors
+from ganeti.hypervisor import hv_kvm
+
+from ganeti_kvm_pci import qemu_log
+
+import harness
+
+NAME = "vm1.example.com"
+
+#: Complains of an option, as QEMU does before it opens its log.
+COMPLAINS = """#!/bin/sh
+test "$1" = --version || exit 77
+echo "noise"
+echo "qemu: -foo: invalid option"
+exit %d
+"""
+
+
+@pytest.fixture
+def lost(world, monkeypatch):
+  """Have QEMU fail, its status and what it printed be lost."""
+  def run(command, **_):
+    world.calls.append(("RunCmd", list(command)))
+    return harness.RunResult(False, "")
+
+  monkeypatch.setattr(hv_kvm.utils, "RunCmd", run)
+  return world
+
+
+@pytest.fixture
+def program(tmpdir):
+  """Write a QEMU, or none if its status is None; gives its path."""
+  def write(status):
+    path = tmpdir.join("kvm")
+    if status is not None:
+      path.write(COMPLAINS % status)
+      path.chmod(0o755)
+    return str(path)
+  return write
+
+
+def refused(world, paused=True, **hvparams):
+  """Start an instance; return the error's text."""
+  hyper = world.hypervisor()
+  with pytest.raises(errors.HypervisorError) as caught:
+    hyper.StartInstance(harness.instance_of(**hvparams),
+                        harness.block_devices(1), paused)
+  print(caught.value)
+  return str(caught.value)
+
+
+@pytest.mark.parametrize("said, reason", [
+  ("noise\nqemu: 'foo' is not a valid device model name\n",
+   "QEMU's log says: qemu: 'foo' is not a valid device model name"),
+  ("PCI: slot 24 function 0 not available for virtio-net-pci, in use by e1000,"
+   "id=(null)\n", "is held by e1000")])
+def test_a_lost_status_is_explained_as_any_other(lost, monkeypatch, tmpdir,
+                                                 said, reason):
+  log = tmpdir.join("vm.log")
+  fail, log_of = hv_kvm.utils.RunCmd, qemu_log.QemuLog
+
+  def run(command, **_):
+    log.write(said)
+    return fail(command)
+
+  monkeypatch.setattr(hv_kvm.utils, "RunCmd", run)
+  monkeypatch.setattr(qemu_log, "QemuLog", lambda _: log_of(["-D", str(log)]))
+  text = refused(lost)
+  assert NAME in text and reason in text
+
+
+@pytest.mark.parametrize("status, reason", [
+  (1, "QEMU says: qemu: -foo: invalid option"),
+  (0, "its exit status was lost"), (None, "cannot run ")])
+def test_without_a_log_qemu_is_asked_for_its_options(lost, program, status,
+                                                     reason):
+  text = refused(lost, kvm_path=program(status), machine_version="pc")
+  assert text.startswith("Failed to start instance " + NAME)
+  assert reason in text
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_qemu_that_ends_at_once_is_not_taken_for_started(
+    world, monkeypatch, program, paused):
+  """It was there when Ganeti looked."""
+  genuine = harness.FakeQmp.connect
+
+  def connect(self):
+    world.running = world.monitor = False
+    return genuine(self)
+
+  monkeypatch.setattr(harness.FakeQmp, "connect", connect)
+  text = refused(world, paused, kvm_path=program(0), machine_version="pc")
+  assert text.startswith("Failed to start instance %s; QEMU has ended" % NAME)
+
+
+def test_a_qemu_that_does_not_answer_is_not_taken_for_started(world):
+  world.monitor = False
+  text = refused(world)
+  assert "%s: its QEMU was started (process " % NAME in text
+  assert "does not answer: QEMU's monitor " in text
+  assert len(world.commands()) == 1
+
+
+def test_an_error_after_the_start_is_not_taken_for_qemus(world, monkeypatch):
+  genuine = hv_kvm.KVMHypervisor._RunKVMCmd
+
+  def run(*args, **kwargs):
+    genuine(*args, **kwargs)
+    raise errors.HypervisorError("no password")
+
+  hyper = world.hypervisor()
+  monkeypatch.setattr(
+    hv_kvm.KVMHypervisor, "_ExecuteKVMRuntime",
+    lambda self, instance, runtime, *_: run(self, instance.name, runtime[0],
+                                            []))
+  with pytest.raises(errors.HypervisorError) as caught:
+    hyper.StartInstance(harness.instance_of(), harness.block_devices(1), True)
+  assert str(caught.value) == "no password"
