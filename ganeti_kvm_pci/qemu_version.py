@@ -52,13 +52,22 @@ def parse(text):
   return (int(match.group(1)), int(match.group(2)))
 
 
-def _ask(path):
-  try:
-    text = qemu_program.run([path, "--version"])[0]
-  except NodeError:
-    return None
+def find(text):
+  """Find a version in what a QEMU prints.
+
+  @type text: string
+  @rtype: tuple of two ints, or None
+
+  """
   match = _VERSION_RE.search(text)
   return match and (int(match.group(1)), int(match.group(2)))
+
+
+def _ask(path):
+  try:
+    return find(qemu_program.run([path, "--version"])[0])
+  except NodeError:
+    return None
 
 
 #: Of all the QEMUs that were asked.

@@ -37,6 +37,7 @@ from . import config_reader
 from . import outdated_options
 from . import qemu_log
 from . import qemu_program
+from . import qemu_version
 from .errors import NodeError
 from .qemu import start_error
 
@@ -116,11 +117,11 @@ class Start(object):
     try:
       # with this one first, no guest is started whatever the others are
       # Ganeti has numbers among them
-      said, status = qemu_program.run([self.kvm_cmd[0], "--version"] + [
-        "%s" % word for word in self.kvm_cmd[1:]])
+      said = qemu_program.run([self.kvm_cmd[0], "--version"] + [
+        "%s" % word for word in self.kvm_cmd[1:]])[0]
     except NodeError as err:
       return str(err)
-    if status:
+    if said.strip() and qemu_version.find(said) is None:
       return "QEMU says: %s" % _last_line(said)
     return ("QEMU has ended, its exit status was lost, and its log says nothing"
             " new; run its command, which the node daemon's log has, by hand")
