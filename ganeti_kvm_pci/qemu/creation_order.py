@@ -31,6 +31,7 @@
 
 from . import command as command_
 from . import option as option_
+from . import scsi_devices
 
 
 def _ganetis(command, known):
@@ -99,7 +100,7 @@ def addressed_first(command, known):
   @return: a new command
 
   """
-  command = _in_words(command, known)
+  command = _in_words(scsi_devices.controllers_in_words(command), known)
   moved = sorted(option.position for option in _ganetis(command, known))
   if not moved:
     return command

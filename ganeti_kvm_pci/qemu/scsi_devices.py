@@ -36,6 +36,7 @@ one in the order of the command, before it comes to Ganeti's disks.
 
 from ..bus.scsi_ids import BUS
 from . import command as command_
+from . import option as option_
 
 #: Drivers that are SCSI controllers, beside those with "scsi" in their names.
 _CONTROLLERS = ("am53c974", "dc390", "lsi", "megasas", "mptsas")
@@ -44,6 +45,40 @@ _CONTROLLERS = ("am53c974", "dc390", "lsi", "megasas", "mptsas")
 def _is_controller(driver):
   return driver.startswith(_CONTROLLERS) or \
     "scsi" in driver and not driver.startswith("scsi-")
+
+
+def _is_in_need(command):
+  """Tell whether a device needs a controller that is created after it.
+
+  """
+  for option in command_.devices(command):
+    if option.is_json or _is_controller(option.driver):
+      break
+    if option.driver.startswith("scsi-"):
+      return True
+  return False
+
+
+def controllers_in_words(command):
+  """Write controllers in JSON as words where a device is in need of one.
+
+  QEMU creates devices in JSON after all others. Ganeti's controller is one of
+  them from commit 48af98708 on, and a SCSI device of C{kvm_extra} finds no bus:
+  QEMU does not start. Other commands stay as they are, as do the slots that
+  QEMU gives by them.
+
+  @type command: list of strings
+  @rtype: list of strings
+  @return: a new command
+
+  """
+  command = list(command)
+  if _is_in_need(command):
+    for option in command_.devices(command):
+      if option.is_json and _is_controller(option.driver):
+        text = command[option.position]
+        command[option.position] = option_.from_json_to_words(text) or text
+  return command
 
 
 def taken(command):
@@ -58,6 +93,7 @@ def taken(command):
   @return: id (int) to the name of the device
 
   """
+  command = controllers_in_words(command)
   # as long as no controller is seen, Ganeti's is meant
   found = {}
   last = {BUS: found, None: found}

@@ -4,6 +4,7 @@ import pytest
 
 from ganeti_kvm_pci.bus import scsi_ids
 from ganeti_kvm_pci.errors import BusFullError
+from ganeti_kvm_pci.qemu import creation_order
 from ganeti_kvm_pci.qemu import scsi_devices
 
 LSI = {"scsi_controller_type": "lsi", "disk_type": "scsi-hd"}
@@ -77,3 +78,30 @@ def extra(*options):
   ])
 def test_ids_of_another_controller_are_free(options, expected):
   assert sorted(scsi_devices.taken(extra(*options))) == expected
+
+
+OURS = '{"driver":"virtio-scsi-pci","id":"scsi"}'
+
+
+@pytest.mark.parametrize("options, in_words", [
+  (["scsi-cd"], True),
+  (["virtio-rng-pci", "scsi-cd", "virtio-scsi-pci",
+    "scsi-hd,bus=scsi.0,scsi-id=5"], True),
+  # QEMU starts with these
+  ([], False), (["virtio-rng-pci"], False), (["lsi", "scsi-cd"], False),
+  (['{"driver":"scsi-cd"}'], False)])
+def test_a_controller_in_json_is_not_too_late(options, in_words):
+  """Ganeti's stands before what kvm_extra has, and QEMU creates it after."""
+  words = extra(*options)
+  command = words[:2] + [OURS] + words[3:]
+  found = scsi_devices.controllers_in_words(command)
+  assert found == (words if in_words else command)
+  if in_words:
+    assert scsi_devices.taken(command) == scsi_devices.taken(words)
+    assert creation_order.addressed_first(command, len(command)) == words
+
+
+def test_a_controller_that_words_cannot_describe_stays_in_json():
+  command = ["kvm", "-device", OURS[:-1] + ',"iothread-vq-mapping":[]}',
+             "-device", "scsi-cd"]
+  assert scsi_devices.controllers_in_words(command) == command
