@@ -39,7 +39,10 @@ class Points(object):
     self.names = []
     self._fatal = fatal
     self._pending = pending
-    plain = hv_kvm.QmpConnection._Send
+    # the second is that of 3.1 and later
+    (send, ) = [name for name in ("_Send", "send_qmp")
+                if hasattr(hv_kvm.QmpConnection, name)]
+    plain = getattr(hv_kvm.QmpConnection, send)
 
     def _Send(qmp, message):
       name = "%s %s" % (message["execute"], message["arguments"] or "")
@@ -54,12 +57,14 @@ class Points(object):
       else:
         self.around(name, plain, LOOK)(qmp, message)
 
-    hv_kvm.QmpConnection._Send = _Send
+    setattr(hv_kvm.QmpConnection, send, _Send)
     for owner, name in ((utils, "SendFds"), (utils, "WriteFile"),
                         (utils, "RemoveFile"), (os, "rename"),
                         (hv_kvm, "OpenTap"), (hyper, "_ConfigureNIC"),
                         (hyper, "_CallMonitorCommand")):
-      setattr(owner, name, self.around(name, getattr(owner, name)))
+      # 3.1 and later have no HMP
+      if hasattr(owner, name):
+        setattr(owner, name, self.around(name, getattr(owner, name)))
 
   def visit(self, name, window=2):
     """Get to a point; it may be the last.

@@ -32,11 +32,12 @@ QEMU = os.environ.get("QEMU", "qemu-system-x86_64")
 DISK = constants.HOTPLUG_TARGET_DISK
 NIC = constants.HOTPLUG_TARGET_NIC
 
-# on a host that has much else to do, QEMU can take longer than Ganeti's 5 s;
-# the second name is that of 3.1 and later
-for _name in ("_SOCKET_TIMEOUT", "_QMP_TIMEOUT"):
-  if hasattr(hv_kvm.QmpConnection, _name):
-    setattr(hv_kvm.QmpConnection, _name, 30)
+#: Attribute of Ganeti's client: for how long it waits for an answer of QEMU's.
+#: The second name is that of 3.1 and later.
+(TIME_LIMIT, ) = [name for name in ("_SOCKET_TIMEOUT", "_QMP_TIMEOUT")
+                  if hasattr(hv_kvm.QmpConnection, name)]
+# on a host that has much else to do, QEMU can take longer than Ganeti's 5 s
+setattr(hv_kvm.QmpConnection, TIME_LIMIT, 30)
 
 
 def boot(guest):

@@ -69,8 +69,9 @@ class Inventory(object):
   """What QEMU has under Ganeti's names.
 
   @ivar devices: dict, id to slot, or SCSI id
-  @ivar drives, netdevs: sets of names
-  @ivar nodes: set, block nodes that were named by somebody
+  @ivar drives, netdevs: sets of names; a drive is one of QEMU's C{-drive}, or,
+      from Ganeti 3.1 on, the block node that C{-blockdev} names
+  @ivar nodes: set, block nodes that somebody else named
   @ivar fdsets: set, numbers of the sets of descriptors that were passed
   @ivar used_fdsets: set, those that a drive reads from
   @ivar tuns: int, QEMU's open descriptors of taps
@@ -86,12 +87,17 @@ class Inventory(object):
         if slot is not None:
           self.devices[item["name"]] = slot
     drives = qmp.execute("query-block")
-    self.drives = set(d["device"] for d in drives if _OURS.match(d["device"]))
+    nodes = qmp.execute("query-named-block-nodes")
+    named = set(n["node-name"] for n in nodes
+                if not n["node-name"].startswith("#"))
+    # QEMU gives no name to two of them
+    self.drives = set(name for name in
+                      named.union(d["device"] for d in drives)
+                      if _OURS.match(name))
+    self.nodes = named - self.drives
     self.used_fdsets = set(
-      int(number) for number in re.findall(r"/dev/fdset/(\d+)", repr(drives)))
-    self.nodes = set(n["node-name"] for n in
-                     qmp.execute("query-named-block-nodes")
-                     if not n["node-name"].startswith("#"))
+      int(number) for number in re.findall(r"/dev/fdset/(\d+)",
+                                           repr((drives, nodes))))
     self.fdsets = set(s["fdset-id"] for s in qmp.execute("query-fdsets"))
     network = qmp.execute("human-monitor-command", command_line="info network")
     self.netdevs = set(re.findall(

@@ -6,25 +6,53 @@ Here QEMU removes devices without the guest, so it never runs.
 
 import pytest
 
-from ganeti import constants
 from ganeti import errors
 
 from qemu_state import Inventory, agree, runtime_devices, tell
-from test_faults import id_of, text_of
+from test_faults import hasten, id_of, text_of
 from nodes import DISK
+import faults
 import nodes
 
-pytestmark = pytest.mark.skipif(
-  (constants.VERSION_MAJOR, constants.VERSION_MINOR) != (3, 0),
-  reason="what unmodified Ganeti does is asserted as 3.0 does it")
+pytestmark = pytest.mark.skipif(faults.column() is None, reason=faults.NONE)
 
 VIRTIO = {"disk_type": "scsi-hd", "scsi_controller_type": "virtio-scsi-pci"}
 LSI = dict(VIRTIO, scsi_controller_type="lsi")
+#: What QEMU says of a device that comes before its controller.
+NO_BUS = "No 'SCSI' bus found"
 CD = "-drive if=none,id=cd,media=cdrom -device scsi-cd,drive=cd"
+
+
+def hot_add(node, which, number, seq, monkeypatch):
+  """Hot-add a disk.
+
+  @rtype: bool
+  @return: False where unmodified Ganeti fails though QEMU has attached it
+
+  """
+  if which == "plugin" or \
+      not faults.here("an attached SCSI disk: its hot-add fails"):
+    node.hot_add(DISK, number, seq)
+    return True
+  before = runtime_devices(node)
+  with monkeypatch.context() as patched:
+    hasten(patched)
+    with pytest.raises(errors.HypervisorError) as caught:
+      node.hot_add(DISK, number, seq)
+  assert "should have been added but is missing" in text_of(caught)
+  assert id_of(DISK, number) in Inventory(node).devices
+  assert runtime_devices(node) == before
+  return False
 
 
 def scsi_ids(node):
   return sorted(runtime_devices(node)[id_of(DISK, n)] for n in range(2))
+
+
+def test_a_disk_that_is_attached_is_hot_added(node, which, monkeypatch):
+  node.start(nics=0, **VIRTIO)
+  if hot_add(node, which, 2, 2, monkeypatch):
+    assert agree(node).devices[id_of(DISK, 2)] == 2
 
 
 def test_an_implicit_cd_keeps_its_id(node, which):
@@ -32,6 +60,10 @@ def test_an_implicit_cd_keeps_its_id(node, which):
     with pytest.raises(errors.HypervisorError) as caught:
       node.start(nics=0, kvm_extra=CD, **VIRTIO)
     text_of(caught)
+    is_early = faults.here("a SCSI device of kvm_extra finds no bus")
+    assert (NO_BUS in node.log()) == is_early
+    assert faults.here("a CD-ROM and a disk get one SCSI id") is (
+      None if is_early else True)
     return
   node.start(nics=0, kvm_extra=CD, **VIRTIO)
   assert scsi_ids(node) == [1, 2]
@@ -46,10 +78,13 @@ def test_an_id_that_somebody_took_by_hand_is_not_given(node, which):
   tell(node, "device_add", driver="scsi-hd", id="byhand-disk", drive="byhand",
        bus="scsi.0", scsi_id=2)
   if which == "unmodified":
+    assert faults.here("a SCSI id that something has is given")
     with pytest.raises(errors.HypervisorError) as caught:
       node.hot_add(DISK, 2, 2)
     text_of(caught)
-    assert id_of(DISK, 2) in Inventory(node).drives
+    found = Inventory(node)
+    assert id_of(DISK, 2) in found.drives
+    assert id_of(DISK, 2) not in found.devices
     return
   node.hot_add(DISK, 2, 2)
   assert agree(node).devices[id_of(DISK, 2)] == 3
@@ -71,7 +106,10 @@ def test_an_id_taken_at_the_last_moment_leaves_nothing_behind(
     node.hot_add(DISK, 2, 2)
   text = text_of(caught)
   if which == "unmodified":
-    assert id_of(DISK, 2) in Inventory(node).drives
+    assert faults.here("a refused SCSI disk leaves its drive")
+    found = Inventory(node)
+    assert id_of(DISK, 2) in found.drives
+    assert id_of(DISK, 2) not in found.devices
     return
   for word in (nodes.NAME, id_of(DISK, 2), "scsi-id 2"):
     assert word in text
@@ -90,13 +128,16 @@ def test_lsi_has_eight_ids_and_says_so_at_the_start(node, which):
       assert word in text
 
 
-def test_lsi_has_seven_ids_for_what_is_hot_added(node, which):
+def test_lsi_has_seven_ids_for_what_is_hot_added(node, which, monkeypatch):
   """The eighth is its own, and the guest does not look there."""
   node.start(6, 0, **LSI)
-  node.hot_add(DISK, 6, 6)
+  if not hot_add(node, which, 6, 6, monkeypatch):
+    assert faults.here("the id of the controller lsi is given") is None
+    return
   before = agree(node).devices
   assert sorted(before.values()) == list(range(7))
   if which == "unmodified":
+    assert faults.here("the id of the controller lsi is given")
     node.hot_add(DISK, 7, 7)
     assert agree(node).devices[id_of(DISK, 7)] == 7
     return
@@ -109,16 +150,18 @@ def test_lsi_has_seven_ids_for_what_is_hot_added(node, which):
   assert agree(node).devices == before
 
 
-def test_the_id_of_a_removed_disk_is_free_again(node, which):
+def test_the_id_of_a_removed_disk_is_free_again(node, which, monkeypatch):
   node.start(8, 0, **LSI)
   node.hot_del(DISK, 3, 3)
   agree(node)
-  node.hot_add(DISK, 8, 7)
-  assert agree(node).devices[id_of(DISK, 8)] == 3
+  if hot_add(node, which, 8, 7, monkeypatch):
+    agree(node)
+  assert Inventory(node).devices[id_of(DISK, 8)] == 3
 
 
 @pytest.mark.parametrize("number", [15, 200])
-def test_disks_beyond_the_ids_of_unmodified_ganeti(node, which, number):
+def test_disks_beyond_the_ids_of_unmodified_ganeti(node, which, number,
+                                                   monkeypatch):
   """Unmodified Ganeti stops at 16 ids, whatever the controller has."""
   node.start(nics=0, **VIRTIO)
   # as it is where something by hand holds all below
@@ -132,13 +175,14 @@ def test_disks_beyond_the_ids_of_unmodified_ganeti(node, which, number):
   runtime = node.hyper._LoadKVMRuntime(node.instance)
   runtime[3].append((added, node.image(2), None))
   node.hyper._SaveKVMRuntime(node.instance, runtime)
-  if which == "unmodified" and number > 15:
-    with pytest.raises(IndexError):
-      node.hot_add(DISK, 3, 3)
-    return
   if which == "unmodified":
-    node.hot_add(DISK, 3, 3)
-    assert agree(node).devices[id_of(DISK, 3)] == 2
+    if number > 15 and faults.here("a SCSI id above 15: IndexError"):
+      with pytest.raises(IndexError):
+        node.hot_add(DISK, 3, 3)
+      return
+    if hot_add(node, which, 3, 3, monkeypatch):
+      agree(node)
+    assert Inventory(node).devices[id_of(DISK, 3)] == 2
     return
   node.hot_add(DISK, 3, 3)
   assert agree(node).devices[id_of(DISK, 3)] == number + 1
@@ -158,16 +202,27 @@ def bus_of(node, name):
               property="parent_bus")
 
 
-def test_ids_of_two_controllers_are_not_mixed(node, which):
+def test_ids_of_two_controllers_are_not_mixed(node, which, monkeypatch):
   """Both buses are scsi.0: QEMU takes the later for that."""
-  node.start(nics=0, kvm_extra=SECOND % node.image(7), **VIRTIO)
+  extra = SECOND % node.image(7)
+  if which == "unmodified" and \
+      faults.here("a SCSI device of kvm_extra finds no bus"):
+    with pytest.raises(errors.HypervisorError):
+      node.start(nics=0, kvm_extra=extra, **VIRTIO)
+    assert NO_BUS in node.log()
+    assert faults.here("two SCSI controllers: their ids are mixed") is None
+    return
+  node.start(nics=0, kvm_extra=extra, **VIRTIO)
   assert scsi_ids(node) == [0, 1]
   tell(node, "device_add", driver="scsi-cd", id="byhand", bus=FIRST_BUS,
        scsi_id=2)
-  node.hot_add(DISK, 2, 2)
+  if not hot_add(node, which, 2, 2, monkeypatch):
+    assert faults.here("two SCSI controllers: their ids are mixed") is None
+    return
   assert runtime_devices(node)[id_of(DISK, 2)] == 2
   for number in (3, 4, 5):
     if number == 5 and which == "unmodified":
+      assert faults.here("two SCSI controllers: their ids are mixed")
       with pytest.raises(errors.HypervisorError):
         node.hot_add(DISK, 5, 5)
       return
