@@ -28,7 +28,7 @@ TABLE = (
   ("a bus without hotplug: the backend is left", (YES, YES, YES, YES, YES)),
   ("unclaimed in 5 s: not in the runtime file", (NO, NO, NO, YES, YES)),
   ("an unplug that times out: the disk's drive goes", (YES, NO, NO, NO, NO)),
-  ("an unplug that times out: the NIC's tap goes", (YES, YES, YES, NO, NO)),
+  ("an unplug that times out: its netdev goes", (YES, YES, YES, NO, NO)),
   ("an unplug is lost while the guest boots", (YES, YES, YES, YES, YES)),
   ("unplugged late: in the runtime file for good", (YES, YES, YES, YES, YES)),
   ("unplugged late: the target of a migration has it",

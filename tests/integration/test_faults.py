@@ -229,9 +229,28 @@ def test_a_removal_is_looked_for_ten_times_a_second_and_not_once(
   assert max(pauses or [0]) == expected
 
 
+def has_netdev(node, name):
+  """Tell whether a name is that of a netdev.
+
+  QEMU goes on listing one that was removed from under its NIC, and since 10.0
+  its tap is open until the NIC is removed.
+
+  """
+  qmp = node.watch()
+  try:
+    answer = qmp.ask("netdev_add", type="hubport", id=name, hubid=99)
+    if "error" in answer:
+      assert "uplicate" in answer["error"]["desc"], answer
+      return True
+    qmp.execute("netdev_del", id=name)
+    return False
+  finally:
+    qmp.sock.close()
+
+
 #: What is lost with the first unplug.
 LOST = {DISK: "an unplug that times out: the disk's drive goes",
-        NIC: "an unplug that times out: the NIC's tap goes"}
+        NIC: "an unplug that times out: its netdev goes"}
 
 
 @DISK_AND_NIC
@@ -251,9 +270,9 @@ def test_what_the_guest_still_has_keeps_its_backend(booted, which, dev_type,
     text = text_of(caught)
     found = Inventory(booted)
     assert device_id in found.devices and device_id in runtime_devices(booted)
-    # QEMU goes on listing a netdev that was removed from under its NIC
-    has_backend = (found.tuns == tuns if dev_type == NIC else
+    has_backend = (has_netdev(booted, device_id) if dev_type == NIC else
                    device_id in found.drives)
+    assert which == "unmodified" or found.tuns == tuns
     assert has_backend == (which == "plugin" or
                            not faults.here(LOST[dev_type]))
     if which == "plugin":
