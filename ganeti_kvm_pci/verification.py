@@ -32,8 +32,8 @@
 Upstream of 2.16 to master looks up to five times, a second apart. In 3.1 (and
 master until its pull request 1964) it never sees a disk on the SCSI bus: it
 reads C{device} of C{query-block}, which is empty where C{-blockdev} is used.
-Master since f4cb0f63 waits 5 s more for the guest to claim the device. But C{device_add} has attached it when it
-returns, whatever the guest does.
+Master since f4cb0f63 waits 5 s more for the guest to claim the device. But
+C{device_add} has attached it when it returns, whatever the guest does.
 
 """
 
