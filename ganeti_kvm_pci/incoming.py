@@ -58,6 +58,7 @@ from .migration import Migration
 from .qmp import ejected
 from .qmp import inventory
 from .qmp import queries
+from .qmp import vcpus as vcpus_
 from .runtime import disk_links
 from .runtime import serialized
 from .runtime import topology_file
@@ -108,7 +109,7 @@ class Incoming(Migration):
     config_reader.fill(loaded)
     with self._Monitor(instance.name) as execute:
       parts = inventory.topology(execute, disk_links.ids(loaded))
-      vcpus = queries.vcpus(execute)
+      vcpus = vcpus_.count(execute)
     problems = self._CheckMigration(instance, loaded, parts, vcpus).problems
     if told:
       problems = told.differences(parts, vcpus) or problems

@@ -55,6 +55,7 @@ from .nic_modification import NicModification
 from .qmp import ejected
 from .qmp import inventory
 from .qmp import queries
+from .qmp import vcpus as vcpus_
 from .runtime import device_table
 from .runtime import disk_links
 from .runtime import migration_check
@@ -74,7 +75,7 @@ class Migration(NicModification):
     @type loaded: L{serialized.Runtime}
     @type parts: list of L{topology.Part}
     @param parts: answer of L{inventory.topology}
-    @param vcpus: answer of L{queries.vcpus}
+    @param vcpus: answer of L{vcpus.count}
     @rtype: L{migration_check.MigrationCheck}
 
     """
@@ -131,7 +132,7 @@ class Migration(NicModification):
     left_out = ejected.leave_out(parts, loaded)
     return (loaded, left_out, parts,
             self._CheckMigration(instance, loaded, parts,
-                                 queries.vcpus(execute)))
+                                 vcpus_.count(execute)))
 
   def _Told(self, instance, execute):
     """Make the runtime file, and what is sent with it, match QEMU.

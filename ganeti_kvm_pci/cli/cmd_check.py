@@ -43,7 +43,7 @@ from ..qemu import renewal
 from ..qmp import backends
 from ..qmp import ejected
 from ..qmp import inventory
-from ..qmp import queries
+from ..qmp import vcpus as vcpus_
 from ..runtime import consistency
 from ..runtime import device_table
 from ..runtime import migration_check
@@ -189,7 +189,7 @@ def _problems(execute, path, loaded):
   ejected.leave_out(parts, loaded)
   return migration_check.MigrationCheck(
     loaded, device_table.DeviceTable(loaded), parts,
-    process.command(guests.pid_of(path)), queries.vcpus(execute)).problems
+    process.command(guests.pid_of(path)), vcpus_.count(execute)).problems
 
 
 def _repair(result, execute, seen, loaded, live):

@@ -46,6 +46,7 @@ from ..qemu import replies
 from ..qemu import topology as topology_
 from ..qemu.topology import Part
 from . import queries
+from . import vcpus as vcpus_
 
 #: What tells the backend of a NIC, and the address of any device.
 _OF_NICS = frozenset(["netdev", "mac", "acpi-index"])
@@ -106,7 +107,7 @@ class _Look(object):
       _listed(execute, replies.WITHOUT_ID)
     # vCPUs are counted elsewhere
     if any(topology_.is_cpu(device.driver) for device in self._options):
-      vcpus = queries.vcpu_paths(execute)
+      vcpus = vcpus_.paths(execute)
       self._options = [device for device in self._options
                        if device.path not in vcpus]
     # driver to the names of all its properties

@@ -257,37 +257,6 @@ def _peripherals(execute):
   return found
 
 
-def vcpus(execute):
-  """Ask how many vCPUs the guest has.
-
-  @rtype: int or None
-  @return: None if QEMU does not tell (before 2.12)
-  @raise MonitorError: if it does not answer
-
-  """
-  try:
-    return len(execute("query-cpus-fast", None))
-  except CommandError:
-    return None
-
-
-def vcpu_paths(execute):
-  """Ask where the object model has the guest's vCPUs.
-
-  One that was hot-added is among the devices.
-
-  @rtype: set of strings
-  @return: empty if QEMU does not tell (before 2.7), or hot-adds none
-  @raise MonitorError: if it does not answer
-
-  """
-  try:
-    found = execute("query-hotpluggable-cpus", None)
-  except CommandError:
-    return set()
-  return set(item["qom-path"] for item in found if item.get("qom-path"))
-
-
 def is_leaving(execute):
   """Ask whether the guest is just being sent to another node.
 

@@ -93,7 +93,7 @@ class MigrationCheck(object):
     @param command: what QEMU was really given, Ganeti's devices and those of a
         wrapper included
     @type vcpus: int or None
-    @param vcpus: answer of L{queries.vcpus}
+    @param vcpus: answer of L{vcpus.count}
 
     """
     self.problems = []

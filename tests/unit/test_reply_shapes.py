@@ -16,6 +16,7 @@ from ganeti_kvm_pci.errors import MonitorError
 from ganeti_kvm_pci.qemu import reply_shapes
 from ganeti_kvm_pci.qmp import inventory
 from ganeti_kvm_pci.qmp import queries
+from ganeti_kvm_pci.qmp import vcpus
 
 
 def function(slot, name, pci_class=256, number=0):
@@ -169,7 +170,7 @@ class Qemu(object):
 QUESTIONS = [
   queries.functions, queries.held, queries.ids, queries.scsi_ids,
   queries.peripherals, inventory.topology, queries.is_leaving, queries.has_left,
-  queries.vcpus, queries.vcpu_paths]
+  vcpus.count, vcpus.paths]
 
 
 def ask_all(said):
