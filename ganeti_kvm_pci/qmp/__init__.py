@@ -34,6 +34,7 @@
   - L{unplug}: the removal of a device, as far as the guest takes part
   - L{backends}: what remains in QEMU of a device that was removed
   - L{ejected}: what a guest that moves ejected by itself
-  - L{client}: how a question gets to QEMU
+  - L{client}, L{bounded_socket}: how a question gets to QEMU, and how long its
+    answer may take
 
 """

@@ -49,6 +49,7 @@ from ..errors import show
 from ..qemu import refusals
 from ..qemu import reply_shapes
 from ..qemu import start_error
+from . import bounded_socket
 from . import queries
 
 #: How often, and how long after each other in seconds, a connection is made
@@ -75,7 +76,7 @@ def hang_up(qmp):
   except EnvironmentError: # QEMU was faster
     pass
   sock = getattr(qmp, "sock", None)
-  if isinstance(sock, socket.socket):
+  if isinstance(sock, (socket.socket, bounded_socket.BoundedSocket)):
     sock.close()
 
 
@@ -178,7 +179,14 @@ class Connection(object):
     # 3.1 has given it another name
     self._name = ("execute_qmp" if hasattr(self._qmp, "execute_qmp")
                   else "Execute")
-    self._run = getattr(self._qmp, self._name)
+    genuine = getattr(self._qmp, self._name)
+    begin = bounded_socket.bound(self._qmp)
+
+    def _InTime(command, arguments=None):
+      begin()
+      return genuine(command, arguments)
+
+    self._run = _InTime
     self._ask = _executor(path, self._run)
     # the error of what was not answered
     self._unanswered = None

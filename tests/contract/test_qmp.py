@@ -11,6 +11,7 @@ from ganeti import constants
 from ganeti.hypervisor import hv_kvm
 
 from ganeti_kvm_pci.errors import MonitorError
+from ganeti_kvm_pci.qmp import bounded_socket
 from ganeti_kvm_pci.qmp import client
 from ganeti_kvm_pci.qmp import queries
 
@@ -35,6 +36,9 @@ ANSWERS = {
 
 #: What is sent as it is, by command.
 RAW = {}
+
+#: The same, again and again.
+ENDLESS = {}
 
 
 def commands(peer):
@@ -77,6 +81,10 @@ def serve(listener, sessions, stale):
              "timestamp": {"seconds": 1, "microseconds": 1}})
         say({"event": "STOP",
              "timestamp": {"seconds": 1, "microseconds": 2}})
+        endless = ENDLESS.get(name)
+        while endless: # until the client hangs up
+          peer.sendall(endless)
+          time.sleep(0.05)
         if name in RAW:
           peer.sendall(RAW[name] + b"\r\n")
         elif name == "qom-get":
@@ -129,6 +137,37 @@ def test_an_invalid_reply_is_a_monitor_error(qmp, monkeypatch, raw):
     with pytest.raises(MonitorError) as caught:
       queries.functions(execute)
   assert "query-pci" in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("piece", [
+  b" ", b'[', b'{"event": "STOP", "data": {}, "timestamp": {"seconds": 1,'
+  b' "microseconds": 2}}\r\n'])
+@pytest.mark.parametrize("is_lent", [False, True])
+def test_an_answer_that_has_no_end_is_too_late(qmp, monkeypatch, piece,
+                                               is_lent):
+  """Who waits for it holds the instance's lock."""
+  monkeypatch.setitem(ENDLESS, "query-pci", piece)
+  monkeypatch.setattr(bounded_socket, "LIMIT", 1)
+  raised = []
+
+  def ask():
+    connection = client.Connection(qmp)
+    lent = connection.lend() if is_lent else None
+    try:
+      if is_lent:
+        (getattr(lent, "execute_qmp", None) or lent.Execute)("query-pci")
+      else:
+        queries.functions(connection.execute)
+    except Exception as err: # pylint: disable=broad-except
+      raised.append(str(err))
+    connection.close()
+
+  asking = threading.Thread(target=ask)
+  asking.daemon = True
+  asking.start()
+  asking.join(5)
+  assert not asking.is_alive()
+  assert len(raised) == 1 and "no whole answer within 1 s" in raised[0]
 
 
 def test_an_error_is_a_monitor_error(qmp):
