@@ -7,6 +7,7 @@ kernel, and left out here; taps and QEMU are real.
 
 import pytest
 
+from ganeti import constants
 from ganeti.hypervisor import hv_kvm
 
 from qemu_state import runtime_devices, tell
@@ -20,12 +21,21 @@ pytestmark = [
     not hasattr(hv_kvm.KVMHypervisor, "_GetNetworkDeviceFeatures"),
     reason="there are no queues before 2.12")]
 
+#: The most that Ganeti allows: 8, and 32 from commit 69746466c on.
+MOST = getattr(constants, "MAX_VIRTIO_NET_QUEUES", 8)
+
 QUEUES = 2
 
 
 @pytest.fixture
-def queued(node, guest):
-  """Provide a node whose guest is up and has NICs with two queues."""
+def queues_wanted():
+  """How many each NIC has; a test may say otherwise."""
+  return QUEUES
+
+
+@pytest.fixture
+def queued(node, guest, queues_wanted):
+  """Provide a node whose guest is up and has NICs with several queues."""
   plain = node.hyper._GetNetworkDeviceFeatures
 
   def _GetNetworkDeviceFeatures(*args):
@@ -33,7 +43,8 @@ def queued(node, guest):
     return (dict(features, vhost=False), "", nic_extra)
 
   node.hyper._GetNetworkDeviceFeatures = _GetNetworkDeviceFeatures
-  node.start(vhost_net=True, virtio_net_queues=QUEUES, **nodes.boot(guest))
+  node.start(vhost_net=True, virtio_net_queues=queues_wanted,
+             **nodes.boot(guest))
   node.wait_for_guest()
   yield node
 
@@ -64,3 +75,18 @@ def test_a_nic_is_modified_and_keeps_its_queues(queued, monkeypatch):
   for name in before:
     if name.startswith("nic-"):
       assert queues(queued, name) == (True, QUEUES)
+
+
+@pytest.mark.parametrize("queues_wanted", [MOST])
+def test_a_nic_has_as_many_queues_as_ganeti_allows(queued, queues_wanted):
+  """Each is a descriptor, passed by a message of its own, and two vectors."""
+  before = runtime_devices(queued)
+  for _ in range(2):
+    queued.hot_add(NIC, 2, 2)
+    (added, ) = set(runtime_devices(queued)) - set(before)
+    for name in (added, sorted(before)[-1]):
+      assert queues(queued, name) == (True, queues_wanted)
+      assert tell(queued, "qom-get", path="/machine/peripheral/%s" % name,
+                  property="vectors") == 2 * queues_wanted + 2
+    queued.hot_del(NIC, 2, 2)
+    assert runtime_devices(queued) == before
