@@ -109,6 +109,7 @@ test-hotplug: needs
 	  tests/integration/test_unclaimed.py tests/integration/test_events.py \
 	  tests/integration/test_pending.py \
 	  tests/integration/test_refusals.py \
+	  tests/integration/test_threads.py \
 	  tests/integration/test_killed.py tests/integration/test_random.py \
 	  tests/integration/test_migration.py
 	$(MAKE) --no-print-directory test-devices DEVICES_EVERY=12

@@ -1,4 +1,9 @@
-"""Operations in processes of their own, as the node daemon runs them."""
+"""Operations in processes of their own.
+
+So the node daemon runs them up to Ganeti 3.1; L{test_threads} has what came
+after that.
+
+"""
 
 import os
 import pickle

@@ -214,18 +214,18 @@ FAULTS = [
   (dict(kvm_extra="-foo"), "-foo: invalid option"),
   (dict(kvm_extra="-device no-such-device"),
    "'no-such-device' is not a valid device model name"),
-  (dict(disks=1, image="gone"), "Could not open"),
+  (dict(disks=1, image="removed"), "Could not open"),
   ]
 
 
 class Faulty(nodes.Node):
-  """A node whose images are gone."""
+  """A node whose images may be removed."""
 
-  gone = False
+  is_without = False
 
   def image(self, number):
     path = super(Faulty, self).image(number)
-    if self.gone:
+    if self.is_without:
       os.unlink(path)
     return path
 
@@ -243,7 +243,7 @@ def _start_and_fail(node):
   for number in range(ROUNDS):
     for parameters, reason in FAULTS:
       parameters = dict(parameters)
-      node.gone = parameters.pop("image", None) == "gone"
+      node.is_without = parameters.pop("image", None) == "removed"
       try:
         node.start(paused=bool(number % 2), **parameters)
       except errors.HypervisorError as err:
@@ -252,7 +252,7 @@ def _start_and_fail(node):
         assert nodes.NAME in text and reason in text, text
       else:
         raise AssertionError("%s was taken for started" % (parameters, ))
-    node.gone = False
+    node.is_without = False
     node.start(paused=bool(number % 2))
     node.agreed_slots()
     node.stop()
