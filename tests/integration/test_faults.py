@@ -157,9 +157,11 @@ def test_a_refused_nic_leaves_nothing_behind(node, which):
   if which == "unmodified":
     assert faults.here("a refused NIC leaves its netdev")
     assert id_of(NIC, 2) in Inventory(node).netdevs
-    with pytest.raises(errors.HypervisorError) as caught:
-      node.hot_add(NIC, 2, 2)
-    assert "Duplicate" in text_of(caught)
+    # QEMU 5.2 takes a second one of the same name
+    if qemu_major(node) >= 6:
+      with pytest.raises(errors.HypervisorError) as caught:
+        node.hot_add(NIC, 2, 2)
+      assert "Duplicate" in text_of(caught)
     return
   found = vars(agree(node))
   # the tests' own process holds the tap until it ends; a daemon's would end
@@ -194,8 +196,10 @@ def test_a_refused_disk_leaves_nothing_behind(node, which, monkeypatch):
     with pytest.raises(errors.HypervisorError):
       node.hot_add(DISK, 2, 2)
     return
-  for word in (nodes.NAME, id_of(DISK, 2), "slot ", "byhand"):
+  for word in (nodes.NAME, id_of(DISK, 2), "slot "):
     assert word in text
+  # QEMU 5.2 names the driver alone
+  assert "byhand" in text or "virtio-rng-pci holds that slot" in text
   agree(node)
   node.hot_add(DISK, 2, 2)
   found = agree(node)
@@ -229,13 +233,21 @@ def test_a_removal_is_looked_for_ten_times_a_second_and_not_once(
   assert max(pauses or [0]) == expected
 
 
-def has_netdev(node, name):
-  """Tell whether a name is that of a netdev.
+def qemu_major(node):
+  return tell(node, "query-version")["qemu"]["major"]
 
-  QEMU goes on listing one that was removed from under its NIC, and since 10.0
-  its tap is open until the NIC is removed.
+
+def has_netdev(node, name, tuns):
+  """Tell whether a netdev was not removed from under its NIC.
+
+  QEMU goes on listing it, and since 10.0 its tap is open until the NIC is
+  removed. (QEMU 5.2 takes a second one of the same name.)
+
+  @param tuns: how many taps there were before
 
   """
+  if qemu_major(node) < 10:
+    return Inventory(node).tuns == tuns
   qmp = node.watch()
   try:
     answer = qmp.ask("netdev_add", type="hubport", id=name, hubid=99)
@@ -270,9 +282,8 @@ def test_what_the_guest_still_has_keeps_its_backend(booted, which, dev_type,
     text = text_of(caught)
     found = Inventory(booted)
     assert device_id in found.devices and device_id in runtime_devices(booted)
-    has_backend = (has_netdev(booted, device_id) if dev_type == NIC else
+    has_backend = (has_netdev(booted, device_id, tuns) if dev_type == NIC else
                    device_id in found.drives)
-    assert which == "unmodified" or found.tuns == tuns
     assert has_backend == (which == "plugin" or
                            not faults.here(LOST[dev_type]))
     if which == "plugin":
