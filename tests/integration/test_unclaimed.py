@@ -12,20 +12,17 @@ import time
 import pytest
 
 from ganeti import errors
-from ganeti.hypervisor import hv_kvm
 
 from ganeti_kvm_pci.runtime import slot_map
 
-from event_waits import WAITS
 from qemu_state import Inventory, runtime_devices, tell
 from test_pending import Command
 from nodes import DISK, NIC
 import counting
+import faults
 import nodes
 
-#: Whether this Ganeti verifies a hot-add by the device's id: from 2.16 on.
-BY_ID = any(hasattr(hv_kvm.KVMHypervisor, name)
-            for name in ("_GetBusSlots", "_get_bus_manager"))
+pytestmark = pytest.mark.skipif(not faults.column(), reason=faults.NONE)
 
 #: What is asked once QEMU has a device.
 ASKED = ["qom-list", "query-status"]
@@ -98,13 +95,13 @@ def add(node, dev_type, number):
 
 @pytest.mark.parametrize("state", [paused, not_begun, in_boot_loader,
                                    without_driver])
-@pytest.mark.skipif(not BY_ID, reason="up to 2.15")
 def test_what_the_guest_does_not_claim_is_added(node, which, guest, state,
                                                 command, caplog):
   state(node, guest)
   before = runtime_devices(node)
   for dev_type in (DISK, NIC):
-    if which == "unmodified" and WAITS.claims:
+    if which == "unmodified" and \
+        faults.here("unclaimed in 5 s: not in the runtime file"):
       with pytest.raises(errors.HypervisorError) as caught:
         node.hot_add(dev_type, 2, 2)
       # it is attached, but missing from the runtime file, so that the next one
@@ -160,12 +157,12 @@ def find(node, state):
   assert runtime_devices(node) == Inventory(node).devices == expected
 
 
-@pytest.mark.skipif(not BY_ID, reason="up to 2.15")
 def test_a_scsi_disk_is_added_at_once(node, which):
   """There is nothing to wait for; the guest does not run."""
   node.start(nics=0, paused=True, disk_type="scsi-hd",
              scsi_controller_type="virtio-scsi-pci")
-  if which == "unmodified" and WAITS.misses_scsi:
+  if which == "unmodified" and \
+      faults.here("an attached SCSI disk: its hot-add fails"):
     before = runtime_devices(node)
     with pytest.raises(errors.HypervisorError) as caught:
       node.hot_add(DISK, 2, 2)
