@@ -263,7 +263,7 @@ def with_address(command, position, slot, function=0):
 def words_of(kvm_extra):
   """Split C{kvm_extra} as Ganeti does.
 
-  At each blank up to 3.1, like a shell's words on the master branch; what
+  At each blank up to 3.0, like a shell's words since 3.1; what
   either makes of it is the user's own.
 
   @type kvm_extra: string or None
@@ -273,6 +273,6 @@ def words_of(kvm_extra):
   found = set((kvm_extra or "").split(" "))
   try:
     found.update(shlex.split(kvm_extra or ""))
-  except ValueError: # a quotation without end, which up to 3.1 is none
+  except ValueError: # a quotation without end, which up to 3.0 is none
     pass
   return found

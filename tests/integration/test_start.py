@@ -14,7 +14,6 @@ from ganeti import constants
 from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
-from ganeti_kvm_pci import hypervisor
 from ganeti_kvm_pci import qemu_version
 from ganeti_kvm_pci.cli import entry
 from ganeti_kvm_pci.node import runtime_files
@@ -212,7 +211,7 @@ def test_what_has_fixed_addresses_starts_again(node, which, told, option):
   """Nine are more than QEMU's range holds."""
   if which == "unmodified":
     pytest.skip("does not start there")
-  if hasattr(hypervisor.KVMHypervisor, "_get_bus_manager"):
+  if hasattr(hv_kvm, "shlex"):
     option = quote(option) # kvm_extra is split like a shell's words
   node.start(nics=3, paused=True, kvm_extra=" ".join(
     ["-device " + option] * 9), **(
