@@ -33,7 +33,7 @@ The way of the data, each folder importing only from those above it; C{bus},
 C{qemu} and C{runtime} touch no socket, no file and no Ganeti:
 
   - L{errors}, L{clock}: what can go wrong; seconds that only grow
-  - L{bus}: which of the 32 slots of pci.0 a device gets
+  - L{bus}: which slot of pci.0, or root port, a device gets
   - L{qemu}: QEMU's texts as data: its command line, its replies, its errors
   - L{runtime}: Ganeti's runtime file: what is in it, and what is to be in it
   - L{qmp}: a running QEMU, asked and changed
@@ -58,7 +58,7 @@ C{qemu} and C{runtime} touch no socket, no file and no Ganeti:
       - L{verification}: whether QEMU has what was hot-added
       - L{settling}, L{reconcile}, L{presence}: the runtime file against QEMU
       - L{hotplug}, L{nic_modification}, L{migration}, L{incoming}, L{arrival},
-        L{cleanup}, L{hypervisor}: the operations
+        L{cleanup}, L{cold_boot}, L{hypervisor}: the operations
   - L{node}: what the plugin is on a node: files, Ganeti, and the way into it
   - L{cli}: the command
 

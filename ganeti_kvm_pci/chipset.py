@@ -27,11 +27,12 @@
 # NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
 # SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 
-"""Whether an instance has the bus that is partitioned.
+"""Whether an instance has a bus that is partitioned.
 
-It is C{pci.0} of QEMU's machine types with the chipset i440fx. All others are
-left to unmodified Ganeti; where the command does not tell the machine type, the
-QEMU that it starts is asked.
+It is C{pci.0} of QEMU's machine types with the chipset i440fx; with the chipset
+q35, it is the root ports that a guest is started with. All others are left to
+unmodified Ganeti; where the command does not tell the machine type, the QEMU
+that it starts is asked.
 
 """
 
@@ -67,7 +68,46 @@ def _ask(path):
 _LISTINGS = qemu_program.Answers(_ask)
 
 
-def obstacle(command, hvparams, is_trusted=True):
+def _type(command, hvparams, configs, is_trusted):
+  """Tell which machine type a command stands for.
+
+  @param hvparams: see L{obstacle}
+  @param is_trusted: see L{obstacle}
+  @rtype: tuple (string or None, string or None, string)
+  @return: its name, its chipset (see L{machine_type.chipset}), why that is not
+      known
+
+  """
+  name = machine_type.named(command, configs) or hvparams.get("machine_version")
+  found = machine_type.chipset(name) if name else None
+  if found is not None:
+    return (name, found, "")
+  try:
+    if not is_trusted:
+      raise NodeError("%s was not asked, the runtime file is not of an"
+                      " instance of this node" % command[0])
+    listing = _LISTINGS.of(command[0])
+  except NodeError as err:
+    return (name, None, str(err))
+  name = name or listing.default
+  return (name, listing.chipset(name) if name else machine_type.OTHER, "")
+
+
+def needs_ports(command, hvparams, is_trusted=True):
+  """Tell whether root ports are to be added to the command of a cold boot.
+
+  @type command: list of strings
+  @type hvparams: dict
+  @param is_trusted: see L{obstacle}
+  @rtype: bool
+
+  """
+  configs = config_reader.read(command) if is_trusted else {}
+  return not command_.ports(command) and \
+    _type(command, hvparams, configs, is_trusted)[1] == machine_type.Q35
+
+
+def obstacle(command, hvparams, is_trusted=True, is_new=False):
   """Tell why an instance's bus is left to unmodified Ganeti.
 
   @type command: list of strings
@@ -77,36 +117,34 @@ def obstacle(command, hvparams, is_trusted=True):
   @type is_trusted: bool
   @param is_trusted: whether the program that the command names may be run, and
       the files that it names may be read
+  @type is_new: bool
+  @param is_new: whether the command is that of a cold boot, to which root ports
+      can still be added
   @rtype: string or None
   @return: None if the bus is partitioned
 
   """
   configs = config_reader.read(command) if is_trusted else {}
-  name = machine_type.named(command, configs) or hvparams.get("machine_version")
-  is_i440fx = machine_type.is_i440fx(name) if name else None
-  if is_i440fx is None:
-    try:
-      if not is_trusted:
-        raise NodeError("%s was not asked, the runtime file is not of an"
-                        " instance of this node" % command[0])
-      listing = _LISTINGS.of(command[0])
-    except NodeError as err:
-      return "its machine type (%s) is not known to be i440fx: %s" % (
-        name or "QEMU's default", err)
-    name = name or listing.default
-    is_i440fx = name is not None and listing.is_i440fx(name)
-  if not is_i440fx:
-    return "its machine type (%s) is not i440fx" % name
+  name, found, reason = _type(command, hvparams, configs, is_trusted)
+  if found is None:
+    return "its machine type (%s) is not known to be i440fx or q35: %s" % (
+      name or "QEMU's default", reason)
+  if found == machine_type.OTHER:
+    return "its machine type (%s) is neither i440fx nor q35" % name
+  if found == machine_type.Q35 and not is_new and not command_.ports(command):
+    return ("its command has no root ports, without which a guest of its"
+            " machine type (%s) takes no disk or NIC; a cold boot by Ganeti"
+            " 2.16 or later adds them" % name)
   if any(option.id == address.BUS
          for option in command_.devices(command, configs)):
     return "its bus %s is a device of kvm_extra" % address.BUS
   return None
 
 
-def applies(command, hvparams):
+def applies(command, hvparams, is_new=False):
   """Tell whether an instance's bus is partitioned, see L{obstacle}.
 
   @rtype: bool
 
   """
-  return obstacle(command, hvparams) is None
+  return obstacle(command, hvparams, is_new=is_new) is None

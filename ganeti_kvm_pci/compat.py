@@ -38,6 +38,7 @@ Each answers the same questions:
   - C{_DeviceId}, C{_RenewId}, C{_KeepId}: QEMU's id of a device
   - C{_CloseDescriptors}: closes what was passed for a NIC and not used
   - C{_Listening}: what lets a hot-add read the human monitor's replies
+  - C{_KEEPS_BUSES}: whether a device can be on a root port of q35
   - C{_GIVES_SLOTS_TO_ALL}: whether a hot-added device goes to pci.0 whatever
     the instance's disk_type
 
@@ -56,6 +57,7 @@ import shlex
 from . import chipset
 from .bus import address
 from .bus import pools
+from .bus import root_ports
 from .bus import scsi_ids
 from .qemu import ids
 from .qmp import backends
@@ -100,6 +102,7 @@ class HvinfoCompat(_Compat):
 
   """
   _GIVES_SLOTS_TO_ALL = False
+  _KEEPS_BUSES = True
 
   @staticmethod
   def _Listening(ask):
@@ -123,13 +126,12 @@ class HvinfoCompat(_Compat):
     return device.hvinfo
 
   @staticmethod
-  def _SetAddress(device_class, device, hvparams, slot):
+  def _SetAddress(device_class, device, hvparams, partition, slot):
     device.hvinfo = {
       "driver": device_table.driver(device_class, hvparams),
       "id": ids.new_id(device_class, device.uuid),
-      "bus": address.BUS,
-      "addr": address.unparse(slot),
       }
+    device.hvinfo.update(partition.location(slot, device_class))
 
   @staticmethod
   def _SetScsiAddress(device, hvparams, number):
@@ -146,7 +148,7 @@ class HvinfoCompat(_Compat):
   def _DropAddress(device):
     # upstream gives IDE disks and ISA NICs an address on a bus they are not on,
     # and an ISA NIC that has one does not start; their id is needed (3.1)
-    if device.hvinfo.get("bus") == address.BUS:
+    if root_ports.slot_in(device.hvinfo) is not None:
       del device.hvinfo["bus"]
       del device.hvinfo["addr"]
 
@@ -154,14 +156,12 @@ class HvinfoCompat(_Compat):
   def _ShowAddress(device):
     if device.hvinfo.get("bus") == scsi_ids.BUS:
       return "scsi-id %s" % device.hvinfo.get("scsi-id")
-    return "slot %d" % address.parse(device.hvinfo.get("addr"))[0]
+    return root_ports.show(root_ports.unit_of(device.hvinfo.get("bus")),
+                           root_ports.slot_in(device.hvinfo))
 
   @staticmethod
   def _Slot(device):
-    hvinfo = device.hvinfo or {}
-    if hvinfo.get("bus") != address.BUS:
-      return None
-    return address.parse(hvinfo.get("addr"))[0]
+    return root_ports.slot_in(device.hvinfo)
 
   @staticmethod
   def _KeepId(device, device_id):
@@ -170,8 +170,10 @@ class HvinfoCompat(_Compat):
   @staticmethod
   def _DeviceId(_, device):
     hvinfo = device.hvinfo or {}
-    return hvinfo.get("id") if hvinfo.get("bus") in (address.BUS,
-                                                     scsi_ids.BUS) else None
+    if hvinfo.get("bus") == scsi_ids.BUS or \
+        root_ports.slot_in(hvinfo) is not None:
+      return hvinfo.get("id")
+    return None
 
   @staticmethod
   def _RenewId(device_class, device):
@@ -191,7 +193,7 @@ class HvinfoCompat(_Compat):
     if runtime:
       return chipset.applies(runtime[0], hvp)
     return chipset.applies(
-      [hvp["kvm_path"]] + self._Words(hvp.get("kvm_extra") or ""), hvp)
+      [hvp["kvm_path"]] + self._Words(hvp.get("kvm_extra") or ""), hvp, True)
 
   def _GetBusSlots(self, hvp=None, runtime=None, *more, **others):
     """Decide what upstream's allocation finds free.
@@ -246,6 +248,7 @@ class PciCompat(_Compat):
   """
   # Its hotplug adds virtio devices whatever the parameters say
   _GIVES_SLOTS_TO_ALL = True
+  _KEEPS_BUSES = False
 
   @staticmethod
   def _HasAddress(device):
@@ -256,7 +259,7 @@ class PciCompat(_Compat):
     return device.pci
 
   @staticmethod
-  def _SetAddress(_class, device, _hvparams, slot):
+  def _SetAddress(_class, device, _hvparams, _partition, slot):
     device.pci = slot
 
   @staticmethod

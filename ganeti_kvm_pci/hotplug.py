@@ -200,10 +200,16 @@ class Hotplug(Presence):
     if self._GIVES_SLOTS_TO_ALL or device_table.is_on_pci(device_class,
                                                           known.hvparams):
       with self._Monitor(instance.name) as execute:
-        taken = queries.held(execute)
+        taken = queries.held(execute, known.partition)
+        if device_class == pools.NIC and not known.partition.is_shared:
+          known.partition.has_acpi_index = queries.has_property(
+            execute, device_table.driver(device_class, known.hvparams),
+            "acpi-index")
       taken.update(known.held())
-      self._SetAddress(device_class, device, known.hvparams, allocator.hot_add(
-        known.partition, device_class, known.slots(device_class), taken, seq))
+      slot = allocator.hot_add(known.partition, device_class,
+                               known.slots(device_class), taken, seq)
+      self._SetAddress(device_class, device, known.hvparams, known.partition,
+                       slot)
     elif device_class == pools.DISK and known.scsi_ids is not None:
       with self._Monitor(instance.name) as execute:
         taken = queries.scsi_ids(execute)

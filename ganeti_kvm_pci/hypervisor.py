@@ -51,24 +51,24 @@ from . import start
 from .access import Explained
 from .access import HAS_IOTHREADS
 from .access import VERSION
-from .bus import pools
-from .cleanup import Cleanup
+from .cold_boot import ColdBoot
 from .errors import MonitorError
 from .qemu import creation_order
 from .qemu import explicit
 from .qemu import overflow
+from .qemu import q35
 from .qmp import queries
 from .runtime import device_table
-from .runtime import layout
 from .runtime import serialized
 from .runtime import upgrade
 
 
-class KVMHypervisor(Cleanup):
+class KVMHypervisor(ColdBoot):
   """KVM hypervisor whose disks and NICs keep to pools of their own.
 
   Each class that it builds on calls those below only:
 
+    - L{cold_boot}: the addresses of a cold boot
     - L{cleanup}: what ends with a QEMU
     - L{arrival}, L{incoming}, L{migration}: a guest that moves
     - L{nic_modification}, L{hotplug}: a device that is added, removed or
@@ -142,48 +142,6 @@ class KVMHypervisor(Cleanup):
       return super(KVMHypervisor, self).RebootInstance(instance, *more,
                                                        **others)
 
-  def _GenerateKVMRuntime(self, instance, block_devices, startup_paused,
-                          kvmhelp, *more, **others):
-    """Generate what QEMU is started with, disks and NICs in their pools.
-
-    """
-    runtime = super(KVMHypervisor, self)._GenerateKVMRuntime(
-      instance, block_devices, startup_paused, kvmhelp, *more, **others)
-    obstacle = chipset.obstacle(runtime[0], runtime[2])
-    if obstacle:
-      logging.warning("Instance %s: its PCI slots are left to unmodified"
-                      " Ganeti: %s", instance.name, obstacle)
-    else:
-      with Explained(instance.name):
-        self._AssignAddresses(runtime)
-    return runtime
-
-  def _AssignAddresses(self, runtime):
-    """Assign addresses to the devices of a cold boot.
-
-    @param runtime: Ganeti's objects, which are changed in place
-    @raise BusFullError: if they do not fit
-
-    """
-    kvm_cmd, nics, hvparams, disks = runtime
-    kvm_cmd[:] = explicit.without_addresses(kvm_cmd,
-                                           hvparams.get("kvm_extra"))[0]
-    # firmware, which has a role and no address, is no device
-    devices = {pools.DISK: [disk for disk, _, _ in disks
-                            if self._HasAddress(disk) or
-                            not getattr(disk, "role", None)],
-               pools.NIC: nics}
-    slots, numbers = layout.cold_boot(hvparams, kvm_cmd,
-                                      config_reader.read(kvm_cmd), devices)
-    for disk, number in zip(devices[pools.DISK], numbers):
-      self._SetScsiAddress(disk, hvparams, number)
-    for device_class, members in devices.items():
-      if device_class not in slots:
-        for device in members:
-          self._DropAddress(device)
-      for device, slot in zip(members, slots.get(device_class, [])):
-        self._SetAddress(device_class, device, hvparams, slot)
-
   def _ExecuteKVMRuntime(self, instance, kvm_runtime, kvmhelp, incoming=None,
                          *more, **others):
     """Start QEMU, and note what it placed beyond its range.
@@ -194,24 +152,15 @@ class KVMHypervisor(Cleanup):
     partition = None
     if ours:
       with Explained(instance.name):
-        partition = pools.Partition.of(kvm_runtime[2])
+        partition = q35.partition(kvm_runtime[2], kvm_runtime[0])
     with self._Starting(start.Start(
         instance.name, partition=partition, file_words=len(kvm_runtime[0]),
-        is_boot=not incoming)) as begun, self._Verified(begun):
-      result = super(KVMHypervisor, self)._ExecuteKVMRuntime(
+        is_boot=not incoming)) as begun, self._Verified(instance, begun):
+      return super(KVMHypervisor, self)._ExecuteKVMRuntime(
         instance, kvm_runtime, kvmhelp, incoming, *more, **others)
-    if ours and not incoming:
-      try:
-        self._FixStrays(instance)
-      except Exception as err: # pylint: disable=broad-except
-        # Whatever it was: the guest runs, and it will be looked at again
-        # before it moves
-        logging.error("Instance %s: cannot tell where QEMU placed its own"
-                      " devices: %s", instance.name, err)
-    return result
 
   @contextlib.contextmanager
-  def _Verified(self, begun):
+  def _Verified(self, instance, begun):
     """Have a start count as one only if QEMU runs.
 
     Status 0 is no proof of it, see L{qemu_program}, and Ganeti does not ask the
@@ -235,8 +184,10 @@ class KVMHypervisor(Cleanup):
     with begun.explained():
       silent = None
       try:
-        with self._Monitor(begun.name):
-          pass
+        # what is to receive a guest is compared with the source next
+        if begun.is_boot or begun.partition is None:
+          with self._Monitor(begun.name) as execute:
+            self._LookAround(instance, begun, execute)
       except MonitorError as err:
         silent = err
       pid, is_alive = self._InstancePidAlive(begun.name)[1:3]
@@ -248,21 +199,34 @@ class KVMHypervisor(Cleanup):
           " %s; shut the instance down and start it" %
           (begun.name, pid, silent))
 
-  def _FixStrays(self, instance):
+  def _LookAround(self, instance, begun, execute):
+    """See where QEMU has placed its own devices, if that matters."""
+    if begun.partition is None or not begun.is_boot:
+      return
+    try:
+      self._FixStrays(instance, execute)
+    except Exception as err: # pylint: disable=broad-except
+      # Whatever it was: the guest runs, and it will be looked at again before
+      # it moves
+      logging.error("Instance %s: cannot tell where QEMU placed its own"
+                    " devices: %s", instance.name, err)
+
+  def _FixStrays(self, instance, execute):
     """Put QEMU's devices beyond its range into the runtime file.
 
+    @param execute: see L{queries}
     @raise MonitorError: if QEMU does not answer
     @raise RuntimeFileError: if the runtime file is malformed
 
     """
     loaded = self._Loaded(instance)
     known = device_table.DeviceTable(loaded)
-    with self._Monitor(instance.name) as execute:
-      strays = explicit.beyond(known.partition, queries.functions(execute),
-                               known.held())
-      if not strays:
-        return
-      peripherals = queries.peripherals(execute)
+    strays = explicit.beyond(
+      known.partition, queries.functions(execute, known.partition),
+      known.held())
+    if not strays:
+      return
+    peripherals = queries.peripherals(execute, known.partition)
     runtime = self._LoadKVMRuntime(instance)
     kvm_cmd, fixed, others = explicit.fix(runtime[0], peripherals, strays,
                                          device_table.unnamed_nics(loaded))
@@ -288,13 +252,16 @@ class KVMHypervisor(Cleanup):
     begun = self._start
     if begun is None or begun.partition is None:
       return run(name, kvm_cmd, tap_fds, *more, **others)
-    late = creation_order.has_late_disks(kvm_cmd, begun.file_words)
-    kvm_cmd = creation_order.addressed_first(kvm_cmd, begun.file_words)
-    if late and begun.is_boot:
-      known = overflow.types(self._GetKVMOutput(kvm_cmd[0],
-                                                self._KVMOPT_DEVICELIST))
-      kvm_cmd = overflow.address_rest(kvm_cmd, begun.partition, known,
-                                      config_reader.read(kvm_cmd))
+    # a disk or NIC behind a root port cannot lose it to another device, and is
+    # created after it
+    if begun.partition.is_shared:
+      late = creation_order.has_late_disks(kvm_cmd, begun.file_words)
+      kvm_cmd = creation_order.addressed_first(kvm_cmd, begun.file_words)
+      if late and begun.is_boot:
+        known = overflow.types(self._GetKVMOutput(kvm_cmd[0],
+                                                  self._KVMOPT_DEVICELIST))
+        kvm_cmd = overflow.address_rest(kvm_cmd, begun.partition, known,
+                                        config_reader.read(kvm_cmd))
     begun.launch(kvm_cmd)
     with begun.explained():
       return run(name, kvm_cmd, tap_fds, *more, **others)

@@ -63,7 +63,8 @@ class NicModification(Hotplug):
       before = self._FindLasting(instance, device_class, device)
       with self._Monitor(instance.name) as execute:
         if before is None:
-          live_id = self._InQemuOnly(execute, device_class, device)[0]
+          live_id = self._InQemuOnly(execute, known.partition, device_class,
+                                       device)[0]
         else:
           live_id = self._LiveId(execute, device_class, before,
                                  self._DeviceId(device_class, before))

@@ -130,9 +130,10 @@ class Presence(Reconcile):
     @raise errors.HotplugError: if there is one; nothing has changed so far
 
     """
+    part = self._DeviceTable(instance).partition
     with self._Monitor(instance.name) as execute:
-      others = ["%s (slot %d)" % (name, unit[0]) if unit else name
-                for name, mac, unit in queries.macs(execute)
+      others = ["%s (%s)" % (name, part.show(unit[0])) if unit else name
+                for name, mac, unit in queries.macs(execute, part)
                 if mac.lower() == (device.mac or "").lower() and
                 name != replaced]
     if others:
@@ -171,8 +172,9 @@ class Presence(Reconcile):
 
     """
     device_class = CLASS[dev_type]
+    part = self._DeviceTable(instance).partition
     with self._Monitor(instance.name) as execute:
-      device_id, unit = self._InQemuOnly(execute, device_class, device)
+      device_id, unit = self._InQemuOnly(execute, part, device_class, device)
     if unit is None:
       return False
     self._Take(instance, device_class, device, device_id, unit)
@@ -183,7 +185,7 @@ class Presence(Reconcile):
     return True
 
   @staticmethod
-  def _InQemuOnly(execute, device_class, device):
+  def _InQemuOnly(execute, partition, device_class, device):
     """Find a device in QEMU that the runtime file does not have.
 
     @return: its id there, and its slot, or scsi-id; (None, None) if QEMU has
@@ -193,7 +195,7 @@ class Presence(Reconcile):
     if not any(is_of(name, device_class, device.uuid)
                for name in queries.ids(execute)):
       return (None, None)
-    for names in (queries.held(execute), queries.scsi_ids(execute)):
+    for names in (queries.held(execute, partition), queries.scsi_ids(execute)):
       for unit, name in names.items():
         # both go into options: a QEMU that a guest has taken over may say
         # anything
@@ -207,8 +209,9 @@ class Presence(Reconcile):
     @raise errors.HotplugError: if QEMU has not got it either
 
     """
+    part = self._DeviceTable(instance).partition
     with self._Monitor(instance.name) as execute:
-      device_id, unit = self._InQemuOnly(execute, device_class, device)
+      device_id, unit = self._InQemuOnly(execute, part, device_class, device)
     if unit is None:
       raise errors.HotplugError(
         "Instance %s: neither the runtime file nor QEMU has a %s with UUID %s:"
@@ -221,11 +224,12 @@ class Presence(Reconcile):
     """Give a device the address that it has in QEMU.
 
     """
-    hvparams = self._DeviceTable(instance).hvparams
-    if device_class == pools.DISK and scsi_ids.has_ids(hvparams):
-      self._SetScsiAddress(device, hvparams, unit)
+    known = self._DeviceTable(instance)
+    if device_class == pools.DISK and scsi_ids.has_ids(known.hvparams):
+      self._SetScsiAddress(device, known.hvparams, unit)
     else:
-      self._SetAddress(device_class, device, hvparams, unit)
+      self._SetAddress(device_class, device, known.hvparams, known.partition,
+                       unit)
     self._KeepId(device, device_id)
 
   @staticmethod

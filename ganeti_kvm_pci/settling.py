@@ -37,7 +37,7 @@ the same: whoever is killed half-way leaves it to the next to begin again.
 
 from . import cooldown
 from .bus.pools import NIC
-from .qemu import replies
+from .qemu import pci_functions
 from .qmp import backends
 from .qmp import queries
 
@@ -49,8 +49,9 @@ class Settling(object):
   @ivar lost: list of L{device_table.Device}, in the runtime file's order: the
       disks and NICs in the runtime file that QEMU no longer has
   @ivar unclaimed: list of strings, the ids of disks and NICs in the runtime
-      file that the guest has given no addresses, see L{replies.unclaimed};
-      empty if QEMU was not asked for what is on the bus
+      file that the guest has given no addresses, see
+      L{pci_functions.unclaimed}; empty if QEMU was not asked for what is on the
+      bus
   @ivar closed: list of strings, the descriptors that were closed
   @ivar dropped: list of L{device_table.Device}, those that L{forget} was given
 
@@ -72,9 +73,9 @@ class Settling(object):
     self.ids = queries.ids(execute) if ids is None else ids
     self.unclaimed = []
     if slots is None:
-      functions = queries.functions(execute)
-      slots = replies.held(functions)
-      unclaimed = replies.unclaimed(functions)
+      functions = queries.functions(execute, table.partition)
+      slots = pci_functions.held(functions)
+      unclaimed = pci_functions.unclaimed(functions)
       self.unclaimed = [device.id for device in table.devices
                         if device.index is not None and device.id in unclaimed]
     self.lost = table.lost(self.ids, slots)

@@ -27,10 +27,10 @@
 # NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
 # SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 
-"""Which of the 32 slots, or SCSI ids, a device gets; pure.
+"""Which slot, root port or SCSI id a device gets; pure.
 
   - L{address}: the forms of a PCI address
-  - L{pools}: whose slots are whose
+  - L{pools}: whose slots are whose; on q35, L{root_ports}
   - L{allocator}, L{scsi_ids}: which free slot, or SCSI id, a device gets
 
 """

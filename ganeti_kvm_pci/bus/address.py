@@ -27,7 +27,7 @@
 # NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
 # SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 
-"""The forms in which a PCI address on bus pci.0 appears.
+"""The forms in which the PCI address of a device appears.
 
   - in code: the slot, a decimal int from 0 to 31, with the function (0 to 7)
     beside it where it matters
@@ -51,11 +51,12 @@ SLOTS = 32
 #: Functions of a slot, by the PCI specification.
 FUNCTIONS = 8
 
-#: The bus that QEMU's machine type pc (i440fx) makes.
+#: The bus that QEMU's machine type pc (i440fx) makes, and that of q35.
 BUS = "pci.0"
+PCIE_BUS = "pcie.0"
 
-#: The device of that machine type that has it.
-_HOST_BRIDGE = "i440FX-pcihost"
+#: The device of each machine type that has it.
+_HOST_BRIDGES = {BUS: "i440FX-pcihost", PCIE_BUS: "q35-pcihost"}
 
 _ADDR_RE = re.compile(r"^(?:0[xX])?([0-9a-fA-F]+)"
                       r"(?:\.(?:0[xX])?([0-9a-fA-F]+))?\Z")
@@ -118,17 +119,28 @@ def parse(text):
   return (slot, function)
 
 
-def is_bus(name):
-  """Tell whether a bus, as an option names it, is pci.0.
+def is_bus(name, wanted=BUS):
+  """Tell whether a bus, as an option names it, is pci.0, or pcie.0.
 
   By its own name, or by a path that leads to it or to the host bridge, which
   has no other (QEMU's qbus_find()).
 
   @type name: string
+  @param wanted: L{BUS} or L{PCIE_BUS}
   @rtype: bool
 
   """
-  return name.rstrip("/").rpartition("/")[2] in (BUS, _HOST_BRIDGE)
+  return last_of(name) in (wanted, _HOST_BRIDGES[wanted])
+
+
+def last_of(name):
+  """Return the bus, or device, that a path as an option names it leads to.
+
+  @type name: string
+  @rtype: string
+
+  """
+  return name.rstrip("/").rpartition("/")[2]
 
 
 def unparse(slot, function=0):

@@ -57,14 +57,13 @@ def _free(slots, taken):
   return [s for s in slots if s not in taken]
 
 
-def _borrow(candidates, count):
+def _borrow(partition, candidates, count):
   """Take slots from the far end, in rising order.
 
-  Slot 31 is spared while there is another: QEMU (10.0, 11.1) refuses a
-  C{device_add} without an address while slot 31 is occupied.
+  One slot is spared while there is another, see L{pools.Partition}.
 
   """
-  if len(candidates) > count and candidates[-1] == SLOTS - 1:
+  if len(candidates) > count and candidates[-1] == partition.spared:
     candidates = candidates[:-1]
   return candidates[len(candidates) - count:]
 
@@ -77,7 +76,8 @@ def _full(partition, device_class, wanted, taken):
 
   """
   first = partition.reservations
-  held = ["%d %s" % (s, taken[s]) for s in sorted(taken) if s >= first]
+  held = ["%s %s" % (partition.name(s), taken[s]) for s in sorted(taken)
+          if s >= first]
   ways = []
   if first > DEFAULT_RESERVATIONS:
     ways.append("lower kvm_pci_reservations from %d (%d leaves %d slots)" %
@@ -87,11 +87,10 @@ def _full(partition, device_class, wanted, taken):
   ways.append("remove a device")
   return BusFullError(
     device_class,
-    "no PCI slot is left for %s: %d of the %d slots of pci.0 are QEMU's"
-    " (kvm_pci_reservations), %d are Ganeti's, held by: %s; %s (parameters"
-    " take effect at the next start)" %
-    (wanted, first, SLOTS, SLOTS - first, ", ".join(held) or "nothing yet",
-     ", or ".join(ways)), dict(taken))
+    "no PCI %s is left for %s: %s, held by: %s; %s (parameters take effect at"
+    " the next start)" %
+    (partition.unit, wanted, partition.capacity(),
+     ", ".join(held) or "nothing yet", ", or ".join(ways)), dict(taken))
 
 
 def cold_boot(partition, disks, nics, taken=None):
@@ -132,7 +131,8 @@ def cold_boot(partition, disks, nics, taken=None):
     if count > len(room):
       raise _full(partition, device_class,
                   "%d disks and %d NICs" % (disks, nics), taken)
-    placed[device_class] = sorted(placed[device_class] + _borrow(room, count))
+    placed[device_class] = sorted(
+      placed[device_class] + _borrow(partition, room, count))
     used = placed[DISK] + placed[NIC]
   return (placed[DISK], placed[NIC])
 
@@ -196,4 +196,4 @@ def hot_add(partition, device_class, own, taken, index=None):
                 "one more %s (%d stand on the bus)" %
                 (_NAME[device_class], len(own)), taken)
   in_order = [s for s in room if not own or s > own[-1]]
-  return _borrow(in_order or room, 1)[0]
+  return _borrow(partition, in_order or room, 1)[0]

@@ -44,6 +44,7 @@ on nothing. Disks have what lies between; where the disks do not sit on pci.0
 """
 
 from ..errors import ReservationsError
+from . import address
 from .address import SLOTS
 
 #: Classes of devices; what is neither a disk nor a NIC of Ganeti is QEMU's.
@@ -104,15 +105,30 @@ def _range(first, last):
 
 
 class Partition(object):
-  """The partition of one instance's bus.
+  """The partition of one instance's bus, pci.0.
 
+  That of a q35 guest is L{root_ports.RootPorts}, which answers the same.
+
+  @cvar unit: string, what a slot is called
+  @cvar slots: list of ints, all there are
+  @cvar is_shared: bool, whether QEMU puts devices of its own there
+  @cvar first_nic: int, the slot whose NIC has the C{acpi-index} 1
+  @cvar spared: int or None, the slot that is borrowed last: QEMU (10.0, 11.1)
+      refuses a C{device_add} without an address while slot 31 is occupied
   @ivar reservations: slots that belong to QEMU alone
   @ivar adjustable: whether C{kvm_pci_reservations} says so
+  @ivar has_acpi_index: bool, whether NICs are to get one
   @ivar qemu: first and last slot of QEMU's range, or None
   @ivar disks: first and last slot of the disks' pool, or None
   @ivar nics: first and last slot of the NICs' pool, or None
 
   """
+  unit = "slot"
+  slots = list(range(SLOTS))
+  is_shared = True
+  first_nic = SLOTS - NIC_SLOTS
+  spared = SLOTS - 1
+
   def __init__(self, reservations=None, disks_on_pci=True):
     """Divide the bus.
 
@@ -125,6 +141,7 @@ class Partition(object):
 
     """
     self.adjustable = reservations is not None
+    self.has_acpi_index = False
     if reservations is None:
       reservations = DEFAULT_RESERVATIONS
     if (isinstance(reservations, bool) or
@@ -169,7 +186,7 @@ class Partition(object):
 
     """
     own = set(self.pool(device_class))
-    return [s for s in range(self.reservations, SLOTS) if s not in own]
+    return [s for s in self.slots if s >= self.reservations and s not in own]
 
   def owner(self, slot):
     """Return the class whose range a slot lies in.
@@ -181,6 +198,64 @@ class Partition(object):
       if slot in self.pool(device_class):
         return device_class
     return QEMU
+
+  def locate(self, bus, slot):
+    """Tell which slot of the partition one on some bus is.
+
+    @type bus: string or None
+    @param bus: its name; None for the bus that the machine type makes
+    @type slot: int
+    @param slot: on that bus
+    @rtype: int or None
+    @return: None where the partition has none there
+
+    """
+    return slot if bus is None or bus == address.BUS else None
+
+  def location(self, slot, device_class=DISK):
+    """Tell how the option of a device names its slot.
+
+    @type slot: int
+    @param device_class: L{DISK} or L{NIC}
+    @rtype: dict
+    @return: C{bus} and C{addr}; C{acpi-index} of a NIC, by which Linux names it
+        (C{eno1}), if L{has_acpi_index}
+
+    """
+    found = self._location(slot)
+    if self.has_acpi_index and device_class == NIC and slot in self.pool(NIC):
+      found["acpi-index"] = slot - self.first_nic + 1
+    return found
+
+  def _location(self, slot):
+    return {"bus": address.BUS, "addr": address.unparse(slot)}
+
+  def name(self, slot):
+    """Name a slot, without L{unit}.
+
+    @rtype: string
+
+    """
+    # pylint: disable=no-self-use
+    return "%d" % slot
+
+  def show(self, slot):
+    """Name a slot in a text.
+
+    @rtype: string
+
+    """
+    return "%s %s" % (self.unit, self.name(slot))
+
+  def capacity(self):
+    """Say, for an error, how many slots there are, and whose.
+
+    @rtype: string
+
+    """
+    return ("%d of the %d slots of pci.0 are QEMU's (kvm_pci_reservations), %d"
+            " are Ganeti's" % (self.reservations, SLOTS,
+                               SLOTS - self.reservations))
 
   def __str__(self):
     def show(name, pool):

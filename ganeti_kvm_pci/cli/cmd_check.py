@@ -159,7 +159,7 @@ def _check_live(result, execute, seen, loaded, repair):
 
   """
   known = device_table.DeviceTable(loaded)
-  live = instance.ask(execute)
+  live = instance.ask(execute, known.partition)
   if repair and loaded.unknown:
     result.add(consistency.WARNING, "not repaired: unsupported: %s" %
                ", ".join(loaded.unknown))

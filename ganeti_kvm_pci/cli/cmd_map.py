@@ -46,7 +46,7 @@ def _live(known, path):
   if instance.obstacle(known, path):
     return ()
   with instance.monitor(known) as execute:
-    return instance.ask(execute)
+    return instance.ask(execute, known.partition)
 
 
 def show_map(opts):

@@ -31,13 +31,16 @@
 
 from .. import chipset
 from .. import config_reader
+from ..bus import root_ports
 from ..bus.pools import DISK
-from ..bus.pools import Partition
 from ..errors import BusFullError
 from ..node import installation
 from ..node import guests
 from ..node import runtime_files
 from ..qemu import command
+from ..qemu import explicit
+from ..qemu import machine_type
+from ..qemu import q35
 from ..runtime import configuration
 from ..runtime import device_table
 from ..runtime import layout
@@ -46,6 +49,16 @@ from ..runtime import slot_map
 from ..runtime import upgrade
 from .output import WARNINGS
 from .output import each
+
+
+#: What a guest makes of it that its devices come to another bus.
+_OTHER_BUS = [
+  "each disk and NIC comes to another bus, so its PCI address changes. Linux"
+  " names NICs after that (ens24 becomes enp1s0, or eno1 with acpi-index):"
+  " change what in the guest goes by these names, or by /dev/disk/by-path",
+  "Windows takes them for new devices: it looks for drivers anew, and a NIC"
+  " comes without the addresses that were configured; keep a console at hand",
+  ]
 
 
 def _plan_one(found, path, opts, version):
@@ -62,13 +75,22 @@ def _plan_one(found, path, opts, version):
   is_of_this_node = guests.runs(path) is not None
   if is_of_this_node:
     config_reader.fill(loaded)
+  if opts.machine_type:
+    upgrade.normalise(loaded, version)
+    _change_type(found, loaded, opts.machine_type, version, is_of_this_node)
   obstacle = chipset.obstacle(loaded.words, loaded.hvparams, is_of_this_node)
   if obstacle:
     found["remarks"].append("left to unmodified Ganeti: %s" % obstacle)
     return _as_text(found, None)
   cluster = installation.cluster_reservations()
   started_with = loaded.hvparams.get("kvm_pci_reservations")
-  if opts.reservations is not None:
+  is_shared = q35.partition(loaded.hvparams, loaded.words).is_shared
+  if not is_shared:
+    if opts.reservations is not None:
+      found["remarks"].append(
+        "kvm_pci_reservations means nothing to a q35 guest: QEMU's own devices"
+        " are not on its root ports")
+  elif opts.reservations is not None:
     loaded.hvparams["kvm_pci_reservations"] = opts.reservations
   elif cluster is not None and started_with not in (None, cluster):
     found["remarks"].append(
@@ -93,16 +115,41 @@ def _plan_one(found, path, opts, version):
       "%d -drive if=virtio without an address (CD-ROMs, kvm_extra) will be"
       " where QEMU chooses, which may be before disk 0: see boot_order" %
       len(drives))
-  part = Partition.of(loaded.hvparams)
+  part = q35.partition(loaded.hvparams, loaded.words)
   found["partition"] = slot_map.pools(part)
   found["moves"] = [
     {"class": m.device_class, "index": m.index, "id": m.id, "unit": m.unit,
-     "old": m.old, "new": m.new} for m in moves]
+     "old_unit": m.old_unit or m.unit, "old": m.old, "new": m.new}
+    for m in moves]
   return _as_text(found, part)
 
 
+def _change_type(found, loaded, name, version, is_trusted):
+  """Make a runtime file that of a guest with another machine type.
+
+  @param found: see L{report.entry}
+  @type loaded: L{serialized.Runtime}
+  @param loaded: is changed
+  @type name: string
+  @param version: of the Ganeti that starts it
+  @param is_trusted: see L{chipset.obstacle}
+
+  """
+  loaded.hvparams["machine_version"] = name
+  before = q35.partition(loaded.hvparams, loaded.words).unit
+  words = machine_type.with_type(q35.without_ports(loaded.words), name)
+  words = explicit.without_addresses(words, loaded.hvparams.get("kvm_extra"))[0]
+  if upgrade.has_hvinfo(version) and \
+      chipset.needs_ports(words, loaded.hvparams, is_trusted):
+    words = q35.with_ports(words, loaded.configs)
+  loaded.command[:] = words
+  if q35.partition(loaded.hvparams, words).unit != before:
+    found["remarks"].extend(_OTHER_BUS)
+
+
 def _where(unit, number):
-  return "where QEMU chooses" if number is None else "%s %d" % (unit, number)
+  return "where QEMU chooses" if number is None else \
+    root_ports.show(unit, number)
 
 
 def _as_text(found, part):
@@ -112,14 +159,14 @@ def _as_text(found, part):
     else "nothing moves")]
   lines.extend("  " + remark for remark in found["remarks"])
   for move in moves:
-    unit = move["unit"]
     name = move["id"] or "-"
     if move["index"] is not None:
       name = "%s %d (%s)" % (move["class"], move["index"], name)
     elif move["class"] == DISK:
       name = "disk " + name
-    lines.append("  %s: %s -> %s" % (name, _where(unit, move["old"]),
-                                      _where(unit, move["new"])))
+    lines.append("  %s: %s -> %s" % (name, _where(move["old_unit"],
+                                             move["old"]),
+                                      _where(move["unit"], move["new"])))
   return "\n".join(lines)
 
 

@@ -142,6 +142,8 @@ def _parser():
     "plan", cmd_plan.plan, "show which devices move at the next cold boot")
   command.add_argument("--reservations", type=_slots, metavar="N",
                        help="plan for this kvm_pci_reservations")
+  command.add_argument("--machine", dest="machine_type", metavar="TYPE",
+                       help="plan for this machine_version, e.g. q35")
   for name, command, whose in (
       ("upgrade", add_for_instances(
         "upgrade", cmd_upgrade.upgrade, "convert the runtime files of"

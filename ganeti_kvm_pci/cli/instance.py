@@ -56,13 +56,16 @@ def monitor(known):
     yield execute
 
 
-def ask(execute):
-  """Ask for what is on the bus.
+def ask(execute, partition):
+  """Ask for what is on the slots of a partition.
 
-  @rtype: tuple (list of L{replies.Function}, list of L{replies.Peripheral})
+  @type partition: L{pools.Partition}
+  @rtype: tuple of two lists: L{pci_functions.Function} and
+      L{replies.Peripheral}
 
   """
-  return (queries.functions(execute), queries.peripherals(execute))
+  return (queries.functions(execute, partition),
+          queries.peripherals(execute, partition))
 
 
 def parse(text, path):

@@ -142,7 +142,7 @@ def _own_devices(known, ask):
       with client.connect(os.path.join(
           runtime_files.control_dir("ctrl"),
           known.instance + ".qmp")) as execute:
-        return len(set(queries.held(execute)) - in_file)
+        return len(set(queries.held(execute, known.partition)) - in_file)
     except KvmPciError: # the runtime file tells most of it
       pass
   reserved = known.partition.reservations

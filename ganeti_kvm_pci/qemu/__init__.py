@@ -35,13 +35,15 @@
     it
   - L{config_file}, L{named_slots}: a file with more of it; the slots that it
     names
-  - L{reply_shapes}, L{replies}: what replies must look like, and what they mean
+  - L{reply_shapes}, L{pci_functions}, L{replies}: what replies must look like,
+    and what they mean
   - L{start_error}: what QEMU's complaints mean
   - L{refusals}: why a QMP command failed
   - L{removed_options}, L{renewal}: the options that QEMU has removed; their
     successors in a command
   - L{creation_order}: Ganeti's devices created before those that QEMU places
   - L{overflow}: what does not fit into QEMU's range, addressed before a start
+  - L{q35}: the root ports of a q35 guest
   - L{explicit}: explicit addresses for QEMU's own devices
   - L{topology}: the devices that a guest sees
   - L{smp}: how many vCPUs a command makes

@@ -42,6 +42,7 @@ import re
 import shlex
 
 from ..bus import address
+from ..bus import root_ports
 from ..errors import AddressError
 from . import option as option_
 from .option import keys as keys_of
@@ -52,7 +53,8 @@ from .option import split as split_option
 #:     stands in a file, or is made by another option
 #:   - driver: string, as written (QEMU knows aliases, e.g. virtio-balloon)
 #:   - id: string or None
-#:   - address: tuple (slot, function) on pci.0, or None if it names none
+#:   - address: tuple (slot, function) on pci.0, or None if it names none; in
+#:     the command of a q35 guest, the number of a root port is the slot
 #:   - backend: string or None, value of C{drive=} or C{netdev=}
 #:   - is_json: bool; QEMU creates devices given as JSON after all others
 #:   - origin: string, the option that names the address; None if it is this one
@@ -61,11 +63,14 @@ DeviceOption = collections.namedtuple(
                    "origin"])
 DeviceOption.__new__.__defaults__ = (None, )
 
-_DEVICE_FLAGS = frozenset(["-device", "--device", "-balloon"])
+DEVICE_FLAGS = frozenset(["-device", "--device", "-balloon"])
 DRIVE_FLAGS = frozenset(["-drive", "--drive"])
 _GLOBAL_FLAGS = frozenset(["-global", "--global"])
 _SET_FLAGS = frozenset(["-set", "--set"])
 _CONFIG_FLAGS = frozenset(["-readconfig", "--readconfig"])
+
+#: The driver of the devices that make the buses of q35's disks and NICs.
+ROOT_PORT = "pcie-root-port"
 
 #: What QEMU reads before, as distributions build it.
 DEFAULT_FILE = "/etc/qemu/qemu.conf"
@@ -122,22 +127,57 @@ def text_of(keys, name):
   return value if hasattr(value, "split") else None
 
 
-def address_of(keys):
-  """Return the address on pci.0 that an option names, or None.
+def _parse(addr):
+  """Read the value of C{addr} as QEMU would; None if it would not."""
+  try:
+    if isinstance(addr, int):
+      return address.from_devfn(addr)
+    return address.parse(_IN_ADDRESS_RE.sub(r"\1", addr))
+  except (AddressError, TypeError):
+    return None
+
+
+def address_of(keys, made=(), bus=address.BUS):
+  """Return the address that an option names, or None.
 
   An C{addr} that no PCI device would take belongs to a device that is none
   (pc-dimm has one too); then QEMU, not we, has a say in it.
 
+  @type keys: dict
+  @type made: collection of ints
+  @param made: the guest's root ports; without, it is pci.0 that counts
+  @param bus: which bus counts instead of pci.0
+  @rtype: tuple of two ints, or None
+  @return: slot, or number of the root port, and function
+
   """
-  bus = text_of(keys, "bus")
-  if not (bus is None or address.is_bus(bus)) or keys.get("addr") is None:
+  named = text_of(keys, "bus")
+  if made:
+    number = root_ports.number_of(named and address.last_of(named))
+    # where it names no address, there is but one
+    found = _parse("0" if keys.get("addr") is None else keys["addr"])
+    return (number, found[1]) if number in made and found else None
+  if not (named is None or address.is_bus(named, bus)) or \
+      keys.get("addr") is None:
     return None
-  try:
-    if isinstance(keys["addr"], int):
-      return address.from_devfn(keys["addr"])
-    return address.parse(_IN_ADDRESS_RE.sub(r"\1", keys["addr"]))
-  except (AddressError, TypeError):
-    return None
+  return _parse(keys["addr"])
+
+
+def ports(command):
+  """List the root ports of Ganeti's that a command makes.
+
+  @type command: list of strings
+  @rtype: list of ints
+  @return: their numbers; empty unless it is the command of a q35 guest that
+      this package, or Ganeti's master, has laid out
+
+  """
+  found = set()
+  for _, text in arguments(command, DEVICE_FLAGS):
+    keys = keys_of(text)
+    if keys.get("driver") == ROOT_PORT:
+      found.add(root_ports.number_of(text_of(keys, "id")))
+  return sorted(found - set([None]))
 
 
 def _driver(flag, keys):
@@ -196,14 +236,15 @@ def devices(command, configs=None):
 
   """
   found = []
+  made = ports(command)
   defaults = _defaults(command, configs)
   settings = [text for _, text in arguments(command, _SET_FLAGS)]
-  for position, text, keys in told(command, configs, _DEVICE_FLAGS, "device"):
+  for position, text, keys in told(command, configs, DEVICE_FLAGS, "device"):
     in_file = position is None
     is_json = not in_file and option_.from_json(command[position]) is not None
     keys, origin = _completed(keys, is_json, defaults, settings)
     found.append(DeviceOption(
-      position=position, id=text_of(keys, "id"), address=address_of(keys),
+      position=position, id=text_of(keys, "id"), address=address_of(keys, made),
       driver=_driver("" if in_file else command[position - 1], keys),
       backend=text_of(keys, "drive") or text_of(keys, "netdev"),
       is_json=is_json, origin=origin or (text if in_file else None)))
@@ -219,7 +260,7 @@ def first_device(command):
 
   """
   return min([position - 1 for position, _ in arguments(
-    command, _DEVICE_FLAGS | _CONFIG_FLAGS)] + [len(command)])
+    command, DEVICE_FLAGS | _CONFIG_FLAGS)] + [len(command)])
 
 
 def drives(command):

@@ -52,12 +52,14 @@ def beyond(partition, functions, held):
   """Find what sits outside QEMU's range and is not in the runtime file.
 
   @type partition: L{pools.Partition}
-  @type functions: list of L{replies.Function}
+  @type functions: list of L{pci_functions.Function}
   @type held: collection of ints
   @param held: slots that the runtime file names
-  @rtype: list of L{replies.Function}
+  @rtype: list of L{pci_functions.Function}
 
   """
+  if not partition.is_shared:
+    return []
   first_foreign = partition.qemu[1] + 1 if partition.qemu else 0
   return [f for f in functions
           if f.slot >= first_foreign and f.slot not in held]
@@ -144,12 +146,12 @@ def fix(command, peripherals, strays, unnamed_nics=0):
   @param command: the runtime file's command
   @type peripherals: list of L{replies.Peripheral}
   @param peripherals: those with an id, and all without in order of creation
-  @type strays: list of L{replies.Function}
+  @type strays: list of L{pci_functions.Function}
   @param strays: result of L{beyond}
   @type unnamed_nics: int
   @param unnamed_nics: how many NICs Ganeti starts without an id (ISA)
-  @rtype: tuple (list of strings, list of L{replies.Function},
-      list of L{replies.Function})
+  @rtype: tuple (list of strings, list of L{pci_functions.Function},
+      list of L{pci_functions.Function})
   @return: the new command; what it now names; what no option of the command
       is sure to stand for, so that it cannot be named (C{-drive if=virtio},
       C{-net nic}, a device added manually)

@@ -27,11 +27,11 @@
 # NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
 # SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 
-"""Which machine type a command names, and whether it is i440fx.
+"""Which machine type a command names, and whether it is i440fx or q35.
 
-Only i440fx has the bus that is partitioned: pci.0, with QEMU's own devices on
-it. A name that does not say so is looked up in what QEMU prints for
-C{-machine help}.
+Those of i440fx have the bus that is partitioned: pci.0, with QEMU's own devices
+on it; those of q35 get root ports. A name that does not tell is looked up in
+what QEMU prints for C{-machine help}.
 
 """
 
@@ -45,14 +45,19 @@ _FLAGS = frozenset(["-machine", "--machine", "-M", "--M"])
 #: those up to 1.3, and the alias that both have.
 _I440FX_RE = re.compile(r"^pc(?:-i440fx-\S+|-[01]\.\d+)?$")
 
-#: Those of QEMU's other PCs.
-_OTHERS_RE = re.compile(r"^(?:(?:pc-)?q35(?:-\S+)?|isapc|microvm|none)$")
+#: Those of q35, and of QEMU's other PCs.
+_Q35_RE = re.compile(r"^(?:pc-)?q35(?:-\S+)?$")
+_OTHERS_RE = re.compile(r"^(?:isapc|microvm|none)$")
+
+#: The chipsets.
+I440FX = "i440fx"
+Q35 = "q35"
+OTHER = "other"
 
 #: What is above the list (seen in QEMU 5.2, 7.2 and 10.0).
 _TITLE_RE = re.compile(r"^Supported mach\w+ .*:[ \t\r]*$", re.M)
 _LINE_RE = re.compile(r"^(\S+)[ \t]+(\S.*?)[ \t]*$", re.M)
 _ALIAS_RE = re.compile(r"\(alias of (\S+)\)")
-_CHIPSET = "i440fx"
 _DEFAULT = "(default)"
 
 
@@ -74,17 +79,31 @@ def named(command, configs=None):
   return found
 
 
-def is_i440fx(name):
-  """Tell whether a machine type is i440fx, as far as its name says.
+def chipset(name):
+  """Tell the chipset of a machine type, as far as its name says.
 
   @type name: string
-  @rtype: bool or None
+  @rtype: L{I440FX}, L{Q35}, L{OTHER} or None
   @return: None if the name does not tell
 
   """
-  if _I440FX_RE.match(name):
-    return True
-  return False if _OTHERS_RE.match(name) else None
+  for pattern, found in ((_I440FX_RE, I440FX), (_Q35_RE, Q35),
+                         (_OTHERS_RE, OTHER)):
+    if pattern.match(name):
+      return found
+  return None
+
+
+def with_type(command, name):
+  """Replace the machine type that a command names.
+
+  @type command: list of strings
+  @type name: string
+  @rtype: list of strings
+  @return: a new command
+
+  """
+  return list(command) + ["-machine", "type=%s" % name]
 
 
 class Listing(object):
@@ -101,16 +120,17 @@ class Listing(object):
                      sorted(self._described.items())
                      if description.endswith(_DEFAULT)] or [None])[0]
 
-  def is_i440fx(self, name):
-    """Tell whether a machine type is i440fx.
+  def chipset(self, name):
+    """Tell the chipset of a machine type.
 
     @type name: string
-    @rtype: bool
-    @return: False also for what QEMU does not list
+    @rtype: L{I440FX}, L{Q35} or L{OTHER}
+    @return: L{OTHER} also for what QEMU does not list
 
     """
     description = self._described.get(name, "")
-    if _CHIPSET in description.lower():
-      return True
+    for found in (I440FX, Q35):
+      if found in description.lower():
+        return found
     alias = _ALIAS_RE.search(description)
-    return bool(is_i440fx(alias.group(1) if alias else name))
+    return chipset(alias.group(1) if alias else name) or OTHER

@@ -27,7 +27,7 @@
 # NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
 # SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 
-"""Which slots of pci.0 a command names, by whatever option.
+"""Which slots of pci.0, or root ports, a command names, by whatever option.
 
 """
 
@@ -45,12 +45,14 @@ def addressed(command, configs=None):
   @rtype: list of L{command.DeviceOption}
 
   """
+  # a root port has one slot, which only the name of its bus tells
+  on_ports = command_.ports(command)
   found = [option for option in command_.devices(command, configs)
            if option.address]
 
   def add(driver, addr, origin):
     place = command_.address_of({"addr": addr})
-    if place:
+    if place and not on_ports:
       found.append(command_.DeviceOption(None, driver, None, place, None, False,
                                          origin))
 

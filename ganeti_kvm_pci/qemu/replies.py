@@ -27,10 +27,9 @@
 # NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
 # SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 
-"""What QEMU's answers about its devices mean.
+"""What QEMU's answers about its devices mean, but for PCI's own.
 
-C{query-pci} tells what sits on the bus, but of drivers only the PCI class;
-the object model (C{qom-list}, C{qom-get}) tells the driver of everything that
+The object model (C{qom-list}, C{qom-get}) tells the driver of everything that
 came from a C{-device} option or a C{device_add}.
 
 """
@@ -58,20 +57,10 @@ INNER = "virtio-backend"
 #: The type of a SCSI controller's bus.
 SCSI_BUS = "SCSI"
 
-#: One function on the live bus.
-#:   - slot, function: ints
-#:   - id: string, or None
-#:   - description: string, PCI class in QEMU's words, e.g. "VGA controller"
-#:   - mapped: bool, whether the guest has given it addresses; None for what
-#:     takes none
-Function = collections.namedtuple(
-  "Function", ["slot", "function", "id", "description", "mapped"])
-Function.__new__.__defaults__ = (None, )
-
 #: One device of a -device option or a device_add, by the object model.
 #:   - driver: string, the type's own name, never an alias
 #:   - id: string; None for those of WITHOUT_ID
-#:   - address: (slot, function) on pci.0; None elsewhere
+#:   - address: (slot, function) as of L{pci_functions}; None elsewhere
 Peripheral = collections.namedtuple("Peripheral", ["driver", "id", "address"])
 
 #: What a device reads and writes.
@@ -92,16 +81,9 @@ UsbPort = collections.namedtuple("UsbPort", ["port", "id"])
 _USB_RE = re.compile(r"^ *Device \d+\.\d+, Port ([0-9.]+),.*?"
                      r"(?:, ID: (\S+))?$")
 
-#: The address of a region that has none; QEMU's integers have signs or not.
-_UNMAPPED = (-1, (1 << 64) - 1)
-
 #: What QEMU itself reads a truth value from, in text.
 _TRUTH = {"on": True, "yes": True, "true": True, "y": True,
           "off": False, "no": False, "false": False, "n": False}
-
-#: Of PCI's classes (base class and subclass), the base class of NICs.
-_NETWORK = 0x02
-
 
 @contextlib.contextmanager
 def reading(command):
@@ -111,81 +93,6 @@ def reading(command):
   except (AddressError, AttributeError, KeyError, IndexError, TypeError) as err:
     raise MonitorError("unexpected reply to QMP command %s: %s" %
                        (command, err))
-
-
-def _on_first_bus(answer):
-  """Return the devices of bus 0, which an extra root bus may come before."""
-  return [bus["devices"] for bus in answer if bus["bus"] == 0][0]
-
-
-def _is_mapped(regions):
-  """Tell whether the guest has given a device addresses.
-
-  @rtype: bool or None
-
-  """
-  if not regions:
-    return None
-  return any(region.get("address", -1) not in _UNMAPPED for region in regions)
-
-
-def functions(answer):
-  """Read the answer of C{query-pci}.
-
-  @param answer: what the command returned
-  @rtype: list of L{Function}
-  @return: those of the first bus; what sits behind a bridge has a bus, and
-      slots, of its own
-  @raise MonitorError: if the answer has another shape
-
-  """
-  with reading("query-pci"):
-    found = []
-    devices = _on_first_bus(reply_shapes.check("query-pci", None, answer))
-    if not devices: # not even a host bridge
-      raise MonitorError("unexpected reply to QMP command query-pci: nothing"
-                         " on pci.0")
-    for device in devices:
-      info = device["class_info"]
-      found.append(Function(
-        slot=address.check_slot(device["slot"]),
-        function=address.check_function(device["function"]),
-        id=device.get("qdev_id") or None,
-        description=info.get("desc") or "class 0x%04x" % info["class"],
-        mapped=_is_mapped(device.get("regions"))))
-    return sorted(found, key=lambda f: (f.slot, f.function))
-
-
-def held(found):
-  """Tell what the live bus has.
-
-  @type found: list of L{Function}
-  @rtype: dict
-  @return: slot (int) to the name of the device there
-
-  """
-  names = {}
-  for function in found:
-    names.setdefault(function.slot, function.id or function.description)
-  return names
-
-
-def unclaimed(found):
-  """Tell which devices the guest has given no addresses.
-
-  Its firmware gives them to all that it finds, Linux to a hot-added one when
-  it enables it.
-
-  @type found: list of L{Function}
-  @rtype: frozenset of strings
-  @return: their ids; none where there are no addresses at all: that guest has
-      not begun to boot, and will find all of them
-
-  """
-  if not any(function.mapped for function in found):
-    return frozenset()
-  return frozenset(function.id for function in found
-                   if function.mapped is False and function.id)
 
 
 def age(path):
@@ -217,19 +124,22 @@ def children(answer):
                   key=lambda pair: age(pair[0]))
 
 
-def address_of(bus, devfn):
+def address_of(bus, devfn, partition):
   """Read the answers of C{qom-get} for C{parent_bus} and C{addr}.
 
+  @type partition: L{pools.Partition}
   @rtype: tuple of two ints, or None
-  @return: slot and function, if it is pci.0 that the device sits on
+  @return: slot and function, if the device is on a slot of the partition
 
   """
-  if not hasattr(bus, "endswith") or not bus.endswith("/" + address.BUS):
+  if not hasattr(bus, "rpartition") or "/" not in bus:
     return None
   try:
-    return address.from_devfn(devfn)
+    slot, function = address.from_devfn(devfn)
   except AddressError:
     return None
+  slot = partition.locate(bus.rpartition("/")[2], slot)
+  return None if slot is None else (slot, function)
 
 
 def typed(arguments, properties):
@@ -252,34 +162,15 @@ def typed(arguments, properties):
                 for name, value in arguments.items())
 
 
-def models(answer):
-  """Read which device C{query-pci} tells of each function.
+def has_property(answer, name):
+  """Read the answer of C{device-list-properties}.
 
-  @rtype: dict
-  @return: (slot, function) to vendor and device in hex, e.g. C{"1af4:1001"}
+  @rtype: bool
   @raise MonitorError: if the answer has another shape
 
   """
-  with reading("query-pci"):
-    return dict(
-      ((device["slot"], device["function"]),
-       "%04x:%04x" % (device["id"]["vendor"], device["id"]["device"]))
-      for device in _on_first_bus(
-        reply_shapes.check("query-pci", None, answer)))
-
-
-def nics(answer):
-  """Tell which functions C{query-pci} calls NICs.
-
-  @rtype: set of (slot, function)
-  @raise MonitorError: if the answer has another shape
-
-  """
-  with reading("query-pci"):
-    return set((device["slot"], device["function"])
-               for device in _on_first_bus(
-                 reply_shapes.check("query-pci", None, answer))
-               if device["class_info"]["class"] >> 8 == _NETWORK)
+  with reading("device-list-properties"):
+    return any(item["name"] == name for item in answer)
 
 
 def drives(answer):

@@ -82,6 +82,13 @@ _PORT = _Shape("a port",
                lambda value: _is_int(value) or isinstance(value, _TEXTS) and
                bool(re.match(r"([0-9]+(\.[0-9]+)*)?$", value)))
 
+#: A function of a device on some PCI bus.
+_PCI_DEVICE = {
+  "slot": _SLOT, "function": _FUNCTION, "qdev_id": _Optional(_TEXT),
+  "class_info": {"class": _INT, "desc": _Optional(_TEXT)},
+  "id": _Optional({"vendor": _INT, "device": _INT}),
+  "regions": _Optional([{"address": _Optional(_INT)}])}
+
 #: Command to shape: a type; a list of one shape; a dict of what is read.
 _SHAPES = {
   "device-list-properties": [{"name": _TEXT, "type": _TEXT}],
@@ -98,13 +105,9 @@ _SHAPES = {
   "query-hotpluggable-cpus": [{"qom-path": _Optional(_TEXT)}],
   "query-migrate": {"status": _Optional(_TEXT)},
   "query-named-block-nodes": [{"node-name": _Optional(_TEXT)}],
-  "query-pci": [{
-    "bus": _INT,
-    "devices": [{
-      "slot": _SLOT, "function": _FUNCTION, "qdev_id": _Optional(_TEXT),
-      "class_info": {"class": _INT, "desc": _Optional(_TEXT)},
-      "id": _Optional({"vendor": _INT, "device": _INT}),
-      "regions": _Optional([{"address": _Optional(_INT)}])}]}],
+  "query-pci": [{"bus": _INT, "devices": [dict(
+    _PCI_DEVICE,
+    pci_bridge=_Optional({"devices": _Optional([_PCI_DEVICE])}))]}],
   "query-status": {"status": _Optional(_TEXT)},
   "x-debug-query-block-graph": {
     "nodes": [{"id": _INT, "name": _TEXT, "type": _TEXT}],

@@ -40,10 +40,12 @@ moves.
 import collections
 
 from ..bus import address
+from ..bus import root_ports
 from . import ids
 
 #: One device.
-#:   - bus: string, "pci.0", or the id of a bridge; behind a controller, its bus
+#:   - bus: string, "pci.0" or "pcie.0", or the id of a bridge or root port;
+#:     behind a controller, its bus
 #:     and address and the number of the bus there, e.g. "pci.0/1.1/0" for the
 #:     first IDE bus; None for what is on no bus with addresses
 #:   - address: tuple of ints: (slot, function) on PCI, (channel, scsi-id, lun)
@@ -86,6 +88,11 @@ def is_cpu(driver):
   return driver.endswith("-cpu")
 
 
+def _significant(numbers):
+  """Leave function 0 away."""
+  return numbers if numbers[1] else numbers[:1]
+
+
 def show_address(part):
   """Name a part's address.
 
@@ -93,8 +100,13 @@ def show_address(part):
 
   """
   if part.bus == address.BUS:
-    slot, function = part.address
-    return "slot %d" % slot + (".%d" % function if function else "")
+    return "slot %s" % ".".join("%d" % n for n in _significant(part.address))
+  if part.bus == address.PCIE_BUS:
+    return "slot %s of %s" % (
+      ".".join("%d" % n for n in _significant(part.address)), part.bus)
+  if slot_of(part) is not None:
+    return "port %s" % ".".join(
+      [part.bus] + ["%d" % n for n in part.address[1:] if n])
   if part.bus:
     numbers = ":".join(str(n) for n in part.address)
     controller, _, number = part.bus.rpartition("/")
@@ -116,8 +128,14 @@ def show(part):
 
 
 def slot_of(part):
-  """Return a part's slot on pci.0, or None."""
-  return part.address[0] if part.bus == address.BUS else None
+  """Return a part's slot on pci.0, or the number of its root port, or None."""
+  return root_ports.slot_of(part.bus, part.address[0])
+
+
+def location_of(part):
+  """Return a part's slot, see L{slot_of}, and function, or None."""
+  slot = slot_of(part)
+  return None if slot is None else (slot, part.address[1])
 
 
 def scsi_id_of(part):

@@ -42,6 +42,7 @@ from ..bus import address
 from ..errors import AddressError
 from ..errors import MonitorError
 from ..qemu import ids
+from ..qemu import pci_functions
 from ..qemu import replies
 from ..qemu import topology as topology_
 from ..qemu.topology import Part
@@ -97,11 +98,8 @@ class _Look(object):
     self._execute = execute
     self._disks = disks
     answer = execute("query-pci", None)
-    self._models = replies.models(answer)
-    self._functions = replies.functions(answer)
-    self._nics = replies.nics(answer)
-    self._mapped = dict(((f.slot, f.function), f.mapped)
-                        for f in self._functions)
+    # bus and address to what query-pci tells
+    self._functions = pci_functions.details(answer)
     self._drives = replies.drives(execute("query-block", None))
     self._options = _listed(execute, replies.WITH_ID) + \
       _listed(execute, replies.WITHOUT_ID)
@@ -135,19 +133,17 @@ class _Look(object):
       if device.driver.startswith(_VIRTIO):
         wanted = wanted | _OF_VIRTIO
       told = self._properties(device.path, device.driver, wanted)
-      if location:
-        location = (address.BUS, location)
-      else:
-        location = self._address(device, told)
+      location = location or self._address(device, told)
       found.append(self._part(found, device, location, told, drive))
     found.extend(self._builtin(found, owners))
-    on_pci = set(part.address for part in found if part.bus == address.BUS)
-    found[:0] = [Part(address.BUS, (f.slot, f.function),
-                      self._models[f.slot, f.function], None, f.id, None, None,
-                      None)
-                 for f in self._functions if (f.slot, f.function) not in on_pci]
-    return [part._replace(mapped=self._mapped.get(part.address))
-            if part.bus == address.BUS else part for part in found]
+    known = set((part.bus, part.address) for part in found)
+    found[:0] = [Part(where[0], where[1], function.model, None, function.id,
+                      None, None, None)
+                 for where, function in self._functions.items()
+                 if where not in known]
+    return [part._replace(mapped=self._functions[part.bus, part.address].mapped)
+            if (part.bus, part.address) in self._functions else part
+            for part in found]
 
   def _builtin(self, known, owners):
     """Tell what no option names: it has a drive, or is on USB, or plays.
@@ -178,6 +174,7 @@ class _Look(object):
     @type location: tuple (string, tuple of ints), or None
 
     """
+    function = self._functions.get(location)
     bus, where = location or (None, (len([
       part for part in known
       if part.bus is None and part.driver == device.driver]), ))
@@ -188,7 +185,7 @@ class _Look(object):
       if not ids.is_ours(backend):
         backend = self._disks.get(drive.file, backend)
     return Part(bus, where,
-                self._models.get(where) if bus == address.BUS else None,
+                function.model if function else None,
                 device.driver, device.id, backend, told.get("mac"), size,
                 queues=told.get("num-queues", told.get("num_queues")),
                 mq=told.get("mq"), vectors=told.get("vectors"),
@@ -202,11 +199,11 @@ class _Look(object):
 
     """
     found = {}
-    for function in self._functions:
-      if function.id:
-        location = (function.slot, function.function)
+    for location, function in self._functions.items():
+      # only a bridge with an id names the bus behind it
+      if function.id and location[0]:
         found["%s/%s" % (replies.WITH_ID, function.id)] = (
-          location, _OF_NICS if location in self._nics else frozenset())
+          location, _OF_NICS if function.is_nic else frozenset())
     return found
 
   def _get(self, path, name):

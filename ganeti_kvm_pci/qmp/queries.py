@@ -41,6 +41,7 @@ from ..errors import CommandError
 from ..errors import MonitorError
 from ..qemu import ids as ids_
 from ..qemu import refusals
+from ..qemu import pci_functions
 from ..qemu import replies
 
 #: What C{query-migrate} says before, and after; None: there was nothing.
@@ -53,24 +54,32 @@ RUNNING = "running"
 _LOOKS = 20
 
 
-def functions(execute):
-  """Ask what sits on pci.0.
+def functions(execute, partition):
+  """Ask what sits on the slots of a partition.
 
-  @rtype: list of L{replies.Function}
+  @type partition: L{pools.Partition}
+  @rtype: list of L{pci_functions.Function}
   @raise MonitorError: if QEMU does not tell
 
   """
-  return replies.functions(execute("query-pci", None))
+  answer = execute("query-pci", None)
+  found = pci_functions.functions(answer, partition)
+  if partition.is_shared or pci_functions.is_numbered(answer):
+    return found
+  return sorted(set(found + [
+    pci_functions.Function(p.address[0], p.address[1], p.id, p.driver)
+    for p in peripherals(execute, partition) if p.address]))
 
 
-def held(execute):
+def held(execute, partition):
   """Ask which slots are held, and by what.
 
+  @type partition: L{pools.Partition}
   @rtype: dict
   @raise MonitorError: if QEMU does not tell
 
   """
-  return replies.held(functions(execute))
+  return pci_functions.held(functions(execute, partition))
 
 
 def ids(execute):
@@ -120,14 +129,29 @@ def typed(execute, arguments):
   return replies.typed(arguments, properties)
 
 
-def macs(execute):
+def has_property(execute, driver, name):
+  """Ask whether the devices of a driver have a property.
+
+  @rtype: bool
+  @raise MonitorError: if QEMU does not answer
+
+  """
+  try:
+    return replies.has_property(execute("device-list-properties",
+                                        {"typename": driver}), name)
+  except CommandError:
+    return False # what is wrong with the driver, device_add will tell
+
+
+def macs(execute, partition):
   """Ask for the MAC addresses that NICs were given.
 
   The guest may use others by now, and two NICs the same (bonding).
 
+  @type partition: L{pools.Partition}
   @rtype: list of tuples (string, string, tuple of two ints or None)
   @return: id of each NIC, or its driver where it has none; MAC address; slot
-      and function on pci.0
+      and function
   @raise MonitorError: if QEMU does not tell
 
   """
@@ -138,7 +162,8 @@ def macs(execute):
     mac = get(execute, path, "mac")
     if mac:
       found.append((name or driver, mac, replies.address_of(
-        get(execute, path, "parent_bus"), get(execute, path, "addr"))))
+        get(execute, path, "parent_bus"), get(execute, path, "addr"),
+        partition)))
   return found
 
 
@@ -190,7 +215,7 @@ def _inventory(execute):
   # the guest may map them meanwhile
   return (ids(execute), replies.children(execute(
     "qom-list", {"path": replies.WITHOUT_ID})),
-          [f._replace(mapped=None) for f in functions(execute)])
+          pci_functions.layout(execute("query-pci", None)))
 
 
 def scsi_ids(execute):
@@ -230,17 +255,18 @@ def _scsi_ids(execute):
   return dict((number, name) for bus, number, name in devices if bus == ours)
 
 
-def peripherals(execute):
+def peripherals(execute, partition):
   """Ask what became of all C{-device} options.
 
+  @type partition: L{pools.Partition}
   @rtype: list of L{replies.Peripheral}
   @raise MonitorError: if QEMU does not tell
 
   """
-  return unchanging(execute, lambda: _peripherals(execute))
+  return unchanging(execute, lambda: _peripherals(execute, partition))
 
 
-def _peripherals(execute):
+def _peripherals(execute, partition):
   found = []
   for folder in (replies.WITH_ID, replies.WITHOUT_ID):
     for name, driver in replies.children(execute("qom-list", {"path": folder})):
@@ -251,7 +277,7 @@ def _peripherals(execute):
       if "addr" in properties and "parent_bus" in properties:
         place = replies.address_of(
           execute("qom-get", {"path": path, "property": "parent_bus"}),
-          execute("qom-get", {"path": path, "property": "addr"}))
+          execute("qom-get", {"path": path, "property": "addr"}), partition)
       found.append(replies.Peripheral(
         driver, name if folder == replies.WITH_ID else None, place))
   return found

@@ -39,7 +39,7 @@ boot the configuration decides about both.
 
 import collections
 
-from ..bus import address
+from ..bus import root_ports
 from ..bus.pools import DISK
 from ..bus.pools import NIC
 from . import upgrade
@@ -153,8 +153,8 @@ def _place(entry):
   hvinfo = entry.get("hvinfo")
   if not hvinfo:
     place = entry.get("pci")
-  elif hvinfo.get("bus") == address.BUS:
-    place = address.parse(hvinfo["addr"])[0]
+  elif "scsi-id" in hvinfo:
+    place = hvinfo["scsi-id"]
   else:
-    place = hvinfo.get("scsi-id")
+    place = root_ports.slot_in(hvinfo)
   return -1 if place is None else place

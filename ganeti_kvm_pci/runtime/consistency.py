@@ -31,7 +31,6 @@
 
 import collections
 
-from ..bus import address
 from ..bus.pools import DISK
 from ..bus.pools import NIC
 from ..bus.pools import QEMU
@@ -65,7 +64,7 @@ def findings(table, functions=None, peripherals=(), requests=None):
   """Judge what is on the bus.
 
   @type table: L{device_table.DeviceTable}
-  @type functions: list of L{replies.Function}, or None
+  @type functions: list of L{pci_functions.Function}, or None
   @param functions: what the live QEMU has; None if it was not asked
   @type peripherals: list of L{replies.Peripheral}
   @param requests: see L{slot_map.entries}
@@ -93,7 +92,8 @@ def findings(table, functions=None, peripherals=(), requests=None):
     else:
       text = "beyond QEMU's range (%s), as the runtime file says" % part
     found.append(Finding(severity, entry.slot, _name(entry),
-                         "slot %d, %s: %s" % (entry.slot, _name(entry), text)))
+                         "%s, %s: %s" % (part.show(entry.slot), _name(entry),
+                                         text)))
   return found
 
 
@@ -111,7 +111,7 @@ def repair(runtime, table, functions, peripherals):
   @param runtime: is changed in place
   @type table: L{device_table.DeviceTable}
   @param table: that of the runtime
-  @type functions: list of L{replies.Function}
+  @type functions: list of L{pci_functions.Function}
   @type peripherals: list of L{replies.Peripheral}
   @rtype: list of strings
   @return: what was changed
@@ -125,9 +125,10 @@ def repair(runtime, table, functions, peripherals):
       hvinfo = dict_of(runtime, device).get("hvinfo")
       if not hvinfo: # up to 2.15, the slot is part of the id
         continue
-      hvinfo["addr"] = address.unparse(slots[device.id])
-      changes.append("%s: slot %d in the runtime file, %d in QEMU, corrected" %
-                     (describe(device), device.slot, slots[device.id]))
+      hvinfo.update(table.partition.location(slots[device.id]))
+      changes.append("%s: %s in the runtime file, %s in QEMU, corrected" %
+                     (describe(device), table.partition.show(device.slot),
+                      table.partition.name(slots[device.id])))
   ids = set(p.id for p in peripherals) | set(slots)
   changes.extend(drop(runtime, table.lost(
     ids, set(f.slot for f in functions))))

@@ -38,6 +38,7 @@ another: a file in which one does is refused as a whole.
 import re
 
 from ..bus import address
+from ..bus import root_ports
 from ..errors import AddressError
 from ..errors import RuntimeFileError
 
@@ -182,8 +183,7 @@ def _check_hvinfo(source, name, hvinfo):
       address.parse(value)
     else:
       _check_text(source, name, key, value, WORD_RE)
-  if hvinfo.get("bus") == address.BUS:
-    address.parse(hvinfo.get("addr"))
+  root_ports.slot_in(hvinfo)
   return unknown
 
 

@@ -35,23 +35,24 @@ Reading here changes nothing and needs no Ganeti.
 
 import collections
 
-from ..bus import address
+from ..bus import root_ports
 from ..bus import scsi_ids
 from ..bus.pools import DISK
 from ..bus.pools import NIC
-from ..bus.pools import Partition
 from ..bus.pools import QEMU
 from ..bus.pools import has_pci_disks
 from ..bus.pools import has_pci_nics
 from ..errors import RuntimeFileError
 from ..errors import ReservationsError
 from ..qemu import named_slots
+from ..qemu import q35
 from ..qemu.ids import old_id
 from . import inline_disks
 from . import serialized
 
 #: One device on the bus, as a runtime file or a live QEMU knows it.
-#:   - slot: int; None for a device of Ganeti's that is not on pci.0
+#:   - slot: int, on pci.0, or the number of its root port; None for a device of
+#:     Ganeti's that is on neither
 #:   - device_class: DISK or NIC for what Ganeti assigned, else QEMU
 #:   - index: int, position in its class in the runtime file; None for QEMU's
 #:   - id: string, QEMU's id of the device; None where it has none
@@ -117,8 +118,8 @@ def _device(device_class, index, entry, hvparams):
   if hvinfo:
     slot = None
     # Ganeti writes a slot also for IDE disks and ISA NICs, which use none
-    if hvinfo.get("bus") == address.BUS and is_on_pci(device_class, hvparams):
-      slot = address.parse(hvinfo["addr"])[0]
+    if is_on_pci(device_class, hvparams):
+      slot = root_ports.slot_in(hvinfo)
     return Device(slot, device_class, index, hvinfo.get("id"),
                   hvinfo.get("driver"))
   slot = entry.get("pci")
@@ -137,7 +138,7 @@ class DeviceTable(object):
   @ivar instance: string, name of the instance
   @ivar command: list of strings
   @ivar hvparams: dict
-  @ivar partition: L{Partition} by the parameters in the runtime file
+  @ivar partition: L{pools.Partition} by the parameters and the command
   @ivar devices: list of L{Device}: disks and NICs in the runtime file's
       order, then what else of the command has an explicit address on pci.0
   @ivar scsi_ids: dict, id (int) on Ganeti's SCSI bus to the name of the disk
@@ -156,7 +157,7 @@ class DeviceTable(object):
     self.hvparams = hvparams = runtime.hvparams
     self.instance = runtime.instance
     try:
-      self.partition = Partition.of(hvparams)
+      self.partition = q35.partition(hvparams, command)
     except ReservationsError as err:
       raise RuntimeFileError(runtime.source, str(err))
     disks = [entry[0] for entry in runtime.disks]
@@ -188,9 +189,10 @@ class DeviceTable(object):
       if (device.slot is not None and other is not device and
           not device.device_class == other.device_class == QEMU):
         raise RuntimeFileError(
-          source, "slot %d is given to two devices, %s and %s; only a cold"
-          " boot (shutdown and start) assigns slots anew" %
-          (device.slot, describe(other), describe(device)))
+          source, "%s is given to two devices, %s and %s; only a cold boot"
+          " (shutdown and start) assigns %ss anew" %
+          (self.partition.show(device.slot), describe(other),
+           describe(device), self.partition.unit))
 
   def held(self):
     """Tell what the runtime file has on the bus.

@@ -35,6 +35,7 @@ and what the older Ganeti does not know, and would fail on, is left out.
 """
 
 from ..bus import address
+from ..bus import root_ports
 from ..bus.pools import DISK
 from ..bus.pools import NIC
 from ..errors import RuntimeFileError
@@ -121,7 +122,10 @@ def _strip(runtime, version):
   for name, entry in named:
     hvinfo = entry.get("hvinfo") or {}
     for key, noticed in _HVINFO_SINCE_3_2:
-      if not is_older or key not in hvinfo:
+      # a q35 guest runs with the plugin alone there, which knows what a NIC
+      # on a root port has
+      if not is_older or key not in hvinfo or (
+          key == "acpi-index" and root_ports.number_of(hvinfo.get("bus"))):
         continue
       del hvinfo[key]
       changes.append("%s: without %s" % (name, key))

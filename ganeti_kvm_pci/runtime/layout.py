@@ -39,8 +39,8 @@ which L{configuration} has made that of a cold boot.
 
 import collections
 
-from ..bus import address
 from ..bus import allocator
+from ..bus import root_ports
 from ..bus import scsi_ids
 from ..bus.pools import DISK
 from ..bus.pools import NIC
@@ -50,6 +50,7 @@ from ..errors import BusFullError
 from ..qemu import explicit
 from ..qemu import ids
 from ..qemu import named_slots
+from ..qemu import q35
 from ..qemu import scsi_devices
 from . import device_entry
 from . import device_table
@@ -62,20 +63,21 @@ from . import upgrade
 #:   - id: string or None, as the runtime file has it until then
 #:   - old: int, or None where QEMU chose the slot
 #:   - new: int, or None where QEMU will choose it
-#:   - unit: what both are, SLOT or SCSI_ID
+#:   - unit: what the new one is, L{pools.Partition}'s or SCSI_ID
+#:   - old_unit: the same of the old one; None if there is no other
 Move = collections.namedtuple(
-  "Move", ["device_class", "index", "id", "old", "new", "unit"])
+  "Move", ["device_class", "index", "id", "old", "new", "unit", "old_unit"])
 
-SLOT = "slot"
 SCSI_ID = "scsi-id"
-Move.__new__.__defaults__ = (SLOT, )
+Move.__new__.__defaults__ = (Partition.unit, None)
 
 _RESERVATIONS = "kvm_pci_reservations"
 
 
-def cold_boot(hvparams, words, configs, members):
+def cold_boot(part, hvparams, words, configs, members):
   """Choose where all devices of an instance that is about to start go.
 
+  @type part: L{pools.Partition}
   @type hvparams: dict
   @type words: list of strings
   @param words: the command, without Ganeti's disks and NICs
@@ -83,14 +85,14 @@ def cold_boot(hvparams, words, configs, members):
   @type members: dict
   @param members: L{DISK} and L{NIC} to lists, one item a device
   @rtype: tuple (dict of lists of ints, list of ints)
-  @return: the slots of those classes that are on pci.0; the ids of the disks
+  @return: the slots of those classes that have any; the ids of the disks
       behind Ganeti's SCSI controller, if that is where they are
   @raise BusFullError: if they do not fit
 
   """
   on_pci = dict((device_class, items) for device_class, items in members.items()
                 if device_table.is_on_pci(device_class, hvparams))
-  slots = _choose(hvparams, named_slots.taken(words, configs), dict(
+  slots = _choose(part, hvparams, named_slots.taken(words, configs), dict(
     (device_class, on_pci.get(device_class, []))
     for device_class in (DISK, NIC)), 0, {})[1]
   numbers = _numbers(hvparams, words, len(members[DISK]), []) \
@@ -123,29 +125,33 @@ def lay_out(runtime, version, reservations=None, gaps=None):
     runtime.hvparams.setdefault(_RESERVATIONS, reservations)
   carried, words, freed = _release(runtime)
   members, elsewhere = _members(runtime)
-  inside, slots = _choose(runtime.hvparams,
+  part = q35.partition(runtime.hvparams, words)
+  inside, slots = _choose(part, runtime.hvparams,
                           named_slots.taken(words, runtime.configs), members,
                           len(carried), gaps or {})
   old = dict((o.position, o.address[0]) for o in freed)
-  moves = [Move(QEMU, None, o.id or o.driver, o.address[0], None)
+  moves = [Move(QEMU, None, o.id or o.driver, o.address[0], None, part.unit)
            for o in freed if not inline_disks.is_disk(o)]
-  moves += [Move(DISK, None, "in the command", old.get(position), slot)
+  moves += [Move(DISK, None, "in the command", old.get(position), slot,
+                 part.unit)
             for position, slot in zip(carried, inside)]
   if carried or freed:
     runtime.command[:] = inline_disks.insert(words, carried, inside)
-  for device_class, entries in sorted(members.items()):
+  for device_class in sorted(members):
     moves += [
-      _move(runtime, device_class, _index(runtime, device_class, entry), entry,
-            slot, version)
-      for entry, slot in zip(entries, slots[device_class])]
+      _move(runtime, part, device_class, _index(runtime, device_class, entry),
+            entry, slot, version)
+      for entry, slot in zip(members[device_class], slots[device_class])]
   _drop(elsewhere)
   moves += _renumber(runtime, words, (gaps or {}).get(DISK, []))
-  return [move for move in moves if move.old != move.new]
+  return [move for move in moves
+          if move.old != move.new or move.old_unit]
 
 
-def _choose(hvparams, taken, members, carried, gaps):
+def _choose(part, hvparams, taken, members, carried, gaps):
   """Choose the slots.
 
+  @type part: L{pools.Partition}
   @type taken: dict
   @param taken: see L{allocator.cold_boot}
   @type carried: int
@@ -156,7 +162,6 @@ def _choose(hvparams, taken, members, carried, gaps):
   @return: slots of the disks in the command, and of the runtime file's entries
 
   """
-  part = Partition.of(hvparams)
   gaps = dict((device_class, gaps.get(device_class, [])
                if device_table.is_on_pci(device_class, hvparams) else [])
               for device_class in (DISK, NIC))
@@ -266,7 +271,7 @@ def _release(runtime):
   return (carried, ) + explicit.without_addresses(words, extra)
 
 
-def _move(runtime, device_class, index, entry, slot, version):
+def _move(runtime, part, device_class, index, entry, slot, version):
   """Put a disk or NIC on a slot.
 
   Its id becomes that of the version, which Ganeti computes when it hotplugs.
@@ -277,19 +282,20 @@ def _move(runtime, device_class, index, entry, slot, version):
     name = None
     if old is not None:
       name = ids.old_id(device_class, entry.get("uuid"), old)
-    return Move(device_class, index, name, old, slot)
+    return Move(device_class, index, name, old, slot, part.unit)
   hvinfo = entry.get("hvinfo") or {}
-  old = None
-  if hvinfo.get("bus") == address.BUS:
-    old = address.parse(hvinfo["addr"])[0]
+  old, old_unit = root_ports.slot_in(hvinfo), None
+  if old is not None and root_ports.unit_of(hvinfo["bus"]) != part.unit:
+    old_unit = root_ports.unit_of(hvinfo["bus"])
   entry["hvinfo"] = {
     "driver": hvinfo.get("driver") or device_table.driver(device_class,
                                                           runtime.hvparams),
     "id": ids.new_id(device_class, entry["uuid"]),
-    "bus": address.BUS,
-    "addr": address.unparse(slot),
     }
-  return Move(device_class, index, hvinfo.get("id"), old, slot)
+  part.has_acpi_index = "acpi-index" in hvinfo
+  entry["hvinfo"].update(part.location(slot, device_class))
+  return Move(device_class, index, hvinfo.get("id"), old, slot, part.unit,
+              old_unit)
 
 
 def _drop(entries):
@@ -298,7 +304,7 @@ def _drop(entries):
   """
   for entry in entries:
     hvinfo = entry.get("hvinfo") or {}
-    if hvinfo.get("bus") == address.BUS:
+    if root_ports.slot_in(hvinfo) is not None:
       del hvinfo["bus"]
       del hvinfo["addr"]
     entry.pop("pci", None)

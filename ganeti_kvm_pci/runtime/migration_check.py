@@ -46,7 +46,7 @@ from ..qemu import ids
 from ..qemu import renewal
 from ..qemu import smp
 from ..qemu import topology
-from ..qemu.replies import Function
+from ..qemu.pci_functions import Function
 from ..qemu.replies import Peripheral
 from .device_table import describe
 from .device_table import dict_of
@@ -142,7 +142,8 @@ class MigrationCheck(object):
         continue # IDE, ISA: not a device with this id
       part = self._find(device)
       if part is None:
-        where = "scsi bus" if device.slot is None else "slot %d" % device.slot
+        where = "scsi bus" if device.slot is None else \
+          self._table.partition.show(device.slot)
         self.problems.append(
           "%s: the runtime file has %s there, QEMU has %s; repair the runtime"
           " file (ganeti-kvm-pci check --repair), or %s" %
@@ -210,8 +211,7 @@ class MigrationCheck(object):
 
   def _check_options(self):
     """Look for what the command names, by id or by address."""
-    addresses = set(part.address for part in self._parts
-                    if part.bus == address.BUS)
+    addresses = set(topology.location_of(part) for part in self._parts)
     for option in self._options:
       name = "%s (id %s)" % (option.driver, option.id) if option.id else \
         option.driver
@@ -221,11 +221,12 @@ class MigrationCheck(object):
           " it; remove it from kvm_extra, if it is there, and %s" %
           (name, _COLD_BOOT))
       elif option.address and option.address not in addresses and not any(
-          part.driver == option.driver and part.bus != address.BUS
+          part.driver == option.driver and topology.slot_of(part) is None
           for part in self._parts): # "addr" may be something else
         self.problems.append(
-          "slot %d: the command in the runtime file has %s there, QEMU has"
-          " nothing; %s" % (option.address[0], name, _COLD_BOOT))
+          "%s: the command in the runtime file has %s there, QEMU has nothing;"
+          " %s" % (self._table.partition.show(option.address[0]), name,
+                   _COLD_BOOT))
 
   def _strange(self, part):
     self.problems.append(
@@ -272,9 +273,7 @@ class MigrationCheck(object):
   def _fix(self):
     """Make explicit the addresses that a new start would give differently."""
     words = self._runtime.words
-    peripherals = [Peripheral(
-      part.driver, part.id,
-      part.address if part.bus == address.BUS else None)
+    peripherals = [Peripheral(part.driver, part.id, topology.location_of(part))
                    for part in self._parts
                    if part.driver and not part.builtin]
     if not renewal.sound(words):
@@ -301,16 +300,18 @@ class MigrationCheck(object):
     creation.
 
     @rtype: dict
-    @return: L{replies.Function} to the slot that it would get
+    @return: L{pci_functions.Function} to the slot that it would get
 
     """
+    if not self._table.partition.is_shared:
+      return {}
     pairs = explicit.in_order(words, peripherals, self._unnamed_nics)
     paired = set(peripheral for _, peripheral in pairs)
     taken = set(self._table.held())
     # the chipset's devices are first, and what nobody can tell the option of
     # is where it was
     taken.update(topology.slot_of(part) for part in self._parts
-                 if part.bus == address.BUS and not part.driver)
+                 if topology.location_of(part) and not part.driver)
     taken.update(p.address[0] for p in peripherals
                  if p.address and p not in paired)
     found = collections.OrderedDict()

@@ -35,7 +35,7 @@ from ..bus.pools import DISK
 from ..bus.pools import NIC
 from ..bus.pools import QEMU
 from ..bus.pools import slots_of
-from ..qemu import replies
+from ..qemu import pci_functions
 from . import unplug_request
 
 RUNTIME_FILE = "runtime"
@@ -93,7 +93,7 @@ def entries(table, functions=None, peripherals=(), requests=None):
   """List what is on the bus.
 
   @type table: L{device_table.DeviceTable}
-  @type functions: list of L{replies.Function}, or None
+  @type functions: list of L{pci_functions.Function}, or None
   @param functions: what the live QEMU has; None if it was not asked
   @type peripherals: list of L{replies.Peripheral}
   @param peripherals: for the drivers of what only QEMU knows
@@ -107,7 +107,7 @@ def entries(table, functions=None, peripherals=(), requests=None):
   """
   found = []
   unknown = list(functions or [])
-  unclaimed = replies.unclaimed(unknown)
+  unclaimed = pci_functions.unclaimed(unknown)
   for device in table.devices:
     if device.slot is None:
       continue

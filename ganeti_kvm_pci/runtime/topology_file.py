@@ -137,10 +137,9 @@ class Topology(object):
     @return: those of the target
 
     """
-    had = set(part.address for part in self.parts
-              if part.bus == address.BUS and part.mapped)
-    there = [part for part in target
-             if part.bus == address.BUS and part.address in had]
+    had = set((part.bus, part.address) for part in self.parts
+              if topology.slot_of(part) is not None and part.mapped)
+    there = [part for part in target if (part.bus, part.address) in had]
     if not any(part.mapped for part in there):
       return []
     return [part for part in there if part.mapped is False]

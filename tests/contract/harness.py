@@ -61,6 +61,9 @@ _ELSEWHERE_RE = re.compile("usb-|scsi-|ide-|isa-|virtserial|virtconsole"
                            "|ne2k_isa|.*-(duplex|output|micro|cpu)$")
 
 
+#: The first bus of a q35 guest.
+ROOT = "pcie.0"
+
 #: What C{-drive if=virtio} makes.
 _DRIVE = command_.DeviceOption(None, "virtio-blk-pci", None, None, None, False)
 
@@ -104,11 +107,7 @@ class FakeQmp(object):
   def run(self, command, arguments=None):
     self.world.calls.append((command, arguments))
     if command == "query-pci":
-      return [{"bus": 0, "devices": [
-        {"slot": slot, "function": 0, "qdev_id": name,
-         "class_info": {"class": 255}, "regions": self.world.regions(slot),
-         "id": {"vendor": 0x1af4, "device": 0x1000}} for slot, name
-        in sorted(self.world.bus.items())]}]
+      return [{"bus": 0, "devices": self.world.pci()}]
     if command == "qom-list":
       if arguments["path"] == "/machine/peripheral-anon":
         return [{"name": "device[%d]" % n, "type": "child<%s>" % driver}
@@ -136,6 +135,8 @@ class FakeQmp(object):
         {"qom-path": path} for path in self.world.vcpu_paths()]
     if command == "device_del":
       self.world.unplug(arguments["id"])
+    if command == "device-list-properties":
+      return [{"name": "acpi-index", "type": "uint32"}]
     if command == "query-status":
       return {"status": self.world.state}
     if command in ("query-block", "query-named-block-nodes", "query-fdsets"):
@@ -212,7 +213,8 @@ class RunResult(object):
 class World(object):
   """One node.
 
-  @ivar bus: dict, slot to device id, the live pci.0
+  @ivar bus: dict, slot to device id, the live pci.0; of a q35 guest, number of
+      the root port to device id, and (ROOT, slot) to that of what is on pcie.0
   @ivar elsewhere: list of ids, live devices on other buses
   @ivar unnamed: list of (driver, slot), live devices without id; slot None for
       those on other buses
@@ -281,7 +283,8 @@ class World(object):
   def boot(self, command):
     """Have what QEMU makes of a command."""
     options = command_.devices(command)
-    self.bus = {0: "", 1: "", 2: ""}
+    is_q35 = bool(command_.ports(command))
+    self.bus = dict(((ROOT, n) if is_q35 else n, "") for n in range(3))
     self.bus.update((o.address[0], o.id or "") for o in options if o.address)
     self.unnamed, self.elsewhere, self.scsi = [], [], {}
     # in the order of their creation
@@ -290,7 +293,9 @@ class World(object):
                    [o for o in options if o.is_json]):
       slot = option.address[0] if option.address else None
       if slot is None and not _ELSEWHERE_RE.match(option.driver):
-        slot = min(n for n in range(32) if n not in self.bus)
+        # where the options put the ports is none of this world's affairs
+        slot = min(n for n in [(ROOT, n) if is_q35 else n for n in range(99)]
+                   if n not in self.bus)
         self.bus[slot] = option.id or ""
       if option.id:
         self.drivers[option.id] = option.driver
@@ -332,14 +337,46 @@ class World(object):
               [None])[0]
     if slot is None:
       return dict(self.settings.get(name, {}))
-    found = {"parent_bus": "/machine/i440fx/pci.0", "addr": slot * 8}
+    if isinstance(slot, tuple):
+      found = {"parent_bus": "/machine/q35/pcie.0", "addr": slot[1] * 8}
+    elif self.is_q35():
+      found = {"parent_bus": "/machine/peripheral/rp%d/rp%d" % (slot, slot),
+               "addr": 0}
+    else:
+      found = {"parent_bus": "/machine/i440fx/pci.0", "addr": slot * 8}
     if name in self.macs:
       found["mac"] = self.macs[name]
     found.update(self.settings.get(name, {}))
     return found
 
+  def is_q35(self):
+    """Tell whether the guest has root ports."""
+    return (ROOT, 0) in self.bus
+
+  def pci(self):
+    """Be the answer to query-pci."""
+    if not self.is_q35():
+      return [self.function(slot, slot, name)
+              for slot, name in sorted(self.bus.items())]
+    found = [self.function((ROOT, n), n % 32, self.bus[ROOT, n])
+             for _, n in sorted(key for key in self.bus
+                                if isinstance(key, tuple))]
+    for device in found:
+      port = device["qdev_id"][2:] if device["qdev_id"].startswith("rp") else ""
+      if port:
+        on = int(port)
+        device["pci_bridge"] = {"bus": {}, "devices": [
+          self.function(on, 0, self.bus[on])] if on in self.bus else []}
+    return found
+
+  def function(self, slot, number, name):
+    """Be query-pci's word on one device."""
+    return {"slot": number, "function": 0, "qdev_id": name,
+            "class_info": {"class": 255}, "regions": self.regions(slot),
+            "id": {"vendor": 0x1af4, "device": 0x1000}}
+
   def plug(self, slot, devid):
-    assert slot not in self.bus, "slot %d is taken" % slot
+    assert slot not in self.bus, "slot %s is taken" % slot
     self.bus[slot] = devid
 
   def unplug(self, devid):

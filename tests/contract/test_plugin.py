@@ -14,11 +14,13 @@ from ganeti.hypervisor import hv_kvm
 from ganeti_kvm_pci import clock
 from ganeti_kvm_pci import cooldown
 from ganeti_kvm_pci import pending_unplugs
+from ganeti_kvm_pci import qemu_version
 from ganeti_kvm_pci import start as start_
 from ganeti_kvm_pci import time_limit
 from ganeti_kvm_pci.bus.pools import Partition
 from ganeti_kvm_pci.errors import CommandError
 from ganeti_kvm_pci.errors import MonitorError
+from ganeti_kvm_pci.qemu import command as command_
 from ganeti_kvm_pci.qemu import ids
 from ganeti_kvm_pci.qemu.option import keys as keys_of
 from ganeti_kvm_pci.qmp import backends
@@ -789,13 +791,11 @@ def test_hvinfo_takes_no_extra_keys(world):
 
 
 @pytest.mark.parametrize("version, extra", [
-  ("q35", ""), ("pc-q35-7.2", ""), ("", "-machine q35,smm=on"),
-  ("pc", "-M q35"),
-  ("", "-machine smm=on,type=q35"), ("virt", ""), ("unheard-of", ""),
+  ("virt", ""), ("unheard-of", ""), ("isapc", ""),
   # there, pci.0 is a bridge that kvm_extra makes: nothing may precede it
   ("", "-device pci-bridge,id=pci.0,bus=pcie.0,chassis_nr=1")])
-def test_what_is_not_i440fx_is_left_to_unmodified_ganeti(world, caplog, version,
-                                                         extra):
+def test_another_chipset_is_left_to_unmodified_ganeti(world, caplog, version,
+                                                      extra):
   results = []
   for cls in (hv_kvm.KVMHypervisor, None):
     world.running = False
@@ -810,6 +810,84 @@ def test_what_is_not_i440fx_is_left_to_unmodified_ganeti(world, caplog, version,
   del world.calls[:]
   hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)
   assert "query-pci" not in [call[0] for call in world.calls]
+
+
+def addresses(hyper, instance):
+  """Return bus and address of the disks, and of the NICs."""
+  _, nics, _, disks = hyper._LoadKVMRuntime(instance)[:4]
+  return tuple([(d.hvinfo["bus"], d.hvinfo["addr"]) for d in devices]
+               for devices in ([entry[0] for entry in disks], nics))
+
+
+Q35 = pytest.mark.parametrize("version, extra", [
+  ("q35", ""), ("pc-q35-7.2", ""), ("", "-machine q35,smm=on"),
+  ("pc", "-M q35"), ("", "-machine smm=on,type=q35")])
+NO_BUSES = pytest.mark.skipif(harness.SLOT_IN_PCI, reason="2.16 and later")
+
+
+@NO_BUSES
+@Q35
+def test_disks_and_nics_of_a_q35_guest_are_on_root_ports(world, version, extra):
+  world.boots = True
+  hyper = world.hypervisor()
+  instance = harness.instance_of(machine_version=version, kvm_extra=extra)
+  hyper.StartInstance(instance, harness.block_devices(2), False)
+  assert addresses(hyper, instance) == (
+    [("rp11", "0x0"), ("rp12", "0x0")],
+    [("rp%d" % (3 + n), "0x0") for n in range(len(instance.nics))])
+  command = world.commands()[-1]
+  made = command_.ports(command)
+  assert made == list(range(3, 27))
+  # what sits on a port is created after it
+  drivers = [option.driver for option in command_.devices(command)]
+  assert drivers[:24] == ["pcie-root-port"] * 24
+  hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)
+  hyper.HotAddDevice(instance, NIC, harness.nic(5), None, len(instance.nics))
+  disks, nics = addresses(hyper, instance)
+  assert disks[-1] == ("rp13", "0x0") and nics[-1] == (
+    "rp%d" % (3 + len(instance.nics)), "0x0")
+  assert "query-pci" in [call[0] for call in world.calls]
+
+
+@NO_BUSES
+@pytest.mark.parametrize("version, indices", [
+  ((5, 2), [None, None, 3]), ((6, 1), [1, 2, 3]), (None, [None, None, 3])])
+def test_a_nic_of_a_q35_guest_is_named_by_its_port(world, monkeypatch, version,
+                                                   indices):
+  monkeypatch.setattr(qemu_version, "version", lambda _: version)
+  world.boots = True
+  hyper, instance = start(world, 1, 2, machine_version="q35")
+  # whatever was installed, the running QEMU says that it has the property
+  hyper.HotAddDevice(instance, NIC, harness.nic(5), None, 2)
+  assert [nic.hvinfo.get("acpi-index") for nic in
+          hyper._LoadKVMRuntime(instance)[1]] == indices
+
+
+@pytest.mark.skipif(not harness.SLOT_IN_PCI, reason="2.10 to 2.15")
+@Q35
+def test_an_old_ganeti_has_no_root_ports(world, caplog, version, extra):
+  hyper = world.hypervisor()
+  instance = harness.instance_of(machine_version=version, kvm_extra=extra)
+  hyper.StartInstance(instance, harness.block_devices(2), False)
+  assert "has no root ports" in caplog.text
+  assert not command_.ports(world.commands()[-1])
+
+
+@NO_BUSES
+def test_a_soft_reboot_keeps_the_ports_and_closes_holes(world):
+  hyper = world.hypervisor()
+  instance = harness.instance_of(machine_version="q35")
+  hyper.StartInstance(instance, harness.block_devices(3), False)
+  before = world.commands()[-1]
+  loaded = json.loads(hyper._ReadKVMRuntime(instance.name))
+  del loaded[3][1]
+  with open(hyper._InstanceKVMRuntime(instance.name), "w") as stream:
+    json.dump(loaded, stream)
+  hyper.RebootInstance(instance)
+  after = world.commands()[-1]
+  assert [word for word in after if "pcie-root-port" in str(word)] == \
+    [word for word in before if "pcie-root-port" in str(word)]
+  assert addresses(hyper, instance)[0] == [("rp11", "0x0"), ("rp12", "0x0")]
 
 
 def test_a_nic_is_added_though_ide_disks_have_fictitious_slots(world):
@@ -1011,18 +1089,6 @@ def test_a_device_that_qemu_has_not_got_is_missed(world, monkeypatch):
   for part in ("was not added", "does not have", added.hvinfo["id"], "slot 10"):
     assert part in str(caught.value)
   assert json.loads(hyper._ReadKVMRuntime(instance.name)) == json.loads(text)
-
-
-@pytest.mark.skipif(not CLAIMS, reason="master with q35")
-def test_a_device_of_q35_is_upstreams_to_verify(world, monkeypatch):
-  hyper, instance = start(world, 1, 1, machine_version="pc-q35-7.2")
-  looks = Looks(world, monkeypatch)
-  # each is on a bus of its own
-  monkeypatch.setattr(world, "plug", lambda _, devid: world.elsewhere.append(
-    devid))
-  with pytest.raises(errors.HypervisorError) as caught:
-    hyper.HotAddDevice(instance, DISK, harness.disk(7), EXTRA, 1)
-  assert "did not claim" in str(caught.value) and len(looks.upstreams) == 1
 
 
 def test_what_the_guest_has_not_mapped_is_told_at_the_next_operation(

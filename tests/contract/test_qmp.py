@@ -10,6 +10,7 @@ import pytest
 from ganeti import constants
 from ganeti.hypervisor import hv_kvm
 
+from ganeti_kvm_pci.bus.pools import Partition
 from ganeti_kvm_pci.errors import MonitorError
 from ganeti_kvm_pci.qmp import bounded_socket
 from ganeti_kvm_pci.qmp import client
@@ -112,13 +113,13 @@ def qmp(tmpdir, request):
 
 def test_an_answer_is_what_the_command_returns(qmp):
   with client.connect(qmp) as execute:
-    assert [f.id for f in queries.functions(execute)] == ["disk-1"]
+    assert [f.id for f in queries.functions(execute, Partition())] == ["disk-1"]
 
 
 def test_the_next_client_is_served(qmp):
   for _ in range(2):
     with client.connect(qmp) as execute:
-      assert len(queries.functions(execute)) == 1
+      assert len(queries.functions(execute, Partition())) == 1
 
 
 @pytest.mark.parametrize("raw", [
@@ -135,7 +136,7 @@ def test_an_invalid_reply_is_a_monitor_error(qmp, monkeypatch, raw):
       monkeypatch.setattr(hv_kvm.QmpConnection, name, 1)
   with client.connect(qmp) as execute:
     with pytest.raises(MonitorError) as caught:
-      queries.functions(execute)
+      queries.functions(execute, Partition())
   assert "query-pci" in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -157,7 +158,7 @@ def test_an_answer_that_has_no_end_is_too_late(qmp, monkeypatch, piece,
       if is_lent:
         (getattr(lent, "execute_qmp", None) or lent.Execute)("query-pci")
       else:
-        queries.functions(connection.execute)
+        queries.functions(connection.execute, Partition())
     except Exception as err: # pylint: disable=broad-except
       raised.append(str(err))
     connection.close()
@@ -186,7 +187,7 @@ def test_an_error_is_a_monitor_error(qmp):
   ], indirect=True)
 def test_a_reply_to_an_earlier_client_is_ignored(qmp):
   with client.connect(qmp) as execute:
-    assert queries.held(execute) == {9: "disk-1"}
+    assert queries.held(execute, Partition()) == {9: "disk-1"}
 
 
 def test_a_lent_connection_gives_no_late_reply(qmp, monkeypatch):

@@ -11,6 +11,7 @@ import pytest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(os.path.dirname(HERE)))
 
+from ganeti_kvm_pci.bus.pools import Partition
 from ganeti_kvm_pci.errors import KvmPciError # pylint: disable=C0413
 from ganeti_kvm_pci.node import installation # pylint: disable=C0413
 
@@ -63,7 +64,7 @@ class Qemu(object):
       from ganeti_kvm_pci.qmp import queries
       try:
         with client.connect(socket) as execute:
-          queries.functions(execute)
+          queries.functions(execute, Partition())
         break
       except KvmPciError:
         time.sleep(0.02)

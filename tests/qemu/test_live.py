@@ -17,6 +17,7 @@ from ganeti_kvm_pci.qemu import command
 from ganeti_kvm_pci.qemu import creation_order
 from ganeti_kvm_pci.qemu import explicit
 from ganeti_kvm_pci.qemu import overflow
+from ganeti_kvm_pci.qemu import pci_functions
 from ganeti_kvm_pci.qemu import replies
 from ganeti_kvm_pci.qemu import start_error
 from ganeti_kvm_pci.qmp import client
@@ -50,9 +51,9 @@ GANETIS = disk(0, 8) + disk(1, 9) + nic(0, 24) + nic(1, 25)
 def layout(path):
   """Return the live bus: dict, slot to id or driver."""
   with client.connect(path) as execute:
-    found = replies.held(queries.functions(execute))
+    found = pci_functions.held(queries.functions(execute, Partition()))
     drivers = dict((p.address[0], p.id or p.driver)
-                   for p in queries.peripherals(execute) if p.address)
+                   for p in queries.peripherals(execute, Partition()) if p.address)
   found.update(drivers)
   return found
 
@@ -73,9 +74,9 @@ def with_strays(path, words, part=None):
   """Return the runtime file's command with the strays of a live QEMU in it."""
   held = {8: "d0", 9: "d1", 24: "n0", 25: "n1"}
   with client.connect(path) as execute:
-    strays = explicit.beyond(part or Partition(), queries.functions(execute),
+    strays = explicit.beyond(part or Partition(), queries.functions(execute, Partition()),
                              held)
-    return explicit.fix(["qemu"] + words, queries.peripherals(execute),
+    return explicit.fix(["qemu"] + words, queries.peripherals(execute, Partition()),
                         strays)
 
 
@@ -302,7 +303,7 @@ def test_a_monitor_that_hangs_up_is_one_clear_error(tmpdir, says):
   server.start()
   with pytest.raises(MonitorError) as caught:
     with client.connect(path) as execute:
-      queries.functions(execute)
+      queries.functions(execute, Partition())
   assert path in str(caught.value)
   server.join()
   listener.close()
@@ -367,7 +368,7 @@ def test_an_extra_root_bus_does_not_hide_the_first(qemu):
   path = qemu.start(*(GANETIS + ["-device", "pxb,id=more,bus_nr=4,bus=pci.0"]))
   with client.connect(path) as execute:
     assert execute("query-pci", None)[0]["bus"] == 4
-    found = queries.functions(execute)
+    found = queries.functions(execute, Partition())
     parts = inventory.topology(execute)
   assert [f.id for f in found if f.slot in (8, 9, 24, 25)] == [
     "d0", "d1", "n0", "n1"]

@@ -14,6 +14,7 @@ import pytest
 
 from conftest import version
 
+from ganeti_kvm_pci.bus.pools import Partition
 from ganeti_kvm_pci.qemu import command
 from ganeti_kvm_pci.qemu import replies
 from ganeti_kvm_pci.qmp import client
@@ -175,7 +176,7 @@ def described(path):
                       name if folder == replies.WITH_ID else None, told))
     # QEMU itself tells of the same slots
     assert set(place[0] for place, _, _, _ in found) <= set(
-      f.slot for f in queries.functions(execute))
+      f.slot for f in queries.functions(execute, Partition()))
   return found
 
 

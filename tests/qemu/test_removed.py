@@ -13,6 +13,7 @@ import pytest
 from conftest import QEMU as PROGRAM
 from conftest import version
 
+from ganeti_kvm_pci.bus.pools import Partition
 from ganeti_kvm_pci.qemu import removed_options
 from ganeti_kvm_pci.qemu import renewal
 from ganeti_kvm_pci.qemu import topology as topology_
@@ -71,7 +72,7 @@ def look(qemu, words):
   if socket is None:
     return None
   with client.connect(socket) as execute:
-    return ([f[:2] for f in queries.functions(execute)],
+    return ([f[:2] for f in queries.functions(execute, Partition())],
             inventory.topology(execute))
 
 

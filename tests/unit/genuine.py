@@ -10,7 +10,7 @@ from ganeti_kvm_pci.bus.pools import DISK
 from ganeti_kvm_pci.bus.pools import NIC
 from ganeti_kvm_pci.errors import KvmPciError
 from ganeti_kvm_pci.qemu import ids
-from ganeti_kvm_pci.qemu.replies import Function
+from ganeti_kvm_pci.qemu.pci_functions import Function
 from ganeti_kvm_pci.runtime import consistency
 from ganeti_kvm_pci.runtime import device_table
 from ganeti_kvm_pci.runtime import downgrade

@@ -27,6 +27,7 @@ from ganeti_kvm_pci.bus.pools import NIC
 from ganeti_kvm_pci.bus.pools import Partition
 from ganeti_kvm_pci.bus.pools import QEMU
 from ganeti_kvm_pci.errors import BusFullError
+from ganeti_kvm_pci.qemu import pci_functions
 from ganeti_kvm_pci.qemu import replies
 from ganeti_kvm_pci.runtime import device_table
 
@@ -97,10 +98,10 @@ class Bus(RuleBasedStateMachine):
 
   def _asked(self):
     """Have QEMU's answer read."""
-    return replies.held(replies.functions([{"bus": 0, "devices": [
+    return pci_functions.held(pci_functions.functions([{"bus": 0, "devices": [
       {"slot": slot, "function": number, "qdev_id": owner, "class_info":
        {"class": 255}} for slot, owner in self.seen.items()
-      for number in range(1 + slot % 2)]}]))
+      for number in range(1 + slot % 2)]}], Partition.of(self.parameters)))
 
   # A start
 

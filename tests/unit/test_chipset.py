@@ -51,7 +51,12 @@ def program(tmpdir, monkeypatch):
 @pytest.mark.parametrize("version, words, reason", [
   ("pc-i440fx-7.2", [], None), ("pc", ["-machine", "accel=kvm"], None),
   ("q35", ["-machine", "pc"], None), # the command is what QEMU was given
-  ("pc", ["-machine", "pc", "-M", "q35"], "machine type (q35) is not i440fx"),
+  ("pc", ["-machine", "pc", "-M", "q35"], "has no root ports"),
+  ("q35", ["-device", "pcie-root-port,id=rp3"], None),
+  ("q35", ["-device", "pcie-root-port,id=mine"], "has no root ports"),
+  ("q35", ["-device", "pci-bridge,id=pci.0", "-device",
+           "pcie-root-port,id=rp3"], "its bus pci.0 is a device"),
+  (None, ["-M", "isapc"], "(isapc) is neither i440fx nor q35"),
   (None, ["-device", "pci-bridge,id=pci.0,chassis_nr=1", "-M", "pc"],
    "its bus pci.0 is a device"),
   (None, ["-device", '{"driver":"pci-bridge","id":"pci.0"}', "-M", "pc"],
@@ -91,7 +96,7 @@ def test_who_does_not_answer_is_not_partitioned(program):
   assert "\n" not in found
   os.unlink(program.path)
   found = chipset.obstacle([program.path, "-M", "ours"], {})
-  assert "(ours) is not known to be i440fx: cannot run" in found
+  assert "(ours) is not known to be i440fx or q35: cannot run" in found
 
 
 @pytest.mark.parametrize("text", ["", "qemu: cannot open shared object file",
@@ -124,4 +129,4 @@ def test_a_program_that_a_file_names_is_not_run(program):
 
 def test_what_is_no_name_of_a_program_is_not_partitioned():
   found = chipset.obstacle(["/usr/bin/qemu\0"], {})
-  assert "is not known to be i440fx: cannot run" in found
+  assert "is not known to be i440fx or q35: cannot run" in found

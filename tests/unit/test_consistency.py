@@ -7,7 +7,7 @@ import pytest
 import genuine
 from ganeti_kvm_pci.bus.pools import DISK
 from ganeti_kvm_pci.bus.pools import NIC
-from ganeti_kvm_pci.qemu.replies import Function
+from ganeti_kvm_pci.qemu.pci_functions import Function
 from ganeti_kvm_pci.qemu.replies import Peripheral
 from ganeti_kvm_pci.runtime import consistency
 from ganeti_kvm_pci.runtime import device_table

@@ -2,7 +2,7 @@
 
 from ganeti_kvm_pci.bus.pools import Partition
 from ganeti_kvm_pci.qemu import explicit
-from ganeti_kvm_pci.qemu.replies import Function
+from ganeti_kvm_pci.qemu.pci_functions import Function
 from ganeti_kvm_pci.qemu.replies import Peripheral
 
 

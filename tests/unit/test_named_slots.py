@@ -127,7 +127,7 @@ def test_files_are_read_from_where_qemu_reads_them(tmpdir, monkeypatch):
   assert found["a.cfg"] == found[str(path)] == config_file.parse(CONFIG)
   assert set(name for name in found if found[name] is None) == set([
     "none", str(tmpdir), "a\0b"])
-  assert "(q35) is not i440fx" in chipset.obstacle(
+  assert "(q35) takes no disk" in chipset.obstacle(
     ["q", "-M", "pc", "-readconfig", "a.cfg"], {})
   # but not by the word of whoever wrote a runtime file
   assert chipset.obstacle(["q", "-M", "pc", "-readconfig", "a.cfg"], {},

@@ -2,7 +2,9 @@
 
 import pytest
 
+from ganeti_kvm_pci.bus.pools import Partition
 from ganeti_kvm_pci.errors import MonitorError
+from ganeti_kvm_pci.qemu import pci_functions
 from ganeti_kvm_pci.qemu import replies
 from ganeti_kvm_pci.qmp import queries
 
@@ -49,7 +51,7 @@ def execute(command, arguments):
 
 
 def test_functions_come_by_slot_from_the_first_bus():
-  found = queries.functions(execute)
+  found = queries.functions(execute, Partition())
   assert [(f.slot, f.function) for f in found] == [
     (0, 0), (1, 0), (1, 1), (3, 0), (8, 0)]
   assert found[-1].id == "disk-a" and found[0].id is None
@@ -72,17 +74,18 @@ def device(slot, *addresses):
   ([device(8, -1), device(9, -1)], []),
   ([{"slot": 8, "function": 0, "class_info": {"class": 256}}], [])])
 def test_what_the_guest_has_not_mapped(devices, expected):
-  found = replies.functions([{"bus": 0, "devices": devices}])
-  assert sorted(replies.unclaimed(found)) == expected
+  found = pci_functions.functions([{"bus": 0, "devices": devices}],
+                                  Partition())
+  assert sorted(pci_functions.unclaimed(found)) == expected
 
 
 def test_a_slot_is_named_after_its_device():
-  assert replies.held(queries.functions(execute)) == {
+  assert pci_functions.held(queries.functions(execute, Partition())) == {
     0: "Host bridge", 1: "ISA bridge", 3: "class 0x00ff", 8: "disk-a"}
 
 
 def test_peripherals_without_id_come_in_order_of_creation():
-  assert queries.peripherals(execute) == [
+  assert queries.peripherals(execute, Partition()) == [
     replies.Peripheral("virtio-blk-pci", "disk-a", (8, 0)),
     replies.Peripheral("virtserialport", None, None),
     replies.Peripheral("virtio-rng-pci", None, None)]
@@ -97,7 +100,7 @@ def test_peripherals_without_id_come_in_order_of_creation():
   ])
 def test_an_answer_of_another_shape_is_one_clear_error(answer):
   with pytest.raises(MonitorError) as caught:
-    replies.functions(answer)
+    pci_functions.functions(answer, Partition())
   assert "query-pci" in str(caught.value)
 
 
@@ -112,7 +115,7 @@ def test_a_list_of_another_shape_is_one_clear_error(answer):
   ("/machine/i440fx/pci.0", "08.0"), ("pci.0", 8),
   ])
 def test_what_is_not_on_the_bus_has_no_address(bus, devfn):
-  assert replies.address_of(bus, devfn) is None
+  assert replies.address_of(bus, devfn, Partition()) is None
 
 
 PROPERTIES = [{"name": "mq", "type": "bool"}, {"name": "vectors",

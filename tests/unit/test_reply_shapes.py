@@ -3,6 +3,7 @@
 """
 
 import copy
+import functools
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 import genuine
+from ganeti_kvm_pci.bus.pools import Partition
 from ganeti_kvm_pci.errors import CommandError
 from ganeti_kvm_pci.errors import KvmPciError
 from ganeti_kvm_pci.errors import MonitorError
@@ -166,11 +168,21 @@ class Qemu(object):
       if not drive.get("qdev", "").startswith(path + "/")]
 
 
+def of_partition(question):
+  """Ask of the partition of pci.0."""
+  @functools.wraps(question)
+  def ask(execute):
+    return question(execute, Partition())
+  return ask
+
+
+PERIPHERALS = of_partition(queries.peripherals)
+
 #: Everything that asks.
 QUESTIONS = [
-  queries.functions, queries.held, queries.ids, queries.scsi_ids,
-  queries.peripherals, inventory.topology, queries.is_leaving, queries.has_left,
-  vcpus.count, vcpus.paths]
+  of_partition(queries.functions), of_partition(queries.held), queries.ids,
+  queries.scsi_ids, PERIPHERALS, inventory.topology, queries.is_leaving,
+  queries.has_left, vcpus.count, vcpus.paths]
 
 
 def ask_all(said):
@@ -279,7 +291,7 @@ DEVICES = ["/machine/peripheral/disk-a", "/machine/peripheral/nic-a",
 
 
 @pytest.mark.parametrize("path", DEVICES)
-@pytest.mark.parametrize("question", [inventory.topology, queries.peripherals,
+@pytest.mark.parametrize("question", [inventory.topology, PERIPHERALS,
                                       queries.scsi_ids])
 def test_what_leaves_while_it_is_looked_at_is_not_there(path, question):
   with_it = question(reply_shapes.checking(Qemu(GENUINE)))
@@ -313,6 +325,6 @@ def test_a_refusal_that_is_not_about_that_is_passed_on():
     if command == "qom-get":
       raise CommandError(command, "kvm: error executing qom-get: no way")
     return GENUINE[(arguments or {}).get("path", command), None]
-  for question in (inventory.topology, queries.peripherals):
+  for question in (inventory.topology, PERIPHERALS):
     with pytest.raises(CommandError):
       question(reply_shapes.checking(execute))

@@ -3,7 +3,7 @@
 import json
 import os
 
-from ganeti_kvm_pci.qemu.replies import Function
+from ganeti_kvm_pci.qemu.pci_functions import Function
 from ganeti_kvm_pci.qemu.replies import Peripheral
 from ganeti_kvm_pci.runtime import device_table
 from ganeti_kvm_pci.runtime import slot_map

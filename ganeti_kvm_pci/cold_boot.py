@@ -1,0 +1,120 @@
+#
+#
+
+# Copyright (C) 2026 the Ganeti project
+# All rights reserved.
+#
+# Redistribution and use in source and binary forms, with or without
+# modification, are permitted provided that the following conditions are
+# met:
+#
+# 1. Redistributions of source code must retain the above copyright notice,
+# this list of conditions and the following disclaimer.
+#
+# 2. Redistributions in binary form must reproduce the above copyright
+# notice, this list of conditions and the following disclaimer in the
+# documentation and/or other materials provided with the distribution.
+#
+# THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS
+# IS" AND ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED
+# TO, THE IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR
+# PURPOSE ARE DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR
+# CONTRIBUTORS BE LIABLE FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL,
+# EXEMPLARY, OR CONSEQUENTIAL DAMAGES (INCLUDING, BUT NOT LIMITED TO,
+# PROCUREMENT OF SUBSTITUTE GOODS OR SERVICES; LOSS OF USE, DATA, OR
+# PROFITS; OR BUSINESS INTERRUPTION) HOWEVER CAUSED AND ON ANY THEORY OF
+# LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY, OR TORT (INCLUDING
+# NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
+# SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
+
+"""Where the devices of an instance go that is about to boot.
+
+"""
+
+# The names are Ganeti's.
+# pylint: disable=invalid-name
+
+import logging
+
+from . import chipset
+from . import config_reader
+from . import qemu_version
+from .access import Explained
+from .bus import pools
+from .cleanup import Cleanup
+from .qemu import explicit
+from .qemu import q35
+from .runtime import layout
+
+#: The first QEMU whose PCI devices have the property acpi-index (6.0; the
+#: property of 6.1 names the NIC on q35 as well).
+_ACPI_INDEX = (6, 1)
+
+
+class ColdBoot(Cleanup):
+  """The addresses that a cold boot gives."""
+
+  def _GenerateKVMRuntime(self, instance, block_devices, startup_paused,
+                          kvmhelp, *more, **others):
+    """Generate what QEMU is started with, disks and NICs in their pools.
+
+    """
+    runtime = super(ColdBoot, self)._GenerateKVMRuntime(
+      instance, block_devices, startup_paused, kvmhelp, *more, **others)
+    obstacle = chipset.obstacle(runtime[0], runtime[2],
+                                is_new=self._KEEPS_BUSES)
+    if obstacle:
+      logging.warning("Instance %s: its PCI slots are left to unmodified"
+                      " Ganeti: %s", instance.name, obstacle)
+    else:
+      with Explained(instance.name):
+        self._AssignAddresses(runtime)
+    return runtime
+
+  @staticmethod
+  def _Divide(kvm_cmd, hvparams):
+    """Make the command of a cold boot one whose slots are ours to give.
+
+    @param kvm_cmd: is changed in place
+    @rtype: L{pools.Partition}
+
+    """
+    kvm_cmd[:] = explicit.without_addresses(kvm_cmd,
+                                            hvparams.get("kvm_extra"))[0]
+    if chipset.needs_ports(kvm_cmd, hvparams):
+      kvm_cmd[:] = q35.with_ports(kvm_cmd, config_reader.read(kvm_cmd))
+    part = q35.partition(hvparams, kvm_cmd)
+    # as Ganeti's master has it for q35
+    part.has_acpi_index = not part.is_shared and \
+      (qemu_version.version(kvm_cmd[0]) or ()) >= _ACPI_INDEX
+    return part
+
+  def _AssignAddresses(self, runtime):
+    """Assign addresses to the devices of a cold boot.
+
+    @param runtime: Ganeti's objects, which are changed in place
+    @raise BusFullError: if they do not fit
+
+    """
+    kvm_cmd, nics, hvparams, disks = runtime
+    part = self._Divide(kvm_cmd, hvparams)
+    # firmware, which has a role and no address, is no device
+    devices = {pools.DISK: [disk for disk, _, _ in disks
+                            if self._HasAddress(disk) or
+                            not getattr(disk, "role", None)],
+               pools.NIC: nics}
+    slots, numbers = layout.cold_boot(part, hvparams, kvm_cmd,
+                                      config_reader.read(kvm_cmd), devices)
+    for disk, number in zip(devices[pools.DISK], numbers):
+      self._SetScsiAddress(disk, hvparams, number)
+    for device_class, members in devices.items():
+      self._Place(device_class, members, hvparams, part,
+                  slots.get(device_class))
+
+  def _Place(self, device_class, devices, hvparams, part, slots):
+    """Give disks, or NICs, their slots; None if they need none."""
+    for at, device in enumerate(devices):
+      if slots is None:
+        self._DropAddress(device)
+      else:
+        self._SetAddress(device_class, device, hvparams, part, slots[at])

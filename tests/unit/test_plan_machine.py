@@ -1,0 +1,57 @@
+"""What plan --machine says: from one machine type to another."""
+
+import json
+
+import genuine
+from test_cmd_upgrade import run
+from test_cmd_upgrade import run_json
+
+
+def test_the_plan_for_q35_has_every_device_on_a_port(here, capsys):
+  here.add("v3.0.2-plain")
+  status, out, err = run(capsys, "plan", "--machine", "q35")
+  assert (status, err) == (0, "")
+  lines = out.splitlines()
+  assert lines[0] == ("plain.ex: 4 devices will move (NICs rp3-rp10, disks"
+                      " rp11-rp26)")
+  assert "Windows takes them for new devices" in out and "eno1" in out
+  assert [line.rpartition(": ")[2] for line in lines[-4:]] == [
+    "slot 12 -> port rp11", "slot 13 -> port rp12", "slot 14 -> port rp3",
+    "slot 15 -> port rp4"]
+
+
+def test_equal_numbers_are_no_equal_places(here, capsys):
+  data = json.loads(genuine.text_of("v3.0.2-plain"))
+  data[3][0][0]["hvinfo"]["addr"] = "0xb"
+  here.write(json.dumps(data))
+  found = run_json(capsys, "plan", "--machine", "pc-q35-7.2")[1][0]
+  move = [m for m in found["moves"] if m["class"] == "disk"][0]
+  assert (move["old_unit"], move["old"], move["unit"], move["new"]) == \
+    ("slot", 11, "port", 11)
+  assert found["partition"] == {"qemu": None, "disks": [11, 26],
+                                "nics": [3, 10]}
+
+
+def test_reservations_mean_nothing_to_q35(here, capsys):
+  here.add("v3.0.2-plain")
+  out = run(capsys, "plan", "--machine", "q35", "--reservations", "20")[1]
+  assert "kvm_pci_reservations means nothing to a q35 guest" in out
+  assert "slot 12 -> port rp11" in out
+
+
+def test_the_same_machine_type_says_nothing_of_it(here, capsys):
+  here.add("v3.0.2-plain")
+  assert run(capsys, "plan", "--machine", "pc")[1] == run(capsys, "plan")[1]
+
+
+def test_what_has_no_partition_is_left_alone(here, capsys):
+  here.add("v3.0.2-plain")
+  out = run(capsys, "plan", "--machine", "isapc")[1]
+  assert "left to unmodified Ganeti: its machine type (isapc) is neither" in out
+
+
+def test_before_2_16_no_port_can_be_named(here, capsys):
+  here.version = (2, 15)
+  here.add("v2.15.2-plain")
+  out = run(capsys, "plan", "--machine", "q35")[1]
+  assert "a cold boot by Ganeti 2.16 or later adds them" in out
