@@ -29,6 +29,9 @@ NAME = "vm1.example.com"
 UUID = "%08x-1111-2222-3333-%012x"
 QEMU = os.environ.get("QEMU", "qemu-system-x86_64")
 
+#: The machine type of all guests but those that a test gives another.
+MACHINE_TYPE = os.environ.get("MACHINE_TYPE") or "pc"
+
 DISK = constants.HOTPLUG_TARGET_DISK
 NIC = constants.HOTPLUG_TARGET_NIC
 
@@ -123,7 +126,7 @@ class Node(object):
     parameters["vhost_net"] = False
     # a CPU mask wants a module that old versions alone use
     parameters.update(kvm_path=self.qemu, kernel_path="", cpu_mask="",
-                      vnc_bind_address="")
+                      vnc_bind_address="", machine_version=MACHINE_TYPE)
     parameters.update(hvparams)
     self.adopt(NAME, parameters)
     self.instance.nics = [nic(n) for n in range(nics)]
@@ -193,10 +196,26 @@ class Node(object):
       "in the process of unplug|not found", answer["error"]["desc"]), answer
 
   def live(self):
-    """Ask QEMU: dict, slot to id, empty where it has none."""
-    (bus, ) = [b for b in self.watch().execute("query-pci") if b["bus"] == 0]
-    return dict((d["slot"], d["qdev_id"]) for d in bus["devices"]
-                if d["function"] == 0)
+    """Ask QEMU: dict, slot to id, empty where it has none.
+
+    Of a q35 guest, number of the root port to id.
+
+    """
+    qmp = self.watch()
+    (bus, ) = [b for b in qmp.execute("query-pci") if b["bus"] == 0]
+    if not is_q35(qmp):
+      return dict((d["slot"], d["qdev_id"]) for d in bus["devices"]
+                  if d["function"] == 0)
+    found = {}
+    for item in qmp.execute("qom-list", path="/machine/peripheral"):
+      path = "/machine/peripheral/" + item["name"]
+      names = [p["name"] for p in qmp.execute("qom-list", path=path)] \
+        if item["type"].startswith("child<") else []
+      port = "parent_bus" in names and qmp.execute(
+        "qom-get", path=path, property="parent_bus").rpartition("/")[2]
+      if port and port.startswith("rp"):
+        found[int(port[2:])] = item["name"]
+    return found
 
   def taps(self):
     """Return the descriptors of QEMU's taps."""
@@ -275,6 +294,18 @@ class Node(object):
         time.sleep(0.01)
 
 
+def is_q35(qmp):
+  """Ask a QEMU for its machine type."""
+  return "q35" in qmp.execute("qom-get", path="/machine", property="type")
+
+
+def pools():
+  """Return the slots of disks and NICs with 8 reserved, or the root ports."""
+  if MACHINE_TYPE == "pc":
+    return {DISK: range(8, 24), NIC: range(24, 32)}
+  return {DISK: range(11, 27), NIC: range(3, 11)}
+
+
 def _takes_the_link_alone():
   entries = getattr(hv_kvm, "_RUNTIME_ENTRY", {})
   return DISK in entries and entries[DISK]("d", "link") == ("d", "link", None)
@@ -285,6 +316,8 @@ def _uuid_and_slot(device):
   slot = device.get("pci")
   if hvinfo.get("bus") == "pci.0":
     slot = int(hvinfo["addr"], 16)
+  elif hvinfo.get("bus", "").startswith("rp"):
+    slot = int(hvinfo["bus"][2:])
   return (device["uuid"].partition("-")[0], slot)
 
 
