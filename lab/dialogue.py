@@ -62,11 +62,19 @@ class Socket(object):
       self._buffer += data.decode("ascii", "replace").replace("\r", "")
 
 
+#: The slot of pcie.0 whose functions are the first root ports of a q35 guest,
+#: from rp3 on.
+FIRST_PORT = 0x17
+
+
 class Report(object):
   """What a guest reports of itself.
 
   @ivar text: the report as the guest printed it
   @ivar uptime: seconds since the guest has been booted
+  The slot of a device on a root port of q35 is that port's number; of the rest
+  of such a guest nothing is told.
+
   @ivar pci: dictionary of a slot of pci.0 to C{vendor:device} of its function 0
   @ivar disks: dictionary of a disk's name to its slot, or its controller's
   @ivar nics: dictionary of a NIC's name to its slot and MAC address
@@ -84,8 +92,10 @@ class Report(object):
     self.pci = {}
     self.disks = {}
     self.nics = {}
-    for (address, device) in self._pairs(match.group(2)):
-      if re.match(r"0000:00:..\.0$", address):
+    found = self._pairs(match.group(2))
+    behind = [pair for pair in found if "-" in pair[0]]
+    for (address, device) in behind or found:
+      if address.endswith(".0"):
         self.pci[self._slot(address)] = device
     for (name, address) in self._pairs(match.group(3)):
       self.disks[name] = self._slot(address)
@@ -99,4 +109,7 @@ class Report(object):
 
   @staticmethod
   def _slot(address):
-    return int(re.match(r"0000:..:(..)\.", address).group(1), 16)
+    (slot, function) = re.match(r"0000:00:(..)\.(.)", address).groups()
+    if "-" not in address:
+      return int(slot, 16)
+    return (int(slot, 16) - FIRST_PORT) * 8 + int(function) + 3
