@@ -165,7 +165,9 @@ class Answers(object):
       with self._lock:
         self._kept[path] = (file_, clock.monotonic(), answer)
         while len(self._kept) > _PROGRAMS:
-          del self._kept[min(self._kept, key=lambda key: self._kept[key][1])]
+          # a clock may tell the same time twice
+          del self._kept[min((key for key in self._kept if key != path),
+                             key=lambda key: self._kept[key][1])]
     return answer
 
 

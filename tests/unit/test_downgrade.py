@@ -149,7 +149,8 @@ def test_queues_and_iothreads_are_stripped_with_a_warning(version):
   assert len([text for text in warnings if "firmware" in text]) == 1
   plain = load(lambda data: None)
   downgrade.downgrade(plain, version)
-  assert entries(loaded) == entries(plain)
+  assert [json.dumps(found, sort_keys=True) for found in entries(loaded)] == [
+    json.dumps(found, sort_keys=True) for found in entries(plain)]
 
 
 def test_32_keeps_them_but_the_role():
