@@ -392,13 +392,16 @@ class World(object):
     word, _, rest = line.partition(" ")
     keys = dict(part.partition("=")[::2] for part in rest.split(","))
     if word == "device_add":
-      self.plug(int(keys["addr"], 16), keys["id"])
+      self.plug(int(keys["bus"][2:]) if keys.get("bus", "").startswith("rp")
+                else int(keys["addr"], 16), keys["id"])
       if "mac" in keys:
         self.macs[keys["id"]] = keys["mac"]
     elif word == "device_del":
       self.unplug(rest)
     return "\n".join("  Bus  0, device %3d, function 0:\n\n\n\n\n\n\n"
-                     '      id "%s"' % item for item in self.bus.items())
+                     '      id "%s"' % (slot, name)
+                     for slot, name in self.bus.items()
+                     if not isinstance(slot, tuple))
 
   def commands(self):
     """Return the commands that QEMU was started with."""
