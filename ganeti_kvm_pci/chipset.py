@@ -131,13 +131,13 @@ def obstacle(command, hvparams, is_trusted=True, is_new=False):
       name or "QEMU's default", reason)
   if found == machine_type.OTHER:
     return "its machine type (%s) is neither i440fx nor q35" % name
+  if any(option.id == address.BUS
+         for option in command_.devices(command, configs)):
+    return "its bus %s is a device of kvm_extra" % address.BUS
   if found == machine_type.Q35 and not is_new and not command_.ports(command):
     return ("its command has no root ports, without which a guest of its"
             " machine type (%s) takes no disk or NIC; a cold boot by Ganeti"
             " 2.16 or later adds them" % name)
-  if any(option.id == address.BUS
-         for option in command_.devices(command, configs)):
-    return "its bus %s is a device of kvm_extra" % address.BUS
   return None
 
 

@@ -126,7 +126,9 @@ class Node(object):
     parameters["vhost_net"] = False
     # a CPU mask wants a module that old versions alone use
     parameters.update(kvm_path=self.qemu, kernel_path="", cpu_mask="",
-                      vnc_bind_address="", machine_version=MACHINE_TYPE)
+                      vnc_bind_address="")
+    if MACHINE_TYPE != "pc":
+      parameters["machine_version"] = MACHINE_TYPE
     parameters.update(hvparams)
     self.adopt(NAME, parameters)
     self.instance.nics = [nic(n) for n in range(nics)]
