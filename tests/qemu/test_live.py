@@ -1,5 +1,6 @@
 """What the pure modules say of QEMU, held against QEMU."""
 
+import functools
 import json
 import os
 import socket
@@ -53,7 +54,8 @@ def layout(path):
   with client.connect(path) as execute:
     found = pci_functions.held(queries.functions(execute, Partition()))
     drivers = dict((p.address[0], p.id or p.driver)
-                   for p in queries.peripherals(execute, Partition()) if p.address)
+                   for p in queries.peripherals(execute, Partition())
+                   if p.address)
   found.update(drivers)
   return found
 
@@ -74,9 +76,9 @@ def with_strays(path, words, part=None):
   """Return the runtime file's command with the strays of a live QEMU in it."""
   held = {8: "d0", 9: "d1", 24: "n0", 25: "n1"}
   with client.connect(path) as execute:
-    strays = explicit.beyond(part or Partition(), queries.functions(execute, Partition()),
-                             held)
-    return explicit.fix(["qemu"] + words, queries.peripherals(execute, Partition()),
+    part = part or Partition()
+    strays = explicit.beyond(part, queries.functions(execute, part), held)
+    return explicit.fix(["qemu"] + words, queries.peripherals(execute, part),
                         strays)
 
 
@@ -380,7 +382,10 @@ SCSI = ["-device", "virtio-scsi-pci,id=scsi", "-drive", "if=none,id=s0,"
         "scsi-hd,id=s0,bus=scsi.0,scsi-id=3,drive=s0"]
 
 
-@pytest.mark.parametrize("look", [inventory.topology, queries.peripherals])
+@pytest.mark.parametrize("look", [
+  inventory.topology, functools.partial(queries.peripherals,
+                                        partition=Partition())],
+                         ids=["topology", "peripherals"])
 def test_what_leaves_while_it_is_looked_at_is_not_there(qemu, look):
   """It leaves before the first, the second, ... of the questions."""
   found = []

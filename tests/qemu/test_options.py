@@ -172,7 +172,7 @@ def described(path):
                     for key in _WATCHED if key in has)
         bus, addr = [execute("qom-get", {"path": where, "property": key})
                      for key in ("parent_bus", "addr")]
-        found.append((replies.address_of(bus, addr), driver,
+        found.append((replies.address_of(bus, addr, Partition()), driver,
                       name if folder == replies.WITH_ID else None, told))
     # QEMU itself tells of the same slots
     assert set(place[0] for place, _, _, _ in found) <= set(
