@@ -55,6 +55,7 @@ from .cold_boot import ColdBoot
 from .errors import MonitorError
 from .qemu import creation_order
 from .qemu import explicit
+from .qemu import ide_units
 from .qemu import overflow
 from .qemu import q35
 from .qmp import queries
@@ -262,6 +263,9 @@ class KVMHypervisor(ColdBoot):
                                                   self._KVMOPT_DEVICELIST))
         kvm_cmd = overflow.address_rest(kvm_cmd, begun.partition, known,
                                         config_reader.read(kvm_cmd))
+    else:
+      with Explained(name):
+        kvm_cmd = ide_units.with_buses(kvm_cmd, config_reader.read(kvm_cmd))
     begun.launch(kvm_cmd)
     with begun.explained():
       return run(name, kvm_cmd, tap_fds, *more, **others)

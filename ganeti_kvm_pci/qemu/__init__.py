@@ -43,7 +43,8 @@
     successors in a command
   - L{creation_order}: Ganeti's devices created before those that QEMU places
   - L{overflow}: what does not fit into QEMU's range, addressed before a start
-  - L{q35}: the root ports of a q35 guest
+  - L{q35}, L{ide_units}: the root ports of a q35 guest, and its IDE disks
+  - L{q35_errors}: what QEMU's complaints about slots mean there
   - L{explicit}: explicit addresses for QEMU's own devices
   - L{topology}: the devices that a guest sees
   - L{smp}: how many vCPUs a command makes

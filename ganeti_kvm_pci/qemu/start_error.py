@@ -44,9 +44,10 @@ from ..errors import SlotTakenError
 from ..errors import show
 from . import command as command_
 from . import named_slots
+from . import q35_errors
 
 _TAKEN_RE = re.compile(
-  r"PCI: slot (?P<slot>\d+) function \d+ (?:not available for"
+  r"(?:-device (?P<option>\S+): )?PCI: slot (?P<slot>\d+) function \d+ (?:not available for"
   r" (?P<driver>[^\s,]+), (?:in use by (?P<holder>[^\s,]+)"
   r"(?:,id=(?P<id>\S+))?|reserved)"
   r"|already occupied by (?P<occupant>[^\s,]+), new func (?P<late>[^\s,]+))")
@@ -243,9 +244,15 @@ def explain(text, command, partition, configs=None):
   @return: the refusal, explained; None if it was not about a slot
 
   """
+  if not partition.is_shared:
+    found = q35_errors.no_bus(text, command, configs)
+    if found:
+      return found
   match = _NO_SLOT_RE.search(text)
   if match:
     driver = match.group("driver")
+    if not partition.is_shared:
+      return q35_errors.no_slot(driver)
     return SlotTakenError(
       None, driver, None,
       "QEMU found no free PCI slot for its device %s: all %d slots of pci.0"
@@ -253,7 +260,7 @@ def explain(text, command, partition, configs=None):
       " disks or NICs, or move the disks to SCSI (disk_type=scsi-hd)" %
       (driver, SLOTS, partition))
   match = _FUNCTION_RE.search(text)
-  if match:
+  if match and partition.is_shared:
     slot = int(match.group("later") or match.group("first"), 16)
     return SlotTakenError(
       slot, "function", None,
@@ -269,6 +276,9 @@ def explain(text, command, partition, configs=None):
   holder_id = match.group("id")
   if holder_id and holder_id != "(null)":
     holder = "%s (id %s)" % (holder, holder_id)
+  if not partition.is_shared:
+    return q35_errors.taken(match.group("option"), slot, driver, holder,
+                            command, partition, configs)
   device = ([o.id for o in _namers(slot, command, configs)
              if o.id and o.driver == driver] or [driver])[-1]
   return SlotTakenError(
@@ -290,7 +300,8 @@ def reason(err, partition):
   text = show(err)
   slot = explain(text, [], partition)
   if slot:
-    return ("%s holds that slot by now" % (slot.holder or "QEMU itself")
+    return ("%s holds that %s by now" % (slot.holder or "QEMU itself",
+                                         partition.unit)
             if slot.slot is not None else str(slot), None)
   if isinstance(err, EnvironmentError) and err.filename:
     return ("the node daemon cannot open %s: %s" % (err.filename, err.strerror),

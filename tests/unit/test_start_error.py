@@ -4,6 +4,7 @@ import pytest
 
 from ganeti_kvm_pci import errors
 from ganeti_kvm_pci.bus.pools import Partition
+from ganeti_kvm_pci.bus.root_ports import RootPorts
 from ganeti_kvm_pci.qemu import config_file
 from ganeti_kvm_pci.qemu import start_error
 
@@ -94,6 +95,48 @@ def test_the_option_that_names_the_slot_is_named(words, configs, says, text):
   assert error.slot == 29 and "slot 29" in str(error)
   assert says in str(error)
   assert "kvm_pci_reservations" not in str(error)
+
+
+#: What QEMU 7.2 prints, without the program.
+_OF_Q35 = ("-device %s: PCI: slot %d function 0 not available for"
+           " virtio-rng-pci, in use by %s,id=%s")
+
+
+@pytest.mark.parametrize("option, slot, holder, number, says", [
+  ("virtio-rng-pci,id=r,bus=rp3,addr=0", 0, "e1000", 3,
+   "slot 0 of rp3 for r: it is held by e1000 (id x); name no root port of"
+   " Ganeti's (NICs rp3-rp10, disks rp11-rp26) in kvm_extra: take bus=rp3 away"
+   " from r"),
+  ("virtio-rng-pci,bus=pcie.0,addr=0x17", 23, "pcie-root-port", 23,
+   "slot 23 of pcie.0 for virtio-rng-pci: it is held by pcie-root-port (id x);"
+   " take addr=0x17 away from virtio-rng-pci in kvm_extra, so that"),
+  ])
+def test_a_slot_of_a_q35_guest(option, slot, holder, number, says):
+  error = start_error.explain(
+    _OF_Q35 % (option, slot, holder, "x"),
+    ["q", "-device", "pcie-root-port,id=rp3,bus=pcie.0,addr=0x17", "-device",
+     option], RootPorts.of({}))
+  assert error.slot == number and says in str(error)
+  assert "pci.0 " not in str(error).replace("pcie.0", "")
+  assert "kvm_pci_reservations" not in str(error)
+
+
+def test_a_bus_and_a_slot_that_a_q35_guest_has_not():
+  command = ["q", "-device", "e1000,id=e,bus=pci.0,addr=0x5"]
+  text = "q: -device e1000,id=e,bus=pci.0,addr=0x5: Bus 'pci.0' not found"
+  assert "QEMU has no bus pci.0 for e: " in str(
+    start_error.explain(text, command, RootPorts.of({})))
+  assert start_error.explain(text, command, Partition()) is None
+  text = "PCI: no slot/function available for e1000, all in use or reserved"
+  error = start_error.explain(text, command, RootPorts.of({}))
+  assert "no free slot of pcie.0 for its device e1000" in str(error)
+
+
+def test_a_port_that_a_hot_add_finds_taken():
+  text = CLIENT % ("device_add", "PCI: slot 0 function 0 not available for"
+                   " virtio-blk-pci, in use by e1000,id=x")
+  assert start_error.reason(errors.MonitorError(text), RootPorts.of({})) == (
+    "e1000 (id x) holds that port by now", None)
 
 
 #: What Ganeti's client makes of a refusal.

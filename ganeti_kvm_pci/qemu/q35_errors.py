@@ -1,0 +1,141 @@
+#
+#
+
+# Copyright (C) 2026 the Ganeti project
+# All rights reserved.
+#
+# Redistribution and use in source and binary forms, with or without
+# modification, are permitted provided that the following conditions are
+# met:
+#
+# 1. Redistributions of source code must retain the above copyright notice,
+# this list of conditions and the following disclaimer.
+#
+# 2. Redistributions in binary form must reproduce the above copyright
+# notice, this list of conditions and the following disclaimer in the
+# documentation and/or other materials provided with the distribution.
+#
+# THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS
+# IS" AND ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED
+# TO, THE IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR
+# PURPOSE ARE DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR
+# CONTRIBUTORS BE LIABLE FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL,
+# EXEMPLARY, OR CONSEQUENTIAL DAMAGES (INCLUDING, BUT NOT LIMITED TO,
+# PROCUREMENT OF SUBSTITUTE GOODS OR SERVICES; LOSS OF USE, DATA, OR
+# PROFITS; OR BUSINESS INTERRUPTION) HOWEVER CAUSED AND ON ANY THEORY OF
+# LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY, OR TORT (INCLUDING
+# NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
+# SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
+
+"""What QEMU means when it refuses a device of a q35 guest.
+
+There, a slot is one of pcie.0, or of a root port's own bus: not one of
+Ganeti's.
+
+"""
+
+import re
+
+from ..bus import address
+from ..bus import root_ports
+from ..errors import SlotTakenError
+from . import command as command_
+
+_NO_BUS_RE = re.compile(r"Bus '%s' not found" % re.escape(address.BUS))
+
+
+def _named(bus, slot, command, configs):
+  """Name the options of kvm_extra that name a slot of a bus.
+
+  @rtype: list of strings
+
+  """
+  number = root_ports.number_of(bus)
+  found = []
+  for position, origin, keys in command_.told(
+      command, configs, command_.DEVICE_FLAGS, "device"):
+    if number is None:
+      place = command_.address_of(keys, bus=address.PCIE_BUS)
+    else:
+      place = command_.address_of(keys, made=[number])
+    # Ganeti's own stay
+    if place and place[0] == (slot if number is None else number) and \
+        keys.get("driver") != command_.ROOT_PORT and \
+        not (keys.get("drive") or keys.get("netdev")):
+      name = keys.get("id") or keys.get("driver")
+      found.append("%s (%s)" % (name, origin) if position is None else name)
+  return found
+
+
+def taken(option, slot, device, holder, command, partition, configs):
+  """Explain that QEMU refused a slot.
+
+  @type option: string or None
+  @param option: the device's, as QEMU quotes it
+  @type slot: int
+  @param slot: in QEMU's words
+  @type device: string
+  @param device: its driver
+  @type holder: string or None
+  @type command: list of strings
+  @type partition: L{root_ports.RootPorts}
+  @param configs: see L{command.told}
+  @rtype: L{SlotTakenError}
+
+  """
+  keys = command_.keys_of(option) if option else {}
+  bus = command_.text_of(keys, "bus")
+  bus = address.last_of(bus) if bus else address.PCIE_BUS
+  if not option:
+    bus = "a bus that it does not name"
+  device = command_.text_of(keys, "id") or device
+  number = root_ports.number_of(bus)
+  names = " and ".join(_named(bus, slot, command, configs))
+  if number is None:
+    cure = "take addr=0x%x away from %s in kvm_extra, so that QEMU chooses" % (
+      slot, names or "what names it")
+  else:
+    cure = ("name no root port of Ganeti's (%s) in kvm_extra: take bus=%s away"
+            " from %s" % (partition, bus, names or "what names it"))
+  return SlotTakenError(
+    slot if number is None else number, device, holder,
+    "QEMU refused slot %d of %s for %s: it is held by %s; %s" %
+    (slot, bus, device, holder or "QEMU itself", cure))
+
+
+def no_slot(device):
+  """Explain that QEMU found no slot for a device.
+
+  @type device: string
+  @param device: its driver
+  @rtype: L{SlotTakenError}
+
+  """
+  return SlotTakenError(
+    None, device, None,
+    "QEMU found no free slot of pcie.0 for its device %s; take devices out of"
+    " kvm_extra (disks and NICs, which are behind root ports, do not matter)" %
+    device)
+
+
+def no_bus(text, command, configs):
+  """Find that a device names the bus that only other machine types have.
+
+  @type text: string
+  @param text: what QEMU printed or logged
+  @type command: list of strings
+  @param configs: see L{command.told}
+  @rtype: L{SlotTakenError} or None
+
+  """
+  if not _NO_BUS_RE.search(text):
+    return None
+  names = [keys.get("id") or keys.get("driver") or origin
+           for _, origin, keys in command_.told(
+             command, configs, command_.DEVICE_FLAGS, "device")
+           if command_.text_of(keys, "bus") == address.BUS]
+  device = " and ".join(names) or "a device"
+  return SlotTakenError(
+    None, device, None,
+    "QEMU has no bus pci.0 for %s: that of a q35 guest is pcie.0; take bus=pci.0"
+    " and the addr away from it in kvm_extra, so that QEMU chooses" % device)
