@@ -357,3 +357,29 @@ def test_check_tells_that_a_hot_added_vcpu_would_be_missing(node, which, told):
   assert ("a migration would be refused: vCPUs: 1 in the runtime file, 2 in"
           " QEMU") in " ".join(said.split())
   assert "missing from the runtime file" not in said
+
+
+#: From 3.1 on, an IDE disk is a device.
+IDE_DEVICES = hasattr(hv_kvm.KVMHypervisor, "_GenerateKVMBlockDevice")
+
+
+@pytest.mark.skipif(not RESERVATIONS, reason="no root ports before 2.16")
+def test_ide_disks_of_a_q35_guest(node, which):
+  if which != "plugin":
+    pytest.skip("unmodified Ganeti has no q35 here")
+  node.start(disks=6, paused=True, machine_version="q35", disk_type="ide")
+  with open("/proc/%d/cmdline" % node.pid()) as stream:
+    words = stream.read().split("\0")
+  ide = [text for text in words if text.startswith("ide-hd")]
+  assert [text.rpartition("bus=")[2] for text in ide] == (
+    ["ide.%d" % n for n in range(6)] if IDE_DEVICES else [])
+
+
+@pytest.mark.skipif(not RESERVATIONS, reason="no root ports before 2.16")
+def test_a_seventh_ide_disk_of_a_q35_guest(node, which):
+  if which != "plugin":
+    pytest.skip("unmodified Ganeti has no q35 here")
+  with pytest.raises(errors.HypervisorError) as caught:
+    node.start(disks=7, paused=True, machine_version="q35", disk_type="ide")
+  assert "no IDE unit is left for " in str(caught.value)
+  assert nodes.NAME in str(caught.value) and not node.log()

@@ -40,9 +40,10 @@ class Qemu(object):
     self.processes = []
     self.output = ""
 
-  def start(self, *options):
+  def start(self, *options, **others):
     """Start a paused QEMU of machine type pc.
 
+    @param others: C{machine}, another machine type
     @return: path of its QMP socket; None if it gave up
 
     """
@@ -50,7 +51,7 @@ class Qemu(object):
     log = open(socket + ".log", "w+")
     process = subprocess.Popen(
       [QEMU] + list(options) +
-      ["-machine", "pc", "-m", "32", "-S", "-display", "none", "-audiodev",
+      ["-machine", others.get("machine", "pc"), "-m", "32", "-S", "-display", "none", "-audiodev",
        "none,id=none", "-qmp", "unix:%s,server,nowait" % socket],
       stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     self.processes.append(process)

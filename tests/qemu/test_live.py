@@ -13,10 +13,13 @@ from conftest import QEMU
 from conftest import version
 
 from ganeti_kvm_pci.bus.pools import Partition
+from ganeti_kvm_pci.bus.root_ports import RootPorts
+from ganeti_kvm_pci.errors import BusFullError
 from ganeti_kvm_pci.errors import MonitorError
 from ganeti_kvm_pci.qemu import command
 from ganeti_kvm_pci.qemu import creation_order
 from ganeti_kvm_pci.qemu import explicit
+from ganeti_kvm_pci.qemu import ide_units
 from ganeti_kvm_pci.qemu import overflow
 from ganeti_kvm_pci.qemu import pci_functions
 from ganeti_kvm_pci.qemu import replies
@@ -411,3 +414,57 @@ def test_what_leaves_while_it_is_looked_at_is_not_there(qemu, look):
   # once nobody asks any more, it has not left at all
   assert found[-1] == 1 and found[0] == 0 and set(found[:-2]) <= set([0, 1])
   assert 0 in found[1:]
+
+
+def ide(*names):
+  """Write IDE disks as Ganeti 3.1 does."""
+  return [word for name in names for word in (
+    "-blockdev", "driver=null-co,node-name=" + name, "-device",
+    "ide-hd,drive=%s,write-cache=on" % name)]
+
+
+NULL = "if=ide,file.driver=null-co,format=raw"
+
+
+@pytest.mark.parametrize("words", [
+  ide(*"abcdef"), ["-drive", NULL] + ide(*"abcde"),
+  ["-drive", NULL + ",index=5"] + ide("a"),
+  ["-drive", NULL + ",bus=1", "-drive", NULL, "-drive", NULL] + ide(*"abc"),
+  ["-blockdev", "driver=null-co,node-name=c", "-device", "ide-cd,drive=c"] +
+  ide("a"),
+  ], ids=lambda words: str(len(words)))
+def test_ide_disks_of_q35_need_buses(qemu, words):
+  assert qemu.start(*words, machine="q35") is None
+  assert "bus supports only 1 units" in qemu.output
+  assert qemu.start(*ide_units.with_buses(["q"] + words)[1:], machine="q35")
+
+
+def test_one_ide_disk_alone_is_on_the_last_bus_of_q35(qemu):
+  """Why L{ide_units.with_buses} leaves it."""
+  path = qemu.start(*ide("a"), machine="q35")
+  with client.connect(path) as execute:
+    assert execute("qom-get", {
+      "path": "/machine/peripheral-anon/device[0]",
+      "property": "parent_bus"}).endswith("/ide.5")
+
+
+def test_a_seventh_ide_drive_of_q35(qemu):
+  words = ["-drive", NULL] * 7
+  assert qemu.start(*words, machine="q35") is None
+  assert "bus=6,unit=0" in qemu.output
+  with pytest.raises(BusFullError):
+    ide_units.with_buses(["q"] + words)
+
+
+@pytest.mark.parametrize("option, slot, says", [
+  ("virtio-rng-pci,id=r,bus=rp3,addr=0", 3,
+   "take bus=rp3 away from virtio-balloon-pci and r"),
+  ("virtio-rng-pci,id=r,bus=pcie.0,addr=0x17", 23, "take addr=0x17 away from r"),
+  ("virtio-rng-pci,id=r,bus=pci.0", None, "QEMU has no bus pci.0 for r"),
+  ])
+def test_a_slot_that_a_q35_guest_refuses(qemu, option, slot, says):
+  words = ["-device", "pcie-root-port,id=rp3,bus=pcie.0,chassis=3,addr=0x17",
+           "-device", "virtio-balloon-pci,bus=rp3,addr=0", "-device", option]
+  assert qemu.start(*words, machine="q35") is None
+  error = start_error.explain(qemu.output, ["q"] + words, RootPorts.of({}))
+  assert error.slot == slot and says in str(error)
