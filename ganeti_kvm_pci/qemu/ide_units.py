@@ -33,8 +33,8 @@ The machine type q35 has six, one on each of its buses ide.0 to ide.5. A
 C{-drive if=ide} (or one without C{if}) takes the unit of its index, else the
 first that is free, before any device is created. A device without a bus comes
 to ide.5 always: the second one ends QEMU with "Can't create IDE unit 1, bus
-supports only 1 units". Ganeti since 3.1 names no bus. All of this was tried with
-QEMU 7.2; the limits with 5.2, 10.0 and 11.1 as well.
+supports only 1 units". Ganeti since 3.1 names no bus. All of this was tried
+with QEMU 7.2; the limits with 5.2, 10.0 and 11.1 as well.
 
 """
 
@@ -93,9 +93,9 @@ def _full(holders, names):
   """
   return BusFullError(
     None, "no IDE unit is left for %s: a q35 guest has %d, held by: %s; set"
-    " disk_type to paravirtual or scsi-hd, or cdrom_disk_type to paravirtual, or"
-    " take CD-ROMs (cdrom_image_path, cdrom2_image_path) or drives of kvm_extra"
-    " away" % (", ".join(names), _UNITS, ", ".join(
+    " disk_type to paravirtual or scsi-hd, or cdrom_disk_type to paravirtual,"
+    " or take CD-ROMs (cdrom_image_path, cdrom2_image_path) or drives of"
+    " kvm_extra away" % (", ".join(names), _UNITS, ", ".join(
       "%s (ide.%d)" % (name, unit) for unit, name in sorted(holders.items()))),
     holders)
 

@@ -137,5 +137,6 @@ def no_bus(text, command, configs):
   device = " and ".join(names) or "a device"
   return SlotTakenError(
     None, device, None,
-    "QEMU has no bus pci.0 for %s: that of a q35 guest is pcie.0; take bus=pci.0"
-    " and the addr away from it in kvm_extra, so that QEMU chooses" % device)
+    "QEMU has no bus pci.0 for %s: that of a q35 guest is pcie.0; take"
+    " bus=pci.0 and the addr away from it in kvm_extra, so that QEMU chooses" %
+    device)

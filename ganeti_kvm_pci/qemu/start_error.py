@@ -47,7 +47,8 @@ from . import named_slots
 from . import q35_errors
 
 _TAKEN_RE = re.compile(
-  r"(?:-device (?P<option>\S+): )?PCI: slot (?P<slot>\d+) function \d+ (?:not available for"
+  r"(?:-device (?P<option>\S+): )?"
+  r"PCI: slot (?P<slot>\d+) function \d+ (?:not available for"
   r" (?P<driver>[^\s,]+), (?:in use by (?P<holder>[^\s,]+)"
   r"(?:,id=(?P<id>\S+))?|reserved)"
   r"|already occupied by (?P<occupant>[^\s,]+), new func (?P<late>[^\s,]+))")
@@ -230,6 +231,36 @@ def _slot_remedy(slot, command, configs, partition):
   return "QEMU's own devices reach into Ganeti's slots; " + cure
 
 
+def _refused_slot(match):
+  """Read what L{_TAKEN_RE} has found.
+
+  @rtype: tuple (int, string, string or None)
+  @return: slot, driver of the refused device, what QEMU says sits there
+
+  """
+  slot = int(match.group("slot"))
+  driver = match.group("driver") or match.group("late")
+  holder = match.group("holder") or match.group("occupant")
+  holder_id = match.group("id")
+  if holder_id and holder_id != "(null)":
+    holder = "%s (id %s)" % (holder, holder_id)
+  return (slot, driver, holder)
+
+
+def _explain_q35(text, command, partition, configs):
+  """Do what L{explain} does, for a q35 guest."""
+  found = q35_errors.no_bus(text, command, configs)
+  match = _NO_SLOT_RE.search(text)
+  if match and not found:
+    found = q35_errors.no_slot(match.group("driver"))
+  match = _TAKEN_RE.search(text)
+  if match and not found:
+    slot, driver, holder = _refused_slot(match)
+    found = q35_errors.taken(match.group("option"), slot, driver, holder,
+                             command, partition, configs)
+  return found
+
+
 def explain(text, command, partition, configs=None):
   """Find in QEMU's words that it refused a slot.
 
@@ -245,14 +276,10 @@ def explain(text, command, partition, configs=None):
 
   """
   if not partition.is_shared:
-    found = q35_errors.no_bus(text, command, configs)
-    if found:
-      return found
+    return _explain_q35(text, command, partition, configs)
   match = _NO_SLOT_RE.search(text)
   if match:
     driver = match.group("driver")
-    if not partition.is_shared:
-      return q35_errors.no_slot(driver)
     return SlotTakenError(
       None, driver, None,
       "QEMU found no free PCI slot for its device %s: all %d slots of pci.0"
@@ -260,7 +287,7 @@ def explain(text, command, partition, configs=None):
       " disks or NICs, or move the disks to SCSI (disk_type=scsi-hd)" %
       (driver, SLOTS, partition))
   match = _FUNCTION_RE.search(text)
-  if match and partition.is_shared:
+  if match:
     slot = int(match.group("later") or match.group("first"), 16)
     return SlotTakenError(
       slot, "function", None,
@@ -270,15 +297,7 @@ def explain(text, command, partition, configs=None):
   match = _TAKEN_RE.search(text)
   if not match:
     return None
-  slot = int(match.group("slot"))
-  driver = match.group("driver") or match.group("late")
-  holder = match.group("holder") or match.group("occupant")
-  holder_id = match.group("id")
-  if holder_id and holder_id != "(null)":
-    holder = "%s (id %s)" % (holder, holder_id)
-  if not partition.is_shared:
-    return q35_errors.taken(match.group("option"), slot, driver, holder,
-                            command, partition, configs)
+  slot, driver, holder = _refused_slot(match)
   device = ([o.id for o in _namers(slot, command, configs)
              if o.id and o.driver == driver] or [driver])[-1]
   return SlotTakenError(

@@ -43,7 +43,7 @@ class Qemu(object):
   def start(self, *options, **others):
     """Start a paused QEMU of machine type pc.
 
-    @param others: C{machine}, another machine type
+    @param others: C{machine_type}, another than pc
     @return: path of its QMP socket; None if it gave up
 
     """
@@ -51,7 +51,8 @@ class Qemu(object):
     log = open(socket + ".log", "w+")
     process = subprocess.Popen(
       [QEMU] + list(options) +
-      ["-machine", others.get("machine", "pc"), "-m", "32", "-S", "-display", "none", "-audiodev",
+      ["-machine", others.get("machine_type", "pc"), "-m", "32", "-S",
+       "-display", "none", "-audiodev",
        "none,id=none", "-qmp", "unix:%s,server,nowait" % socket],
       stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     self.processes.append(process)

@@ -434,14 +434,14 @@ NULL = "if=ide,file.driver=null-co,format=raw"
   ide("a"),
   ], ids=lambda words: str(len(words)))
 def test_ide_disks_of_q35_need_buses(qemu, words):
-  assert qemu.start(*words, machine="q35") is None
+  assert qemu.start(*words, machine_type="q35") is None
   assert "bus supports only 1 units" in qemu.output
-  assert qemu.start(*ide_units.with_buses(["q"] + words)[1:], machine="q35")
+  assert qemu.start(*ide_units.with_buses(["q"] + words)[1:], machine_type="q35")
 
 
 def test_one_ide_disk_alone_is_on_the_last_bus_of_q35(qemu):
   """Why L{ide_units.with_buses} leaves it."""
-  path = qemu.start(*ide("a"), machine="q35")
+  path = qemu.start(*ide("a"), machine_type="q35")
   with client.connect(path) as execute:
     assert execute("qom-get", {
       "path": "/machine/peripheral-anon/device[0]",
@@ -450,7 +450,7 @@ def test_one_ide_disk_alone_is_on_the_last_bus_of_q35(qemu):
 
 def test_a_seventh_ide_drive_of_q35(qemu):
   words = ["-drive", NULL] * 7
-  assert qemu.start(*words, machine="q35") is None
+  assert qemu.start(*words, machine_type="q35") is None
   assert "bus=6,unit=0" in qemu.output
   with pytest.raises(BusFullError):
     ide_units.with_buses(["q"] + words)
@@ -465,6 +465,6 @@ def test_a_seventh_ide_drive_of_q35(qemu):
 def test_a_slot_that_a_q35_guest_refuses(qemu, option, slot, says):
   words = ["-device", "pcie-root-port,id=rp3,bus=pcie.0,chassis=3,addr=0x17",
            "-device", "virtio-balloon-pci,bus=rp3,addr=0", "-device", option]
-  assert qemu.start(*words, machine="q35") is None
+  assert qemu.start(*words, machine_type="q35") is None
   error = start_error.explain(qemu.output, ["q"] + words, RootPorts.of({}))
   assert error.slot == slot and says in str(error)
