@@ -14,6 +14,8 @@ import signal
 import sys
 import time
 
+import pytest
+
 from ganeti import constants
 from ganeti import objects
 from ganeti.hypervisor import hv_kvm
@@ -31,6 +33,10 @@ QEMU = os.environ.get("QEMU", "qemu-system-x86_64")
 
 #: The machine type of all guests but those that a test gives another.
 MACHINE_TYPE = os.environ.get("MACHINE_TYPE") or "pc"
+
+#: For what a root port cannot be without: hotplug, even with acpi=False.
+ON_PC_ONLY = pytest.mark.skipif(
+  MACHINE_TYPE != "pc", reason="a root port of q35 has hotplug without ACPI")
 
 DISK = constants.HOTPLUG_TARGET_DISK
 NIC = constants.HOTPLUG_TARGET_NIC
@@ -306,6 +312,17 @@ def pools():
   if MACHINE_TYPE == "pc":
     return {DISK: range(8, 24), NIC: range(24, 32)}
   return {DISK: range(11, 27), NIC: range(3, 11)}
+
+
+def port_of(bus):
+  """Return the number of the root port that a bus belongs to, or None."""
+  match = re.match(r"rp(\d+)\Z", bus or "")
+  return int(match.group(1)) if match else None
+
+
+def at(slot):
+  """Name a slot, or a root port, as error texts do."""
+  return "slot %d" % slot if MACHINE_TYPE == "pc" else "port rp%d" % slot
 
 
 def _takes_the_link_alone():

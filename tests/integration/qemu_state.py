@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 
-from nodes import DISK, NIC
+from nodes import DISK, NIC, port_of
 
 #: Ganeti's own names, of all versions.
 _OURS = re.compile(r"^(hot)?(disk|nic)-")
@@ -25,16 +25,19 @@ def tell(node, command, **arguments):
 
 
 def _slot(qmp, item):
-  """Tell a device's slot, or SCSI id; None if it was removed meanwhile."""
+  """Tell a device's slot, port, or SCSI id; None if it was removed meanwhile."""
   scsi = item["type"].startswith("child<scsi-")
+  path = "/machine/peripheral/" + item["name"]
   try:
-    number = qmp.execute("qom-get", path="/machine/peripheral/" + item["name"],
+    number = qmp.execute("qom-get", path=path,
                          property="scsi-id" if scsi else "addr")
+    port = not scsi and port_of(qmp.execute(
+      "qom-get", path=path, property="parent_bus").rpartition("/")[2])
   except AssertionError as err:
     if "DeviceNotFound" in str(err):
       return None
     raise
-  return number if scsi else number // 8
+  return number if scsi else port or number // 8
 
 
 def _dev_type(name):
@@ -50,7 +53,8 @@ def parse_devices(text):
       hvinfo = entry.get("hvinfo")
       if hvinfo:
         slot = hvinfo["addr"] if "addr" in hvinfo else hvinfo.get("scsi-id")
-        found[hvinfo["id"]] = int(slot, 16) if "addr" in hvinfo else slot
+        found[hvinfo["id"]] = port_of(hvinfo.get("bus")) or (
+          int(slot, 16) if "addr" in hvinfo else slot)
       elif entry.get("pci") is not None:
         # of 2.10 to 2.15
         found["hot%s-%s-pci-%d" % (dev_type.replace("hot", ""),

@@ -87,6 +87,7 @@ def test_two_hot_adds_at_once_get_two_slots(node, which):
     "two hot-adds at once: one is lost"))
 
 
+@nodes.ON_PC_ONLY
 @pytest.mark.parametrize("dev_type", [DISK, NIC], ids=["disk", "nic"])
 def test_a_bus_without_hotplug_is_refused_at_once(node, which, dev_type):
   node.start(acpi=False)
@@ -107,6 +108,7 @@ def test_a_bus_without_hotplug_is_refused_at_once(node, which, dev_type):
     agree(node)
 
 
+@nodes.ON_PC_ONLY
 def test_a_removal_that_the_bus_refuses_changes_nothing(node, which):
   node.start(acpi=False)
   before = runtime_devices(node)

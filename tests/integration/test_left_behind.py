@@ -91,7 +91,7 @@ def test_a_refusal_leaves_nothing_behind(node, dev_type, state, monkeypatch):
     listen(node)
   text = refuse(node, dev_type, monkeypatch)
   slot = node.runtime_slots()[DISK][0][1]
-  assert nodes.NAME in text and "slot %d" % slot in text
+  assert nodes.NAME in text and nodes.at(slot) in text
   if state == "paused":
     # until then QEMU closes no descriptors, whoever asks for it
     tell(node, "cont")
@@ -144,7 +144,7 @@ def test_a_nic_is_not_taken_for_one_whose_unplug_is_pending(node, monkeypatch):
     node.hyper.HotAddDevice(node.instance, NIC, added, None, 1)
   slot = node.runtime_slots()[NIC][0][1]
   for part in (nodes.NAME, "the guest still has a NIC with this MAC address, %s"
-               % added.mac, "(slot %d)" % slot):
+               % added.mac, "(%s)" % nodes.at(slot)):
     assert part in str(caught.value)
   assert runtime_devices(node) == in_file
   assert vars(agree(node)) == vars(before)

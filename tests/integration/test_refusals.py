@@ -101,7 +101,7 @@ def refused(node, add, *words):
   assert "\n" not in text and "error executing" not in text
   assert "can't find value" not in text
   at = 0
-  for word in (r"(hot)?(disk|nic)-\S+ \(slot \d+", ) + words:
+  for word in (r"(hot)?(disk|nic)-\S+ \((slot |port rp)\d+", ) + words:
     match = re.compile(word).search(text, at)
     assert match, (word, text)
     at = match.end()
@@ -271,6 +271,7 @@ def test_a_file_system_without_direct_access(bare, ramfs):
   succeeds(bare, DISK, add)
 
 
+@nodes.ON_PC_ONLY
 def test_a_bus_without_hotplug(node):
   node.start(disks=0, nics=0, acpi=False)
   words = ("QEMU refused device_add: Bus 'pci.0' does not support hotplugging",
@@ -293,8 +294,8 @@ def test_a_driver_that_qemu_has_not(bare, monkeypatch, dev_type):
   add = nic_adder(bare) if dev_type == NIC else disk_adder(bare)
   plain = bare.hyper._SetAddress
 
-  def _SetAddress(device_class, device, hvparams, slot):
-    plain(device_class, device, hvparams, slot)
+  def _SetAddress(device_class, device, *more):
+    plain(device_class, device, *more)
     device.hvinfo["driver"] = "virtio-nonsense-pci"
 
   with monkeypatch.context() as patched:
