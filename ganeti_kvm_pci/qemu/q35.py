@@ -43,6 +43,7 @@ from ..bus import root_ports
 from ..bus.pools import Partition
 from ..errors import BusFullError
 from . import command as command_
+from . import named_slots
 
 #: Where the ports go if nothing else is there: free on all machine types q35 of
 #: QEMU 5.2 to 11.1, with C{-usb} (29) and sound (27), by ICH9's convention.
@@ -69,8 +70,9 @@ def partition(hvparams, command):
 
 
 def _named(command, configs):
-  """Tell which slots of pcie.0 the command names."""
-  found = set()
+  """Tell which slots of pcie.0 the command names, by whatever option."""
+  found = set(option.address[0]
+              for option in named_slots.addressed(command, configs))
   for _, _, keys in command_.told(
       command, configs, command_.DEVICE_FLAGS, "device"):
     place = command_.address_of(keys, bus=address.PCIE_BUS)

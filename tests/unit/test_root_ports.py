@@ -124,6 +124,17 @@ def test_ports_go_around_what_kvm_extra_names(slots):
   assert not set(slot for slot, _ in placed.values()) & set([0, 29, 31])
 
 
+@pytest.mark.parametrize("words, slot", [
+  (["-net", "nic,model=e1000,addr=0x19"], 0x19),
+  (["-device", "virtio-rng-pci,id=r", "-set", "device.r.addr=0x18"], 0x18),
+  (["-global", "virtio-rng-pci.addr=0x17", "-device", "virtio-rng-pci"], 0x17),
+  (["-device", '{"driver":"virtio-rng-pci","addr":"18.0"}'], 0x18)])
+def test_ports_go_around_what_any_option_names(words, slot):
+  placed = ports_in(q35.with_ports(["qemu"] + words, None))
+  assert sorted(placed) == root_ports.NUMBERS
+  assert slot not in set(where[0] for where in placed.values())
+
+
 def test_too_many_named_slots_are_one_clear_error():
   words = ["qemu"]
   for slot in range(2, 26):
