@@ -112,6 +112,8 @@ test-hotplug: needs
 	  tests/integration/test_threads.py \
 	  tests/integration/test_killed.py tests/integration/test_random.py \
 	  tests/integration/test_migration.py
+	MACHINE_TYPE=q35 GANETI_TREE=$(GANETI_TREE) $(PYTEST) -k "not unmodified" \
+	  tests/integration/test_hotplug.py tests/integration/test_one_way.py
 	$(MAKE) --no-print-directory test-devices DEVICES_EVERY=12
 	$(MAKE) --no-print-directory test-configurations CONFIGURATIONS=12
 

@@ -61,6 +61,11 @@ _PAUSE = 0.02
 #: for an answer.
 _QUEUE_LIMIT = 5
 
+#: Where Ganeti's client names the keys of hvinfo that a hot-add hands on, and
+#: the one of a NIC on a root port.
+_KEYS = "_DEVICE_ATTRIBUTES"
+_ACPI_INDEX = "acpi-index"
+
 
 def hang_up(qmp):
   """Close a connection of Ganeti's client.
@@ -207,7 +212,8 @@ class Connection(object):
     """Give the client to Ganeti's own methods.
 
     They connect before what they do, and close after it; here it stays open.
-    And Ganeti 3.1.0~rc2 and before send truth values as text (C{mq} of a NIC
+    They hand on all keys of hvinfo that a NIC on a root port has, which before
+    f4cb0f63 they do at a start only. And Ganeti 3.1.0~rc2 and before send truth values as text (C{mq} of a NIC
     with several queues), which QEMU 9.2 and later refuse: see
     L{queries.typed}.
 
@@ -229,11 +235,14 @@ class Connection(object):
 
     self._qmp.connect = self._qmp.close = lambda: None
     setattr(self._qmp, self._name, _Run)
+    keys = getattr(self._qmp, _KEYS, None)
+    if isinstance(keys, list) and _ACPI_INDEX not in keys:
+      setattr(self._qmp, _KEYS, keys + [_ACPI_INDEX])
     return self._qmp
 
   def close(self):
     """Hang up."""
-    for name in ("connect", "close", self._name):
+    for name in ("connect", "close", self._name, _KEYS):
       vars(self._qmp).pop(name, None)
     hang_up(self._qmp)
 

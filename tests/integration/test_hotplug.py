@@ -5,6 +5,8 @@ that it had before, or the test says why not.
 
 """
 
+import json
+
 import pytest
 
 from ganeti import errors
@@ -48,6 +50,18 @@ def test_hot_add(booted, which, dev_type):
     # above the last one of its class, in its pool
     assert after[-1] == before[-1] + 1
     assert after[-1] in nodes.pools()[dev_type]
+
+
+@pytest.mark.skipif(nodes.MACHINE_TYPE == "pc", reason="ports have indices")
+def test_a_hot_added_nic_has_the_index_of_its_port(booted):
+  booted.hot_add(NIC, 4, 2)
+  with open(booted.hyper._InstanceKVMRuntime(nodes.NAME)) as stream:
+    hvinfo = json.load(stream)[1][-1]["hvinfo"]
+  assert hvinfo["acpi-index"] == int(hvinfo["bus"][2:]) - 2
+  assert booted.watch().execute(
+    "qom-get", path="/machine/peripheral/" + hvinfo["id"],
+    property="acpi-index") == hvinfo["acpi-index"]
+  booted.hot_del(NIC, 4, 2)
 
 
 @DISK_AND_NIC
