@@ -58,6 +58,7 @@ from .qemu import explicit
 from .qemu import ide_units
 from .qemu import overflow
 from .qemu import q35
+from .qemu import scsi_devices
 from .qmp import queries
 from .runtime import device_table
 from .runtime import serialized
@@ -265,7 +266,9 @@ class KVMHypervisor(ColdBoot):
                                         config_reader.read(kvm_cmd))
     else:
       with Explained(name):
-        kvm_cmd = ide_units.with_buses(kvm_cmd, config_reader.read(kvm_cmd))
+        kvm_cmd = ide_units.with_buses(
+          scsi_devices.controllers_in_words(kvm_cmd),
+          config_reader.read(kvm_cmd))
     begun.launch(kvm_cmd)
     with begun.explained():
       return run(name, kvm_cmd, tap_fds, *more, **others)

@@ -63,7 +63,7 @@ _PORTS = {NIC: (3, 10), DISK: (11, 26)}
 #: All ports, lowest first.
 NUMBERS = list(range(_PORTS[NIC][0], _PORTS[DISK][1] + 1))
 
-_ID_RE = re.compile(r"^rp([1-9][0-9]*)\Z")
+_ID_RE = re.compile(r"^rp([1-9][0-9]?)\Z")
 
 
 def id_of(number):

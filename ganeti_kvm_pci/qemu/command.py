@@ -175,9 +175,14 @@ def ports(command):
   found = set()
   for _, text in arguments(command, DEVICE_FLAGS):
     keys = keys_of(text)
-    if keys.get("driver") == ROOT_PORT:
-      found.add(root_ports.number_of(text_of(keys, "id")))
-  return sorted(found - set([None]))
+    number = root_ports.number_of(text_of(keys, "id"))
+    # a port of the user's own may have such an id, on pc as well
+    if keys.get("driver") == ROOT_PORT and number and \
+        keys.get("bus") == address.PCIE_BUS and \
+        [str(keys.get(key)) for key in ("chassis", "port")] == \
+        [str(number)] * 2:
+      found.add(number)
+  return sorted(found)
 
 
 def _driver(flag, keys):

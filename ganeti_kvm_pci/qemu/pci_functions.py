@@ -77,16 +77,17 @@ def located(answer):
 
   @rtype: list of (string or None, dict) pairs
   @return: those of bus 0, which an extra root bus may come before, without its
-      name; and those behind a bridge of it, which is named by its id
+      name; and those of the bus of a bridge on it, which is named by its id
 
   """
   found = []
   answer = reply_shapes.check("query-pci", None, answer)
   for device in [bus["devices"] for bus in answer if bus["bus"] == 0][0]:
     found.append((None, device))
-    bridge = device.get("pci_bridge") or {}
-    found.extend((device.get("qdev_id") or "", behind)
-                 for behind in bridge.get("devices") or [])
+    # without an id, only the object model tells the bus's name
+    if device.get("qdev_id") and device.get("pci_bridge"):
+      found.extend((device["qdev_id"], other) for other in
+                   device["pci_bridge"].get("devices") or [])
   return found
 
 

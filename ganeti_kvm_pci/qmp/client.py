@@ -212,8 +212,8 @@ class Connection(object):
     """Give the client to Ganeti's own methods.
 
     They connect before what they do, and close after it; here it stays open.
-    They hand on all keys of hvinfo that a NIC on a root port has, which before
-    f4cb0f63 they do at a start only. And Ganeti 3.1.0~rc2 and before send truth values as text (C{mq} of a NIC
+    Before f4cb0f63 they leave out one key that a NIC on a root port has. And
+    Ganeti 3.1.0~rc2 and before send truth values as text (C{mq} of a NIC
     with several queues), which QEMU 9.2 and later refuse: see
     L{queries.typed}.
 

@@ -36,6 +36,7 @@ its fields.
 """
 
 from ..bus import address
+from ..bus import root_ports
 from ..errors import RuntimeFileError
 from ..qemu import topology
 from .device_entry import is_text
@@ -175,7 +176,9 @@ def _part(values):
   if not all(check(values[name]) for name, check in _CHECKS.items()
              if name in values):
     return None
-  if values["bus"] == address.BUS and len(values["address"]) != 2:
+  if len(values["address"]) != 2 and (
+      values["bus"] in (address.BUS, address.PCIE_BUS) or
+      root_ports.number_of(values["bus"])):
     return None
   values = dict((name, values.get(name)) for name in _CHECKS)
   return topology.Part(**dict(values, address=tuple(values["address"])))

@@ -52,7 +52,9 @@ def program(tmpdir, monkeypatch):
   ("pc-i440fx-7.2", [], None), ("pc", ["-machine", "accel=kvm"], None),
   ("q35", ["-machine", "pc"], None), # the command is what QEMU was given
   ("pc", ["-machine", "pc", "-M", "q35"], "has no root ports"),
-  ("q35", ["-device", "pcie-root-port,id=rp3"], None),
+  ("q35", ["-device", "pcie-root-port,id=rp3,bus=pcie.0,chassis=3,port=3"],
+   None),
+  ("q35", ["-device", "pcie-root-port,id=rp3"], "has no root ports"),
   ("q35", ["-device", "pcie-root-port,id=mine"], "has no root ports"),
   ("q35", ["-device", "pci-bridge,id=pci.0", "-device",
            "pcie-root-port,id=rp3"], "its bus pci.0 is a device"),

@@ -151,10 +151,24 @@ def test_the_command_tells_which_partition_it_is():
   assert part.unit == "port" and part.slots == root_ports.NUMBERS
   assert part.pool(DISK) == []
   # what upstream's layout has, and what it has not
-  some = ["qemu", "-device", "pcie-root-port,id=rp3,bus=pcie.0,addr=0x3",
-          "-device", '{"driver":"pcie-root-port","id":"rp11"}',
+  some = ["qemu", "-device",
+          "pcie-root-port,id=rp3,bus=pcie.0,addr=0x3,chassis=3,port=3",
+          "-device", '{"driver":"pcie-root-port","id":"rp11","bus":"pcie.0",'
+          '"chassis":11,"port":"11"}',
           "-device", "pcie-root-port,id=mine", "-device", "VGA,id=rp4"]
   assert command.ports(some) == [3, 11]
+
+
+@pytest.mark.parametrize("option", [
+  "pcie-root-port,id=rp5", "pcie-root-port,id=rp5,chassis=5,port=5",
+  "pcie-root-port,id=rp5,bus=pci.0,chassis=5,port=5",
+  "pcie-root-port,id=rp5,bus=pcie.0,chassis=50,port=5",
+  "pcie-root-port,id=rp5,bus=pcie.0,chassis=5"])
+def test_a_port_of_the_users_own_is_none_of_ganetis(option):
+  """It may have such an id on pc as well."""
+  words = ["qemu", "-M", "pc", "-device", option]
+  assert command.ports(words) == []
+  assert q35.partition({}, words).unit == "slot"
 
 
 def test_what_kvm_extra_puts_behind_a_port_is_taken():
@@ -192,6 +206,15 @@ def test_query_pci_is_read_behind_the_ports():
   details = pci_functions.details(answer)
   assert ("rp3", (0, 0)) in details and ("pcie.0", (0, 0)) in details
   assert details["rp3", (0, 0)].model is None
+
+
+def test_what_a_bridge_without_id_has_is_left_to_the_object_model():
+  """Only that tells the name of its bus (pci.1)."""
+  answer = [{"bus": 0, "devices": [function(0, ""), dict(
+    function(3, ""), pci_bridge={"bus": {}, "devices": [function(2, "")]})]}]
+  assert list(pci_functions.details(answer)) == [
+    ("pci.0", (0, 0)), ("pci.0", (3, 0))]
+  assert len(pci_functions.functions(answer, Partition())) == 2
 
 
 def test_a_port_that_the_firmware_has_not_numbered_tells_nothing():
