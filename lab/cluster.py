@@ -19,6 +19,9 @@ PYTHON = "/usr/bin/python3"
 CONFIG = "/var/lib/ganeti/config.data"
 KVM_DIR = "/run/ganeti/kvm-hypervisor"
 
+#: QEMU's id of a root port.
+PORT = re.compile(r"rp\d+\Z")
+
 
 def plugin(action, *nodes, check=True):
   """Have the project's command act on nodes, straight from the checkout.
@@ -269,13 +272,19 @@ class Instance(object):
     return self.qmp("human-monitor-command", **{"command-line": line})
 
   def pci(self):
-    """Ask QEMU what is on pci.0.
+    """Ask QEMU what is on pci.0, or behind the root ports of a q35 guest.
 
-    @return: list of the devices of C{query-pci}'s bus 0
+    @return: list of devices of C{query-pci}, where that behind a root port has
+        the port's number for its slot
 
     """
-    return next(bus["devices"] for bus in self.qmp("query-pci")
-                if bus["bus"] == 0)
+    devices = next(bus["devices"] for bus in self.qmp("query-pci")
+                   if bus["bus"] == 0)
+    ports = [device for device in devices if PORT.match(device["qdev_id"])]
+    if not ports:
+      return devices
+    return [dict(device, slot=int(port["qdev_id"][2:])) for port in ports
+            for device in port["pci_bridge"].get("devices", [])]
 
   def guest(self, line=None, timeout=60, until=None):
     """Ask the guest for a report, waiting for it to boot.

@@ -1,0 +1,83 @@
+"""Guests of the machine type q35, disks and NICs behind root ports.
+
+What is told as slots are numbers of root ports.
+
+"""
+
+import pytest
+
+import cluster
+
+from test_partition import agree
+from test_partition import hotplugged
+from test_pending import entry_of
+from test_pending import limited # noqa: F401 (a fixture)
+from test_pending import watch
+
+Q35 = {"machine_version": "q35"}
+
+pytestmark = pytest.mark.two_nodes
+
+
+def plan(vm, *args):
+  return cluster.project_command(vm.node(), ["plan"] + list(args) + [vm.name])
+
+
+def is_clean(vm):
+  """Check what check and map have to say."""
+  for args in (["check", "--live"], ["map", "--live"]):
+    result = cluster.project_command(vm.node(), args + [vm.name], check=False)
+    assert result.returncode == 0, result.output
+
+
+def changes_type(vm, name):
+  """Give an instance another machine type, as the documents say.
+
+  @return: what C{plan} said before
+
+  """
+  said = plan(vm, "--machine", name).output
+  vm.set_hvparams(machine_version=name)
+  vm.stop()
+  vm.start()
+  return said
+
+
+def test_an_instance_becomes_q35_and_pc_again(vm, plugged):
+  vm.add(disks=2, nics=2, hvparams={"kvm_pci_reservations": 8,
+                                    "machine_version": "pc"})
+  agree(vm, [8, 9], [24, 25])
+  (ids, ) = [[device["qdev_id"] for device in vm.pci()
+              if device["qdev_id"].startswith(("disk-", "nic-"))]]
+  said = changes_type(vm, "q35")
+  for name, change in zip(ids, ("slot 8 -> port rp11", "slot 9 -> port rp12",
+                                "slot 24 -> port rp3", "slot 25 -> port rp4")):
+    assert "(%s): %s" % (name, change) in said, said
+  agree(vm, [11, 12], [3, 4])
+  is_clean(vm)
+  assert "nothing moves" in plan(vm).output
+  said = changes_type(vm, "pc")
+  for name, change in zip(ids, ("port rp11 -> slot 8", "port rp12 -> slot 9",
+                                "port rp3 -> slot 24", "port rp4 -> slot 25")):
+    assert "(%s): %s" % (name, change) in said, said
+  agree(vm, [8, 9], [24, 25])
+  is_clean(vm)
+
+
+def test_an_unplug_that_the_guest_answers_late_is_settled(vm, plugged, limited):
+  vm.add("--node=node2.gnt.test", disks=1, nics=2, hvparams=Q35)
+  agree(vm, [11], [3, 4])
+  device_id = vm.runtime()[1][1]["hvinfo"]["id"]
+  vm.qmp("stop")
+  output = vm.modify("--net", "1:remove").output
+  assert "timed out after 1 s" in output and device_id in output
+  assert entry_of(vm, device_id)["requested"]
+  vm.qmp("cont")
+  cluster.wait_until(lambda: device_id not in [
+    device["qdev_id"] for device in vm.pci()], "the guest ejects it", 60)
+  assert "%s: repaired: nic 1 (%s)" % (vm.name, device_id) in watch("node2")
+  assert entry_of(vm, device_id) is None
+  agree(vm, [11], [3])
+  # its port is free again
+  hotplugged(vm.modify("--net", "add"))
+  agree(vm, [11], [3, 4])
