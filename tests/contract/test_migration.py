@@ -124,6 +124,21 @@ def hypervisor_of(_):
   return hypervisor.KVMHypervisor
 
 
+def refusal(world, instance, info, spoil):
+  """Have the target's QEMU be another; return why it is refused."""
+  plain = world.boot
+
+  def boot(command):
+    plain(command)
+    spoil(world)
+
+  world.boot = boot
+  with pytest.raises(errors.HypervisorError) as caught:
+    accept(world, hypervisor_of(world), instance, info)
+  assert ("StopInstance", ) in world.calls and not world.running
+  return text_of(caught)
+
+
 @pytest.mark.parametrize("name, spoil, parts", [
   ("one too many", lambda world: world.unnamed.append(("virtio-rng-pci", 14)) or
    world.bus.update({14: ""}), ["slot 14: nothing on the source",
@@ -139,19 +154,9 @@ def hypervisor_of(_):
 def test_a_target_with_other_devices_is_refused_and_ended(world, moving, name,
                                                           spoil, parts):
   _, instance, info = moving
-  plain = world.boot
-
-  def boot(command):
-    plain(command)
-    spoil(world)
-
-  world.boot = boot
-  with pytest.raises(errors.HypervisorError) as caught:
-    accept(world, hypervisor_of(world), instance, info)
-  text = text_of(caught)
+  text = refusal(world, instance, info, spoil)
   for part in ["vm1.example.com", "is not migrated"] + parts:
     assert part in text, name
-  assert ("StopInstance", ) in world.calls and not world.running
 
 
 def test_a_target_that_is_ended_has_a_runtime_file(world, moving, monkeypatch):
@@ -458,21 +463,6 @@ def test_what_would_be_placed_elsewhere_gets_its_address(world):
   info = hyper.MigrationInfo(instance)
   assert "virtio-rng-pci,id=rng1,bus=pci.0,addr=0x6" in json.loads(info)[0]
   accept(world, hypervisor_of(world), instance, info)
-
-
-def refusal(world, instance, info, spoil):
-  """Have the target's QEMU be another; return why it is refused."""
-  plain = world.boot
-
-  def boot(command):
-    plain(command)
-    spoil(world)
-
-  world.boot = boot
-  with pytest.raises(errors.HypervisorError) as caught:
-    accept(world, hypervisor_of(world), instance, info)
-  assert ("StopInstance", ) in world.calls and not world.running
-  return text_of(caught)
 
 
 def without(info, *names):
