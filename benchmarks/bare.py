@@ -206,7 +206,7 @@ class Guest(object):
     @param before: see L{report}
 
     """
-    return any(self.report() == before for _ in range(3))
+    return any(self.report() == before for _ in range(10))
 
   def agree(self, devices):
     """Wait until the guest sees these.

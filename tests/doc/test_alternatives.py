@@ -19,6 +19,9 @@ sys.path.insert(0, BENCHMARKS)
 
 import bare # pylint: disable=wrong-import-position
 
+#: How often a script is run until it finds what was measured.
+TRIES = 2
+
 
 def findings(text):
   """Reduce a table to what does not depend on the host's speed.
@@ -52,10 +55,15 @@ def test_the_results_are_those_of(script, arguments, some):
   path = os.path.join(BENCHMARKS, "results", "%s-%s.txt" % (script, version))
   if not os.path.exists(path):
     pytest.skip("nothing was measured with QEMU %s" % version)
-  printed = subprocess.check_output(command + arguments,
-                                    timeout=900).decode("utf-8")
-  found = findings(printed)
   with open(path) as stream:
     measured = findings(stream.read())
-  assert found, printed
-  assert found == dict((way, measured.get(way)) for way in found), printed
+  said = []
+  # a guest on a host that is busy with other tests may be too slow once
+  for _ in range(TRIES):
+    said.append(subprocess.check_output(command + arguments,
+                                        timeout=900).decode("utf-8"))
+    found = findings(said[-1])
+    assert found, said[-1]
+    if found == dict((way, measured.get(way)) for way in found):
+      return
+  pytest.fail("\n".join(said))
