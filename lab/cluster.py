@@ -76,14 +76,20 @@ def _options(params):
 
 
 @functools.lru_cache(maxsize=None)
+def _has_option(command, option):
+  """Tell whether a command of C{gnt-instance} has an option."""
+  usage = gnt("instance", command, "--help").output
+  return re.search(r"^ *(-\w(?: \w+)?, )?%s\b" % option, usage,
+                   re.M) is not None
+
+
 def _hotplug_is_asked_for():
   """Tell whether C{gnt-instance modify} hotplugs if asked to only.
 
   It does up to Ganeti 3.0. Since 3.1 it does unless asked not to.
 
   """
-  usage = gnt("instance", "modify", "--help").output
-  return re.search(r"^ *--hotplug\b", usage, re.M) is not None
+  return _has_option("modify", "--hotplug")
 
 
 def _devices(option, wanted, default):
@@ -186,6 +192,20 @@ class Instance(object):
     chosen = ["--target-node=%s.gnt.test" % target] if target else []
     return gnt("instance", "migrate", "--force", *chosen, self.name,
                check=check)
+
+  def rename(self, name):
+    """Give the stopped instance a name that nothing resolves.
+
+    Up to Ganeti 3.0 the name is looked up unless that is forbidden, and the
+    command asks whether it is right. Since 3.1 it does neither, and has not
+    the options.
+
+    """
+    options = [option for option in
+               ("--force", "--no-name-check", "--no-ip-check")
+               if _has_option("rename", option)]
+    gnt("instance", "rename", *options, self.name, name)
+    self.name = name
 
   def remove(self, check=True):
     return gnt("instance", "remove", "--force", "--ignore-failures",

@@ -107,9 +107,8 @@ def test_an_old_runtime_file_is_upgraded_while_its_guest_runs(vm, plugin):
   assert beside(vm.name) == NOTHING
   # it was stopped while the plugin was off
   leave_behind(vm)
-  cluster.gnt("instance", "rename", "--force", "--no-name-check",
-              "--no-ip-check", vm.name, RENAMED)
-  old, vm.name = vm.name, RENAMED
+  old = vm.name
+  vm.rename(RENAMED)
   told = cluster.project_command("node2", ["check"]).output
   assert told.count("%s: info: " % old) == len(LEFT_BEHIND)
   cluster.project_command("node2", ["check", "--repair"])
