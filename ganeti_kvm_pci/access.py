@@ -70,6 +70,9 @@ VERSION = versions.installed(constants)[1]
 #: Whether it serves disks by threads of their own.
 HAS_IOTHREADS = hasattr(constants, "HV_VIRTIO_DISK_IOTHREADS")
 
+#: Whether it starts and hotplugs q35 guests without the plugin.
+KNOWS_Q35 = versions.knows_q35(hv_kvm.KVMHypervisor)
+
 
 @contextlib.contextmanager
 def Explained(instance_name, error_class=errors.HypervisorError):

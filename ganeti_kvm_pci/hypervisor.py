@@ -109,7 +109,7 @@ class KVMHypervisor(ColdBoot):
     text = serialized_runtime or self._ReadKVMRuntime(instance.name)
     with Explained(instance.name):
       loaded = serialized.parse(text, "runtime file")
-      changed = loaded.source_report is not None
+      changed = loaded.source_report is not None or loaded.is_guarded
       changed = bool(upgrade.normalise(loaded, VERSION,
                                        HAS_IOTHREADS)) or changed
       # a guest whose QEMU was upgraded on the node goes on in the older one:

@@ -77,7 +77,7 @@ class Incoming(Migration):
     """Start the QEMU that a guest is to move to, and compare its topology.
 
     """
-    info = self._Follow(instance, info)
+    info = self._AsSent(self._Follow(instance, info))
     # where it fails, something may run here that is not ours to end
     result = super(Incoming, self).AcceptInstance(instance, info, target, *more,
                                                   **others)

@@ -49,9 +49,12 @@ from ganeti import errors
 from . import chipset
 from . import process
 from .access import Explained
+from .access import KNOWS_Q35
 from .errors import CommandError
 from .errors import KvmPciError
 from .nic_modification import NicModification
+from .qemu import q35
+from .qemu import unknown_option
 from .qmp import ejected
 from .qmp import inventory
 from .qmp import queries
@@ -95,7 +98,9 @@ class Migration(NicModification):
     """Return the runtime file, and beside it the devices that the guest has.
 
     Nothing is in it that QEMU does not have, what QEMU would place elsewhere
-    the next time has its address, and the disks have the target's names.
+    the next time has its address, and the disks have the target's names. Where
+    a node without the plugin could not have the guest, QEMU refuses the command
+    there.
 
     @raise errors.HypervisorError: if the runtime file does not match QEMU
 
@@ -116,7 +121,11 @@ class Migration(NicModification):
         loaded = self._Loaded(instance)
         if chipset.applies(loaded.words, loaded.hvparams):
           told = self._Told(instance, execute)
-      return self._Follow(instance, told)
+      loaded = self._Follow(instance, told)
+      if not KNOWS_Q35 and \
+          not q35.partition(loaded.hvparams, loaded.words).is_shared:
+        loaded.command[:] = unknown_option.add(loaded.command, instance.name)
+      return self._AsSent(loaded)
 
   def _Compared(self, instance, execute):
     """Compare what would be sent of the runtime file with QEMU.
@@ -170,13 +179,23 @@ class Migration(NicModification):
     """Name the disks in what is sent as the target does.
 
     @type info: string
-    @rtype: string
+    @rtype: L{serialized.Runtime}
     @raise errors.HypervisorError: if that cannot be done for one of them
 
     """
     loaded, problems = self._Followed(instance, info)
     self._Refuse(instance, "The disks in its runtime file are not those of"
                  " Ganeti's configuration", problems)
+    return loaded
+
+  @staticmethod
+  def _AsSent(loaded):
+    """Write what travels.
+
+    @type loaded: L{serialized.Runtime}
+    @rtype: string
+
+    """
     return loaded.dump(source_report=loaded.source_report is not None)
 
   @staticmethod

@@ -175,6 +175,19 @@ def verifies_by_id(upstream):
   return method is not None and _takes(method, _BY_ID)
 
 
+def knows_q35(upstream):
+  """Tell whether this Ganeti starts and hotplugs q35 guests by itself.
+
+  Master does since f4cb0f63f, under the version of before.
+
+  @param upstream: its class C{KVMHypervisor}, not the plugin's
+  @rtype: bool
+
+  """
+  method = getattr(upstream, "_get_bus_manager", None)
+  return method is not None and "chipset" in _spec(method).args
+
+
 def installed(constants):
   """Return Ganeti's version.
 
@@ -191,6 +204,13 @@ def installed(constants):
     raise GanetiError("Ganeti's version cannot be told: %s" % err)
 
 
+def _spec(function):
+  """Return the arguments of a method."""
+  # Python 2 has the latter only
+  return getattr(inspect, "getfullargspec",
+                 getattr(inspect, "getargspec", None))(function)
+
+
 def _takes(function, expected):
   """Tell whether a method can be called with the arguments that it had.
 
@@ -203,9 +223,7 @@ def _takes(function, expected):
   @return: True as well where the arguments are hidden
 
   """
-  # Python 2 has the latter only
-  spec = getattr(inspect, "getfullargspec",
-                 getattr(inspect, "getargspec", None))(function)
+  spec = _spec(function)
   if spec.varargs:
     return True
   bound = inspect.ismethod(function) and function.__self__ is not None

@@ -50,7 +50,9 @@ _DAEMON_DIRS = ["/usr/sbin", "/usr/local/sbin"]
 #: Who has a C{kvm_pci_reservations} other than the cluster's.
 #:   - oses, instances: dicts, name to int
 #:   - os_of: dict, name of an instance to that of its OS
-Own = collections.namedtuple("Own", ["oses", "instances", "os_of"])
+#:   - types: dict, name of an instance to its machine type, "" for QEMU's
+#:     default, wherever it has it from
+Own = collections.namedtuple("Own", ["oses", "instances", "os_of", "types"])
 
 #: Set in the environment of a command that has changed its Python already.
 REEXEC = "GANETI_KVM_PCI_REEXEC"
@@ -246,6 +248,20 @@ def default_reservations():
   return constants.HVC_DEFAULTS[constants.HT_KVM].get("kvm_pci_reservations")
 
 
+def without_q35():
+  """Tell whether this Ganeti is one that does not know q35.
+
+  @rtype: string or None
+  @return: its release; None if it does
+
+  """
+  from ganeti import constants
+  from ganeti.hypervisor import hv_kvm
+  if versions.knows_q35(hv_kvm.KVMHypervisor):
+    return None
+  return versions.installed(constants)[0]
+
+
 def own_reservations():
   """Tell who has a C{kvm_pci_reservations} other than the cluster's.
 
@@ -262,13 +278,23 @@ def own_reservations():
     with open(pathutils.CLUSTER_CONF_FILE) as stream:
       config = json.load(stream)
     # by which hypervisor, is the first key of an OS's
-    oses = _reserved((name, params.get("kvm", {})) for name, params in
-                     (config["cluster"].get("os_hvp") or {}).items())
+    by_os = dict((name, params.get("kvm", {})) for name, params in
+                 (config["cluster"].get("os_hvp") or {}).items())
+    by_cluster = config["cluster"].get("hvparams", {}).get("kvm", {})
     ours = [i for i in config["instances"].values() if i["hypervisor"] == "kvm"]
-    return Own(oses, _reserved((i["name"], i["hvparams"]) for i in ours),
-               dict((i["name"], i.get("os")) for i in ours))
+    return Own(_reserved(by_os.items()),
+               _reserved((i["name"], i["hvparams"]) for i in ours),
+               dict((i["name"], i.get("os")) for i in ours),
+               dict((i["name"], _first(
+                 "machine_version", i["hvparams"], by_os.get(i.get("os"), {}),
+                 by_cluster)) for i in ours))
   except (EnvironmentError, ValueError, KeyError, TypeError, AttributeError):
     return None
+
+
+def _first(key, *parameters):
+  """Return the first value of a parameter, or an empty one."""
+  return ([found[key] for found in parameters if key in found] or [""])[0]
 
 
 def _reserved(named):

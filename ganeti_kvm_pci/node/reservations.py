@@ -33,6 +33,10 @@ There, too, disks and NICs begin at C{kvm_pci_reservations}, but nothing goes
 around what QEMU has beyond: an instance with more devices of QEMU's own than
 that does not start. With the plugin it does, so that nobody notices before.
 
+To a q35 guest C{kvm_pci_reservations} means nothing. Where Ganeti does not know
+q35, its hot-adds fail there ("'rp11'", 3.0.2), and so does a cold boot ("Bus
+'pci.0' not found").
+
 """
 
 import os
@@ -43,6 +47,7 @@ from ..bus.pools import DISK
 from ..bus.pools import NIC
 from ..bus.pools import QEMU
 from ..errors import KvmPciError
+from ..qemu import machine_type
 from ..qmp import queries
 from ..runtime import device_table
 from . import installation
@@ -57,6 +62,7 @@ class Reservations(object):
   @ivar cluster: int, what holds where neither instance nor OS has a value
   @ivar own: L{installation.Own}; None on a node that does not have the
       configuration
+  @ivar without_q35: see L{installation.without_q35}
 
   """
   def __init__(self):
@@ -66,6 +72,7 @@ class Reservations(object):
     if self.cluster is None:
       self.cluster = self.default
     self.own = installation.own_reservations()
+    self.without_q35 = installation.without_q35()
 
   def low(self):
     """Name what has fewer than Ganeti's default.
@@ -79,8 +86,20 @@ class Reservations(object):
     if self.own:
       found.extend(("the OS %s" % name, value)
                    for name, value in sorted(self.own.oses.items()))
-      found.extend(sorted(self.own.instances.items()))
+      found.extend((name, value) for name, value
+                   in sorted(self.own.instances.items())
+                   if not _is_q35(self.own.types[name]))
     return ["%s (%d)" % pair for pair in found if pair[1] < self.default]
+
+  def configured_type(self, known):
+    """Tell the machine type with which an instance starts next.
+
+    @type known: L{device_table.DeviceTable}
+    @rtype: string or None
+    @return: None where that is not known here
+
+    """
+    return self.own.types.get(known.instance) if self.own else None
 
   def at_next_start(self, known):
     """Tell the value with which an instance starts next.
@@ -96,6 +115,60 @@ class Reservations(object):
     in_file = known.hvparams.get("kvm_pci_reservations")
     # Ganeti's default it had from the cluster, which may have changed since
     return self.cluster if in_file in (None, self.default) else in_file
+
+
+def _is_q35(name, otherwise=False):
+  """Tell whether a machine type is q35.
+
+  @type name: string
+  @param name: empty for QEMU's default, which is i440fx
+  @param otherwise: what to return where the name does not tell
+
+  """
+  found = machine_type.chipset(name) if name else machine_type.I440FX
+  return otherwise if found is None else found == machine_type.Q35
+
+
+def q35_obstacle(known, configured, release):
+  """Tell what a q35 guest cannot do on a node without the plugin.
+
+  @type known: L{device_table.DeviceTable}
+  @type configured: string or None
+  @param configured: the machine type with which it starts next, if that is
+      known here
+  @type release: string
+  @param release: that of a Ganeti that does not know q35
+  @rtype: string or None
+  @return: with the remedy; None for any other guest
+
+  """
+  is_q35 = not known.partition.is_shared
+  words = (known.hvparams.get("kvm_extra") or "").split()
+  # what kvm_extra names counts, whatever the parameter says
+  by_hand = machine_type.named(words)
+  name = by_hand or configured
+  will_be = is_q35 if name is None else _is_q35(name, is_q35)
+  if not is_q35 and not will_be:
+    return None
+  lacks = "no hot-add" if is_q35 else "no cold boot"
+  if is_q35 and will_be:
+    lacks = "no hot-add and no cold boot"
+  elif is_q35:
+    lacks = "no hot-add until its next cold boot"
+  remedy = "leave the plugin on until then"
+  if will_be:
+    remedy = ("leave the plugin on, or set its machine type to pc before its"
+              " next cold boot: ")
+    if by_hand:
+      remedy += "take %s away from kvm_extra of %s" % (by_hand, known.instance)
+    else:
+      remedy += ("gnt-instance modify -H machine_version=pc %s" %
+                 known.instance)
+  return ("%s takes %s on a node without the plugin: %s, and Ganeti %s does not"
+          " know q35; %s" %
+          (known.instance, lacks,
+           "it is a q35 guest" if is_q35 else "its next boot is one as q35",
+           release, remedy))
 
 
 def obstacle(known, own, value, default):
@@ -169,7 +242,12 @@ def obstacles(reservations, ask):
       running = guests.runs(path)
     except KvmPciError: # check names it
       continue
-    if running and chipset.applies(known.command, known.hvparams):
+    if not running or not chipset.applies(known.command, known.hvparams):
+      continue
+    if reservations.without_q35:
+      found.append(q35_obstacle(known, reservations.configured_type(known),
+                                reservations.without_q35))
+    if known.partition.is_shared:
       found.append(obstacle(known, _own_devices(known, ask),
                             reservations.at_next_start(known),
                             reservations.default))

@@ -51,6 +51,7 @@ import sys
 
 from ..errors import RuntimeFileError
 from ..qemu import command as command_
+from ..qemu import unknown_option
 from .device_entry import DISK_KEYS
 from .device_entry import NIC_KEYS
 from .device_entry import TEXT
@@ -94,6 +95,8 @@ class Runtime(object):
   @ivar source_report: dict or None, what the source node of a migration
       reports: topology, ejected devices, requested removals; it is true of that
       moment, and not written again
+  @ivar is_guarded: bool, whether L{unknown_option} was in the command, which
+      is without it here
 
   """
   def __init__(self, source, loaded):
@@ -129,6 +132,9 @@ class Runtime(object):
       if not isinstance(value, expected):
         raise self._error(what)
     self._check_command()
+    guarded = list(self.command)
+    self.command[:] = unknown_option.remove(guarded)
+    self.is_guarded = self.command != guarded
     self._check_parameters()
     for index, nic in enumerate(self.nics):
       self.unknown += check(source, "nic %d" % index, nic, NIC_KEYS)

@@ -148,6 +148,56 @@ def test_disabling_names_the_guests_that_lose_hotplug(vm, plugin):
   vm.guest()
 
 
+def test_a_q35_guest_needs_the_plugin(vm, plugin):
+  """A mixed cluster of a Ganeti that does not know q35."""
+  plugin("disable", "node2")
+  plugin("enable", "node1")
+  vm.add("--node=node1.gnt.test", disks=2, nics=2,
+         hvparams={"machine_version": "q35"})
+  before = vm.guest()
+  runtime = vm.runtime()[:4]
+  for _ in range(2):
+    refused = vm.migrate(check=False)
+    assert refused.returncode != 0
+    text = " ".join(refused.output.split())
+    assert ("instance %s is a q35 guest and cannot move to a node without"
+            " ganeti-kvm-pci; enable it there (ganeti-kvm-pci enable --restart)"
+            " and migrate again" % vm.name) in text
+    assert vm.node() == "node1"
+    after = vm.guest()
+    assert after.uptime > before.uptime and after.disks == before.disks
+    assert vm.runtime()[:4] == runtime
+  # what disable says is so, and so is its remedy
+  plugin("enable", "node2")
+  vm.migrate()
+  assert vm.node() == "node2"
+  assert vm.runtime()[:4] == runtime
+  said = plugin("disable", "node2", check=False)["node2"]
+  assert said.returncode == 1
+  line = re.search(
+    r"%s takes no hot-add and no cold boot on a node without the plugin: it is"
+    r" a q35 guest, and Ganeti \S+ does not know q35; leave the plugin on, or set"
+    r" its machine type to pc before its next cold boot: gnt-(instance modify"
+    r" -H \S+ %s)$" % (vm.name, vm.name), said.output, re.M)
+  assert line, said.output
+  failed = vm.modify("--disk", "add:size=1G", check=False).output
+  assert "hotplug:failed" in failed
+  # back to where the plugin is, it hotplugs; what it missed is a disk of the
+  # configuration
+  vm.migrate()
+  assert vm.node() == "node1"
+  assert "hotplug:done" in vm.modify("--net", "add").output
+  # a failover asks nobody
+  over = cluster.gnt("instance", "failover", "--force", "--shutdown-timeout=0",
+                     vm.name, check=False)
+  print(over.output)
+  assert over.returncode != 0 and "Bus 'pci.0' not found" in over.output
+  assert vm.node() == "node2"
+  cluster.gnt(*line.group(1).split())
+  vm.start()
+  vm.guest()
+
+
 def test_a_mixed_cluster_migrates_both_ways(vm, plugin):
   plugin("disable", "node2")
   plugin("enable", "node1")

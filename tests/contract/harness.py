@@ -274,6 +274,12 @@ class World(object):
 
   def run(self, command, **_):
     self.calls.append(("RunCmd", list(command)))
+    # before it does anything
+    unknown = [word for word in command
+               if re.match("--.* ", word if isinstance(word, str) else "")]
+    if unknown:
+      return RunResult(True, "qemu-system-x86_64: %s: invalid option\n" %
+                       unknown[0])
     # a script for a NIC is no QEMU
     self.running = self.running or "-name" in command
     if self.boots and "-name" in command:

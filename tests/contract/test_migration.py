@@ -9,7 +9,9 @@ from ganeti import constants
 from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
+from ganeti_kvm_pci import incoming
 from ganeti_kvm_pci import process
+from ganeti_kvm_pci import versions
 from ganeti_kvm_pci.qemu import ids
 from ganeti_kvm_pci.runtime import serialized
 
@@ -18,6 +20,13 @@ from test_plugin import start
 from test_old_runtime_files import options
 
 UNMODIFIED = hv_kvm.KVMHypervisor
+KNOWS_Q35 = versions.knows_q35(UNMODIFIED)
+
+#: What QEMU does not know, and the plugin removes.
+MARK = "--ganeti-kvm-pci: "
+
+ON_Q35 = pytest.mark.skipif(harness.SLOT_IN_PCI,
+                            reason="this Ganeti keeps no ports")
 TARGET = "192.0.2.1"
 
 
@@ -582,3 +591,116 @@ def test_a_guest_of_an_older_ganeti_gets_no_iothreads(world):
                    json.dumps(loaded))[1]
   assert not [word for word in command
               if "num-queues" in word or "iothread" in word]
+
+
+@pytest.fixture
+def leaving(world):
+  """Provide a q35 guest that is about to move, and what its node tells."""
+  hyper, instance = start(world, machine_version="q35")
+  return hyper, instance, hyper.MigrationInfo(instance)
+
+
+def marks(info):
+  """Return the words that QEMU does not know, with their positions."""
+  return [(at, word) for at, word in enumerate(json.loads(info)[0])
+          if str(word).startswith("--")]
+
+
+def marked(text):
+  return MARK.strip() in text
+
+
+def files_of(world):
+  """Read all files in which Ganeti or the plugin keep something."""
+  found = []
+  for folder, _, names in os.walk(str(world.folder)):
+    for name in names:
+      with open(os.path.join(folder, name)) as stream:
+        found.append(stream.read())
+  return found
+
+
+def test_a_pc_guest_is_sent_as_it_is(moving):
+  assert marks(moving[2]) == []
+
+
+@ON_Q35
+def test_a_q35_guest_is_sent_so_that_only_the_plugin_takes_it(world, leaving):
+  """And as it is, where Ganeti knows q35."""
+  hyper, instance, info = leaving
+  path = hyper._InstanceKVMRuntime(instance.name)
+  for text in (info, hyper.MigrationInfo(instance)):
+    found = marks(text)
+    if KNOWS_Q35:
+      assert found == []
+      continue
+    ((at, word), ) = found
+    assert at == 1 and word.startswith(MARK + "instance %s " % instance.name)
+  assert not any(marked(text) for text in files_of(world))
+  loaded = json.loads(info)
+  loaded[0] = [word for word in loaded[0] if not marked(str(word))]
+  with open(path) as stream:
+    assert json.load(stream) == loaded[:4]
+
+
+@ON_Q35
+@pytest.mark.skipif(KNOWS_Q35, reason="this Ganeti knows q35")
+def test_a_node_without_the_plugin_refuses_a_q35_guest(world, leaving):
+  hyper, instance, info = leaving
+  path = hyper._InstanceKVMRuntime(instance.name)
+  with open(path) as stream:
+    before = stream.read()
+  target = world.hypervisor(UNMODIFIED)
+  for _ in range(2):
+    world.running = False
+    with pytest.raises(errors.HypervisorError) as caught:
+      target.AcceptInstance(instance, info, TARGET)
+    text = text_of(caught)
+    for words in ("instance vm1.example.com is a q35 guest",
+                  "cannot move to a node without ganeti-kvm-pci",
+                  "ganeti-kvm-pci enable --restart", "migrate again"):
+      assert text.count(words) == 1
+    assert not world.running
+    info = hyper.MigrationInfo(instance)
+  with open(path) as stream:
+    assert stream.read() == before
+
+
+@ON_Q35
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("success", [True, False])
+def test_the_plugin_takes_a_q35_guest_and_writes_no_such_option(
+    world, leaving, monkeypatch, times, success):
+  hyper, instance, info = leaving
+  loaded = json.loads(info)
+  if not KNOWS_Q35:
+    loaded[0][1:1] = loaded[0][1:2] * (times - 1)
+  info = json.dumps(loaded)
+  assert len(marks(info)) == (0 if KNOWS_Q35 else times)
+  written = []
+  cls = hypervisor_of(world)
+  write, waits = cls._WriteKVMRuntime, incoming.utils.WriteFile
+  monkeypatch.setattr(cls, "_WriteKVMRuntime", lambda self, name, data: (
+    written.append(data), write(self, name, data)))
+  monkeypatch.setattr(incoming.utils, "WriteFile", lambda *args, **others: (
+    written.append(others["data"]), waits(*args, **others)))
+  path = hyper._InstanceKVMRuntime(instance.name)
+  os.unlink(path)
+  target, command = accept(world, cls, instance, info)
+  assert not any(marked(word) for word in command)
+  assert any("rp11" in text for text in written)
+  del written[:]
+  # here all of an instance's files have one folder, and Ganeti removes that of
+  # its NICs
+  monkeypatch.setattr(target, "CleanupInstance", lambda _: None)
+  target.FinalizeMigrationDst(instance, info, success)
+  texts = [text if isinstance(text, str) else text.decode()
+           for text in written] + files_of(world)
+  assert any("rp11" in text for text in texts)
+  assert not any(marked(text) for text in texts)
+  # what a node wrote down that lost its plugin meanwhile is read without it
+  target._WriteKVMRuntime(instance.name, json.dumps(json.loads(info)[:4]))
+  assert not any(marked(str(word))
+                 for word in target._LoadKVMRuntime(instance)[0])
+  world.running = True
+  assert len(marks(target.MigrationInfo(instance))) == (0 if KNOWS_Q35 else 1)

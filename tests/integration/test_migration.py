@@ -16,8 +16,10 @@ import pytest
 
 from ganeti import constants
 from ganeti import errors
+from ganeti.hypervisor import hv_kvm
 
 from ganeti_kvm_pci import qemu_version
+from ganeti_kvm_pci import versions
 
 from qemu_state import agree, tell
 from line_socket import Socket
@@ -668,3 +670,106 @@ def test_another_number_of_queues_is_refused(pair, guest, monkeypatch):
     "vectors: 2 on the source, 5 on the target"])
   undo()
   arrives(pair, pair.accept())
+
+
+KNOWS_Q35 = versions.knows_q35(hv_kvm.KVMHypervisor)
+Q35 = {"machine_version": "q35"}
+
+#: What travels with a q35 guest, and is in no file.
+MARK = "--ganeti-kvm-pci:"
+
+
+def marked(node):
+  """Name the files of a node in which it is."""
+  found = []
+  for folder, _, names in os.walk(node.folder):
+    for name in names:
+      path = os.path.join(folder, name)
+      # no disk, and no socket
+      if name.endswith((".runtime", ".arriving")) or "runtime" in name:
+        with open(path) as stream:
+          if MARK in stream.read():
+            found.append(path)
+  return found
+
+
+def kept(node):
+  """Return a node's runtime file as data."""
+  with open(node.hyper._InstanceKVMRuntime(nodes.NAME)) as stream:
+    return json.load(stream)
+
+
+@pytest.mark.skipif(KNOWS_Q35, reason="this Ganeti knows q35")
+@between(OUT)
+def test_a_q35_guest_does_not_move_to_a_node_without_the_plugin(pair, guest):
+  """It could not be hotplugged there, nor started again."""
+  pair.start(guest, **Q35)
+  before = kept(pair.source)
+  for _ in range(2):
+    info = pair.told()
+    began = time.time()
+    with pytest.raises(errors.HypervisorError) as caught:
+      pair.target.hyper.AcceptInstance(pair.target.instance, info, HERE)
+    print("after %.2f s: %s" % (time.time() - began, caught.value))
+    assert str(caught.value).count(
+      "instance %s is a q35 guest and cannot move to a node without"
+      " ganeti-kvm-pci; enable it there (ganeti-kvm-pci enable --restart) and"
+      " migrate again" % nodes.NAME) == 1
+    # no QEMU was there that a guest could have moved to
+    assert not os.path.exists(pair.target.hyper._InstancePidFile(nodes.NAME))
+    pair.finalize(info, False)
+    is_alive(pair, pair.source)
+  assert kept(pair.source) == before
+  assert not marked(pair.source) and not marked(pair.target)
+  assert not os.path.exists(pair.target.hyper._InstanceKVMRuntime(nodes.NAME))
+  # and it goes on as before
+  pair.source.hot_add(nodes.DISK, 2, 2)
+  assert pair.source.agreed_slots()[0] == [11, 12, 13]
+
+
+@between(BOTH)
+def test_a_q35_guest_moves_between_nodes_with_the_plugin(pair, guest):
+  """After an attempt that failed, too."""
+  pair.start(guest, **Q35)
+  agreed = pair.source.agreed_slots()
+  assert agreed == ([11, 12], [3, 4])
+  info = pair.accept()
+  assert (MARK in info) is not KNOWS_Q35
+  assert len(waiting(pair.target)) == 1
+  pid = pair.target.pid()
+  with open("/proc/%d/cmdline" % pid) as stream:
+    assert MARK not in stream.read()
+  assert not marked(pair.source) and not marked(pair.target)
+  os.kill(pid, signal.SIGKILL)
+  ended(pid)
+  pair.finalize(info, False)
+  is_clean(pair.target)
+  is_alive(pair, pair.source)
+  assert not marked(pair.source)
+  info = pair.accept()
+  arrives(pair, info)
+  assert not marked(pair.target)
+  assert pair.target.agreed_slots() == agreed
+  pair.target.hot_add(nodes.DISK, 2, 2)
+  assert pair.target.agreed_slots()[0] == [11, 12, 13]
+  pair.target.hyper.RebootInstance(pair.target.instance)
+  assert not marked(pair.target)
+
+
+@pytest.mark.skipif(not KNOWS_Q35, reason="this Ganeti starts no q35 guest")
+@between(OUT, BACK, ("unmodified", "unmodified"))
+def test_a_q35_guest_moves_to_and_from_a_ganeti_that_knows_q35(pair, guest):
+  pair.start(guest, **Q35)
+  ports = [word for word in kept(pair.source)[0] if "pcie-root-port" in
+           str(word)]
+  agreed = pair.source.agreed_slots()
+  assert agreed == ([11, 12], [3, 4])
+  info = pair.accept()
+  assert MARK not in info
+  arrives(pair, info)
+  assert pair.target.agreed_slots() == agreed
+  assert [word for word in kept(pair.target)[0]
+          if "pcie-root-port" in str(word)] == ports
+  pair.target.hot_add(nodes.DISK, 2, 2)
+  pair.target.hot_add(nodes.NIC, 2, 2)
+  assert pair.target.agreed_slots() == ([11, 12, 13], [3, 4, 5])

@@ -8,6 +8,7 @@ import conftest
 import genuine
 import host
 from ganeti_kvm_pci.node import reservations
+from ganeti_kvm_pci.qemu import q35
 from ganeti_kvm_pci.runtime import device_table
 
 
@@ -95,7 +96,9 @@ def configure(node, cluster, small=12, **own):
       (str(number), {
         "name": name.replace("_", "."), "hypervisor": "kvm",
         "os": "small" if name.startswith("small") else "other",
-        "hvparams": {} if value is None else {"kvm_pci_reservations": value}})
+        "hvparams": {} if value is None else {"machine_version": value} if
+                    isinstance(value, str) else
+                    {"kvm_pci_reservations": value}})
       for number, (name, value) in enumerate(own.items()))}))
 
 
@@ -176,3 +179,104 @@ def test_where_ganeti_has_no_such_parameter_there_is_nothing_to_say(
   monkeypatch.setenv("GANETI_STUB", "pciqmp")
   configure(node, 8, vm1_ex=8)
   assert (node.run("status").status, node.run("status").err) == (0, "")
+
+
+def q35_runtime_of(instance, extra=""):
+  """Make the runtime file of a q35 guest, ports and all.
+
+  @param extra: its kvm_extra
+
+  """
+  data = json.loads(runtime_of(instance, 12))
+  data[2].update(machine_version="q35", kvm_extra=extra)
+  data[0] = q35.with_ports(data[0] + ["-machine", "q35"] + extra.split(), {})
+  for first, devices in ((11, [entry[0] for entry in data[3]]), (3, data[1])):
+    for index, device in enumerate(devices):
+      device["hvinfo"].update(bus="rp%d" % (first + index), addr="0x0")
+  return json.dumps(data)
+
+
+LEAVE = "leave the plugin on, or set its machine type to pc before its next"
+PC = "gnt-instance modify -H machine_version=pc vm1.ex"
+Q35 = "it is a q35 guest, and Ganeti 3.0.2 does not know q35"
+
+
+@pytest.mark.parametrize("is_q35, extra, configured, words", [
+  (True, "", None, ["no hot-add and no cold boot", Q35, LEAVE, PC]),
+  (True, "", "q35", ["no hot-add and no cold boot", Q35, LEAVE, PC]),
+  (True, "", "odd", ["no hot-add and no cold boot", Q35, LEAVE, PC]),
+  (True, "-machine q35,smm=on", "", [
+    "no hot-add and no cold boot", Q35, LEAVE,
+    "take q35 away from kvm_extra of vm1.ex"]),
+  # it was said, and done
+  (True, "", "pc", ["no hot-add until its next cold boot", Q35,
+                    "leave the plugin on until then"]),
+  (True, "", "", ["no hot-add until its next cold boot", Q35]),
+  (False, "", "pc-q35-7.2", ["vm1.ex takes no cold boot", LEAVE, PC,
+                             "its next boot is one as q35, and Ganeti 3.0.2"]),
+  (False, "", "pc", None), (False, "", None, None), (False, "", "odd", None),
+  ])
+def test_what_a_q35_guest_cannot_do_without_the_plugin(is_q35, extra,
+                                                       configured, words):
+  text = (q35_runtime_of("vm1.ex", extra) if is_q35
+          else runtime_of("vm1.ex", 12))
+  said = reservations.q35_obstacle(device_table.parse(text, "vm1.ex"),
+                                   configured, "3.0.2")
+  if words is None:
+    assert said is None
+    return
+  print(said)
+  assert said.startswith("vm1.ex takes no ")
+  assert "on a node without the plugin" in said
+  for part in words:
+    assert part in said
+
+
+def test_disable_says_what_a_q35_guest_loses(node):
+  configure(node, 12, vm1_ex=None, vm2_ex="pc", vm3_ex="q35")
+  start(node, "vm1.ex", q35_runtime_of("vm1.ex"))
+  start(node, "vm2.ex", q35_runtime_of("vm2.ex"))
+  start(node, "vm3.ex", runtime_of("vm3.ex", 12))
+  node.run("enable")
+  for command in ("status", "check"):
+    assert "node without" not in node.run(command).err
+  done = node.run("disable")
+  assert done.status == 1
+  lines = done.err.splitlines()
+  assert len(lines) == 3, lines
+  assert "vm1.ex takes no hot-add until its next cold boot" in lines[0]
+  assert "vm2.ex takes no hot-add until its next cold boot" in lines[1]
+  assert "vm3.ex takes no cold boot" in lines[2]
+  for command in ("status", "check"):
+    done = node.run(command)
+    assert done.status == 1 and "vm3.ex takes no cold boot" in done.err
+
+
+def test_without_the_configuration_a_q35_guest_is_one_again(node):
+  start(node, "vm1.ex", q35_runtime_of("vm1.ex"))
+  node.run("enable")
+  assert "vm1.ex takes no hot-add and no cold boot" in node.run("disable").err
+
+
+def test_where_ganeti_knows_q35_nothing_is_said_of_it(node, monkeypatch):
+  monkeypatch.setenv("GANETI_STUB", "busmanager")
+  start(node, "vm1.ex", q35_runtime_of("vm1.ex"))
+  node.run("enable")
+  done = node.run("disable")
+  assert (done.status, "vm1.ex" in done.err) == (0, False)
+
+
+def test_reservations_mean_nothing_on_q35(node):
+  """8 with 9 devices of QEMU's own; by cluster, OS, or instance."""
+  configure(node, 12, vm1_ex=8)
+  config = json.loads(node.data.join("config.data").read())
+  config["instances"]["0"]["hvparams"]["machine_version"] = "q35"
+  node.data.join("config.data").write(json.dumps(config))
+  extra = " ".join(["-device virtio-rng-pci"] * 9)
+  start(node, "vm1.ex", q35_runtime_of("vm1.ex", extra))
+  assert "below" not in node.run("enable").out
+  (line, ) = node.run("disable").err.splitlines()
+  assert "kvm_pci_reservations" not in line and "q35" in line
+  config["instances"]["0"]["hvparams"]["machine_version"] = "pc"
+  node.data.join("config.data").write(json.dumps(config))
+  assert "vm1.ex (8)" in node.run("enable").out

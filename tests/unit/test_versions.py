@@ -53,6 +53,16 @@ def test_what_upstream_adds_with_a_default_fits(name, fits):
   assert versions._takes(getattr(Upstream, name), ["hvp", "runtime"]) is fits
 
 
+@pytest.mark.parametrize("name, expected", [
+  (None, False), ("as_it_was", False), ("one_more", True), ("two_more", True),
+  # the plugin's own
+  ("hidden", False)])
+def test_master_knows_q35_since_it_asks_for_the_chipset(name, expected):
+  upstream = type("KVMHypervisor", (object, ), {
+    "_get_bus_manager": Upstream.__dict__[name]} if name else {})
+  assert versions.knows_q35(upstream) is expected
+
+
 def test_a_required_keyword_does_not_fit():
   space = {}
   try:
