@@ -5,7 +5,8 @@ with the Python of that version (2.7 up to 2.16). C{QEMU} is the program; what
 it no longer understands is translated, see L{old_qemu}. Taps are real, in a
 network namespace that these tests make for themselves.
 
-Every test runs on unmodified Ganeti and with the plugin. What is expected of
+Every test runs on unmodified Ganeti and with the plugin; C{MACHINE_TYPE} is
+that of the guests, C{pc} or C{q35}. What is expected of
 unmodified Ganeti is what that version can do with this QEMU, its faults
 included. The plugin's tests are skipped where C{ganeti_kvm_pci.versions} does
 not know the tree, and say so.
@@ -72,8 +73,8 @@ def pytest_terminal_summary(terminalreporter):
 def which(request):
   """Say whose hypervisor it is."""
   import nodes
-  if request.param == "plugin" and nodes.unknown():
-    pytest.skip("the plugin does not know this Ganeti: %s" % nodes.unknown())
+  if nodes.unfit(request.param):
+    pytest.skip(nodes.unfit(request.param))
   return request.param
 
 

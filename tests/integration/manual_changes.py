@@ -5,6 +5,7 @@
 import time
 
 import expectation
+import nodes
 import three_views
 
 #: So many at a time
@@ -21,15 +22,18 @@ class ManualChanges(expectation.Expectation):
   _handmade = 0
 
   def _add_by_hand(self):
-    free = sorted(set(range(3, 32)) - self.taken())
+    on_pc = nodes.MACHINE_TYPE == "pc"
+    free = sorted(set(range(3, 32) if on_pc else nodes.slots()) - self.taken())
     if len(self.hand) >= _MOST or not free or self.unsure:
       return None
     self._handmade += 1
     name = "hand%d" % self._handmade
     arguments = {"driver": "virtio-rng-pci", "id": name}
-    slot = self.random.choice(free + [None])
+    # pcie.0, which QEMU would choose, takes nothing now
+    slot = self.random.choice(free + [None] * on_pc)
     if slot is not None:
-      arguments.update(bus="pci.0", addr="0x%x" % slot)
+      arguments.update(bus="pci.0" if on_pc else "rp%d" % slot,
+                       addr="0x%x" % (slot if on_pc else 0))
     self.log[-1] += " %s at %s" % (name, slot)
     qmp = self.node.watch()
     qmp.execute("device_add", **arguments)

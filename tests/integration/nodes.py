@@ -34,6 +34,12 @@ QEMU = os.environ.get("QEMU", "qemu-system-x86_64")
 #: The machine type of all guests but those that a test gives another.
 MACHINE_TYPE = os.environ.get("MACHINE_TYPE") or "pc"
 
+#: Whether Ganeti itself gives a q35 guest root ports.
+HAS_ROOT_PORTS = hasattr(hv_kvm.QmpConnection, "WaitForDeviceClaim")
+
+#: What a place for a disk or NIC is called.
+UNIT = "slot" if MACHINE_TYPE == "pc" else "port"
+
 #: For what a root port cannot be without: hotplug, even with acpi=False.
 ON_PC_ONLY = pytest.mark.skipif(
   MACHINE_TYPE != "pc", reason="a root port of q35 has hotplug without ACPI")
@@ -68,6 +74,18 @@ def unknown():
     versions.check(constants, hv_kvm)
   except GanetiError as err:
     return str(err)
+  return None
+
+
+def unfit(which):
+  """Return why unmodified Ganeti, or the plugin, has no guest here, or None.
+
+  """
+  if which == "plugin":
+    reason = unknown()
+    return reason and "the plugin does not know this Ganeti: %s" % reason
+  if MACHINE_TYPE != "pc" and not HAS_ROOT_PORTS:
+    return "unmodified Ganeti gives a q35 guest no root ports here"
   return None
 
 
@@ -203,18 +221,25 @@ class Node(object):
     assert "error" not in answer or re.search(
       "in the process of unplug|not found", answer["error"]["desc"]), answer
 
-  def live(self):
+  def live(self, qmp=None):
     """Ask QEMU: dict, slot to id, empty where it has none.
 
     Of a q35 guest, number of the root port to id.
 
+    @param qmp: what L{watch} gives; QEMU serves one of these at a time
+
     """
-    qmp = self.watch()
-    (bus, ) = [b for b in qmp.execute("query-pci") if b["bus"] == 0]
+    qmp = qmp or self.watch()
+    devices = root_bus(qmp)
     if not is_q35(qmp):
-      return dict((d["slot"], d["qdev_id"]) for d in bus["devices"]
+      return dict((d["slot"], d["qdev_id"]) for d in devices
                   if d["function"] == 0)
     found = {}
+    ports = [d for d in devices if port_of(d["qdev_id"])]
+    # the firmware gives them bus numbers; without, QEMU tells no more of them
+    if all("devices" in d["pci_bridge"] for d in ports):
+      return dict((port_of(d["qdev_id"]), other["qdev_id"]) for d in ports
+                  for other in d["pci_bridge"]["devices"])
     for item in qmp.execute("qom-list", path="/machine/peripheral"):
       path = "/machine/peripheral/" + item["name"]
       names = [p["name"] for p in qmp.execute("qom-list", path=path)] \
@@ -224,6 +249,18 @@ class Node(object):
       if port and port.startswith("rp"):
         found[int(port[2:])] = item["name"]
     return found
+
+  def own(self):
+    """Ask QEMU for the slots of its own devices.
+
+    @return: those of the first bus that no root port is in
+
+    """
+    devices = root_bus(self.watch())
+    return (set(d["slot"] for d in devices) -
+            set(d["slot"] for d in devices if port_of(d["qdev_id"])) -
+            (set(slot for entries in self.runtime_slots().values()
+                 for _, slot in entries) if MACHINE_TYPE == "pc" else set()))
 
   def taps(self):
     """Return the descriptors of QEMU's taps."""
@@ -307,11 +344,26 @@ def is_q35(qmp):
   return "q35" in qmp.execute("qom-get", path="/machine", property="type")
 
 
-def pools():
-  """Return the slots of disks and NICs with 8 reserved, or the root ports."""
+def root_bus(qmp):
+  """Ask a QEMU for the devices on its first bus."""
+  (bus, ) = [b for b in qmp.execute("query-pci") if b["bus"] == 0]
+  return bus["devices"]
+
+
+def pools(reservations=8):
+  """Return the slots of disks and NICs, or the root ports.
+
+  @param reservations: slots that are QEMU's, which q35 has no need of
+
+  """
   if MACHINE_TYPE == "pc":
-    return {DISK: range(8, 24), NIC: range(24, 32)}
+    return {DISK: range(reservations, 24), NIC: range(24, 32)}
   return {DISK: range(11, 27), NIC: range(3, 11)}
+
+
+def slots():
+  """List what disks and NICs can have with 8 slots reserved."""
+  return sorted(slot for pool in pools().values() for slot in pool)
 
 
 def port_of(bus):
@@ -322,7 +374,7 @@ def port_of(bus):
 
 def at(slot):
   """Name a slot, or a root port, as error texts do."""
-  return "slot %d" % slot if MACHINE_TYPE == "pc" else "port rp%d" % slot
+  return "%s %s%d" % (UNIT, "" if MACHINE_TYPE == "pc" else "rp", slot)
 
 
 def _takes_the_link_alone():

@@ -24,6 +24,23 @@ def tell(node, command, **arguments):
     qmp.sock.close()
 
 
+def pci_functions(answer):
+  """List what C{query-pci} tells, on all buses.
+
+  @return: generator of dicts
+
+  """
+  def beneath(found):
+    for device in found:
+      yield device
+      for other in beneath(device.get("pci_bridge", {}).get("devices", [])):
+        yield other
+
+  for bus in answer:
+    for device in beneath(bus["devices"]):
+      yield device
+
+
 def _slot(qmp, item):
   """Tell a device's slot, port, or SCSI id; None if it was removed meanwhile."""
   scsi = item["type"].startswith("child<scsi-")

@@ -18,7 +18,7 @@ import nodes
 from expectation import Contradiction, PATIENCE
 from nodes import DISK, NIC
 
-POOLS = {DISK: range(8, 24), NIC: range(24, 32)}
+POOLS = nodes.pools()
 MOST = {DISK: 16, NIC: 8}
 #: Numbers are used again, so that what an earlier device left is stumbled on
 NUMBERS = {DISK: range(24), NIC: range(14)}
@@ -34,6 +34,9 @@ NAMES = list(WEIGHTS)
 
 #: For so long a phase lasts, in steps
 _PHASE = 60
+
+#: What is said where all are taken
+_FULL = "no PCI %s is left" % nodes.UNIT
 
 #: Effects of an operation, about
 _EFFECTS = 12
@@ -139,9 +142,9 @@ class Run(manual_changes.ManualChanges):
     self.log[-1] += " %r" % (chosen, )
     said = self.apart(self.node.hot_add, *chosen)
     certain = not (self.unsure or self.leaving)
-    free = set(range(8, 32)) - self.taken()
+    free = set(nodes.slots()) - self.taken()
     if said:
-      if "no PCI slot is left" not in said or (free and not self.unsure):
+      if _FULL not in said or (free and not self.unsure):
         raise Contradiction(said)
       self.counts["full"] += 1
       return True
@@ -211,7 +214,7 @@ class Run(manual_changes.ManualChanges):
       device.mac = mac
     said = self.apart(add, self.node.instance, dev_type, device, extra, 0)
     if not any(text in (said or "") for text in (
-        "was not added", "no PCI slot is left", "is no mac")):
+        "was not added", _FULL, "is no mac")):
       raise Contradiction(said or "added %r" % device)
     return True
 
@@ -219,7 +222,7 @@ class Run(manual_changes.ManualChanges):
     how = (self.random.randint(1, _EFFECTS), self.random.random() < 0.5)
     self.log[-1] += " %r at effect %d" % (key, how[0])
     said = self.apart(operation, *args, dies=how)
-    if said and "no PCI slot is left" not in said:
+    if said and _FULL not in said:
       raise Contradiction(said)
     self.unsure.add(key)
     self.counts["killed" if said is None else "too late to kill"] += 1

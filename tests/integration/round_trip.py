@@ -21,7 +21,7 @@ import time
 from ganeti_kvm_pci.cli import entry
 from ganeti_kvm_pci.node import runtime_files
 
-from qemu_state import tell
+from qemu_state import pci_functions, tell
 import test_migration
 import nodes
 
@@ -225,24 +225,10 @@ def wait_for_firmware(node):
   """Wait until the firmware has numbered the buses, and begins with memory."""
   deadline = time.time() + _PATIENCE
   while not any(region["address"] > 0
-                for device in _functions(tell(node, "query-pci"))
+                for device in pci_functions(tell(node, "query-pci"))
                 for region in device["regions"]):
     assert time.time() < deadline, "the firmware does not begin"
     time.sleep(0.02)
-
-
-def _functions(answer):
-  """List what C{query-pci} tells, on all buses."""
-  for bus in answer:
-    for device in _beneath(bus["devices"]):
-      yield device
-
-
-def _beneath(found):
-  for device in found:
-    yield device
-    for other in _beneath(device.get("pci_bridge", {}).get("devices", [])):
-      yield other
 
 
 def devices(node):
@@ -254,7 +240,7 @@ def devices(node):
   qmp = node.watch()
   try:
     placed, types = [], []
-    for device in _functions(qmp.execute("query-pci")):
+    for device in pci_functions(qmp.execute("query-pci")):
       model = "%04x:%04x %s" % (device["id"]["vendor"], device["id"]["device"],
                                 device["qdev_id"])
       types.append(model)

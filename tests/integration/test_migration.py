@@ -115,8 +115,9 @@ class Pair(object):
 @pytest.fixture
 def pair(request, tmpdir):
   sides = request.param
-  if "plugin" in sides and nodes.unknown():
-    pytest.skip("the plugin does not know this Ganeti: %s" % nodes.unknown())
+  for reason in [nodes.unfit(side) for side in sides]:
+    if reason:
+      pytest.skip(reason)
   for name in ("source", "target"):
     tmpdir.mkdir(name)
   made = Pair(sides[0], sides[1], str(tmpdir))

@@ -17,6 +17,7 @@ from qemu_state import Inventory, runtime_devices
 from line_socket import Socket
 from nodes import NIC
 import child_processes
+import nodes
 
 pytestmark = pytest.mark.parametrize("which", ["plugin"], indirect=True)
 
@@ -49,7 +50,7 @@ def test_others_get_answers_while_a_nics_script_runs(node, monkeypatch):
     lambda *_: answers.append(ask(path))))
   node.hot_add(NIC, 2, 2)
   assert len(answers) == 1 and answers[0]
-  assert node.agreed_slots()[1][-1] == 26
+  assert node.agreed_slots()[1][-1] == nodes.pools()[NIC][2]
 
 
 def test_others_get_answers_while_an_unplug_waits(node, monkeypatch):

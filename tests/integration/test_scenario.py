@@ -27,6 +27,17 @@ def show(node):
                     for slots in node.agreed_slots())
 
 
+def of_machine_type(cell):
+  """Tell which ports are meant where the table, which is for pc, has slots."""
+  if nodes.MACHINE_TYPE == "pc":
+    return cell
+  plain = {DISK: list(range(8, 24)), NIC: list(range(24, 32))}
+  return "/".join(
+    ",".join("%d" % nodes.pools()[dev_type][plain[dev_type].index(int(slot))]
+             for slot in part.split(","))
+    for dev_type, part in zip((DISK, NIC), cell.split("/")))
+
+
 def steps(node, guest, **parameters):
   """Take them; yields after each."""
   node.start(**dict(parameters, **nodes.boot(guest)))
@@ -49,11 +60,12 @@ def steps(node, guest, **parameters):
 
 def test_hotplug_gives_the_slots_of_the_table(node, which, guest, monkeypatch):
   slow_guest.lend(node, monkeypatch)
-  if which == "unmodified":
+  # the root ports of Ganeti's own making have the same pools
+  if which == "unmodified" and nodes.MACHINE_TYPE == "pc":
     expected = [documents.of_release(row, VERSION) for row in ROWS]
     taken = steps(node, guest)
   else:
-    expected = [row["with the plugin"] for row in ROWS]
+    expected = [of_machine_type(row["with the plugin"]) for row in ROWS]
     taken = steps(node, guest, kvm_pci_reservations=8)
   while expected:
     cell = expected.pop(0)

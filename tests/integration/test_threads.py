@@ -18,8 +18,6 @@ from ganeti import errors
 from ganeti import hypervisor as ganetis
 from ganeti.http import server
 
-from ganeti_kvm_pci.bus import pools
-
 from qemu_state import runtime_devices
 from test_left_behind import agree
 from nodes import DISK, NIC
@@ -110,10 +108,8 @@ def check(node, disks, nics):
   slots = runtime_devices(node)
   assert len(set(slots.values())) == len(slots) == disks + nics
   assert (len(found.of(DISK)), len(found.of(NIC))) == (disks, nics)
-  partition = pools.Partition()
   for name, slot in slots.items():
-    assert slot in partition.pool(
-      pools.DISK if "disk-" in name else pools.NIC), slots
+    assert slot in nodes.pools()[DISK if "disk-" in name else NIC], slots
   # what an operation keeps is its object's
   assert [getattr(type(node.hyper), name)
           for name in ("qmp", "_operation", "_start")] == [None] * 3

@@ -15,7 +15,7 @@ from ganeti import errors
 
 from ganeti_kvm_pci.runtime import slot_map
 
-from qemu_state import Inventory, runtime_devices, tell
+from qemu_state import Inventory, pci_functions, runtime_devices, tell
 from test_pending import Command
 from nodes import DISK, NIC
 import counting
@@ -35,9 +35,9 @@ def command(monkeypatch, capsys):
 
 def mapped(node, name=None):
   """Tell whether the guest has given addresses to a device, or to any."""
-  (bus, ) = [b for b in tell(node, "query-pci") if b["bus"] == 0]
   return any(region["address"] not in (-1, (1 << 64) - 1)
-             for device in bus["devices"] if name in (None, device["qdev_id"])
+             for device in pci_functions(tell(node, "query-pci"))
+             if name in (None, device["qdev_id"])
              for region in device["regions"])
 
 

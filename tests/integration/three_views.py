@@ -55,9 +55,8 @@ class ThreeViews(object):
         for dev_type, entries in node.runtime_slots().items()
         for uuid, slot in entries])
     qmp = node.watch()
-    (bus, ) = [b for b in qmp.execute("query-pci") if b["bus"] == 0]
-    here = [(d["qdev_id"], d["slot"]) for d in bus["devices"]
-            if d["function"] == 0]
+    # a slot, or port, is there once
+    here = [(name, slot) for slot, name in sorted(node.live(qmp).items())]
     self.live = self._keyed("QEMU", [(key_of(name), slot)
                                      for name, slot in here if key_of(name)])
     self.others = dict((slot, name) for name, slot in here if not key_of(name))
