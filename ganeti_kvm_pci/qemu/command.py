@@ -230,12 +230,15 @@ def _completed(keys, is_json, defaults, settings):
   return (keys, origin)
 
 
-def devices(command, configs=None):
+def devices(command, configs=None, bus=None):
   """List the C{-device} and C{-balloon} options of a command.
 
   @type command: list of strings
   @type configs: dict or None
   @param configs: see L{told}; without, the files' devices are left out
+  @type bus: string or None
+  @param bus: whose addresses count; None for those of disks and NICs, see
+      L{address_of}
   @rtype: list of L{DeviceOption}
   @return: in the order in which QEMU creates them
 
@@ -249,7 +252,8 @@ def devices(command, configs=None):
     is_json = not in_file and option_.from_json(command[position]) is not None
     keys, origin = _completed(keys, is_json, defaults, settings)
     found.append(DeviceOption(
-      position=position, id=text_of(keys, "id"), address=address_of(keys, made),
+      position=position, id=text_of(keys, "id"),
+      address=address_of(keys, bus=bus) if bus else address_of(keys, made),
       driver=_driver("" if in_file else command[position - 1], keys),
       backend=text_of(keys, "drive") or text_of(keys, "netdev"),
       is_json=is_json, origin=origin or (text if in_file else None)))

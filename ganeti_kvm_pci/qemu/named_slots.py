@@ -27,7 +27,7 @@
 # NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
 # SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 
-"""Which slots of pci.0, or root ports, a command names, by whatever option.
+"""Which slots of a bus, or root ports, a command names, by whatever option.
 
 """
 
@@ -36,18 +36,20 @@ from . import command as command_
 _NET_FLAGS = frozenset(["-net", "--net"])
 
 
-def addressed(command, configs=None):
-  """List what names a slot of pci.0, by whatever option.
+def addressed(command, configs=None, bus=None):
+  """List what names a slot of a bus, or a root port, by whatever option.
 
   @type command: list of strings
   @type configs: dict or None
   @param configs: see L{command.told}
+  @type bus: string or None
+  @param bus: see L{command.devices}
   @rtype: list of L{command.DeviceOption}
 
   """
   # a root port has one slot, which only the name of its bus tells
-  on_ports = command_.ports(command)
-  found = [option for option in command_.devices(command, configs)
+  on_ports = not bus and command_.ports(command)
+  found = [option for option in command_.devices(command, configs, bus)
            if option.address]
 
   def add(driver, addr, origin):
@@ -67,6 +69,35 @@ def addressed(command, configs=None):
     if keys.get("if") == "virtio": # up to QEMU 2.12
       add("virtio-blk-pci", keys.get("addr"), text)
   return found
+
+
+def name(option):
+  """Name an option that names a slot.
+
+  @type option: L{command.DeviceOption}
+  @rtype: string
+
+  """
+  found = option.id or option.driver
+  return "%s (%s)" % (found, option.origin) if option.origin else found
+
+
+def unread(command, configs=None):
+  """Say, for an error, that a file may name a slot.
+
+  @type command: list of strings
+  @type configs: dict or None
+  @param configs: see L{command.told}
+  @rtype: string or None
+  @return: None if all files were read
+
+  """
+  files = [path for path in command_.config_files(command)
+           if (configs or {}).get(path) is None]
+  if not files:
+    return None
+  return ("a file that cannot be read here may name the slot (-readconfig %s):"
+          " take its addr away there" % " and ".join(files))
 
 
 def taken(command, configs=None):

@@ -69,18 +69,6 @@ def partition(hvparams, command):
   return Partition.of(hvparams)
 
 
-def _named(command, configs):
-  """Tell which slots of pcie.0 the command names, by whatever option."""
-  found = set(option.address[0]
-              for option in named_slots.addressed(command, configs))
-  for _, _, keys in command_.told(
-      command, configs, command_.DEVICE_FLAGS, "device"):
-    place = command_.address_of(keys, bus=address.PCIE_BUS)
-    if place:
-      found.add(place[0])
-  return found
-
-
 def without_ports(command):
   """Remove Ganeti's root ports from a command.
 
@@ -112,7 +100,8 @@ def with_ports(command, configs):
   @raise BusFullError: if the command leaves no three slots of pcie.0
 
   """
-  taken = _named(command, configs)
+  taken = set(option.address[0] for option in named_slots.addressed(
+    command, configs, address.PCIE_BUS))
   wanted = -(-len(root_ports.NUMBERS) // address.FUNCTIONS)
   # from above, where QEMU's own come last
   others = list(range(_SLOTS[0] - 1, 0, -1))

@@ -40,6 +40,7 @@ from ..bus import address
 from ..bus import root_ports
 from ..errors import SlotTakenError
 from . import command as command_
+from . import named_slots
 
 _NO_BUS_RE = re.compile(r"Bus '%s' not found" % re.escape(address.BUS))
 
@@ -51,20 +52,11 @@ def _named(bus, slot, command, configs):
 
   """
   number = root_ports.number_of(bus)
-  found = []
-  for position, origin, keys in command_.told(
-      command, configs, command_.DEVICE_FLAGS, "device"):
-    if number is None:
-      place = command_.address_of(keys, bus=address.PCIE_BUS)
-    else:
-      place = command_.address_of(keys, made=[number])
-    # Ganeti's own stay
-    if place and place[0] == (slot if number is None else number) and \
-        keys.get("driver") != command_.ROOT_PORT and \
-        not (keys.get("drive") or keys.get("netdev")):
-      name = keys.get("id") or keys.get("driver")
-      found.append("%s (%s)" % (name, origin) if position is None else name)
-  return found
+  return [named_slots.name(option) for option in named_slots.addressed(
+    command, configs, address.PCIE_BUS if number is None else None)
+          # Ganeti's own stay
+          if option.address[0] == (slot if number is None else number) and
+          option.driver != command_.ROOT_PORT and not option.backend]
 
 
 def taken(option, slot, device, holder, command, partition, configs):
@@ -92,8 +84,10 @@ def taken(option, slot, device, holder, command, partition, configs):
   number = root_ports.number_of(bus)
   names = " and ".join(_named(bus, slot, command, configs))
   if number is None:
-    cure = "take addr=0x%x away from %s in kvm_extra, so that QEMU chooses" % (
-      slot, names or "what names it")
+    unread = None if names else named_slots.unread(command, configs)
+    cure = unread or (
+      "take addr=0x%x away from %s in kvm_extra, so that QEMU chooses" %
+      (slot, names or "what names it"))
   else:
     cure = ("name no root port of Ganeti's (%s) in kvm_extra: take bus=%s away"
             " from %s" % (partition, bus, names or "what names it"))

@@ -192,12 +192,6 @@ def remedy(words, device_class):
   return "mend that, then %s" % _AGAIN[device_class]
 
 
-def _name(option):
-  """Name an option that names a slot."""
-  name = option.id or option.driver
-  return "%s (%s)" % (name, option.origin) if option.origin else name
-
-
 def _namers(slot, command, configs):
   """List the options that name a slot."""
   return [option for option in named_slots.addressed(command, configs)
@@ -211,15 +205,14 @@ def _slot_remedy(slot, command, configs, partition):
 
   """
   namers = _namers(slot, command, configs)
-  unread = [path for path in command_.config_files(command)
-            if (configs or {}).get(path) is None]
+  unread = named_slots.unread(command, configs)
   users = [o for o in namers if not o.backend]
   if len(namers) > 1 or users:
     return ("take addr=0x%x away from %s in kvm_extra, so that QEMU chooses" %
-            (slot, " and ".join(_name(o) for o in users or namers)))
+            (slot, " and ".join(named_slots.name(o)
+                                for o in users or namers)))
   if unread:
-    return ("a file that cannot be read here may name the slot (-readconfig"
-            " %s): take its addr away there" % " and ".join(unread))
+    return unread
   # QEMU gives the lowest that is free to what names none
   if slot in partition.pool(NIC):
     return ("no option that can be read names the slot, and QEMU chooses lower"

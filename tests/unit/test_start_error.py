@@ -114,11 +114,31 @@ _OF_Q35 = ("-device %s: PCI: slot %d function 0 not available for"
 def test_a_slot_of_a_q35_guest(option, slot, holder, number, says):
   error = start_error.explain(
     _OF_Q35 % (option, slot, holder, "x"),
-    ["q", "-device", "pcie-root-port,id=rp3,bus=pcie.0,addr=0x17", "-device",
-     option], RootPorts.of({}))
+    ["q", "-device", "pcie-root-port,id=rp3,bus=pcie.0,chassis=3,port=3"
+     ",addr=0x17", "-device", option], RootPorts.of({}))
   assert error.slot == number and says in str(error)
   assert "pci.0 " not in str(error).replace("pcie.0", "")
   assert "kvm_pci_reservations" not in str(error)
+
+
+@pytest.mark.parametrize("words, configs, says", [
+  (["-device", "virtio-rng-pci,id=r", "-set", "device.r.addr=0x17"], {},
+   "take addr=0x17 away from r (-set device.r.addr=0x17) in kvm_extra"),
+  (["-net", "nic,model=e1000,addr=17"], {},
+   "away from e1000 (-net nic,model=e1000,addr=17) in kvm_extra"),
+  (["-readconfig", "usb.cfg"], {"usb.cfg": [config_file.Section("device", {
+    "id": "ehci", "driver": "ich9-usb-ehci1", "addr": "17.7"})]},
+   "away from ehci (-readconfig usb.cfg) in"),
+  (["-readconfig", "usb.cfg"], {"usb.cfg": None},
+   "may name the slot (-readconfig usb.cfg): take its addr away there"),
+  ])
+def test_the_option_that_names_a_slot_of_pcie_0_is_named(words, configs, says):
+  port = "pcie-root-port,id=rp3,bus=pcie.0,chassis=3,port=3,addr=0x17"
+  for text in (_OF_Q35 % ("virtio-rng-pci,id=r", 23, "pcie-root-port", "rp3"),
+               TEXT % 23):
+    error = start_error.explain(text, ["q", "-device", port] + words,
+                                RootPorts.of({}), configs)
+    assert error.slot == 23 and says in str(error)
 
 
 def test_a_bus_and_a_slot_that_a_q35_guest_has_not():
