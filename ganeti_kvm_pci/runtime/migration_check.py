@@ -64,9 +64,9 @@ _UNREADABLE = frozenset(["-readconfig"])
 _COLD_BOOT = "shut the instance down and start it"
 
 
-def _devices(words):
+def _devices(words, configs=None):
   """List the devices of a command; vCPUs are counted elsewhere."""
-  return [option for option in command_.devices(words)
+  return [option for option in command_.devices(words, configs)
           if not topology.is_cpu(option.driver)]
 
 
@@ -245,7 +245,8 @@ class MigrationCheck(object):
     known = [name for option, name in sorted(_MAKERS_WITH_ID.items())
              if option in self._given]
     known += [option.id for option in self._options if option.id]
-    known += [option.id for option in _devices(self._given)
+    known += [option.id for option in _devices(self._given,
+                                               self._runtime.configs)
               if option.id and not ids.is_ours(option.id)]
     known += [d.id for d in self._table.devices if d.id]
     for part in self._parts:
@@ -258,7 +259,8 @@ class MigrationCheck(object):
     words = self._given
     if _UNREADABLE.intersection(words):
       return
-    expected = (len([o for o in _devices(words) if not o.id]) +
+    made = _devices(words, self._runtime.configs)
+    expected = (len([o for o in made if not o.id]) +
                 len(command_.virtio_drives(words)))
     more = len([word for word in words if word in _MAKERS])
     unnamed = [part for part in self._parts

@@ -21,20 +21,28 @@ from ganeti_kvm_pci.qemu import command
 
 import nodes
 
-#: Whether an instance of machine type q35 has root ports.
-HAS_ROOT_PORTS = hasattr(hv_kvm.QmpConnection, "WaitForDeviceClaim")
+ON_PC = nodes.MACHINE_TYPE == "pc"
 
 RESERVATIONS = constants.HVC_DEFAULTS[constants.HT_KVM].get(
   "kvm_pci_reservations")
+
+#: The slots, or ports, of an instance that says nothing of them.
+POOLS = nodes.pools(RESERVATIONS or 8)
+
+
+def first(disks, nics, pools=None):
+  """List the first slots of both pools, as L{nodes.Node.agreed_slots} does."""
+  pools = pools or POOLS
+  return (list(pools[nodes.DISK][:disks]), list(pools[nodes.NIC][:nics]))
 
 
 def test_runtime_file_and_qemu_agree(node, which):
   node.start(paused=True)
   disks, nics = node.agreed_slots()
   assert len(disks) == len(nics) == 2
-  if which == "plugin":
-    first = RESERVATIONS or 8
-    assert (disks, nics) == ([first, first + 1], [24, 25])
+  # the root ports of Ganeti's own making are two pools as well
+  if which == "plugin" or not ON_PC:
+    assert (disks, nics) == first(2, 2)
   elif RESERVATIONS:
     assert (disks, nics) == ([12, 13], [14, 15])
   else:
@@ -45,8 +53,11 @@ def test_runtime_file_and_qemu_agree(node, which):
 @pytest.mark.skipif(not RESERVATIONS, reason="no kvm_pci_reservations here")
 def test_the_parameter_moves_the_disks(node, which):
   node.start(paused=True, kvm_pci_reservations=8)
-  nics = [24, 25] if which == "plugin" else [10, 11]
-  assert node.agreed_slots() == ([8, 9], nics)
+  expected = ([8, 9], [10, 11])
+  if which == "plugin" or not ON_PC:
+    # on q35 it means nothing
+    expected = first(2, 2, nodes.pools(8))
+  assert node.agreed_slots() == expected
 
 
 @pytest.mark.skipif(not hasattr(constants, "HV_USE_GUEST_AGENT") or
@@ -63,9 +74,13 @@ def test_all_that_ganeti_turns_on_takes_nine_or_ten_slots(
              spice_bind="127.0.0.1", spice_use_vdagent=True,
              use_guest_agent=True, cdrom_disk_type="paravirtual",
              cdrom_image_path=str(images[0]), cdrom2_image_path=str(images[1]))
-  ganetis = [slot for entries in node.runtime_slots().values()
-             for _, slot in entries]
-  assert len(set(node.live()) - set(ganetis)) == slots, node.live()
+  # q35's chipset has two slots; two controllers have one on Ganeti's own q35
+  expected = slots if ON_PC else slots + 1
+  assert len(node.own()) == expected or nodes.HAS_ROOT_PORTS, node.own()
+  if not ON_PC:
+    assert set(node.live()) == set(
+      slot for entries in node.runtime_slots().values()
+      for _, slot in entries if slot is not None)
 
 
 def test_many_devices(node, which):
@@ -74,9 +89,7 @@ def test_many_devices(node, which):
   disks, nics = node.agreed_slots()
   assert (len(disks), len(nics)) == (12, 8)
   if which == "plugin":
-    first = RESERVATIONS or 8
-    assert disks == list(range(first, first + 12))
-    assert nics == list(range(24, 32))
+    assert (disks, nics) == first(12, 8)
 
 
 @pytest.mark.skipif(not hasattr(constants, "HV_VIRTIO_DISK_IOTHREADS") or
@@ -96,15 +109,17 @@ def test_nine_devices_keep_off_disks_with_several_iothreads(node, which):
   node.start(paused=True, **parameters)
   with open("/proc/%d/cmdline" % node.pid()) as stream:
     assert stream.read().count("iothread-vq-mapping") == 2
-  assert node.agreed_slots() == ([8, 9], [24, 25])
+  pools = nodes.pools(8)
+  assert node.agreed_slots() == first(2, 2, pools)
   slots = sorted(node.live())
-  assert slots == list(range(15)) + [24, 25]
+  assert not ON_PC or slots == list(range(15)) + [24, 25]
   starts_again_alike(node)
   node.hot_add(nodes.DISK, 2, 2)
-  assert node.agreed_slots() == ([8, 9, 15], [24, 25])
+  if ON_PC:
+    assert node.agreed_slots() == ([8, 9, 15], [24, 25])
   node.hyper.RebootInstance(node.instance)
-  assert node.agreed_slots() == ([8, 9, 10], [24, 25])
-  assert sorted(node.live()) == list(range(16)) + [24, 25]
+  assert node.agreed_slots() == first(3, 2, pools)
+  assert not ON_PC or sorted(node.live()) == list(range(16)) + [24, 25]
 
 
 #: A bus of the name that unmodified Ganeti addresses, out of kvm_extra's sight.
@@ -162,7 +177,7 @@ def test_a_bridge_called_pci_0_is_left_to_unmodified_ganeti(node, which, tmpdir,
   runtime = node.runtime_slots()
   # with q35, Ganeti itself has root ports for what it takes for q35
   assert [slot for _, slot in runtime[nodes.DISK] + runtime[nodes.NIC]] == (
-    [None] * 4 if HAS_ROOT_PORTS and not extra.startswith("-m") and
+    [None] * 4 if nodes.HAS_ROOT_PORTS and not extra.startswith("-m") and
     version != "pc" else [12, 13, 14, 15])
   host_bridge = node.watch().execute("query-pci")[0]["devices"][0]
   assert host_bridge["id"]["device"] == 0x29c0 # Q35's
@@ -172,6 +187,26 @@ def test_a_bridge_called_pci_0_is_left_to_unmodified_ganeti(node, which, tmpdir,
     assert status == 0 and "its bus pci.0 is" in out and "warning" not in out
 
 
+@pytest.mark.skipif(not RESERVATIONS, reason="no root ports before 2.16")
+@pytest.mark.parametrize("parameters", [
+  {"machine_version": "q35"}, {"machine_version": "pc-q35-5.2"},
+  {"kvm_extra": "-machine q35,smm=off"}, {"kvm_extra": "-M pc-q35-5.2"},
+  {"machine_version": "pc", "kvm_extra": "-machine type=q35,usb=off"},
+  {"kvm_path": "default"}])
+def test_whatever_names_q35_has_root_ports(node, which, tmpdir, told,
+                                           parameters):
+  if which != "plugin":
+    pytest.skip("unmodified Ganeti has none, or does not see what it is")
+  parameters = dict({"machine_version": ""}, **parameters)
+  if "kvm_path" in parameters:
+    parameters["kvm_path"] = with_default(node, tmpdir, "q35")
+  node.start(paused=True, **parameters)
+  assert node.agreed_slots() == ([11, 12], [3, 4])
+  status, said = told()
+  assert status == 0 and "warning" not in said
+
+
+@nodes.ON_PC_ONLY
 @pytest.mark.parametrize("parameters", [
   {"machine_version": "pc"}, {"machine_version": "pc-i440fx-2.4"},
   {"kvm_extra": "-machine smm=off"}, {"kvm_extra": "-M pc-i440fx-2.4"},
@@ -179,15 +214,14 @@ def test_a_bridge_called_pci_0_is_left_to_unmodified_ganeti(node, which, tmpdir,
   {"kvm_path": "default"}])
 def test_whatever_names_i440fx_is_partitioned(node, which, tmpdir, told,
                                               parameters):
-  if HAS_ROOT_PORTS and parameters.get("machine_version") == "q35":
+  if nodes.HAS_ROOT_PORTS and parameters.get("machine_version") == "q35":
     pytest.skip("Ganeti gives it root ports, which pc has no bus for")
   if "kvm_path" in parameters:
     parameters = {"kvm_path": with_default(node, tmpdir, "pc-i440fx-2.4")}
   node.start(paused=True, **parameters)
-  disks, nics = node.agreed_slots()
+  agreed = node.agreed_slots()
   if which == "plugin":
-    first = RESERVATIONS or 8
-    assert (disks, nics) == ([first, first + 1], [24, 25])
+    assert agreed == first(2, 2)
     status, said = told()
     # that a later QEMU has no machine type as old as this is information
     assert status == 0 and "warning" not in said
@@ -195,12 +229,12 @@ def test_whatever_names_i440fx_is_partitioned(node, which, tmpdir, told,
 
 def starts_again_alike(node):
   """Start again from the runtime file, and check that QEMU has the same."""
-  before = node.live()
+  before, own = node.live(), node.own()
   node.hyper.MigrationInfo(node.instance)
   # with the addresses that this has written to the runtime file
   node.stop()
   node.start_from_file()
-  assert node.live() == before
+  assert (node.live(), node.own()) == (before, own)
   node.hyper.MigrationInfo(node.instance)
 
 
@@ -252,7 +286,40 @@ NAMED = [
   "-device virtio-rng-pci,bus=pci.0/,addr=+0xc",
   ]
 
+#: What q35 has instead: its bus; the slots of root ports; and that of its USB.
+OF_Q35 = [("i440FX", "q35"), ("pci.0", "pcie.0"), ("0xc", "0x17"),
+          ("1d.", "19.")]
 
+
+def of_machine_type(text):
+  """Have a slot named that disks and NICs, or the root ports, would get."""
+  for pc, q35 in OF_Q35 if not ON_PC else ():
+    text = text.replace(pc, q35)
+  return text
+
+
+@pytest.mark.skipif(ON_PC, reason="pc has no root ports")
+@pytest.mark.skipif(nodes.HAS_ROOT_PORTS, reason="Ganeti says where they are")
+@pytest.mark.parametrize("extra", [of_machine_type(text) for text in NAMED])
+def test_root_ports_avoid_a_slot_that_an_option_names(node, tmpdir, told,
+                                                      extra):
+  config = tmpdir.join("usb.cfg")
+  config.write(of_machine_type(CONTROLLERS))
+  node.start(nics=6, paused=True, kvm_extra=extra.replace("%s", str(config)))
+  assert node.agreed_slots() == first(2, 6)
+  (named, ) = [slot for slot, names in [
+    (0x17, ["0x17"]), (0x18, ["0x18", "addr=18"]), (0x19, ["19", "readconfig"])]
+               if any(name in extra for name in names)]
+  assert named in node.own()
+  status, out = told()
+  assert status == 0 and "warning" not in out, out
+  starts_again_alike(node)
+  node.hot_add(nodes.NIC, 6, 6)
+  node.hyper.RebootInstance(node.instance)
+  assert node.agreed_slots() == first(2, 7)
+
+
+@nodes.ON_PC_ONLY
 @pytest.mark.parametrize("extra", NAMED)
 def test_a_slot_that_an_option_names_is_avoided(node, which, tmpdir, told,
                                                 extra):
@@ -264,8 +331,7 @@ def test_a_slot_that_an_option_names_is_avoided(node, which, tmpdir, told,
   disks, nics = node.agreed_slots()
   assert len(disks) == 2 and len(nics) == 6
   if which == "plugin":
-    first = RESERVATIONS or 8
-    wanted = [slot for slot in range(first, 32) if slot not in (
+    wanted = [slot for slot in range(RESERVATIONS or 8, 32) if slot not in (
       0x1d if "readconfig" in extra else None,
       0x1e if "0x1e" in extra else None,
       0x19 if "19" in extra else None, 0x18 if "18" in extra else None,
@@ -289,7 +355,7 @@ def test_a_file_that_nobody_can_read_is_named(node, which, tmpdir):
   pipe = str(tmpdir.join("pipe"))
   os.mkfifo(pipe)
   writer = subprocess.Popen(["sh", "-c", "printf '%s' \"$0\" > \"$1\"",
-                             CONTROLLERS, pipe])
+                             of_machine_type(CONTROLLERS), pipe])
   extra = "-readconfig %s" % pipe
   try:
     if which == "unmodified":
@@ -301,7 +367,7 @@ def test_a_file_that_nobody_can_read_is_named(node, which, tmpdir):
     writer.kill()
     writer.wait()
   print(caught.value)
-  assert "slot 29" in str(caught.value)
+  assert "slot %d" % (29 if ON_PC else 25) in str(caught.value)
   assert ("(-readconfig %s): take its addr away there" % pipe in
           str(caught.value))
   assert "kvm_pci_reservations" not in str(caught.value)
@@ -333,9 +399,11 @@ def test_addresses_in_qemus_default_file_are_avoided(node, which, tmpdir,
   if subprocess.call([path, "--version"]):
     pytest.skip("no overlay over /etc here")
   node.start(paused=True, kvm_path=path)
-  assert node.live()[0x18] == "rng0"
+  if ON_PC:
+    assert node.live()[0x18] == "rng0"
+  assert ON_PC or 0x18 in node.own()
   if which == "plugin":
-    assert node.agreed_slots()[1] == [25, 26]
+    assert node.agreed_slots()[1] == ([25, 26] if ON_PC else [3, 4])
     status, out = told()
     assert status == 0 and "warning" not in out, out
   starts_again_alike(node)

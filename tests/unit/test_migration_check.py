@@ -5,6 +5,8 @@ import json
 import pytest
 
 import genuine
+from ganeti_kvm_pci.qemu import command
+from ganeti_kvm_pci.qemu import config_file
 from ganeti_kvm_pci.qemu.topology import Part
 from ganeti_kvm_pci.runtime import device_table
 from ganeti_kvm_pci.runtime import migration_check
@@ -52,8 +54,10 @@ class Guest(object):
     del data[1][nics:]
     self.data = data
 
-  def compare(self, others=(), change=None, command=None, vcpus=None):
+  def compare(self, others=(), change=None, command=None, vcpus=None,
+              configs=None):
     loaded = serialized.parse(json.dumps(self.data), "test")
+    loaded.configs = configs or {}
     known = device_table.DeviceTable(loaded)
     parts = parts_of(known, others)
     if change:
@@ -220,6 +224,17 @@ def test_what_a_file_of_options_makes_is_left_to_the_target():
   world = Guest()
   world.data[0] += ["--readconfig", "file"]
   assert world.compare([rng(3, "rng0")]).problems == []
+
+
+def test_what_qemus_default_file_makes_is_nobodys_by_hand():
+  """Also where it names no slot of pci.0."""
+  configs = {command.DEFAULT_FILE: [config_file.Section("device", keys)
+                                    for keys in (
+    {"driver": "virtio-rng-pci", "id": "rng0"}, {"driver": "virtio-rng-pci"})]}
+  found = [rng(3, "rng0"), rng(4)]
+  assert len(Guest().compare(found).problems) == 2
+  assert Guest().compare(found, configs=configs).problems == []
+  assert len(Guest().compare(found + [rng(5)], configs=configs).problems) == 1
 
 
 def test_options_with_two_dashes():
