@@ -9,7 +9,7 @@ GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
 
 .PHONY: help needs demo doc test lane-lab lane-rest test-unit test-pythons \
         contract test-qemu test-doc test-runtime-files test-hotplug \
-        test-patches test-cluster test-torn test-integration test-suite \
+        test-patches test-cluster test-q35-cluster test-torn test-integration test-suite \
         test-devices test-configurations test-rollout test-upgrade patches \
         golden check-patches check-upstream bench alternatives fuzz dist clean
 
@@ -128,6 +128,16 @@ test-patches: needs
 test-cluster: needs
 	$(PYTEST) tests/lab
 	lab/up -n 2 $(PYTHON) -m pytest -p no:cacheprovider -v tests/cluster
+
+# the others are about unmodified Ganeti too, which starts no q35 guest;
+# test-cluster has what is of q35 alone
+## the scenarios with q35 guests (also SUITE=trixie)
+test-q35-cluster: needs
+	$(if $(SUITE),tools/test-suite $(SUITE)) env MACHINE_TYPE=q35 lab/up -n 2 \
+	  $(PYTHON) -m pytest -p no:cacheprovider -v tests/cluster/test_q35.py \
+	  tests/cluster/test_partition.py tests/cluster/test_reboot.py \
+	  tests/cluster/test_refusals.py tests/cluster/test_pending.py \
+	  tests/cluster/test_migration.py
 
 # a mixed cluster, a node added later, one installed anew; test-cluster has the
 # short way, on two nodes

@@ -8,6 +8,7 @@ import pytest
 
 import cluster
 
+from guests import Guest
 from test_partition import agree
 from test_partition import hotplugged
 from test_pending import entry_of
@@ -81,3 +82,45 @@ def test_an_unplug_that_the_guest_answers_late_is_settled(vm, plugged, limited):
   # its port is free again
   hotplugged(vm.modify("--net", "add"))
   agree(vm, [11], [3, 4])
+
+
+def test_a_guest_with_a_bus_pci_0_is_left_to_unmodified_ganeti(vm, plugged):
+  """It names a bridge of kvm_extra's for all of the guest's devices."""
+  vm.add(disks=1, nics=1, hvparams=dict(
+    Q35, kvm_extra="-device pci-bridge,id=pci.0,bus=pcie.0,chassis_nr=1"))
+  disk, nic = vm.runtime()[3][0][0], vm.runtime()[1][0]
+  assert (disk["hvinfo"]["addr"], nic["hvinfo"]["addr"]) == ("0xc", "0xd")
+  assert vm.running()
+
+
+def test_a_root_port_that_kvm_extra_takes_is_left_to_it(vm, plugged):
+  vm.add(disks=2, nics=1, hvparams=dict(
+    Q35, kvm_extra="-device virtio-rng-pci,id=more,bus=rp12"))
+  assert {device["qdev_id"][:5]: device["slot"] for device in vm.pci()
+          if device["slot"] != 3} == {"disk-": 13, "more": 12}
+  vm.migrate()
+  hotplugged(vm.modify("--disk", "1:remove"))
+  vm.set_hvparams(kvm_extra="")
+  hotplugged(vm.modify("--disk", "add:size=1G"))
+  agree_but = vm.guest(until=lambda r: sorted(r.disks.values()) == [11, 13])
+  assert sorted(agree_but.disks.values()) == [11, 13]
+  vm.stop()
+  vm.start()
+  agree(vm, [11, 12], [3])
+
+
+def test_a_guest_stays_up_while_its_nodes_are_without_the_plugin(vm, plugin):
+  plugin("enable")
+  guest = Guest(vm, disks=2, nics=2, hvparams=Q35)
+  guest.hotplugs()
+  assert guest.slots() == ([11, 12, 13], [3, 4, 5])
+  plugin("disable")
+  guest.is_up()
+  plugin("enable")
+  guest.is_up()
+  is_clean(vm)
+  guest.hotplugs(False)
+  guest.hotplugs()
+  assert guest.slots() == ([11, 12, 13], [3, 4, 5])
+  guest.moves("node2")
+  guest.moves("node1")

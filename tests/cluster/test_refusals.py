@@ -7,6 +7,8 @@ import pytest
 
 import cluster
 
+from slots import at
+from slots import named
 from test_partition import agree
 from test_partition import hotplugged
 
@@ -56,17 +58,17 @@ def is_refused(vm, change, *words):
   assert "hotplug:failed" in result.output
   uuid, path = disk_of(vm, 1)
   assert re.search(
-    "WARNING: Could not hotplug device: .*Instance %s: disk-%s \\(slot 9, %s\\)"
-    " was not added: %s" % (vm.name, uuid.rsplit("-", 2)[0], path,
+    "WARNING: Could not hotplug device: .*Instance %s: disk-%s \\(%s, %s\\)"
+    " was not added: %s" % (vm.name, uuid.rsplit("-", 2)[0], named(9), path,
                             "; ".join(words)), result.output)
   assert vm.runtime() == before
-  agree(vm, [8], [24])
+  agree(vm, at(8), at(24))
 
 
 def test_a_refused_disk_is_explained_to_who_adds_it(vm):
   vm.add(disks=1, nics=1, hvparams={"kvm_pci_reservations": 8,
                                     "disk_cache": "none"})
-  agree(vm, [8], [24])
+  agree(vm, at(8), at(24))
   folder = disk_of(vm, 0)[1].rpartition("/")[0]
   with without_direct_access(vm.node(), folder):
     # 3.0: what the human monitor said to drive_add
@@ -83,4 +85,4 @@ def test_a_refused_disk_is_explained_to_who_adds_it(vm):
   # what it advises
   vm.modify("--disk", "1:detach", hot=False)
   hotplugged(vm.modify("--disk", "attach:uuid=" + uuid))
-  agree(vm, [8, 9], [24])
+  agree(vm, at(8, 9), at(24))
