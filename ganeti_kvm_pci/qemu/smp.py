@@ -31,9 +31,13 @@
 
 """
 
+import re
+
 from . import command as command_
 from . import option
 from . import topology
+
+_NUMBER_RE = re.compile(r"[0-9]+\Z")
 
 _SMP_FLAGS = frozenset(["-smp", "--smp"])
 
@@ -59,7 +63,8 @@ def vcpus(command):
   found = None
   for _, text in command_.arguments(command, _SMP_FLAGS):
     found = option.keys(text, "cpus").get("cpus", found)
-  if found is None or not found.isdigit():
+  # QEMU takes no JSON here, and no digits but these (tried with 7.2)
+  if not (hasattr(found, "split") and _NUMBER_RE.match(found)):
     return None
   return int(found) + len([device for device in command_.devices(command)
                            if topology.is_cpu(device.driver)])
