@@ -150,7 +150,7 @@ class HvinfoCompat(_Compat):
     # and an ISA NIC that has one does not start; their id is needed (3.1)
     if root_ports.slot_in(device.hvinfo) is not None:
       del device.hvinfo["bus"]
-      del device.hvinfo["addr"]
+      device.hvinfo.pop("addr", None)
 
   @staticmethod
   def _ShowAddress(device):

@@ -60,6 +60,8 @@ from .pools import has_pci_disks
 #: The first and last port of each class.
 _PORTS = {NIC: (3, 10), DISK: (11, 26)}
 
+DISK_PORTS = _PORTS[DISK]
+
 #: All ports, lowest first.
 NUMBERS = list(range(_PORTS[NIC][0], _PORTS[DISK][1] + 1))
 
@@ -122,20 +124,42 @@ def show(unit, slot):
   return "%s %s" % (unit, id_of(slot) if unit == RootPorts.unit else slot)
 
 
-def slot_in(hvinfo):
+def slot_in(hvinfo, part=None):
   """Tell which slot of pci.0, or which root port, a runtime file gives.
 
   @type hvinfo: dict or None
   @param hvinfo: of a disk or NIC
+  @type part: L{Partition} or None
+  @param part: the guest's; None if its own words count, whatever guest it is
+      of: that of another machine type may have been meant
   @rtype: int or None
-  @return: None for any other bus
+  @return: None for any bus that the guest does not have, or another
   @raise AddressError: if the address is malformed
 
   """
-  bus = (hvinfo or {}).get("bus")
+  hvinfo = hvinfo or {}
+  bus, slot = hvinfo.get("bus"), 0
   if bus != address.BUS and number_of(bus) is None:
     return None
-  return slot_of(bus, address.parse(hvinfo.get("addr"))[0])
+  # a port has one slot, which need not be named
+  if bus == address.BUS or hvinfo.get("addr") is not None:
+    slot = address.parse(hvinfo.get("addr"))[0]
+  return slot_of(bus, slot) if part is None else part.locate(bus, slot)
+
+
+class RootBus(Partition):
+  """The bus pcie.0 of a q35 guest: QEMU's alone.
+
+  """
+  def __init__(self):
+    super(RootBus, self).__init__(address.SLOTS)
+
+  def locate(self, bus, slot):
+    """Tell whether a slot is one of pcie.0."""
+    return slot if bus is None or bus == address.PCIE_BUS else None
+
+  def _location(self, slot):
+    return {"bus": address.PCIE_BUS, "addr": address.unparse(slot)}
 
 
 class RootPorts(Partition):

@@ -104,7 +104,7 @@ def show_address(part):
   if part.bus == address.PCIE_BUS:
     return "slot %s of %s" % (
       ".".join("%d" % n for n in _significant(part.address)), part.bus)
-  if slot_of(part) is not None:
+  if is_assignable(part):
     return "port %s" % ".".join(
       [part.bus] + ["%d" % n for n in part.address[1:] if n])
   if part.bus:
@@ -127,14 +127,25 @@ def show(part):
   return "%s (id %s)" % (name, part.id) if part.id else name
 
 
-def slot_of(part):
-  """Return a part's slot on pci.0, or the number of its root port, or None."""
-  return root_ports.slot_of(part.bus, part.address[0])
+def slot_of(part, partition):
+  """Return a part's slot on pci.0, or the number of its root port, or None.
+
+  @type part: L{Part}
+  @type partition: L{pools.Partition}
+
+  """
+  # where it has no bus, the number is no slot
+  return part.bus and partition.locate(part.bus, part.address[0])
 
 
-def location_of(part):
+def is_assignable(part):
+  """Tell whether a part is where Ganeti puts disks and NICs."""
+  return root_ports.slot_of(part.bus, part.address[0]) is not None
+
+
+def location_of(part, partition):
   """Return a part's slot, see L{slot_of}, and function, or None."""
-  slot = slot_of(part)
+  slot = slot_of(part, partition)
   return None if slot is None else (slot, part.address[1])
 
 

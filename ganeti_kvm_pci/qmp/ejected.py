@@ -57,9 +57,10 @@ def leave_out(parts, loaded):
   @return: what L{FIELD} is for
 
   """
-  lost = device_table.DeviceTable(loaded).lost(
+  known = device_table.DeviceTable(loaded)
+  lost = known.lost(
     set(part.id for part in parts),
-    set(topology.slot_of(part) for part in parts))
+    set(topology.slot_of(part, known.partition) for part in parts))
   lists = {DISK: loaded.disks, NIC: loaded.nics}
   # from the end, so that the indexes before stay right
   return [[device.device_class, lists[device.device_class].pop(device.index)]

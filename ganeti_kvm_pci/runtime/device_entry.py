@@ -56,6 +56,15 @@ _HVINFO_NUMBERS = frozenset([
 _HVINFO_KEYS = _HVINFO_NUMBERS | frozenset([
   "addr", "bus", "driver", "id", "iothread", "iothread-vq-mapping"])
 
+#: The numbers by which a guest may name a NIC; more, QEMU refuses
+#: (ONBOARD_INDEX_MAX in hw/acpi/pcihp.c; tried with 7.2), and 0 is none.
+_ACPI_INDEXES = (1, 16383)
+
+#: What an administrator can do about a wrong address.
+_ANEW = "a cold boot (shutdown and start) writes the file anew"
+
+_PORT_RE = re.compile(r"rp[0-9]+\Z")
+
 #: What QEMU takes for an id, a driver or a bus, and what a uuid consists of.
 WORD_RE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\Z")
 
@@ -163,7 +172,64 @@ def _check_mapping(source, name, value):
     _check_text(source, name, "iothread", entry["iothread"], WORD_RE)
 
 
-def _check_hvinfo(source, name, hvinfo):
+def _check_port(source, name, hvinfo, ports):
+  """Check the root port of a device of a q35 guest.
+
+  Ganeti's master writes C{addr} 0x0 there, as this package does.
+
+  @type ports: list of ints
+  @param ports: those that the guest has; empty unless it is a q35 guest
+
+  """
+  bus = hvinfo.get("bus")
+  if not ports or not _PORT_RE.match(bus or ""):
+    return
+  if root_ports.number_of(bus) not in ports:
+    raise RuntimeFileError(
+      source, "%s: its bus %s is no root port of the guest, whose command makes"
+      " %d of them (%s to %s); %s" %
+      (name, bus, len(ports), root_ports.id_of(ports[0]),
+       root_ports.id_of(ports[-1]), _ANEW))
+  if hvinfo.get("addr") is not None and address.parse(hvinfo["addr"]) != (0, 0):
+    raise RuntimeFileError(
+      source, "%s: addr %s on port %s: a root port has slot 0 and function 0"
+      " alone, addr 0x0; %s" % (name, hvinfo["addr"], bus, _ANEW))
+
+
+def _check_index(source, name, value):
+  """Check the number by which a guest may name a NIC."""
+  if not _ACPI_INDEXES[0] <= value <= _ACPI_INDEXES[1]:
+    raise RuntimeFileError(
+      source, "%s: acpi-index %d: QEMU takes numbers from %d to %d; %s" %
+      ((name, value) + _ACPI_INDEXES + (_ANEW, )))
+
+
+def check_indexes(source, nics):
+  """Make sure that no two NICs are to have one name.
+
+  QEMU refuses the second ("a PCI device with acpi-index = 1 already exist",
+  tried with 7.2).
+
+  @param source: named in errors
+  @param nics: list of dicts
+  @raise RuntimeFileError: if there are two
+
+  """
+  seen = {}
+  for index, nic in enumerate(nics):
+    hvinfo = nic.get("hvinfo") or {}
+    if "acpi-index" not in hvinfo:
+      continue
+    other = seen.setdefault(hvinfo["acpi-index"], index)
+    if other != index:
+      raise RuntimeFileError(
+        source, "nic %d (bus %s) and nic %d (bus %s): both have acpi-index %d,"
+        " and QEMU gives each to one device; %s" %
+        (other, nics[other]["hvinfo"].get("bus"), index, hvinfo.get("bus"),
+         hvinfo["acpi-index"], _ANEW))
+
+
+def _check_hvinfo(source, name, hvinfo, ports):
   """Check where a device is, and return the keys that no Ganeti writes."""
   unknown = []
   if not isinstance(hvinfo, dict):
@@ -177,6 +243,8 @@ def _check_hvinfo(source, name, hvinfo):
     elif key in _HVINFO_NUMBERS:
       if not _is_number(value):
         raise RuntimeFileError(source, "%s: %s is no number" % (name, key))
+      if key == "acpi-index":
+        _check_index(source, name, value)
     elif key == "iothread-vq-mapping":
       _check_mapping(source, name, value)
     elif key == "addr":
@@ -184,10 +252,11 @@ def _check_hvinfo(source, name, hvinfo):
     else:
       _check_text(source, name, key, value, WORD_RE)
   root_ports.slot_in(hvinfo)
+  _check_port(source, name, hvinfo, ports)
   return unknown
 
 
-def check(source, name, entry, known):
+def check(source, name, entry, known, ports=()):
   """Check one disk or NIC.
 
   @param source: named in errors
@@ -195,6 +264,8 @@ def check(source, name, entry, known):
   @param entry: its dict, or what is there instead
   @type known: frozenset of strings
   @param known: L{DISK_KEYS} or L{NIC_KEYS}
+  @type ports: list of ints
+  @param ports: the root ports of a q35 guest
   @rtype: list of strings
   @return: what no known Ganeti writes
   @raise RuntimeFileError: if it is no disk or NIC, or may be more than one
@@ -210,7 +281,7 @@ def check(source, name, entry, known):
     if entry.get("pci") is not None:
       address.check_slot(entry["pci"])
     if hvinfo:
-      unknown += _check_hvinfo(source, name, hvinfo)
+      unknown += _check_hvinfo(source, name, hvinfo, ports)
     elif not (hvinfo is None or hvinfo == {}):
       raise RuntimeFileError(source, "%s: hvinfo is no dict" % name)
   except AddressError as err:

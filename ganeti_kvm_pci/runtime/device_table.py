@@ -35,6 +35,7 @@ Reading here changes nothing and needs no Ganeti.
 
 import collections
 
+from ..bus import address
 from ..bus import root_ports
 from ..bus import scsi_ids
 from ..bus.pools import DISK
@@ -112,22 +113,23 @@ def dict_of(runtime, device):
   return runtime.disks[device.index][0]
 
 
-def _device(device_class, index, entry, hvparams):
+def _device(device_class, index, entry, hvparams, part):
   """Read one disk or NIC of the runtime file."""
   hvinfo = entry.get("hvinfo")
   if hvinfo:
     slot = None
     # Ganeti writes a slot also for IDE disks and ISA NICs, which use none
     if is_on_pci(device_class, hvparams):
-      slot = root_ports.slot_in(hvinfo)
+      slot = root_ports.slot_in(hvinfo, part)
     return Device(slot, device_class, index, hvinfo.get("id"),
                   hvinfo.get("driver"))
   slot = entry.get("pci")
   device_id = None
   if slot is not None:
     device_id = old_id(device_class, entry.get("uuid"), slot)
-    if not is_on_pci(device_class, hvparams):
-      slot = None
+    # a slot of pci.0, which a q35 guest does not have
+    slot = part.locate(address.BUS, slot) if is_on_pci(device_class,
+                                                       hvparams) else None
   return Device(slot, device_class, index, device_id,
                 driver(device_class, hvparams))
 
@@ -162,7 +164,7 @@ class DeviceTable(object):
       raise RuntimeFileError(runtime.source, str(err))
     disks = [entry[0] for entry in runtime.disks]
     self.devices = [
-      _device(device_class, index, entry, hvparams)
+      _device(device_class, index, entry, hvparams, self.partition)
       for device_class, entries in ((DISK, disks), (NIC, runtime.nics))
       for index, entry in enumerate(entries)]
     own = set(d.id for d in self.devices if d.id)

@@ -39,7 +39,7 @@ from ..bus import root_ports
 from ..bus.pools import DISK
 from ..bus.pools import NIC
 from ..errors import RuntimeFileError
-from ..qemu import command
+from ..qemu import command as command_
 from ..qemu import ids
 from ..qemu import option
 from . import device_table
@@ -114,6 +114,7 @@ def _strip(runtime, version):
 
   """
   changes, warnings = [], []
+  ports = command_.ports(runtime.words)
   disks = [entry[0] for entry in runtime.disks]
   named = [("%s %d" % (device_class, index), entry)
            for device_class, entries in ((DISK, disks), (NIC, runtime.nics))
@@ -125,7 +126,8 @@ def _strip(runtime, version):
       # a q35 guest runs with the plugin alone there, which knows what a NIC
       # on a root port has
       if not is_older or key not in hvinfo or (
-          key == "acpi-index" and root_ports.number_of(hvinfo.get("bus"))):
+          key == "acpi-index" and
+          root_ports.number_of(hvinfo.get("bus")) in ports):
         continue
       del hvinfo[key]
       changes.append("%s: without %s" % (name, key))
@@ -151,7 +153,7 @@ def _is_confined(words):
   """Tell whether a command has QEMU confine itself."""
   return "-chroot" in words or any(
     option.keys(text, None).get("chroot") for _, text in
-    command.arguments(words, frozenset(["-run-with"])))
+    command_.arguments(words, frozenset(["-run-with"])))
 
 
 def _slot(runtime, device_class, name, hvinfo):

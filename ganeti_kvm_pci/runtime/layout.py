@@ -306,5 +306,5 @@ def _drop(entries):
     hvinfo = entry.get("hvinfo") or {}
     if root_ports.slot_in(hvinfo) is not None:
       del hvinfo["bus"]
-      del hvinfo["addr"]
+      hvinfo.pop("addr", None)
     entry.pop("pci", None)

@@ -100,6 +100,7 @@ class MigrationCheck(object):
     self.vcpus = vcpus
     self._runtime = runtime
     self._table = table
+    self._location_of = lambda part: topology.location_of(part, table.partition)
     self._parts = parts
     self._by_id = dict((part.id, part) for part in parts if part.id)
     self._unnamed_nics = unnamed_nics(runtime)
@@ -129,7 +130,8 @@ class MigrationCheck(object):
   def _at(self, slot):
     """Name what QEMU has on a slot."""
     return " and ".join(topology.show(part) for part in self._parts
-                        if topology.slot_of(part) == slot) or "nothing"
+                        if (self._location_of(part) or [None])[0] == slot) or \
+      "nothing"
 
   def _check_assigned(self):
     """Look for the runtime file's disks and NICs."""
@@ -159,18 +161,18 @@ class MigrationCheck(object):
 
   def _check_address(self, device, part):
     if device.slot is not None:
-      noted, real = device.slot, topology.slot_of(part)
+      noted, real = device.slot, (self._location_of(part) or [None])[0]
     else:
       entry = self._runtime.disks[device.index][0]
       noted = entry["hvinfo"].get("scsi-id")
       real = topology.scsi_id_of(part)
     if noted != real:
-      what = "slot" if device.slot is not None else "scsi-id"
+      where = self._table.partition.show(noted) \
+        if device.slot is not None else "scsi-id %s" % noted
       self.problems.append(
-        "%s: %s %s in the runtime file, %s in QEMU; repair the runtime file"
+        "%s: %s in the runtime file, %s in QEMU; repair the runtime file"
         " (ganeti-kvm-pci check --repair), or %s" %
-        (describe(device), what, noted, topology.show_address(part),
-         _COLD_BOOT))
+        (describe(device), where, topology.show_address(part), _COLD_BOOT))
 
   def _check_driver(self, device, part):
     # up to 2.15, hot-added disks and NICs are virtio's whatever the parameters
@@ -211,7 +213,7 @@ class MigrationCheck(object):
 
   def _check_options(self):
     """Look for what the command names, by id or by address."""
-    addresses = set(topology.location_of(part) for part in self._parts)
+    addresses = set(self._location_of(part) for part in self._parts)
     for option in self._options:
       name = "%s (id %s)" % (option.driver, option.id) if option.id else \
         option.driver
@@ -221,7 +223,7 @@ class MigrationCheck(object):
           " it; remove it from kvm_extra, if it is there, and %s" %
           (name, _COLD_BOOT))
       elif option.address and option.address not in addresses and not any(
-          part.driver == option.driver and topology.slot_of(part) is None
+          part.driver == option.driver and self._location_of(part) is None
           for part in self._parts): # "addr" may be something else
         self.problems.append(
           "%s: the command in the runtime file has %s there, QEMU has nothing;"
@@ -275,7 +277,7 @@ class MigrationCheck(object):
   def _fix(self):
     """Make explicit the addresses that a new start would give differently."""
     words = self._runtime.words
-    peripherals = [Peripheral(part.driver, part.id, topology.location_of(part))
+    peripherals = [Peripheral(part.driver, part.id, self._location_of(part))
                    for part in self._parts
                    if part.driver and not part.builtin]
     if not renewal.sound(words):
@@ -312,8 +314,8 @@ class MigrationCheck(object):
     taken = set(self._table.held())
     # the chipset's devices are first, and what nobody can tell the option of
     # is where it was
-    taken.update(topology.slot_of(part) for part in self._parts
-                 if topology.location_of(part) and not part.driver)
+    taken.update(self._location_of(part)[0] for part in self._parts
+                 if self._location_of(part) and not part.driver)
     taken.update(p.address[0] for p in peripherals
                  if p.address and p not in paired)
     found = collections.OrderedDict()

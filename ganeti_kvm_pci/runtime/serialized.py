@@ -58,6 +58,7 @@ from .device_entry import TEXT
 from .device_entry import WORD_RE
 from .device_entry import check
 from .device_entry import check_extra
+from .device_entry import check_indexes
 from .device_entry import is_text
 
 #: The key of what travels with a runtime file. A node with unmodified Ganeti
@@ -136,13 +137,16 @@ class Runtime(object):
     self.command[:] = unknown_option.remove(guarded)
     self.is_guarded = self.command != guarded
     self._check_parameters()
+    ports = command_.ports(self.words)
     for index, nic in enumerate(self.nics):
-      self.unknown += check(source, "nic %d" % index, nic, NIC_KEYS)
+      self.unknown += check(source, "nic %d" % index, nic, NIC_KEYS, ports)
+    check_indexes(source, self.nics)
     for index, entry in enumerate(self.disks):
       if not isinstance(entry, list) or len(entry) != 3:
         raise RuntimeFileError(source,
                                "disk %d: [dict, link, uri] expected" % index)
-      self.unknown += check(source, "disk %d" % index, entry[0], DISK_KEYS)
+      self.unknown += check(source, "disk %d" % index, entry[0], DISK_KEYS,
+                            ports)
       if not entry[0].get("uuid"):
         raise RuntimeFileError(source, "disk %d: no uuid" % index)
       check_extra(source, "disk %d" % index, entry[1:])

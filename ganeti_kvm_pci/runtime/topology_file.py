@@ -139,7 +139,7 @@ class Topology(object):
 
     """
     had = set((part.bus, part.address) for part in self.parts
-              if topology.slot_of(part) is not None and part.mapped)
+              if topology.is_assignable(part) and part.mapped)
     there = [part for part in target if (part.bus, part.address) in had]
     if not any(part.mapped for part in there):
       return []

@@ -174,13 +174,15 @@ VALUES = [
   "hotdisk-000000d5-pci-9,romfile=/etc/shadow", "pci.0,addr=0x9", "0xc\n",
   "virtio-blk-pci,romfile=/x", u"disk-\u2028", "a,,b", "scsi-hd\n",
   "-device q35,id=pci.0", [], {}, [None], {"addr": "0xa", "bus": "pci.0"},
+  "rp3", "rp11", "rp99", 16384, "-device pcie-root-port,id=rp3,chassis=3",
+  {"addr": "0x0", "bus": "rp26"}, {"bus": "rp12", "acpi-index": 1},
   {"pci": 5}, [{"uuid": "x"}, "", None], [{"uuid": "x", "pci": 3}, "", None],
   ]
 
 #: Keys that mean something here.
 KEYS = [
-  "addr", "bus", "disk_cache", "disk_discard", "disk_type", "driver", "hvinfo", "id",
-  "kvm_extra", "kvm_pci_reservations", "mac", "machine_version", "nic_type",
+  "acpi-index", "addr", "bus", "disk_cache", "disk_discard", "disk_type",
+  "driver", "hvinfo", "id", "kvm_extra", "kvm_pci_reservations", "mac", "machine_version", "nic_type",
   "pci", "uuid", "x"]
 
 

@@ -8,8 +8,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 import genuine
+import q35_files
 
 GENUINE = [json.loads(genuine.text_of(name)) for name in genuine.NAMES]
+Q35 = [q35_files.packed(), q35_files.upstreams(),
+       q35_files.packed("v3.1.1-hdaspice"), q35_files.packed("v3.0.2-scsihd")]
 
 JSON = st.recursive(
   st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -27,6 +30,15 @@ few = settings(max_examples=60)
 @few
 @given(st.sampled_from(GENUINE), CHANGES)
 def test_nothing_but_our_errors_comes_of_a_mutated_file(data, changes):
+  data = copy.deepcopy(data)
+  for change in changes:
+    genuine.mutate(data, *copy.deepcopy(change))
+  genuine.exercise(json.dumps(data))
+
+
+@few
+@given(st.sampled_from(Q35), CHANGES)
+def test_nor_of_a_mutated_file_of_a_q35_guest(data, changes):
   data = copy.deepcopy(data)
   for change in changes:
     genuine.mutate(data, *copy.deepcopy(change))
@@ -71,4 +83,5 @@ def test_no_value_is_more_than_one_in_an_option(place, value):
 def test_what_is_exercised_is_worth_it():
   assert all(genuine.exercise(genuine.text_of(name))
              for name in genuine.NAMES[::9])
+  assert all(genuine.exercise(json.dumps(data)) for data in Q35)
   assert not genuine.exercise("[]")
