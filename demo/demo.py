@@ -5,6 +5,7 @@ if anything differs from what it should be.
 
 """
 
+import itertools
 import os
 import sys
 import time
@@ -115,8 +116,11 @@ class Walk(object):
                  (disks, nics))
     drawn = cluster.project_command(self.vm.node(), ["map", "--live",
                                                      VM]).output.splitlines()
-    entries = cluster.pci_map(self.vm, live=True)[0]["devices"]
-    for line in drawn[1:4]:
+    # of a q35 guest, those on root ports
+    entries = [e for e in cluster.pci_map(self.vm, live=True)[0]["devices"]
+               if e["bus"] != "pcie.0"]
+    for line in itertools.takewhile(
+        lambda line: not line.split()[:1] == ["slot"], drawn[1:]):
       say("   " + line)
     say("     guest: " + " ".join("%d=%s" % item
                                   for item in sorted(seen.pci.items())))

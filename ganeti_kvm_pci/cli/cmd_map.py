@@ -29,6 +29,7 @@
 
 """C{map}: who sits on which slot."""
 
+from ..bus.root_ports import RootBus
 from ..node import runtime_files
 from ..runtime import device_table
 from ..runtime import slot_map
@@ -38,27 +39,34 @@ from .output import each
 
 
 def _live(known, path):
-  """Ask the QEMU of an instance, see L{instance.ask}.
+  """Ask the QEMU of an instance.
 
-  @return: empty tuple where pci.0 is left to unmodified Ganeti
+  @rtype: dict
+  @return: what L{slot_map.entries} takes; empty where pci.0 is left to
+      unmodified Ganeti
 
   """
   if instance.obstacle(known, path):
-    return ()
+    return {}
+  found = {}
   with instance.monitor(known) as execute:
-    return instance.ask(execute, known.partition)
+    found["functions"], found["peripherals"] = instance.ask(execute,
+                                                            known.partition)
+    if not known.partition.is_shared:
+      found["root_bus"] = instance.ask(execute, RootBus())
+  return found
 
 
 def show_map(opts):
-  """Draw who sits on which slot of pci.0."""
+  """Draw who sits on which slot of pci.0, or on which root port."""
   def look(entry, path):
     known = device_table.DeviceTable(
       instance.parse(runtime_files.read(path).text, path))
-    live = ()
+    live = {}
     if opts.live:
       instance.insist_own(known, path)
       live = _live(known, path)
-    found = slot_map.entries(known, *live, requests=settle.requests(path))
+    found = slot_map.entries(known, requests=settle.requests(path), **live)
     entry.update(slot_map.as_data(known, found))
     return slot_map.as_text(known, found, bool(live)) + "\n"
   return each(opts, look)

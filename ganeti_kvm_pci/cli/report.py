@@ -35,7 +35,7 @@ raises it.
 
 """
 
-VERSION = 1
+VERSION = 2
 
 #: What each entry has, whatever the command, and whatever became of it.
 _COMMON = {"instance": None, "file": None, "status": 0, "changed": False,

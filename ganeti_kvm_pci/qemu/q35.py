@@ -69,6 +69,23 @@ def partition(hvparams, command):
   return Partition.of(hvparams)
 
 
+def port_slots(command):
+  """Tell which slots of pcie.0 carry Ganeti's root ports.
+
+  @type command: list of strings
+  @rtype: set of ints
+
+  """
+  found = set()
+  made = command_.ports(command)
+  for _, text in command_.arguments(command, command_.DEVICE_FLAGS):
+    keys = command_.keys_of(text)
+    place = command_.address_of(keys, bus=address.PCIE_BUS)
+    if place and root_ports.number_of(command_.text_of(keys, "id")) in made:
+      found.add(place[0])
+  return found
+
+
 def without_ports(command):
   """Remove Ganeti's root ports from a command.
 

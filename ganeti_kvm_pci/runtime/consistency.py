@@ -50,8 +50,10 @@ WARNING = "warning"
 #:   - slot: int or None
 #:   - device: string or None
 #:   - text: string
+#:   - bus: string or None, that of the slot
 Finding = collections.namedtuple(
-  "Finding", ["severity", "slot", "device", "text"])
+  "Finding", ["severity", "slot", "device", "text", "bus"])
+Finding.__new__.__defaults__ = (None, )
 
 
 def _name(entry):
@@ -90,10 +92,12 @@ def findings(table, functions=None, peripherals=(), requests=None):
     elif owner == entry.device_class or entry.source == slot_map.LIVE:
       continue
     else:
-      text = "beyond QEMU's range (%s), as the runtime file says" % part
+      text = "%s (%s), as the runtime file says" % (
+        "beyond QEMU's range" if part.is_shared else
+        "on a root port of Ganeti's", part)
     found.append(Finding(severity, entry.slot, _name(entry),
                          "%s, %s: %s" % (part.show(entry.slot), _name(entry),
-                                         text)))
+                                         text), entry.bus))
   return found
 
 

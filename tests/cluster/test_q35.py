@@ -7,6 +7,7 @@ What is told as slots are numbers of root ports.
 import pytest
 
 import cluster
+import documents
 
 from guests import Guest
 from test_partition import agree
@@ -56,6 +57,8 @@ def test_an_instance_becomes_q35_and_pc_again(vm, plugged):
     assert "(%s): %s" % (name, change) in said, said
   agree(vm, [11, 12], [3, 4])
   is_clean(vm)
+  drawn = cluster.project_command(vm.node(), ["map", "--live", vm.name]).output
+  documents.check("doc/operation.rst", "ganeti-kvm-pci map --live vm2", drawn)
   assert "nothing moves" in plan(vm).output
   said = changes_type(vm, "pc")
   for name, change in zip(ids, ("port rp11 -> slot 8", "port rp12 -> slot 9",

@@ -72,7 +72,8 @@ def test_the_plan_as_json(here, capsys):
   assert found == [{
     "instance": "plain.ex", "remarks": [], "error": None,
     "file": str(path), "status": 0, "changed": False,
-    "partition": {"qemu": [0, 11], "disks": [12, 23], "nics": [24, 31]},
+    "partition": {"unit": "slot", "qemu": [0, 11], "disks": [12, 23],
+                  "nics": [24, 31]},
     "moves": [
       {"class": "nic", "index": 0, "id": "nic-000041c0-0000-4000", "old": 14,
        "new": 24, "unit": "slot", "old_unit": "slot"},

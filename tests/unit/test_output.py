@@ -100,7 +100,8 @@ def test_what_was_changed_is_told(here, capsys):
 def test_the_map_has_what_the_text_has(here, capsys, monkeypatch):
   data = json.loads(genuine.text_of("v3.0.2-plain"))
   here.write(json.dumps(data))
-  monkeypatch.setattr(cmd_map, "_live", lambda *_: ([], []))
+  monkeypatch.setattr(cmd_map, "_live", lambda *_: {
+    "functions": [], "peripherals": []})
   (entry, ) = run(capsys, "map", "--live")["instances"]
   assert [d["remark"] for d in entry["devices"]] == [
     "QEMU does not have it: added without hotplug, or lost"] * 4

@@ -28,8 +28,8 @@ def test_equal_numbers_are_no_equal_places(here, capsys):
   move = [m for m in found["moves"] if m["class"] == "disk"][0]
   assert (move["old_unit"], move["old"], move["unit"], move["new"]) == \
     ("slot", 11, "port", 11)
-  assert found["partition"] == {"qemu": None, "disks": [11, 26],
-                                "nics": [3, 10]}
+  assert found["partition"] == {"unit": "port", "qemu": None,
+                                "disks": [11, 26], "nics": [3, 10]}
 
 
 def test_reservations_mean_nothing_to_q35(here, capsys):
