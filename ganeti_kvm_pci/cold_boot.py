@@ -43,6 +43,7 @@ from .access import Explained
 from .bus import pools
 from .cleanup import Cleanup
 from .qemu import explicit
+from .qemu import name_conflicts
 from .qemu import q35
 from .runtime import layout
 
@@ -77,6 +78,7 @@ class ColdBoot(Cleanup):
 
     @param kvm_cmd: is changed in place
     @rtype: L{pools.Partition}
+    @raise KvmPciError: if kvm_extra stands in the way
 
     """
     kvm_cmd[:] = explicit.without_addresses(kvm_cmd,
@@ -87,6 +89,8 @@ class ColdBoot(Cleanup):
     # as Ganeti's master has it for q35
     part.has_acpi_index = not part.is_shared and \
       (qemu_version.version(kvm_cmd[0]) or ()) >= _ACPI_INDEX
+    name_conflicts.check(part, kvm_cmd, hvparams.get("kvm_extra"),
+                         config_reader.read(kvm_cmd))
     return part
 
   def _AssignAddresses(self, runtime):

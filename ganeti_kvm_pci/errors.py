@@ -36,6 +36,7 @@ Every error that leaves the package on purpose is one of these::
    +-- ReservationsError  kvm_pci_reservations is no number of slots
    +-- BusFullError       no slot is left for a device
    +-- SlotTakenError     QEMU refused to put a device on a slot
+   +-- NameTakenError     a device of kvm_extra has an id or number of Ganeti's
    +-- RuntimeFileError   a runtime file cannot be read or is malformed
    +-- MonitorError       QEMU's monitor is absent, silent or unintelligible
    |    +-- CommandError  QEMU refused a command
@@ -141,6 +142,10 @@ class SlotTakenError(KvmPciError):
     self.slot = slot
     self.device = device
     self.holder = holder
+
+
+class NameTakenError(KvmPciError):
+  """A device of C{kvm_extra} has an id or number of Ganeti's."""
 
 
 class RuntimeFileError(KvmPciError):

@@ -34,12 +34,14 @@ from .. import config_reader
 from ..bus import root_ports
 from ..bus.pools import DISK
 from ..errors import BusFullError
+from ..errors import NameTakenError
 from ..node import installation
 from ..node import guests
 from ..node import runtime_files
 from ..qemu import command
 from ..qemu import explicit
 from ..qemu import machine_type
+from ..qemu import name_conflicts
 from ..qemu import q35
 from ..runtime import configuration
 from ..runtime import device_table
@@ -104,8 +106,11 @@ def _plan_one(found, path, opts, version):
       "the configuration's order, which decides, is not known here: %ss are"
       " taken in the order of the slots that they have" % device_class)
   try:
+    name_conflicts.check(q35.partition(loaded.hvparams, loaded.words),
+                         loaded.words, loaded.hvparams.get("kvm_extra"),
+                         loaded.configs)
     moves = layout.lay_out(loaded, version, cluster)
-  except BusFullError as err:
+  except (BusFullError, NameTakenError) as err:
     found["error"] = "would not start: %s" % err
     found["status"] = WARNINGS
     return None

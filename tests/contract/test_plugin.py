@@ -863,6 +863,24 @@ def test_a_nic_of_a_q35_guest_is_named_by_its_port(world, monkeypatch, version,
           hyper._LoadKVMRuntime(instance)[1]] == indices
 
 
+@NO_BUSES
+@pytest.mark.parametrize("extra, says", [
+  ("-device pcie-root-port,id=mine,bus=pcie.0,chassis=3",
+   "mine: a device of kvm_extra has chassis=3"),
+  ("-device pcie-root-port,id=rp5,bus=pcie.0,chassis=5,port=5",
+   "rp5: a device of kvm_extra has the id of one of Ganeti's root ports"),
+  ("-device e1000,acpi-index=4", "that of the NIC on port rp6; give it one")])
+def test_a_name_of_ganetis_in_kvm_extra_is_said_before_the_start(world, extra,
+                                                                 says):
+  hyper = world.hypervisor()
+  instance = harness.instance_of(machine_version="q35", kvm_extra=extra)
+  with pytest.raises(errors.HypervisorError) as caught:
+    hyper.StartInstance(instance, harness.block_devices(1), False)
+  assert says in str(caught.value)
+  assert instance.name in str(caught.value)
+  assert not world.commands()
+
+
 @pytest.mark.skipif(not harness.SLOT_IN_PCI, reason="2.10 to 2.15")
 @Q35
 def test_an_old_ganeti_has_no_root_ports(world, caplog, version, extra):

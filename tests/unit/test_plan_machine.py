@@ -55,3 +55,16 @@ def test_before_2_16_no_port_can_be_named(here, capsys):
   here.add("v2.15.2-plain")
   out = run(capsys, "plan", "--machine", "q35")[1]
   assert "a cold boot by Ganeti 2.16 or later adds them" in out
+
+
+def test_a_name_of_ganetis_in_kvm_extra_is_said_beforehand(here, capsys):
+  data = json.loads(genuine.text_of("v3.0.2-plain"))
+  option = "pcie-root-port,id=mine,chassis=5,bus=pci.0"
+  data[0] += ["-device", option]
+  data[2]["kvm_extra"] = "-device " + option
+  here.write(json.dumps(data))
+  status, found = run_json(capsys, "plan", "--machine", "q35")
+  assert status == 1
+  assert found[0]["error"].startswith("would not start: mine: a device of"
+                                      " kvm_extra has chassis=5")
+  assert run(capsys, "plan")[0] == 0
