@@ -376,6 +376,36 @@ def draw(seed, number):
           "hvparams": hvparams, "extra": _extra(choice)}
 
 
+#: What a part, or machine type, is called on q35.
+_ON_Q35 = [("pci.0", "pcie.0"), ("i440FX", "q35"), ("i440fx", "q35"),
+           ("PIIX4_PM", "ICH9-LPC"), ("-machine pc", "-machine q35"),
+           ("-M pc", "-M q35"), ("type=pc", "type=q35"),
+           ("bus=ide.1,unit=1", "bus=ide.3")]
+
+#: Machine types of pc to those of q35.
+_TYPES = {"pc": "q35", "pc-i440fx-5.2": "pc-q35-5.2",
+          "pc-i440fx-4.2": "pc-q35-4.2", "pc-i440fx-3.1": "pc-q35-3.1"}
+
+
+def of_machine_type(configuration):
+  """Have a configuration that was drawn for pc name what q35 has.
+
+  """
+  if nodes.ON_PC:
+    return configuration
+
+  def translated(text):
+    for pc, q35 in _ON_Q35:
+      text = text.replace(pc, q35)
+    return text
+
+  hvparams = dict(configuration["hvparams"])
+  if "machine_version" in hvparams:
+    hvparams["machine_version"] = _TYPES[hvparams["machine_version"]]
+  return dict(configuration, hvparams=hvparams,
+              extra=[translated(part) for part in configuration["extra"]])
+
+
 def smaller(configuration):
   """List what a configuration can do without, one at a time.
 

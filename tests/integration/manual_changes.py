@@ -22,7 +22,7 @@ class ManualChanges(expectation.Expectation):
   _handmade = 0
 
   def _add_by_hand(self):
-    on_pc = nodes.MACHINE_TYPE == "pc"
+    on_pc = nodes.ON_PC
     free = sorted(set(range(3, 32) if on_pc else nodes.slots()) - self.taken())
     if len(self.hand) >= _MOST or not free or self.unsure:
       return None

@@ -37,12 +37,14 @@ MACHINE_TYPE = os.environ.get("MACHINE_TYPE") or "pc"
 #: Whether Ganeti itself gives a q35 guest root ports.
 HAS_ROOT_PORTS = hasattr(hv_kvm.QmpConnection, "WaitForDeviceClaim")
 
-#: What a place for a disk or NIC is called.
-UNIT = "slot" if MACHINE_TYPE == "pc" else "port"
+ON_PC = MACHINE_TYPE == "pc"
+
+#: What a disk or NIC has one of.
+UNIT = "slot" if ON_PC else "port"
 
 #: For what a root port cannot be without: hotplug, even with acpi=False.
 ON_PC_ONLY = pytest.mark.skipif(
-  MACHINE_TYPE != "pc", reason="a root port of q35 has hotplug without ACPI")
+  not ON_PC, reason="a root port of q35 has hotplug without ACPI")
 
 DISK = constants.HOTPLUG_TARGET_DISK
 NIC = constants.HOTPLUG_TARGET_NIC
@@ -84,7 +86,7 @@ def unfit(which):
   if which == "plugin":
     reason = unknown()
     return reason and "the plugin does not know this Ganeti: %s" % reason
-  if MACHINE_TYPE != "pc" and not HAS_ROOT_PORTS:
+  if not ON_PC and not HAS_ROOT_PORTS:
     return "unmodified Ganeti gives a q35 guest no root ports here"
   return None
 
@@ -151,7 +153,7 @@ class Node(object):
     # a CPU mask wants a module that old versions alone use
     parameters.update(kvm_path=self.qemu, kernel_path="", cpu_mask="",
                       vnc_bind_address="")
-    if MACHINE_TYPE != "pc":
+    if not ON_PC:
       parameters["machine_version"] = MACHINE_TYPE
     parameters.update(hvparams)
     self.adopt(NAME, parameters)
@@ -260,7 +262,7 @@ class Node(object):
     return (set(d["slot"] for d in devices) -
             set(d["slot"] for d in devices if port_of(d["qdev_id"])) -
             (set(slot for entries in self.runtime_slots().values()
-                 for _, slot in entries) if MACHINE_TYPE == "pc" else set()))
+                 for _, slot in entries) if ON_PC else set()))
 
   def taps(self):
     """Return the descriptors of QEMU's taps."""
@@ -356,7 +358,7 @@ def pools(reservations=8):
   @param reservations: slots that are QEMU's, which q35 has no need of
 
   """
-  if MACHINE_TYPE == "pc":
+  if ON_PC:
     return {DISK: range(reservations, 24), NIC: range(24, 32)}
   return {DISK: range(11, 27), NIC: range(3, 11)}
 
@@ -374,7 +376,7 @@ def port_of(bus):
 
 def at(slot):
   """Name a slot, or a root port, as error texts do."""
-  return "%s %s%d" % (UNIT, "" if MACHINE_TYPE == "pc" else "rp", slot)
+  return "%s %s%d" % (UNIT, "" if ON_PC else "rp", slot)
 
 
 def _takes_the_link_alone():

@@ -298,6 +298,20 @@ def _with_files(folder, value):
   return value.replace(FOLDER, folder)
 
 
+def reference():
+  """Say what a guest is compared with: what runs it, and parameters for that.
+
+  Where unmodified Ganeti has no guest of this machine type, it is the plugin's
+  guest on pc.
+
+  @rtype: tuple (string, dict)
+
+  """
+  if nodes.unfit("unmodified"):
+    return ("plugin", {"machine_version": "pc"})
+  return ("unmodified", {})
+
+
 def run(which, disks=2, nics=2, running=False, hvparams=None, moves=True):
   """Start an instance, and see how far it gets.
 

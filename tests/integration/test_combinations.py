@@ -83,11 +83,11 @@ def test_start(node, which, name):
   print(told)
   if which == "unmodified":
     # on q35, master has 24 root ports, and 4 slots for kvm_extra
-    table = EXPECTED if nodes.MACHINE_TYPE == "pc" else {"9 rng": FULL}
+    table = EXPECTED if nodes.ON_PC else {"9 rng": FULL}
     assert found == table.get(name, STARTS), told
     return
   reservations = node.instance.hvparams.get("kvm_pci_reservations", 8)
-  if disks + nics > 32 - reservations and nodes.MACHINE_TYPE == "pc":
+  if disks + nics > 32 - reservations and nodes.ON_PC:
     assert found == FULL
     assert "held by" in told
     assert ("lower kvm_pci_reservations" in told) == (reservations > 8)
@@ -97,7 +97,7 @@ def test_start(node, which, name):
     assert EXPECTED[name] == REFUSED
     return
   assert found == STARTS, told
-  on_pc = nodes.MACHINE_TYPE == "pc"
+  on_pc = nodes.ON_PC
   on_pci = parameters.get("disk_type", "paravirtual") == "paravirtual"
   # host bridge, PIIX3, VGA, balloon; with q35, ICH9 and its USB, on two slots
   expected = (4 if on_pc else 5) + sum(bool(parameters.get(key)) for key in

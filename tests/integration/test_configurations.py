@@ -2,7 +2,8 @@
 
 Whatever unmodified Ganeti starts, starts with the plugin, has the same devices,
 passes C{check --live} without a warning, and migrates there and back, unless
-unmodified Ganeti's does not. C{CONFIGURATIONS} and C{CONFIGURATIONS_SEED} in
+unmodified Ganeti's does not (or the plugin's on pc, where that has no q35).
+C{CONFIGURATIONS} and C{CONFIGURATIONS_SEED} in
 the environment say how many and which ones. What fails is printed with its
 seed and number, and the first that fails in one way is made as small as it can
 be;
@@ -20,6 +21,7 @@ import time
 import pytest
 
 import configurations
+import nodes
 import round_trip
 
 COUNT = int(os.environ.get("CONFIGURATIONS", "20"))
@@ -76,9 +78,15 @@ def judge(which, configuration):
   @rtype: L{Verdict}
 
   """
+  configuration = configurations.of_machine_type(configuration)
   mine = _run(which, configuration)
   is_done = mine.stage == round_trip.DONE
-  unmodified = _run("unmodified", configuration, moves=not is_done)
+  other, parameters = round_trip.reference()
+  if parameters and mine.stage in (round_trip.START, round_trip.DONE):
+    # what another machine type would have, or start with, says nothing
+    return Verdict(None, mine.stage, mine.why)
+  unmodified = _run(other, dict(configuration, hvparams=dict(
+    configuration["hvparams"], **parameters)), moves=not is_done)
   if unmodified.stage == round_trip.START:
     return Verdict(None, "only the plugin starts" if mine.devices else
                    "neither starts", mine.why)
@@ -168,5 +176,9 @@ def test_each_configuration_works_as_without_the_plugin(which, capsys):
 @pytest.mark.parametrize("name", sorted(_FOUND))
 def test_configurations_that_once_failed_work(which, name):
   verdict = judge(which, _FOUND[name])
+  if not nodes.ON_PC and verdict.said == round_trip.START:
+    # q35 has USB where that file has it, and so it is named
+    assert "slot 29 of" in verdict.why and "ich9.cfg" in verdict.why, verdict
+    return
   assert verdict.said in (round_trip.DONE, "only the plugin starts"), verdict
   assert not verdict.why, verdict

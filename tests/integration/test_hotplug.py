@@ -52,7 +52,7 @@ def test_hot_add(booted, which, dev_type):
     assert after[-1] in nodes.pools()[dev_type]
 
 
-@pytest.mark.skipif(nodes.MACHINE_TYPE == "pc", reason="ports have indices")
+@pytest.mark.skipif(nodes.ON_PC, reason="ports have indices")
 def test_a_hot_added_nic_has_the_index_of_its_port(booted):
   booted.hot_add(NIC, 4, 2)
   with open(booted.hyper._InstanceKVMRuntime(nodes.NAME)) as stream:

@@ -29,7 +29,7 @@ def show(node):
 
 def of_machine_type(cell):
   """Tell which ports are meant where the table, which is for pc, has slots."""
-  if nodes.MACHINE_TYPE == "pc":
+  if nodes.ON_PC:
     return cell
   plain = {DISK: list(range(8, 24)), NIC: list(range(24, 32))}
   return "/".join(
@@ -61,7 +61,7 @@ def steps(node, guest, **parameters):
 def test_hotplug_gives_the_slots_of_the_table(node, which, guest, monkeypatch):
   slow_guest.lend(node, monkeypatch)
   # the root ports of Ganeti's own making have the same pools
-  if which == "unmodified" and nodes.MACHINE_TYPE == "pc":
+  if which == "unmodified" and nodes.ON_PC:
     expected = [documents.of_release(row, VERSION) for row in ROWS]
     taken = steps(node, guest)
   else:

@@ -194,7 +194,7 @@ SECOND = ("-device scsi-cd -device virtio-scsi-pci -drive if=none,id=x,"
           "file=%s,format=raw -device scsi-hd,drive=x,id=extra,bus=scsi.0,"
           "scsi-id=5")
 #: The name of Ganeti's that is unique.
-FIRST_BUS = ("/i440FX-pcihost/pci.0" if nodes.MACHINE_TYPE == "pc" else
+FIRST_BUS = ("/i440FX-pcihost/pci.0" if nodes.ON_PC else
              "/q35-pcihost/pcie.0") + (
                "/scsi/virtio-bus/virtio-scsi-device/scsi.0")
 

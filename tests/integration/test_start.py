@@ -21,7 +21,7 @@ from ganeti_kvm_pci.qemu import command
 
 import nodes
 
-ON_PC = nodes.MACHINE_TYPE == "pc"
+ON_PC = nodes.ON_PC
 
 RESERVATIONS = constants.HVC_DEFAULTS[constants.HT_KVM].get(
   "kvm_pci_reservations")
