@@ -8,8 +8,9 @@ PYTEST = PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider -q
 GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
 
 .PHONY: help needs demo doc test lane-lab lane-rest test-unit test-pythons \
-        contract test-qemu test-doc test-runtime-files test-hotplug \
-        test-patches test-cluster test-q35-cluster test-torn test-integration test-suite \
+        contract test-qemu test-doc test-runtime-files test-hotplug test-q35 \
+        test-patches test-cluster test-q35-cluster test-torn \
+        test-integration test-suite \
         test-devices test-configurations test-rollout test-upgrade patches \
         golden check-patches check-upstream bench alternatives fuzz dist clean
 
@@ -96,24 +97,27 @@ test-doc: needs
 test-runtime-files: needs
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) tests/integration/test_old_runtime_files.py
 
+on_qemu = $(patsubst %,tests/integration/test_%.py,$(1))
+HOTPLUG = faults scsi adverse left_behind monitor multiqueue one_way repair \
+          unclaimed events pending refusals threads killed random migration
+
 # what hotplug protects from, beside unmodified Ganeti; the node daemon killed
 # at each fifth point (KILLED_EVERY=1: at every one, KILLED_THEN=both: twice); a
-# long random run (RANDOM_STEPS, RANDOM_SEED)
+# long random run (RANDOM_STEPS, RANDOM_SEED); q35 where it differs most
 ## hotplug and migration on a real QEMU, with faults
 test-hotplug: needs
-	GANETI_TREE=$(GANETI_TREE) $(PYTEST) -s tests/integration/test_faults.py \
-	  tests/integration/test_scsi.py tests/integration/test_adverse.py \
-	  tests/integration/test_left_behind.py tests/integration/test_monitor.py \
-	  tests/integration/test_multiqueue.py tests/integration/test_one_way.py \
-	  tests/integration/test_repair.py \
-	  tests/integration/test_unclaimed.py tests/integration/test_events.py \
-	  tests/integration/test_pending.py \
-	  tests/integration/test_refusals.py \
-	  tests/integration/test_threads.py \
-	  tests/integration/test_killed.py tests/integration/test_random.py \
-	  tests/integration/test_migration.py
-	MACHINE_TYPE=q35 GANETI_TREE=$(GANETI_TREE) $(PYTEST) -k "not unmodified" \
-	  tests/integration/test_hotplug.py tests/integration/test_one_way.py
+	GANETI_TREE=$(GANETI_TREE) $(PYTEST) -s $(call on_qemu,$(HOTPLUG))
+	MACHINE_TYPE=q35 GANETI_TREE=$(GANETI_TREE) $(PYTEST) -s \
+	  $(call on_qemu,hotplug one_way start random)
+	$(MAKE) --no-print-directory test-devices DEVICES_EVERY=12
+	$(MAKE) --no-print-directory test-configurations CONFIGURATIONS=12
+
+# with Ganeti's master, beside its own q35: make test-q35 GANETI_TREE=DIR
+## all of hotplug, start and migration with guests of q35
+test-q35: export MACHINE_TYPE = q35
+test-q35: needs
+	GANETI_TREE=$(GANETI_TREE) $(PYTEST) -s $(call on_qemu,hotplug $(HOTPLUG) \
+	  start scenario combinations)
 	$(MAKE) --no-print-directory test-devices DEVICES_EVERY=12
 	$(MAKE) --no-print-directory test-configurations CONFIGURATIONS=12
 

@@ -204,7 +204,7 @@ def test_a_sound_card_of_an_older_qemu_moves(pair, guest, card):
   """QEMU made it by itself, for an option that this QEMU has not."""
   made, written = "-audio none,model=" + card, "-soundhw " + card
   pair.start(guest, kvm_extra=made)
-  agreed, slots = pair.source.agreed_slots(), sorted(pair.source.live())
+  agreed, slots = pair.source.agreed_slots(), slots_of(pair.source)
   path = pair.source.hyper._InstanceKVMRuntime(nodes.NAME)
   with open(path) as stream:
     text = stream.read()
@@ -218,7 +218,7 @@ def test_a_sound_card_of_an_older_qemu_moves(pair, guest, card):
   assert "-soundhw" not in words and "-device" in words
   arrives(pair, info)
   assert pair.target.agreed_slots() == agreed
-  assert sorted(pair.target.live()) == slots
+  assert slots_of(pair.target) == slots
 
 
 @pytest.mark.skipif(not hasattr(constants, "HV_VIRTIO_DISK_IOTHREADS") or
@@ -233,19 +233,36 @@ def test_what_keeps_off_disks_with_several_iothreads_moves(pair, guest):
              kvm_extra=" ".join(["-device virtio-rng-pci"] * 9))
   # a slot below devices that have theirs
   pair.source.hot_del(nodes.DISK, 0, 0)
-  slots = sorted(pair.source.live())
-  assert slots == [0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 24, 25]
+  slots = slots_of(pair.source)
+  assert not nodes.ON_PC or slots[0] == [
+    0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 24, 25]
   info = pair.accept()
   pair.report = pair.source.wait_for_guest()
   arrives(pair, info)
-  assert sorted(pair.target.live()) == slots
-  assert pair.target.agreed_slots() == ([9], [24, 25])
+  assert slots_of(pair.target) == slots
+  pools = nodes.pools()
+  assert pair.target.agreed_slots() == ([pools[nodes.DISK][1]],
+                                        list(pools[nodes.NIC][:2]))
+
+
+def slots_of(node):
+  """List the slots, and ports, that have something."""
+  return (sorted(node.live()), node.own())
 
 
 def eject(pair, slot):
   """Have the guest eject a device, without being asked."""
   serial = Socket(pair.source.hyper._InstanceSerial(nodes.NAME), _PATIENCE)
-  serial.sock.sendall(b"echo 0 > /sys/bus/pci/slots/%d/power\n" % slot)
+  # behind a root port the slot's name says nothing, the bus's number does
+  where = "00:%02x" % slot
+  if not nodes.ON_PC:
+    (number, ) = [device["pci_bridge"]["bus"]["number"] for device in
+                  nodes.root_bus(pair.source.watch())
+                  if device["qdev_id"] == "rp%d" % slot]
+    where = "%02x:00" % number
+  serial.sock.sendall((
+    "cd /sys/bus/pci/slots; for s in *; do [ `cat $s/address` = 0000:%s ] &&"
+    " echo 0 > $s/power; done; cd /\n" % where).encode("ascii"))
   deadline = time.time() + _PATIENCE
   while slot in pair.source.live():
     assert time.time() < deadline, "the guest keeps it"
@@ -342,15 +359,19 @@ def test_it_moves_with_addresses_that_no_device_option_names(pair, guest,
                                                              tmpdir):
   config = tmpdir.join("more.cfg")
   config.write('[device "more"]\n  driver = "virtio-rng-pci"\n  addr = "1e"\n')
+  # on q35, USB has 0x1d, and Ganeti's own layout all below 0x1b
+  named = (0x18, 0x1e, 0x1d) if nodes.ON_PC else (0x1b, 0x1e, 0x1c)
   pair.start(guest, kvm_extra="-device virtio-rng-pci,id=rng0 -set"
-             " device.rng0.addr=0x18 -readconfig %s"
-             " -net nic,model=e1000,addr=1d -net user" % config)
+             " device.rng0.addr=0x%x -readconfig %s"
+             " -net nic,model=e1000,addr=%x -net user" %
+             (named[0], config, named[2]))
   agreed = pair.source.agreed_slots()
-  assert agreed[1] == [25, 26]
+  assert agreed[1] == ([25, 26] if nodes.ON_PC else [3, 4])
   arrives(pair, pair.accept())
   assert pair.target.agreed_slots() == agreed
-  assert [pair.target.live()[slot] for slot in (24, 30, 29)] == [
-    "rng0", "more", ""]
+  ids = dict((device["slot"], device["qdev_id"])
+             for device in nodes.root_bus(pair.target.watch()))
+  assert [ids[slot] for slot in named] == ["rng0", "more", ""]
 
 
 @between(BOTH, OUT, ("unmodified", "unmodified"))
@@ -427,8 +448,8 @@ def test_a_target_with_more_devices_is_refused_and_ended(pair, guest):
   with pytest.raises(errors.HypervisorError) as caught:
     pair.target.hyper.AcceptInstance(pair.target.instance, info, HERE)
   print(caught.value)
-  assert "slot 30: nothing on the source, virtio-rng-pci on the target" in \
-    str(caught.value)
+  assert ("slot 30%s: nothing on the source, virtio-rng-pci on the target" %
+          ("" if nodes.ON_PC else " of pcie.0")) in str(caught.value)
   is_clean(pair.target)
   arrives(pair, pair.accept())
 
@@ -468,13 +489,18 @@ def first(told):
 
 
 @between(BOTH)
-@pytest.mark.parametrize("change", [later, more, first])
+@pytest.mark.parametrize("change", [
+  later, more, pytest.param(first, marks=nodes.ON_PC_ONLY)])
 def test_another_release_on_the_source_is_no_reason_to_refuse(pair, guest,
                                                               change):
   pair.start(guest)
   info = retold(pair.told(), change)
   pair.target.hyper.AcceptInstance(pair.target.instance, info, HERE)
   arrives(pair, info)
+
+
+#: Where the second IDE disk is; AHCI has one on each bus.
+_SECOND = "bus=ide.0,unit=1" if nodes.ON_PC else "bus=ide.1,unit=0"
 
 
 def by_option(monkeypatch, node, address="bus=ide.0,unit=0"):
@@ -493,13 +519,12 @@ def by_option(monkeypatch, node, address="bus=ide.0,unit=0"):
         drive = "disk-" + nodes.disk(number).uuid.rsplit("-", 2)[0]
         command += [
           word.replace("if=ide", "if=none") + ",id=" + drive, "-device",
-          "ide-hd,drive=%s,%s" % (drive, "bus=ide.0,unit=1" if number
-                                  else address)]
+          "ide-hd,drive=%s,%s" % (drive, _SECOND if number else address)]
       else:
         command.append(word)
     # QEMU leaves out its own where an option makes an IDE disk
-    return plain(name, command + ["-device", "ide-cd,bus=ide.1,unit=0"],
-                 tap_fds)
+    return plain(name, command + ["-device", "ide-cd,unit=0,bus=ide.%d" %
+                                  (1 if nodes.ON_PC else 2)], tap_fds)
 
   monkeypatch.setattr(node.hyper, "_RunKVMCmd", run)
 
@@ -523,13 +548,17 @@ def test_ide_disks_by_drive_or_by_device_are_the_same(pair, guest, which,
 @between(BOTH)
 @pytest.mark.parametrize("which", ["source", "target"])
 def test_an_ide_disk_on_another_bus_is_refused(pair, guest, which, monkeypatch):
-  by_option(monkeypatch, getattr(pair, which), "bus=ide.1,unit=1")
+  by_option(monkeypatch, getattr(pair, which),
+            "bus=ide.1,unit=1" if nodes.ON_PC else "bus=ide.3,unit=0")
   pair.start(guest, disk_type="ide")
   with pytest.raises(errors.HypervisorError) as caught:
     pair.accept()
   print(caught.value)
-  assert "0 on bus 0 of the controller at pci.0/1.1" in str(caught.value)
-  assert "1 on bus 1 of the controller at pci.0/1.1" in str(caught.value)
+  for place in ["0 on bus 0 of the controller at pci.0/1.1",
+                "1 on bus 1 of the controller at pci.0/1.1"] \
+      if nodes.ON_PC else ["0 on bus 0 of the controller at pcie.0/1f.2",
+                           "0 on bus 3 of the controller at pcie.0/1f.2"]:
+    assert place in str(caught.value)
   is_clean(pair.target)
   is_alive(pair, pair.source)
 
@@ -667,7 +696,7 @@ def test_another_number_of_queues_is_refused(pair, guest, monkeypatch):
     word + ",num-queues=4" if str(word).startswith("virtio-blk-pci") and
     "id=%s" % device_id in str(word) else word for word in command])
   refused_by_target(pair, [
-    device_id, "slot %d" % slot, "queues: 1 on the source, 4 on the target",
+    device_id, nodes.at(slot), "queues: 1 on the source, 4 on the target",
     "vectors: 2 on the source, 5 on the target"])
   undo()
   arrives(pair, pair.accept())
