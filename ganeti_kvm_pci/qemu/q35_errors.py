@@ -59,6 +59,37 @@ def _named(bus, slot, command, configs):
           option.driver != command_.ROOT_PORT and not option.backend]
 
 
+def _bus_of(option):
+  """Tell which bus the option of a device names.
+
+  @type option: string or None
+  @rtype: tuple (string, dict)
+  @return: the bus, in words if QEMU quotes no option; the option's keys
+
+  """
+  if not option:
+    return ("a bus that it does not name", {})
+  keys = command_.keys_of(option)
+  bus = command_.text_of(keys, "bus")
+  return (address.last_of(bus) if bus else address.PCIE_BUS, keys)
+
+
+def _cure(bus, slot, command, partition, configs):
+  """Say what to change; see L{taken}.
+
+  @rtype: string
+
+  """
+  names = " and ".join(_named(bus, slot, command, configs))
+  if root_ports.number_of(bus) is not None:
+    return ("name no root port of Ganeti's (%s) in kvm_extra: take bus=%s away"
+            " from %s" % (partition, bus, names or "what names it"))
+  unread = None if names else named_slots.unread(command, configs)
+  return unread or (
+    "take addr=0x%x away from %s in kvm_extra, so that QEMU chooses" %
+    (slot, names or "what names it"))
+
+
 def taken(option, slot, device, holder, command, partition, configs):
   """Explain that QEMU refused a slot.
 
@@ -75,26 +106,24 @@ def taken(option, slot, device, holder, command, partition, configs):
   @rtype: L{SlotTakenError}
 
   """
-  keys = command_.keys_of(option) if option else {}
-  bus = command_.text_of(keys, "bus")
-  bus = address.last_of(bus) if bus else address.PCIE_BUS
-  if not option:
-    bus = "a bus that it does not name"
+  bus, keys = _bus_of(option)
   device = command_.text_of(keys, "id") or device
   number = root_ports.number_of(bus)
-  names = " and ".join(_named(bus, slot, command, configs))
-  if number is None:
-    unread = None if names else named_slots.unread(command, configs)
-    cure = unread or (
-      "take addr=0x%x away from %s in kvm_extra, so that QEMU chooses" %
-      (slot, names or "what names it"))
-  else:
-    cure = ("name no root port of Ganeti's (%s) in kvm_extra: take bus=%s away"
-            " from %s" % (partition, bus, names or "what names it"))
   return SlotTakenError(
     slot if number is None else number, device, holder,
     "QEMU refused slot %d of %s for %s: it is held by %s; %s" %
-    (slot, bus, device, holder or "QEMU itself", cure))
+    (slot, bus, device, holder or "QEMU itself",
+     _cure(bus, slot, command, partition, configs)))
+
+
+def no_function(option, slot, command, partition, configs):
+  """Explain that QEMU refused a function of a slot; see L{taken}."""
+  bus = _bus_of(option)[0]
+  return SlotTakenError(
+    slot, "function", None,
+    "QEMU refused slot %d of %s for two devices, one of which is no function of"
+    " the other; %s" % (slot, bus, _cure(bus, slot, command, partition,
+                                         configs)))
 
 
 def no_slot(device):

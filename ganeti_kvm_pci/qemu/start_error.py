@@ -53,6 +53,7 @@ _TAKEN_RE = re.compile(
   r"(?:,id=(?P<id>\S+))?|reserved)"
   r"|already occupied by (?P<occupant>[^\s,]+), new func (?P<late>[^\s,]+))")
 _FUNCTION_RE = re.compile(
+  r"(?:-device (?P<option>\S+): )?"
   r"PCI: (?:single function device can't be populated in function"
   r" (?P<later>[0-9a-f]+)\.[0-7]|(?P<first>[0-9a-f]+)\.0 indicates single"
   r" function, but)")
@@ -246,6 +247,12 @@ def _explain_q35(text, command, partition, configs):
   match = _NO_SLOT_RE.search(text)
   if match and not found:
     found = q35_errors.no_slot(match.group("driver"))
+  match = _FUNCTION_RE.search(text)
+  if match and not found:
+    found = q35_errors.no_function(
+      match.group("option"),
+      int(match.group("later") or match.group("first"), 16), command,
+      partition, configs)
   match = _TAKEN_RE.search(text)
   if match and not found:
     slot, driver, holder = _refused_slot(match)

@@ -154,6 +154,12 @@ def scsi_id_of(part):
   return part.address[1] if part.bus and len(part.address) == 3 else None
 
 
+def _is_on_pci(part):
+  """Tell whether a part is on a bus of the machine type, or behind a port."""
+  return part.bus in (address.BUS, address.PCIE_BUS) or \
+    root_ports.number_of(part.bus) is not None
+
+
 def _key(part):
   return (part.bus or "", part.address, "" if part.bus else part.driver or "")
 
@@ -171,7 +177,7 @@ def _unlike(source, target, told):
     one, other = getattr(source, name), getattr(target, name)
     # what QEMU makes on PCI by itself (-soundhw, -audio) is told by its PCI
     # device alone
-    if name == "driver" and source.bus == address.BUS and source.model and \
+    if name == "driver" and _is_on_pci(source) and source.model and \
         not (one and other):
       continue
     if name in told and one != other:
@@ -180,7 +186,7 @@ def _unlike(source, target, told):
   for name in ("id", "backend"):
     one, other = getattr(source, name), getattr(target, name)
     # Ganeti up to 3.0 makes IDE disks with -drive if=ide, which have no id
-    if name == "id" and source.bus != address.BUS and not (one and other):
+    if name == "id" and not _is_on_pci(source) and not (one and other):
       continue
     if name in told and not ids.is_same(one, other):
       found.append("%s %s on the source, %s on the target" %

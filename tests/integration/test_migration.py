@@ -256,7 +256,7 @@ def eject(pair, slot):
   # behind a root port the slot's name says nothing, the bus's number does
   where = "00:%02x" % slot
   if not nodes.ON_PC:
-    (number, ) = [device["pci_bridge"]["bus"]["number"] for device in
+    (number, ) = [device["pci_bridge"]["bus"]["secondary"] for device in
                   nodes.root_bus(pair.source.watch())
                   if device["qdev_id"] == "rp%d" % slot]
     where = "%02x:00" % number

@@ -135,7 +135,8 @@ def test_a_slot_of_a_q35_guest(option, slot, holder, number, says):
 def test_the_option_that_names_a_slot_of_pcie_0_is_named(words, configs, says):
   port = "pcie-root-port,id=rp3,bus=pcie.0,chassis=3,port=3,addr=0x17"
   for text in (_OF_Q35 % ("virtio-rng-pci,id=r", 23, "pcie-root-port", "rp3"),
-               TEXT % 23):
+               TEXT % 23, "PCI: single function device can't be populated in"
+               " function 17.7"):
     error = start_error.explain(text, ["q", "-device", port] + words,
                                 RootPorts.of({}), configs)
     assert error.slot == 23 and says in str(error)

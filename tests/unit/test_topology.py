@@ -60,6 +60,24 @@ def test_what_differs_is_named(part, changes, text):
   assert found.startswith(topology.show_address(part)) and text in found
 
 
+@pytest.mark.parametrize("bus", ["pci.0", "pcie.0"])
+def test_what_qemu_makes_by_itself_is_told_by_its_pci_device(bus):
+  """A sound card, of whose option the object model says nothing."""
+  made = VGA._replace(bus=bus, model="8086:2415")
+  option = made._replace(driver="AC97")
+  assert topology.differences([made], [option]) == []
+  assert topology.differences([option], [made]) == []
+  assert topology.differences([option], [option._replace(driver="x")])
+
+
+@pytest.mark.parametrize("bus, address", [("pci.0", (8, 0)),
+                                          ("pcie.0", (2, 0)),
+                                          ("rp11", (0, 0))])
+def test_a_pci_device_without_the_id_is_another(bus, address):
+  disk = DISK._replace(bus=bus, address=address)
+  assert topology.differences([disk], [disk._replace(id=None)])
+
+
 def test_exchanged_disks_are_seen():
   found = topology.differences(
     [DISK, OTHER], [DISK._replace(address=OTHER.address),
