@@ -649,7 +649,7 @@ def test_a_node_without_the_plugin_refuses_a_q35_guest(world, leaving):
   hyper, instance, info = leaving
   path = hyper._InstanceKVMRuntime(instance.name)
   with open(path) as stream:
-    before = stream.read()
+    before = json.load(stream)
   target = world.hypervisor(UNMODIFIED)
   for _ in range(2):
     world.running = False
@@ -663,7 +663,7 @@ def test_a_node_without_the_plugin_refuses_a_q35_guest(world, leaving):
     assert not world.running
     info = hyper.MigrationInfo(instance)
   with open(path) as stream:
-    assert stream.read() == before
+    assert json.load(stream) == before
 
 
 @ON_Q35
