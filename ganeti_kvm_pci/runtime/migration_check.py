@@ -129,9 +129,8 @@ class MigrationCheck(object):
 
   def _at(self, slot):
     """Name what QEMU has on a slot."""
-    return " and ".join(topology.show(part) for part in self._parts
-                        if (self._location_of(part) or [None])[0] == slot) or \
-      "nothing"
+    at = [p for p in self._parts if (self._location_of(p) or [None])[0] == slot]
+    return " and ".join(topology.show(part) for part in at) or "nothing"
 
   def _check_assigned(self):
     """Look for the runtime file's disks and NICs."""
@@ -162,13 +161,11 @@ class MigrationCheck(object):
   def _check_address(self, device, part):
     if device.slot is not None:
       noted, real = device.slot, (self._location_of(part) or [None])[0]
+      where = self._table.partition.show(noted)
     else:
-      entry = self._runtime.disks[device.index][0]
-      noted = entry["hvinfo"].get("scsi-id")
-      real = topology.scsi_id_of(part)
+      noted = self._runtime.disks[device.index][0]["hvinfo"].get("scsi-id")
+      real, where = topology.scsi_id_of(part), "scsi-id %s" % noted
     if noted != real:
-      where = self._table.partition.show(noted) \
-        if device.slot is not None else "scsi-id %s" % noted
       self.problems.append(
         "%s: %s in the runtime file, %s in QEMU; repair the runtime file"
         " (ganeti-kvm-pci check --repair), or %s" %
