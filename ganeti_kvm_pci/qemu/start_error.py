@@ -42,7 +42,6 @@ from ..bus.pools import NIC
 from ..errors import CommandError
 from ..errors import SlotTakenError
 from ..errors import show
-from . import command as command_
 from . import named_slots
 from . import q35_errors
 
