@@ -257,8 +257,10 @@ class Hotplug(Presence):
     name = "%s (%s)" % (device_id, self._ShowAddress(found))
     slot = self._Slot(found)
     requested = self._Pending(instance)
+    answers = []
 
-    def note():
+    def note(is_taken):
+      answers.append(is_taken)
       try:
         requested.note({device_id: unplug_request.Request(
           slot, int(time.time()),
@@ -275,7 +277,8 @@ class Hotplug(Presence):
       raise errors.HotplugError("Instance %s: %s cannot be removed: %s" %
                                 (instance.name, name, err))
     if not is_removed:
-      self._Unanswered(instance, device_class, name, limit)
+      self._Unanswered(instance, device_class, name, limit,
+                       any(answers) or not answers)
     # whatever else may fail, QEMU no longer has it
     self._Forget(instance, device_class, found)
     for tell in (lambda: requested.forget(device_id),
@@ -287,12 +290,23 @@ class Hotplug(Presence):
         logging.warning("Instance %s: %s", instance.name, err)
     self._CloseBackend(instance, known, device_class, device_id)
 
-  def _Unanswered(self, instance, device_class, name, limit):
+  def _Unanswered(self, instance, device_class, name, limit, is_taken):
     """Say that the guest did not complete an unplug in time.
 
+    @type is_taken: bool
+    @param is_taken: whether QEMU took a request
     @raise errors.HotplugError: always
 
     """
+    if not is_taken:
+      # QEMU 5.2, behind a root port: a reset loses the request, not that it is
+      # pending (https://gitlab.com/qemu-project/qemu/-/issues/1577)
+      raise errors.HotplugError(
+        "Instance %s: the unplug of %s timed out after %g s: QEMU took no"
+        " request, it is already in the process of unplug by an earlier one."
+        " The device stays attached and in the runtime file. Try again; if the"
+        " guest was reset after the earlier request, QEMU may never end it:"
+        " shut the instance down and start it." % (instance.name, name, limit))
     remedy = ("It has not been changed; try again."
               if self._operation.is_modifying else
               "Do not delete its disk; try again." if device_class == pools.DISK

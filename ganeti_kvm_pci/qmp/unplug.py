@@ -50,7 +50,7 @@ _HOLD = 0.5
 _REPEAT = 1
 
 
-def unplug(connect, device_id, limit, note=lambda: None,
+def unplug(connect, device_id, limit, note=lambda is_taken: None,
            hang_up=lambda: None, has_ended=lambda: False):
   """Request the unplug of a device, and wait until it completes.
 
@@ -63,7 +63,8 @@ def unplug(connect, device_id, limit, note=lambda: None,
   @type limit: number
   @param limit: how long the guest may take, in seconds
   @type note: function
-  @param note: is called once QEMU has taken a request and still has the device
+  @param note: is called after each request if QEMU still has the device; gets
+      whether it took the request, or had an earlier one pending
   @type hang_up: function
   @param hang_up: closes what C{connect} may have kept open
   @type has_ended: function
@@ -84,12 +85,12 @@ def unplug(connect, device_id, limit, note=lambda: None,
           return True
         if asked is None or _REPEAT < now - asked and now < deadline:
           asked = now
-          _request(execute, device_id)
+          is_taken = _request(execute, device_id)
           # no guest is asked for a SCSI disk; and QEMU may not answer again
           # before it has closed that
           if device_id not in queries.ids(execute):
             return True
-          note()
+          note(is_taken)
     except CommandError:
       raise
     except MonitorError:
@@ -103,9 +104,17 @@ def unplug(connect, device_id, limit, note=lambda: None,
 
 
 def _request(execute, device_id):
+  """Request it once.
+
+  @rtype: bool
+  @return: whether QEMU took the request
+
+  """
   try:
     execute("device_del", {"id": device_id})
   except CommandError as err:
     # requested before, perhaps by somebody else; or removed just now
     if not (refusals.is_unplug_pending(err) or refusals.is_not_found(err)):
       raise
+    return False
+  return True

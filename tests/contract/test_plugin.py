@@ -356,6 +356,27 @@ def test_a_removal_that_timed_out_is_noted_until_it_is_completed(
   assert slot not in sum(world.slots(hyper, instance), [])
 
 
+def test_an_unplug_that_qemu_never_ends_is_told_as_such(world, monkeypatch):
+  """A request that a reset of the guest has lost, on QEMU 5.2."""
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "0.05")
+
+  def refuse(devid):
+    raise errors.HypervisorError(
+      "kvm: error executing the device_del command: Device %s is already in the"
+      " process of unplug (GenericError):" % devid)
+
+  monkeypatch.setattr(world, "unplug", refuse)
+  before = hyper._ReadKVMRuntime(instance.name)
+  with pytest.raises(errors.HotplugError) as caught:
+    hyper.HotDelDevice(instance, DISK, harness.disk(0), EXTRA, 0)
+  for part in ("vm1.example.com", harness.device_id("disk", 0, 8), "slot 8",
+               "timed out after 0.05 s: QEMU took no request",
+               "shut the instance down and start it"):
+    assert part in str(caught.value)
+  assert hyper._ReadKVMRuntime(instance.name) == before
+
+
 def test_the_time_limit_is_read_from_the_daemons_defaults(
     world, monkeypatch, tmpdir):
   monkeypatch.delenv(time_limit.VARIABLE, raising=False)

@@ -105,6 +105,7 @@ def booted(which, guest, tmpdir_factory):
   try:
     made.start(**nodes.boot(guest))
     made.wait_for_guest()
+    made.wait_for_ports()
     yield made
   finally:
     made.stop()

@@ -327,6 +327,25 @@ class Node(object):
       assert time.time() < deadline, ("the guest does not see %d disks, %d"
                                       " NICs: %s" % (disks, nics, said))
 
+  def has_native_hotplug(self):
+    """Tell whether hotplug is the root ports' own, not ACPI's.
+
+    It is up to QEMU 6.0.
+
+    """
+    version = self.watch().execute("query-version")["qemu"]
+    return MACHINE_TYPE != "pc" and (version["major"], version["minor"]) < (6, 1)
+
+  def wait_for_ports(self):
+    """Wait until the guest, which is up, takes what is plugged in.
+
+    With hotplug of the root ports' own, Linux is still at the empty ones then,
+    and switches off what is added meanwhile.
+
+    """
+    if self.has_native_hotplug():
+      time.sleep(10)
+
   def stop(self):
     """End what runs, by its id."""
     pids = self.hyper._PIDS_DIR

@@ -59,16 +59,16 @@ def test_a_device_that_is_not_there_is_not_requested():
 def test_what_needs_no_guest_is_removed_at_once():
   notes = []
   qemu = Qemu()
-  assert unplug.unplug(qemu.connect, NAME, 1, lambda: notes.append(1))
+  assert unplug.unplug(qemu.connect, NAME, 1, notes.append)
   assert (qemu.asked, qemu.connections, notes) == (1, 1, [])
 
 
 def test_it_is_noted_and_the_monitor_is_given_to_others():
   notes, closed = [], []
   qemu = Qemu(looks=4)
-  assert unplug.unplug(qemu.connect, NAME, 1, lambda: notes.append(1),
+  assert unplug.unplug(qemu.connect, NAME, 1, notes.append,
                        lambda: closed.append(1))
-  assert notes and closed
+  assert notes == [True] and closed
 
 
 def test_a_request_is_made_again():
@@ -88,6 +88,15 @@ def test_a_second_request_is_no_error(words):
   qemu = Qemu(looks=2)
   qemu.error = CommandError("device_del", words)
   assert unplug.unplug(qemu.connect, NAME, 1)
+
+
+def test_it_is_told_that_qemu_took_no_request():
+  notes = []
+  qemu = Qemu(requests=100)
+  qemu.error = CommandError("device_del", "Device %s is already in the process"
+                            " of unplug" % NAME)
+  assert not unplug.unplug(qemu.connect, NAME, 0.2, notes.append)
+  assert len(notes) > 1 and not any(notes)
 
 
 def test_what_qemu_refuses_is_an_error():
