@@ -141,7 +141,7 @@ test-q35-cluster: needs
 	  $(PYTHON) -m pytest -p no:cacheprovider -v tests/cluster/test_q35.py \
 	  tests/cluster/test_partition.py tests/cluster/test_reboot.py \
 	  tests/cluster/test_refusals.py tests/cluster/test_pending.py \
-	  tests/cluster/test_migration.py
+	  tests/cluster/test_migration.py tests/cluster/test_uefi.py
 
 # a mixed cluster, a node added later, one installed anew; test-cluster has the
 # short way, on two nodes

@@ -21,6 +21,8 @@ _NICS = 24
 #: The first root ports of NICs and of disks.
 _NIC_PORT, _DISK_PORT = 3, 11
 
+on_q35 = pytest.mark.skipif(not IS_Q35, reason="make test-q35-cluster")
+
 on_pc = pytest.mark.skipif(IS_Q35, reason="not with root ports")
 
 

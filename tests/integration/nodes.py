@@ -334,7 +334,8 @@ class Node(object):
 
     """
     version = self.watch().execute("query-version")["qemu"]
-    return MACHINE_TYPE != "pc" and (version["major"], version["minor"]) < (6, 1)
+    return (MACHINE_TYPE != "pc" and
+            (version["major"], version["minor"]) < (6, 1))
 
   def wait_for_ports(self):
     """Wait until the guest, which is up, takes what is plugged in.
