@@ -67,6 +67,24 @@ class Tree(object):
          self.root])
     git(self.root, "checkout", "-q", "--detach", commit)
 
+  @property
+  def interpreter(self):
+    """The Python that its code is for."""
+    return self._python
+
+  def am(self, paths):
+    """Apply patches.
+
+    @raise Failure: if one does not apply; which, and git's words
+
+    """
+    for path in paths:
+      try:
+        git(self.root, "am", "-q", path)
+      except Failure as err:
+        raise Failure("%s does not apply: %s" % (
+          os.path.basename(path), str(err).partition("\n")[2]))
+
   def apply(self, folder, after=lambda: None):
     """Apply the patches of a folder.
 
@@ -139,8 +157,12 @@ class Tree(object):
         passed.add(name)
     return passed - failed, failed, said
 
-  def own_tests(self):
-    """Run Ganeti's tests of the KVM hypervisor."""
+  def own_tests(self, others=()):
+    """Run Ganeti's tests of the KVM hypervisor.
+
+    @param others: paths of further tests, where there are such
+
+    """
     folder = os.path.join(self._scratch, "own")
     shutil.rmtree(folder, ignore_errors=True)
     os.mkdir(folder)
@@ -155,6 +177,12 @@ class Tree(object):
     for path in glob.glob(self.root + "/test/py/unit/hypervisor/**/test_*.py",
                           recursive=True):
       shutil.copy(path, folder)
+    for path in others:
+      name = os.path.basename(path)[:-3].replace(".", "_")
+      if os.path.exists(os.path.join(self.root, path)) and \
+          name.endswith("_unittest") and "hypervisor" not in name:
+        shutil.copy(os.path.join(self.root, path),
+                    os.path.join(folder, "test_%s.py" % name))
     return self.pytest(["-c", os.path.join(folder, "pytest.ini"), folder],
                        cwd=self.root)
 
