@@ -42,14 +42,11 @@ from . import qemu_version
 from .access import Explained
 from .bus import pools
 from .cleanup import Cleanup
+from .qemu import acpi_index
 from .qemu import explicit
 from .qemu import name_conflicts
 from .qemu import q35
 from .runtime import layout
-
-#: The first QEMU whose PCI devices have the property acpi-index (6.0; the
-#: property of 6.1 names the NIC on q35 as well).
-_ACPI_INDEX = (6, 1)
 
 
 class ColdBoot(Cleanup):
@@ -69,11 +66,10 @@ class ColdBoot(Cleanup):
                       " Ganeti: %s", instance.name, obstacle)
     else:
       with Explained(instance.name):
-        self._AssignAddresses(runtime)
+        self._AssignAddresses(runtime, instance)
     return runtime
 
-  @staticmethod
-  def _Divide(kvm_cmd, hvparams):
+  def _Divide(self, kvm_cmd, hvparams, instance):
     """Make the command of a cold boot one whose slots are ours to give.
 
     @param kvm_cmd: is changed in place
@@ -86,14 +82,33 @@ class ColdBoot(Cleanup):
     if chipset.needs_ports(kvm_cmd, hvparams):
       kvm_cmd[:] = q35.with_ports(kvm_cmd, config_reader.read(kvm_cmd))
     part = q35.partition(hvparams, kvm_cmd)
-    # as Ganeti's master has it for q35
-    part.has_acpi_index = not part.is_shared and \
-      (qemu_version.version(kvm_cmd[0]) or ()) >= _ACPI_INDEX
+    self._NameNics(kvm_cmd, part, instance)
     name_conflicts.check(part, kvm_cmd, hvparams.get("kvm_extra"),
                          config_reader.read(kvm_cmd))
     return part
 
-  def _AssignAddresses(self, runtime):
+  def _NameNics(self, kvm_cmd, part, instance):
+    """Decide which numbers the NICs get, see L{acpi_index}.
+
+    @type part: L{pools.Partition}
+    @param part: is changed
+
+    """
+    is_wanted = acpi_index.is_wanted(getattr(instance, "tags", None))
+    version = qemu_version.version(kvm_cmd[0]) \
+      if is_wanted or not part.is_shared else None
+    part.has_acpi_index = self._KEEPS_BUSES and acpi_index.is_there(
+      part.is_shared, is_wanted, version)
+    if is_wanted and not part.has_acpi_index:
+      logging.warning(
+        "Instance %s: it has the tag %s, but its NICs get no acpi-index: %s",
+        instance.name, acpi_index.TAG, "QEMU %s does not have it (6.0 or later"
+        " on pc, 6.1 on q35)" % (
+          "%d.%d" % version if version else "tells no version, and") if
+        self._KEEPS_BUSES else
+        "Ganeti before 2.16 cannot note it in the runtime file")
+
+  def _AssignAddresses(self, runtime, instance):
     """Assign addresses to the devices of a cold boot.
 
     @param runtime: Ganeti's objects, which are changed in place
@@ -101,7 +116,7 @@ class ColdBoot(Cleanup):
 
     """
     kvm_cmd, nics, hvparams, disks = runtime
-    part = self._Divide(kvm_cmd, hvparams)
+    part = self._Divide(kvm_cmd, hvparams, instance)
     # firmware, which has a role and no address, is no device
     devices = {pools.DISK: [disk for disk, _, _ in disks
                             if self._HasAddress(disk) or
@@ -112,13 +127,18 @@ class ColdBoot(Cleanup):
     for disk, number in zip(devices[pools.DISK], numbers):
       self._SetScsiAddress(disk, hvparams, number)
     for device_class, members in devices.items():
-      self._Place(device_class, members, hvparams, part,
+      self._Place(instance, device_class, members, hvparams, part,
                   slots.get(device_class))
 
-  def _Place(self, device_class, devices, hvparams, part, slots):
+  def _Place(self, instance, device_class, devices, hvparams, part, slots):
     """Give disks, or NICs, their slots; None if they need none."""
     for at, device in enumerate(devices):
       if slots is None:
         self._DropAddress(device)
       else:
         self._SetAddress(device_class, device, hvparams, part, slots[at])
+        if device_class == pools.NIC and part.has_acpi_index and \
+            part.acpi_index(slots[at]) is None:
+          logging.warning("Instance %s: NIC %d, %s, gets no acpi-index: it is"
+                          " not of the NICs' pool", instance.name, at,
+                          part.show(slots[at]))

@@ -36,6 +36,7 @@ Each answers the same questions:
     C{_ShowAddress}: a device's address
   - C{_Slot}: the slot in it, or None
   - C{_DeviceId}, C{_RenewId}, C{_KeepId}: QEMU's id of a device
+  - C{_SetIndex}: its number, see L{acpi_index}
   - C{_CloseDescriptors}: closes what was passed for a NIC and not used
   - C{_Listening}: what lets a hot-add read the human monitor's replies
   - C{_KEEPS_BUSES}: whether a device can be on a root port of q35
@@ -132,6 +133,11 @@ class HvinfoCompat(_Compat):
       "id": ids.new_id(device_class, device.uuid),
       }
     device.hvinfo.update(partition.location(slot, device_class))
+
+  @staticmethod
+  def _SetIndex(device, number):
+    if number:
+      device.hvinfo["acpi-index"] = number
 
   @staticmethod
   def _SetScsiAddress(device, hvparams, number):
@@ -261,6 +267,10 @@ class PciCompat(_Compat):
   @staticmethod
   def _SetAddress(_class, device, _hvparams, _partition, slot):
     device.pci = slot
+
+  @staticmethod
+  def _SetIndex(device, number):
+    pass # the runtime file has no room for it
 
   @staticmethod
   def _DropAddress(device):

@@ -201,10 +201,8 @@ class Hotplug(Presence):
                                                           known.hvparams):
       with self._Monitor(instance.name) as execute:
         taken = queries.held(execute, known.partition)
-        if device_class == pools.NIC and not known.partition.is_shared:
-          known.partition.has_acpi_index = queries.has_property(
-            execute, device_table.driver(device_class, known.hvparams),
-            "acpi-index")
+        if device_class == pools.NIC:
+          self._NameNic(instance, execute, known)
       taken.update(known.held())
       slot = allocator.hot_add(known.partition, device_class,
                                known.slots(device_class), taken, seq)

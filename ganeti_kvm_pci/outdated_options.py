@@ -27,7 +27,7 @@
 # NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
 # SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 
-"""Options in a runtime file that this node's QEMU no longer has.
+"""Options in a runtime file that this node's QEMU does not have.
 
 """
 
@@ -35,6 +35,7 @@ import logging
 
 from . import config_reader
 from . import qemu_version
+from .qemu import acpi_index
 from .qemu import renewal
 
 
@@ -76,12 +77,14 @@ def renew(instance, loaded):
 
 
 def explain(kvm_cmd):
-  """Say which options of a command this node's QEMU no longer has.
+  """Say which options of a command this node's QEMU does not have.
 
   @type kvm_cmd: list of strings
   @rtype: list of strings
 
   """
   found, version = _find(kvm_cmd)
-  return [renewal.explain_start(item, version) for item in found
+  lacking = acpi_index.named(kvm_cmd) and acpi_index.explain_start(
+    kvm_cmd, qemu_version.version(kvm_cmd[0]))
+  return list(lacking) + [renewal.explain_start(item, version) for item in found
           if version and version >= item.option.removed]

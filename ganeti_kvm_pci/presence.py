@@ -48,10 +48,13 @@ from .access import CLASS
 from .access import Explained
 from .bus import pools
 from .bus import scsi_ids
+from .qemu import acpi_index
 from .qemu.ids import is_of
+from .qmp import acpi_indices
 from .qmp import queries
 from .reconcile import Reconcile
 from .runtime import device_entry
+from .runtime import device_table
 from .runtime import upgrade
 
 #: Where disks and NICs stand in Ganeti's runtime.
@@ -120,6 +123,26 @@ class Presence(Reconcile):
       found = ([nic for nic in runtime[_INDEX[device_class]]
                 if nic.mac == device.mac and nic.uuid == made_up] or [None])[0]
     return found
+
+  def _NameNic(self, instance, execute, known):
+    """Decide whether a NIC gets a number, see L{acpi_index}, as others have.
+
+    @type known: L{device_table.DeviceTable}
+    @param known: its partition is changed
+
+    """
+    part = known.partition
+    if not part.is_shared:
+      is_wanted = True
+    elif known.acpi_indices:
+      is_wanted = any(known.acpi_indices)
+    else:
+      is_wanted = acpi_index.is_wanted(getattr(instance, "tags", None))
+    part.has_acpi_index = is_wanted and self._KEEPS_BUSES and \
+      queries.has_property(execute, device_table.driver(
+        pools.NIC, known.hvparams), acpi_index.KEY)
+    if part.has_acpi_index:
+      part.used_indices = acpi_indices.used(execute)
 
   def _CheckMac(self, instance, device, replaced=None):
     """Make sure that no other NIC of the guest has a NIC's MAC address.
@@ -230,6 +253,8 @@ class Presence(Reconcile):
     else:
       self._SetAddress(device_class, device, known.hvparams, known.partition,
                        unit)
+      with self._Monitor(instance.name) as execute:
+        self._SetIndex(device, acpi_indices.of(execute, device_id))
     self._KeepId(device, device_id)
 
   @staticmethod

@@ -40,6 +40,8 @@ from ganeti import errors
 
 from . import chipset
 from . import config_reader
+from . import qemu_version
+from .qemu import acpi_index
 from .runtime import configuration
 from .runtime import disk_links
 from .runtime import layout
@@ -71,10 +73,26 @@ def lay_out(instance, loaded, version):
                       instance.name, ", ".join(removed))
     _relink(instance, loaded, configured)
   for move in layout.lay_out(
-      loaded, version, instance.hvparams.get("kvm_pci_reservations"), gaps):
+      loaded, version, instance.hvparams.get("kvm_pci_reservations"), gaps,
+      _is_named(loaded)):
     logging.info("Instance %s: %s moves from %s %s to %s %s",
                  instance.name, move.id or move.device_class, move.unit,
                  move.old, move.unit, move.new)
+
+
+def _is_named(loaded):
+  """Tell whether NICs keep their numbers, see L{acpi_index}.
+
+  @rtype: bool or None
+  @return: None if it is as before; False if QEMU was replaced by one that has
+      none
+
+  """
+  if not any((nic.get("hvinfo") or {}).get(acpi_index.KEY)
+             for nic in loaded.nics):
+    return None
+  found = qemu_version.version(loaded.words[0])
+  return False if found and found < acpi_index.SINCE else None
 
 
 def _relink(instance, loaded, configured):

@@ -118,6 +118,7 @@ class Partition(object):
   @ivar reservations: slots that belong to QEMU alone
   @ivar adjustable: whether C{kvm_pci_reservations} says so
   @ivar has_acpi_index: bool, whether NICs are to get one
+  @ivar used_indices: dict, those that other devices have, to their names
   @ivar qemu: first and last slot of QEMU's range, or None
   @ivar disks: first and last slot of the disks' pool, or None
   @ivar nics: first and last slot of the NICs' pool, or None
@@ -142,6 +143,7 @@ class Partition(object):
     """
     self.adjustable = reservations is not None
     self.has_acpi_index = False
+    self.used_indices = {}
     if reservations is None:
       reservations = DEFAULT_RESERVATIONS
     if (isinstance(reservations, bool) or
@@ -223,9 +225,25 @@ class Partition(object):
 
     """
     found = self._location(slot)
-    if self.has_acpi_index and device_class == NIC and slot in self.pool(NIC):
-      found["acpi-index"] = slot - self.first_nic + 1
+    number = self.acpi_index(slot)
+    if device_class == NIC and number is not None:
+      found["acpi-index"] = number
     return found
+
+  def acpi_index(self, slot):
+    """Tell which number a NIC on a slot gets.
+
+    @type slot: int
+    @rtype: int or None
+    @return: its position in the NICs' pool, taken or not; None for a borrowed
+        slot, and where another device has the number
+
+    """
+    number = slot - self.first_nic + 1
+    if (not self.has_acpi_index or slot not in self.pool(NIC) or
+        number in self.used_indices):
+      return None
+    return number
 
   def _location(self, slot):
     return {"bus": address.BUS, "addr": address.unparse(slot)}

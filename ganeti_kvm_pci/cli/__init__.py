@@ -31,6 +31,7 @@
 
   - L{report}, L{output}: what is printed, and how
   - L{node_state}: whether the plugin is on, for several commands
+  - L{nic_names}: what becomes of NICs' names, for the plan
   - L{conversion}: runtime files for another Ganeti or QEMU
   - L{instance}, L{settle}: an instance's QEMU, and what its guest completed
     late

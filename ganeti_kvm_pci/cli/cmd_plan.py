@@ -41,7 +41,6 @@ from ..node import runtime_files
 from ..qemu import command
 from ..qemu import explicit
 from ..qemu import machine_type
-from ..qemu import name_conflicts
 from ..qemu import q35
 from ..runtime import configuration
 from ..runtime import device_table
@@ -49,6 +48,7 @@ from ..runtime import layout
 from ..runtime import serialized
 from ..runtime import slot_map
 from ..runtime import upgrade
+from . import nic_names
 from .output import WARNINGS
 from .output import each
 
@@ -105,28 +105,37 @@ def _plan_one(found, path, opts, version):
     found["remarks"].append(
       "the configuration's order, which decides, is not known here: %ss are"
       " taken in the order of the slots that they have" % device_class)
+  names = nic_names.NicNames(
+    loaded, found["instance"], version, opts.acpi_index,
+    loaded.words[0] if is_of_this_node else None)
   try:
-    name_conflicts.check(q35.partition(loaded.hvparams, loaded.words),
-                         loaded.words, loaded.hvparams.get("kvm_extra"),
-                         loaded.configs)
-    moves = layout.lay_out(loaded, version, cluster)
+    names.check()
+    moves = layout.lay_out(loaded, version, cluster, is_named=names.is_named)
   except (BusFullError, NameTakenError) as err:
     found["error"] = "would not start: %s" % err
     found["status"] = WARNINGS
     return None
-  drives = command.virtio_drives(loaded.words)
-  if drives and moves:
-    found["remarks"].append(
-      "%d -drive if=virtio without an address (CD-ROMs, kvm_extra) will be"
-      " where QEMU chooses, which may be before disk 0: see boot_order" %
-      len(drives))
+  if moves:
+    found["remarks"].extend(_unaddressed(loaded))
   part = q35.partition(loaded.hvparams, loaded.words)
+  names.compare(part, any(m.old_unit for m in moves))
+  found["remarks"].extend(names.remarks)
   found["partition"] = slot_map.pools(part)
   found["moves"] = [
     {"class": m.device_class, "index": m.index, "id": m.id, "unit": m.unit,
      "old_unit": m.old_unit or m.unit, "old": m.old, "new": m.new}
     for m in moves]
   return _as_text(found, part)
+
+
+def _unaddressed(loaded):
+  """Say what QEMU may place before disk 0."""
+  drives = command.virtio_drives(loaded.words)
+  if not drives:
+    return []
+  return ["%d -drive if=virtio without an address (CD-ROMs, kvm_extra) will be"
+          " where QEMU chooses, which may be before disk 0: see boot_order" %
+          len(drives)]
 
 
 def _change_type(found, loaded, name, version, is_trusted):

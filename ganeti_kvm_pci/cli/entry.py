@@ -45,6 +45,7 @@ from ..errors import OutputError
 from ..errors import show
 from ..node import installation
 from ..node import runtime_files
+from ..qemu import acpi_index
 from . import cmd_check
 from . import cmd_disable
 from . import cmd_downgrade
@@ -144,6 +145,8 @@ def _parser():
                        help="plan for this kvm_pci_reservations")
   command.add_argument("--machine", dest="machine_type", metavar="TYPE",
                        help="plan for this machine_version, e.g. q35")
+  command.add_argument("--acpi-index", action="store_true",
+                       help="plan for the tag %s" % acpi_index.TAG)
   for name, command, whose in (
       ("upgrade", add_for_instances(
         "upgrade", cmd_upgrade.upgrade, "convert the runtime files of"

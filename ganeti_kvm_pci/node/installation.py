@@ -262,6 +262,30 @@ def without_q35():
   return versions.installed(constants)[0]
 
 
+def _configuration():
+  """Read Ganeti's configuration, which is on master candidates only."""
+  from ganeti import pathutils
+  with open(pathutils.CLUSTER_CONF_FILE) as stream:
+    return json.load(stream)
+
+
+def instance_tags(name):
+  """Tell the tags of an instance.
+
+  @type name: string
+  @rtype: set of strings, or None
+  @return: None where the configuration is not at hand, or does not have it
+
+  """
+  try:
+    return ([set(instance.get("tags") or ()) for instance in
+             _configuration()["instances"].values()
+             if instance["name"] == name] or [None])[0]
+  except Exception: # pylint: disable=broad-except
+    # whatever the reason: it is a courtesy, and says so where it matters
+    return None
+
+
 def own_reservations():
   """Tell who has a C{kvm_pci_reservations} other than the cluster's.
 
@@ -273,10 +297,8 @@ def own_reservations():
       candidates only
 
   """
-  from ganeti import pathutils
   try:
-    with open(pathutils.CLUSTER_CONF_FILE) as stream:
-      config = json.load(stream)
+    config = _configuration()
     # by which hypervisor, is the first key of an OS's
     by_os = dict((name, params.get("kvm", {})) for name, params in
                  (config["cluster"].get("os_hvp") or {}).items())

@@ -49,6 +49,7 @@
   - L{unknown_option}: what keeps a guest from a node without the plugin
   - L{explicit}: explicit addresses for QEMU's own devices
   - L{topology}: the devices that a guest sees
+  - L{acpi_index}: the number by which it may name a NIC
   - L{smp}: how many vCPUs a command makes
 
 """

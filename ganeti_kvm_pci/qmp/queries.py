@@ -103,7 +103,7 @@ def get(execute, path, name):
     raise
 
 
-def _listed(execute):
+def listed(execute):
   """Give path, id (or None) and driver of what the object model lists."""
   for folder in (replies.WITH_ID, replies.WITHOUT_ID):
     for name, driver in replies.children(execute("qom-list", {"path": folder})):
@@ -156,7 +156,7 @@ def macs(execute, partition):
 
   """
   found = []
-  for path, name, driver in _listed(execute):
+  for path, name, driver in listed(execute):
     if ids_.class_of(name) == DISK:
       continue
     mac = get(execute, path, "mac")
@@ -235,7 +235,7 @@ def scsi_ids(execute):
 def _scsi_ids(execute):
   buses = set()
   devices = []
-  for path, name, driver in _listed(execute):
+  for path, name, driver in listed(execute):
     if driver.startswith("scsi-"):
       bus = get(execute, path, "parent_bus")
       number = get(execute, path, "scsi-id")

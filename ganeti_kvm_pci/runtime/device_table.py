@@ -45,6 +45,7 @@ from ..bus.pools import has_pci_disks
 from ..bus.pools import has_pci_nics
 from ..errors import RuntimeFileError
 from ..errors import ReservationsError
+from ..qemu import acpi_index
 from ..qemu import named_slots
 from ..qemu import q35
 from ..qemu.ids import old_id
@@ -143,6 +144,7 @@ class DeviceTable(object):
   @ivar partition: L{pools.Partition} by the parameters and the command
   @ivar devices: list of L{Device}: disks and NICs in the runtime file's
       order, then what else of the command has an explicit address on pci.0
+  @ivar acpi_indices: list, the NICs' numbers (see L{acpi_index}), or None
   @ivar scsi_ids: dict, id (int) on Ganeti's SCSI bus to the name of the disk
       there; None if the instance's disks are not on one
 
@@ -167,6 +169,8 @@ class DeviceTable(object):
       _device(device_class, index, entry, hvparams, self.partition)
       for device_class, entries in ((DISK, disks), (NIC, runtime.nics))
       for index, entry in enumerate(entries)]
+    self.acpi_indices = [(nic.get("hvinfo") or {}).get(acpi_index.KEY)
+                         for nic in runtime.nics]
     own = set(d.id for d in self.devices if d.id)
     slots = set(d.slot for d in self.devices)
     for option in named_slots.addressed(command, runtime.configs):

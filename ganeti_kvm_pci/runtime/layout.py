@@ -47,6 +47,7 @@ from ..bus.pools import NIC
 from ..bus.pools import Partition
 from ..bus.pools import QEMU
 from ..errors import BusFullError
+from ..qemu import acpi_index
 from ..qemu import explicit
 from ..qemu import ids
 from ..qemu import named_slots
@@ -101,7 +102,7 @@ def cold_boot(part, hvparams, words, configs, members):
           numbers)
 
 
-def lay_out(runtime, version, reservations=None, gaps=None):
+def lay_out(runtime, version, reservations=None, gaps=None, is_named=None):
   """Place all devices of a runtime file anew.
 
   @type runtime: L{serialized.Runtime}
@@ -115,6 +116,9 @@ def lay_out(runtime, version, reservations=None, gaps=None):
   @param gaps: result of L{configuration.apply_to}: the indices of what has no
       entry in the runtime file. The first of the disks among them are those in
       the command; for the others, slots are kept free, if there are enough
+  @type is_named: bool or None
+  @param is_named: whether the NICs get an C{acpi-index}; None if it is as
+      before
   @rtype: list of L{Move}
   @return: the devices that get another slot
   @raise BusFullError: if they do not fit
@@ -126,15 +130,13 @@ def lay_out(runtime, version, reservations=None, gaps=None):
   carried, words, freed = _release(runtime)
   members, elsewhere = _members(runtime)
   part = q35.partition(runtime.hvparams, words)
+  _name_nics(runtime, words, part, is_named)
   inside, slots = _choose(part, runtime.hvparams,
                           named_slots.taken(words, runtime.configs), members,
                           len(carried), gaps or {})
-  old = dict((o.position, o.address[0]) for o in freed)
   moves = [Move(QEMU, None, o.id or o.driver, o.address[0], None, part.unit)
            for o in freed if not inline_disks.is_disk(o)]
-  moves += [Move(DISK, None, "in the command", old.get(position), slot,
-                 part.unit)
-            for position, slot in zip(carried, inside)]
+  moves += _moves_inside(carried, inside, freed, part)
   if carried or freed:
     runtime.command[:] = inline_disks.insert(words, carried, inside)
   for device_class in sorted(members):
@@ -146,6 +148,20 @@ def lay_out(runtime, version, reservations=None, gaps=None):
   moves += _renumber(runtime, words, (gaps or {}).get(DISK, []))
   return [move for move in moves
           if move.old != move.new or move.old_unit]
+
+
+def _moves_inside(carried, inside, freed, part):
+  """Tell where the disks in the command go; see L{lay_out}."""
+  old = dict((o.position, o.address[0]) for o in freed)
+  return [Move(DISK, None, "in the command", old.get(position), slot, part.unit)
+          for position, slot in zip(carried, inside)]
+
+
+def _name_nics(runtime, words, part, is_named):
+  """Decide which numbers the NICs get; see L{lay_out}."""
+  part.has_acpi_index = is_named if is_named is not None else any(
+    acpi_index.KEY in (nic.get("hvinfo") or {}) for nic in runtime.nics)
+  part.used_indices = acpi_index.named(words, runtime.configs)
 
 
 def _choose(part, hvparams, taken, members, carried, gaps):
@@ -292,7 +308,6 @@ def _move(runtime, part, device_class, index, entry, slot, version):
                                                           runtime.hvparams),
     "id": ids.new_id(device_class, entry["uuid"]),
     }
-  part.has_acpi_index = "acpi-index" in hvinfo
   entry["hvinfo"].update(part.location(slot, device_class))
   return Move(device_class, index, hvinfo.get("id"), old, slot, part.unit,
               old_unit)

@@ -902,6 +902,103 @@ def test_a_name_of_ganetis_in_kvm_extra_is_said_before_the_start(world, extra,
   assert not world.commands()
 
 
+TAG = "kvm-pci:acpi-index"
+
+
+def indices(hyper, instance):
+  return [nic.hvinfo.get("acpi-index")
+          for nic in hyper._LoadKVMRuntime(instance)[1]]
+
+
+def start_tagged(world, nics, tags=(TAG, "other"), **hvparams):
+  world.boots = True
+  hyper = world.hypervisor()
+  instance = harness.instance_of(nics, **hvparams)
+  instance.tags = set(tags)
+  hyper.StartInstance(instance, harness.block_devices(1), False)
+  return hyper, instance
+
+
+@NO_BUSES
+@pytest.mark.parametrize("version, expected", [
+  ((6, 0), [1, 2, 3]), ((7, 2), [1, 2, 3]), ((5, 2), [None, None]),
+  (None, [None, None])])
+def test_a_nic_on_pci_0_has_a_number_by_the_tag(world, monkeypatch, caplog,
+                                                version, expected):
+  monkeypatch.setattr(qemu_version, "version", lambda _: version)
+  hyper, instance = start_tagged(world, 2)
+  assert ("gets no acpi-index" in caplog.text or
+          "get no acpi-index" in caplog.text) == (expected[0] is None)
+  assert [keys_of(word).get("acpi-index") for word in world.commands()[-1]
+          if str(word).startswith("virtio-net-pci")] == [
+            str(number) if number else None for number in expected[:2]]
+  # whatever the tags are by now, a NIC is as the others are
+  instance.tags = set() if expected[0] else set([TAG])
+  hyper.HotAddDevice(instance, NIC, harness.nic(5), None, 2)
+  assert indices(hyper, instance) == (expected + [None])[:3]
+  hyper.RebootInstance(instance)
+  assert indices(hyper, instance) == (expected + [None])[:3]
+
+
+@NO_BUSES
+def test_without_the_tag_a_nic_on_pci_0_has_no_number(world, monkeypatch):
+  monkeypatch.setattr(qemu_version, "version", lambda _: (7, 2))
+  hyper, instance = start_tagged(world, 2, ["kvm-pci"])
+  assert indices(hyper, instance) == [None, None]
+  hyper.HotAddDevice(instance, NIC, harness.nic(5), None, 2)
+  assert indices(hyper, instance) == [None] * 3
+
+
+@NO_BUSES
+@pytest.mark.parametrize("tags, expected", [([TAG], 1), ([], None)])
+def test_the_tag_decides_for_the_first_nic(world, tags, expected):
+  hyper, instance = start_tagged(world, 0, tags)
+  hyper.HotAddDevice(instance, NIC, harness.nic(0), None, 0)
+  assert indices(hyper, instance) == [expected]
+
+
+@NO_BUSES
+@pytest.mark.parametrize("chip", ["pc", "q35"])
+def test_no_number_is_given_twice(world, monkeypatch, chip):
+  monkeypatch.setattr(qemu_version, "version", lambda _: (7, 2))
+  with pytest.raises(errors.HypervisorError) as caught:
+    start_tagged(world, 3, machine_version=chip,
+                 kvm_extra="-device e1000,id=own,acpi-index=2")
+  assert "own: a device of kvm_extra has acpi-index=2" in str(caught.value)
+  hyper, instance = start_tagged(world, 3, machine_version=chip)
+  world.elsewhere.append("byhand")
+  world.settings["byhand"] = {"acpi-index": 4}
+  hyper.HotAddDevice(instance, NIC, harness.nic(5), None, 3)
+  hyper.HotAddDevice(instance, NIC, harness.nic(6), None, 4)
+  assert indices(hyper, instance) == [1, 2, 3, None, 5]
+
+
+@NO_BUSES
+def test_a_reboot_on_an_older_qemu_drops_the_numbers(world, monkeypatch):
+  monkeypatch.setattr(qemu_version, "version", lambda _: (7, 2))
+  hyper, instance = start_tagged(world, 2)
+  monkeypatch.setattr(qemu_version, "version", lambda _: (5, 2))
+  hyper.RebootInstance(instance)
+  assert indices(hyper, instance) == [None, None]
+
+
+@NO_BUSES
+def test_a_nic_that_only_qemu_has_keeps_its_number(world):
+  hyper, instance = start(world)
+  name = harness.device_id("nic", 5, 29)
+  world.plug(29, name)
+  world.settings[name] = {"acpi-index": 6}
+  hyper.HotAddDevice(instance, NIC, harness.nic(5), None, 2)
+  assert indices(hyper, instance) == [None, None, 6]
+
+
+@pytest.mark.skipif(not harness.SLOT_IN_PCI, reason="2.10 to 2.15")
+def test_an_old_ganeti_says_that_it_has_no_numbers(world, caplog):
+  start_tagged(world, 2)
+  assert ("get no acpi-index: Ganeti before 2.16 cannot note it" in
+          caplog.text)
+
+
 @pytest.mark.skipif(not harness.SLOT_IN_PCI, reason="2.10 to 2.15")
 @Q35
 def test_an_old_ganeti_has_no_root_ports(world, caplog, version, extra):
@@ -1219,6 +1316,6 @@ def test_firmware_takes_no_slot_and_no_disk_moves(world, monkeypatch):
     disk.hvinfo = {"driver": "virtio-blk-pci"}
   runtime = (["kvm", "-name", instance.name], [], instance.hvparams,
              [(disk, "/x", None) for disk in disks])
-  hyper._AssignAddresses(runtime)
+  hyper._AssignAddresses(runtime, instance)
   assert not disks[0].hvinfo
   assert [harness.slot_of(disk) for disk in disks[1:]] == [12, 13]
