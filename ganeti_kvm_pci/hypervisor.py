@@ -56,6 +56,7 @@ from .errors import MonitorError
 from .qemu import creation_order
 from .qemu import explicit
 from .qemu import ide_units
+from .qemu import io_windows
 from .qemu import overflow
 from .qemu import q35
 from .qemu import scsi_devices
@@ -266,6 +267,8 @@ class KVMHypervisor(ColdBoot):
                                         config_reader.read(kvm_cmd))
     else:
       with Explained(name):
+        if begun.is_boot:
+          io_windows.check(kvm_cmd, config_reader.read(kvm_cmd))
         kvm_cmd = ide_units.with_buses(
           scsi_devices.controllers_in_words(kvm_cmd),
           config_reader.read(kvm_cmd))

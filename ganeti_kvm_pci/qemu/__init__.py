@@ -45,6 +45,7 @@
   - L{overflow}: what does not fit into QEMU's range, addressed before a start
   - L{q35}, L{ide_units}: the root ports of a q35 guest, and its IDE disks
   - L{name_conflicts}: ids and numbers of Ganeti's in the options of kvm_extra
+  - L{io_windows}: how many root ports its firmware can boot with
   - L{q35_errors}: what QEMU's complaints about slots mean there
   - L{unknown_option}: what keeps a guest from a node without the plugin
   - L{explicit}: explicit addresses for QEMU's own devices

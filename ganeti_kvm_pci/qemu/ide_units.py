@@ -76,6 +76,7 @@ def _drives(command, configs):
       yield (short, text)
     elif keys.get("if", "ide") == "ide":
       named = keys.get("index")
+      _check_drive(keys, keys.get("id") or keys.get("file") or text)
       yield (_number(keys.get("bus") if named is None else named),
              keys.get("id") or keys.get("file") or text)
 
@@ -83,6 +84,44 @@ def _drives(command, configs):
 def _bus(command, option):
   """Tell which bus a device of the command names, or None."""
   return command_.text_of(command_.keys_of(command[option.position]), "bus")
+
+
+def _refuse(name, where):
+  """Say that an option names a unit that is not there.
+
+  @raise BusFullError: always
+
+  """
+  raise BusFullError(
+    None, "%s names %s: a q35 guest has %d IDE buses, ide.0 to ide.%d, with one"
+    " unit each, 0; take bus, unit and index away from it in kvm_extra, so that"
+    " QEMU chooses" % (name, where, _UNITS, _UNITS - 1), {})
+
+
+def _check_drive(keys, name):
+  """Refuse a drive that names a unit that is not there.
+
+  @raise BusFullError: if it does
+
+  """
+  for key, limit in (("index", _UNITS), ("bus", _UNITS), ("unit", 1)):
+    number = _number(keys.get(key))
+    if number is not None and number >= limit:
+      _refuse(name, "IDE %s %d" % (key, number))
+
+
+def _check_device(command, option, bus):
+  """Refuse a device that names a unit that is not there.
+
+  @param bus: see L{_bus}
+  @raise BusFullError: if it does
+
+  """
+  unit = _number(command_.keys_of(command[option.position]).get("unit"))
+  match = _BUS_RE.match(bus or "")
+  if unit and match and int(match.group(1)) < _UNITS:
+    _refuse(option.id or option.backend or option.driver,
+            "unit %d of %s" % (unit, bus))
 
 
 def _full(holders, names):
@@ -131,6 +170,7 @@ def with_buses(command, configs=None):
     name = option.id or option.backend or option.driver
     bus = _bus(command, option)
     match = _BUS_RE.match(bus or "")
+    _check_device(command, option, bus)
     if match:
       holders.setdefault(int(match.group(1)), name)
     elif bus is None:

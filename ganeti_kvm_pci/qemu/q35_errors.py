@@ -42,6 +42,7 @@ from ..errors import SlotTakenError
 from . import command as command_
 from . import named_slots
 
+_NO_FLOPPY_RE = re.compile(r"No 'floppy-bus' bus found for device '([^']+)'")
 _NO_BUS_RE = re.compile(r"Bus '%s' not found" % re.escape(address.BUS))
 
 
@@ -139,6 +140,24 @@ def no_slot(device):
     "QEMU found no free slot of pcie.0 for its device %s; take devices out of"
     " kvm_extra (disks and NICs, which are behind root ports, do not matter)" %
     device)
+
+
+def no_floppy(text):
+  """Find that a device asks for the floppy controller that pc has.
+
+  @type text: string
+  @param text: what QEMU printed or logged
+  @rtype: L{SlotTakenError} or None
+
+  """
+  match = _NO_FLOPPY_RE.search(text)
+  if not match:
+    return None
+  return SlotTakenError(
+    None, match.group(1), None,
+    "QEMU has no floppy controller for %s: a q35 guest has one if"
+    " floppy_image_path or -drive if=floppy asks for it; put -device isa-fdc"
+    " before it in kvm_extra" % match.group(1))
 
 
 def no_bus(text, command, configs):

@@ -242,7 +242,8 @@ def _refused_slot(match):
 
 def _explain_q35(text, command, partition, configs):
   """Do what L{explain} does, for a q35 guest."""
-  found = q35_errors.no_bus(text, command, configs)
+  found = q35_errors.no_bus(text, command, configs) or \
+    q35_errors.no_floppy(text)
   match = _NO_SLOT_RE.search(text)
   if match and not found:
     found = q35_errors.no_slot(match.group("driver"))

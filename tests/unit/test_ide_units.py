@@ -69,3 +69,23 @@ def test_a_seventh_is_refused_with_the_remedy(words, refused):
   assert str(caught.value).startswith("no IDE unit is left for %s: a q35 guest"
                                       " has 6, held by: " % refused)
   assert "(ide.5); set disk_type to" in str(caught.value)
+
+
+@pytest.mark.parametrize("words, says", [
+  (["-drive", "if=ide,index=6,file=f"], "f names IDE index 6"),
+  (["-drive", "file=f,id=own,bus=6"], "own names IDE bus 6"),
+  (["-drive", "file=f,bus=0,unit=1"], "f names IDE unit 1"),
+  (["-device", "ide-hd,drive=d,bus=ide.0,unit=1"],
+   "d names unit 1 of ide.0")])
+def test_a_unit_that_only_pc_has_is_refused(words, says):
+  with pytest.raises(BusFullError) as caught:
+    ide_units.with_buses(["kvm"] + words)
+  assert str(caught.value).startswith(says + ": a q35 guest has 6 IDE buses")
+
+
+@pytest.mark.parametrize("words", [
+  ["-drive", "if=ide,index=5,unit=0,bus=0"], ["-drive", "if=floppy,index=7"],
+  ["-device", "ide-hd,drive=d,bus=own.0,unit=1"],
+  ["-device", "ide-hd,drive=d,bus=ide.6,unit=1"]])
+def test_other_units_are_qemus_affair(words):
+  assert ide_units.with_buses(["kvm"] + words) == ["kvm"] + words

@@ -142,6 +142,14 @@ def test_the_option_that_names_a_slot_of_pcie_0_is_named(words, configs, says):
     assert error.slot == 23 and says in str(error)
 
 
+def test_a_floppy_controller_that_a_q35_guest_has_not():
+  said = "qemu: -device floppy: No 'floppy-bus' bus found for device 'floppy'"
+  assert str(start_error.explain(said, ["kvm"], RootPorts.of({}))) == (
+    "QEMU has no floppy controller for floppy: a q35 guest has one if"
+    " floppy_image_path or -drive if=floppy asks for it; put -device isa-fdc"
+    " before it in kvm_extra")
+
+
 def test_a_bus_and_a_slot_that_a_q35_guest_has_not():
   command = ["q", "-device", "e1000,id=e,bus=pci.0,addr=0x5"]
   text = "q: -device e1000,id=e,bus=pci.0,addr=0x5: Bus 'pci.0' not found"
