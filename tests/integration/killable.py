@@ -71,8 +71,11 @@ def doom(cls, effect, before):
     return wrapped
 
   qmp = hv_kvm.QmpConnection
-  qmp._Send = deadly(qmp._Send, lambda _, message: not _NO_EFFECT.match(
-    message["execute"] or ""))
+  # the second is that of 3.1 and later
+  (send, ) = [name for name in ("_Send", "send_qmp") if hasattr(qmp, name)]
+  setattr(qmp, send, deadly(
+    getattr(qmp, send), lambda _, message: not _NO_EFFECT.match(
+      message["execute"] or "")))
   cls._CallMonitorCommand = classmethod(deadly(monitor_command))
   for module, name in ((utils, "WriteFile"), (utils, "RemoveFile"),
                        (utils, "SendFds")):

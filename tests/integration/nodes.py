@@ -46,6 +46,10 @@ UNIT = "slot" if ON_PC else "port"
 ON_PC_ONLY = pytest.mark.skipif(
   not ON_PC, reason="a root port of q35 has hotplug without ACPI")
 
+#: For what Ganeti refuses where it knows q35 itself.
+NOT_ON_GANETIS_Q35 = pytest.mark.skipif(
+  not ON_PC and HAS_ROOT_PORTS, reason="Ganeti refuses that on q35")
+
 DISK = constants.HOTPLUG_TARGET_DISK
 NIC = constants.HOTPLUG_TARGET_NIC
 

@@ -125,7 +125,8 @@ def test_a_slot_that_a_dead_daemon_filled_is_not_given_again(
     assert id_of(dev_type, 2) not in runtime_devices(node)
     with pytest.raises(errors.HypervisorError) as caught:
       node.hot_add(dev_type, 3, 2)
-    assert "not available" in text_of(caught)
+    # a root port's NIC has an index as well, which QEMU looks at before
+    assert re.search("not available|acpi-index = 3 already", text_of(caught))
     return
   node.hot_add(dev_type, 3, 2)
   # unmodified Ganeti does not record what it did not add
@@ -341,7 +342,8 @@ def test_what_the_guest_does_not_claim_is_in_the_runtime_file(node, which,
   if is_lost:
     with pytest.raises(errors.HypervisorError) as caught:
       node.hot_add(dev_type, 2, 2)
-    assert "did not claim" in text_of(caught)
+    # behind a root port, nobody sees it before the firmware ran
+    assert ("did not claim" if nodes.ON_PC else "is missing") in text_of(caught)
   else:
     node.hot_add(dev_type, 2, 2)
   assert id_of(dev_type, 2) in Inventory(node).devices
@@ -381,7 +383,7 @@ def test_an_event_of_another_device_ends_no_wait(node, which, dev_type,
                                                  monkeypatch):
   monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "2")
   hasten(monkeypatch)
-  node.start(paused=True)
+  node.start(paused=True, kvm_extra="-device piix3-usb-uhci")
   # its unplug completes without the guest
   tell(node, "device_add", driver="usb-mouse", id="byhand")
   timer = meanwhile(node, "device_del", id="byhand")
@@ -444,6 +446,7 @@ def test_a_nic_without_uuid_has_the_same_at_each_load(node, which, guest):
     faults.here("a NIC without UUID has another at each load"))
 
 
+@nodes.NOT_ON_GANETIS_Q35
 def test_disks_that_are_not_on_pci_hold_no_slot(node, which):
   node.start(paused=True, disk_type="ide")
   slots = [slot for _, slot in node.runtime_slots()[DISK]]
@@ -457,6 +460,7 @@ def test_disks_that_are_not_on_pci_hold_no_slot(node, which):
   assert node.runtime_slots()[NIC][-1][1] in node.live()
 
 
+@nodes.NOT_ON_GANETIS_Q35
 def test_nics_that_are_not_on_pci_hold_no_slot(node, which):
   if which == "unmodified":
     assert faults.here("an instance with an ISA NIC does not start")
@@ -466,6 +470,6 @@ def test_nics_that_are_not_on_pci_hold_no_slot(node, which):
     return
   node.start(paused=True, nic_type="ne2k_isa")
   assert [slot for _, slot in node.runtime_slots()[NIC]] == [None, None]
-  assert not set(node.live()) & set(range(24, 32))
+  assert not set(node.live()) & set(nodes.pools()[NIC])
   node.hot_add(DISK, 2, 2)
   assert node.runtime_slots()[DISK][-1][1] in node.live()

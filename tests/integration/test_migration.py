@@ -7,6 +7,7 @@ break on the way.
 
 """
 
+import inspect
 import json
 import os
 import signal
@@ -29,6 +30,11 @@ HERE = "127.0.0.1"
 
 #: With TCG, QEMU below 9 corrupts busy guests that move at Ganeti's defaults.
 CAREFUL = {"migration_bandwidth": 1024, "migration_downtime": 10000}
+
+#: What Ganeti lists of a guest that is still to arrive. Up to 2.16 it goes by
+#: the files of pids, later by the runtime files.
+ARRIVING = [nodes.NAME] if "_PIDS_DIR" in inspect.getsource(
+  hv_kvm.KVMHypervisor.GetAllInstancesInfo) else []
 
 #: As long as any of it may take, in seconds.
 _PATIENCE = 120
@@ -185,7 +191,7 @@ def test_it_moves(pair, guest):
   path = pair.target.hyper._InstanceKVMRuntime(nodes.NAME)
   # QEMU runs there, the instance does not
   for _ in range(2):
-    assert listed(pair.target) == [] and not os.path.exists(path)
+    assert listed(pair.target) == ARRIVING and not os.path.exists(path)
     assert pair.target.hyper.ListInstances() == [nodes.NAME]
   assert listed(pair.source) == [nodes.NAME]
   arrives(pair, info)
@@ -345,7 +351,7 @@ def test_leftovers_of_an_incoming_migration_are_harmless(pair, guest):
   pair.accept()
   os.kill(pair.target.pid(), signal.SIGKILL)
   assert len(waiting(pair.target)) == 1
-  assert listed(pair.target) == []
+  assert listed(pair.target) in ([], ARRIVING)
   deadline = time.time() + _PATIENCE
   while pair.target.hyper.ListInstances():
     assert time.time() < deadline
@@ -556,8 +562,8 @@ def test_an_ide_disk_on_another_bus_is_refused(pair, guest, which, monkeypatch):
   print(caught.value)
   for place in ["0 on bus 0 of the controller at pci.0/1.1",
                 "1 on bus 1 of the controller at pci.0/1.1"] \
-      if nodes.ON_PC else ["0 on bus 0 of the controller at pcie.0/1f.2",
-                           "0 on bus 3 of the controller at pcie.0/1f.2"]:
+      if nodes.ON_PC else ["0 on bus 0 of the controller at pcie.0/31.2",
+                           "0 on bus 3 of the controller at pcie.0/31.2"]:
     assert place in str(caught.value)
   is_clean(pair.target)
   is_alive(pair, pair.source)
@@ -589,7 +595,7 @@ def test_a_guest_that_moved_is_not_called_back(pair, guest):
   assert "kill %d" % pid in str(caught.value)
   # as it says; then Ganeti finds the guest on the other node alone
   pair.source.stop()
-  assert listed(pair.target) == []
+  assert listed(pair.target) == ARRIVING
   assert pair.target.hyper.ListInstances() == [nodes.NAME]
   assert listed(pair.target) == [nodes.NAME] and waiting(pair.target) == []
   is_alive(pair, pair.target)

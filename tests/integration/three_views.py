@@ -96,9 +96,12 @@ class ThreeViews(object):
 
   def _check_drives(self, node, qmp, pid):
     disks = sorted(self._of(DISK))
-    drives = [key_of(drive["device"] or drive.get("qdev", "").split("/")[-1])
-              for drive in qmp.execute("query-block")]
-    self._same("drives", sorted(key for key in drives if key), "disks", disks)
+    # from Ganeti 3.1 on, a drive is named by its device, or the half of it that
+    # is virtio's
+    names = [[drive["device"]] + drive.get("qdev", "").split("/")
+             for drive in qmp.execute("query-block")]
+    drives = [key for words in names for key in map(key_of, words) if key]
+    self._same("drives", sorted(set(drives)), "disks", disks)
     images = set(path for path in _opened(pid)
                  if os.path.dirname(path) == node.folder and
                  os.path.basename(path).startswith("disk"))
@@ -110,7 +113,11 @@ class ThreeViews(object):
     if len(opened) != 2 * len(disks):
       self.wrong.append((None, "block nodes %s, but disks %s" % (opened,
                                                                  disks)))
-    passed = [s for s in qmp.execute("query-fdsets") if s["fds"]]
+    # a disk that is hot-added by -blockdev has one
+    used = [int(number) for name in opened
+            for number in re.findall(r"^/dev/fdset/(\d+)$", name)]
+    passed = [s for s in qmp.execute("query-fdsets")
+              if s["fds"] and s["fdset-id"] not in used]
     if passed:
       self.wrong.append((None, "descriptors without use: %s" % passed))
 
