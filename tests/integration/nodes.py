@@ -46,9 +46,9 @@ UNIT = "slot" if ON_PC else "port"
 ON_PC_ONLY = pytest.mark.skipif(
   not ON_PC, reason="a root port of q35 has hotplug without ACPI")
 
-#: For what Ganeti refuses where it knows q35 itself.
+#: For what has no place where Ganeti itself lays q35 out, or what it refuses.
 NOT_ON_GANETIS_Q35 = pytest.mark.skipif(
-  not ON_PC and HAS_ROOT_PORTS, reason="Ganeti refuses that on q35")
+  not ON_PC and HAS_ROOT_PORTS, reason="not with Ganeti's own q35")
 
 DISK = constants.HOTPLUG_TARGET_DISK
 NIC = constants.HOTPLUG_TARGET_NIC

@@ -355,6 +355,8 @@ def test_a_slot_that_an_option_names_is_avoided(node, which, tmpdir, told,
 
 def test_a_file_that_nobody_can_read_is_named(node, which, tmpdir):
   """QEMU reads it, and it is no file."""
+  if which == "unmodified" and not ON_PC:
+    pytest.skip("Ganeti's own root ports are where the file has its devices")
   pipe = str(tmpdir.join("pipe"))
   os.mkfifo(pipe)
   writer = subprocess.Popen(["sh", "-c", "printf '%s' \"$0\" > \"$1\"",
