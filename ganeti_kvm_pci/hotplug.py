@@ -267,16 +267,15 @@ class Hotplug(Presence):
         logging.warning("Instance %s: %s", instance.name, err)
 
     try:
-      is_removed = unplug.unplug(
-        lambda: self._Monitor(instance.name), device_id, limit, note,
-        self._operation.hang_up,
-        lambda: not self._InstancePidAlive(instance.name)[2])
+      if not unplug.unplug(
+          lambda: self._Monitor(instance.name), device_id, limit, note,
+          self._operation.hang_up,
+          lambda: not self._InstancePidAlive(instance.name)[2]):
+        self._Unanswered(instance, device_class, name, limit,
+                         any(answers) or not answers)
     except CommandError as err:
       raise errors.HotplugError("Instance %s: %s cannot be removed: %s" %
                                 (instance.name, name, err))
-    if not is_removed:
-      self._Unanswered(instance, device_class, name, limit,
-                       any(answers) or not answers)
     # whatever else may fail, QEMU no longer has it
     self._Forget(instance, device_class, found)
     for tell in (lambda: requested.forget(device_id),
