@@ -72,8 +72,8 @@ def write_disks(vm):
     " linux.efi initrd=initrd.gz %s\\r\\nendif\\r\\n" % (n, n, ARGUMENTS)
     for n in range(3))
   fat(vm, SHELL, (script, "startup.nsh"))
-  return (" -drive if=none,id=shell,format=raw,readonly=on,file=%s"
-          " -device ide-cd,drive=shell,bus=ide.2,bootindex=0" % SHELL)
+  return (" -drive if=none,id=shell,format=raw,file=%s"
+          " -device ide-hd,drive=shell,bus=ide.2,bootindex=0" % SHELL)
 
 
 def is_uefi(vm):
