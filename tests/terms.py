@@ -42,9 +42,9 @@ TERMS = [
    "a pinned device", "spinning"),
   (r"stock", "unmodified Ganeti, upstream (of code)",
    "on stock", "stocks"),
-  # the file that lists patches has that name, between ticks or in a path
-  (r"(?<!patches/)series", "Ganeti version, release",
-   "each series", "the file serial"),
+  # of patches, it is git's own word
+  (r"(?:ganeti(?:'s)?|release|version|same) series|series of (?:ganeti|releases)",
+   "Ganeti version, release", "the same series", "a series of patches"),
   (r"kinds?", "Ganeti version, release, type",
    "of another kind", "kindly"),
   (r"replay(?:s|ed|ing)?", "migration check, started from the runtime file",

@@ -28,7 +28,7 @@ NEWS = "news"
 REVERTS = {"reserved-slots": ["-Xtheirs", "5e6d16abe", "3a72e34a0"]}
 
 #: Of the columns of L{counts}, beginnings of the paths that belong to each.
-KINDS = (("code", "lib/"), ("tests", "test/"))
+PARTS = (("code", "lib/"), ("tests", "test/"))
 
 
 def patches(series, branch):
@@ -97,11 +97,11 @@ def check_quoted(sources):
 
 def counts(path):
   """Count the lines that a patch adds: code, tests, and the rest."""
-  found = dict.fromkeys([kind for kind, _ in KINDS] + ["rest"], 0)
+  found = dict.fromkeys([part for part, _ in PARTS] + ["rest"], 0)
   for name, lines in changes(path):
-    (kind, ) = [kind for kind, start in KINDS
+    (part, ) = [part for part, start in PARTS
                 if name.startswith(start)] or ["rest"]
-    found[kind] += sum(line[0] == "+" for line in lines)
+    found[part] += sum(line[0] == "+" for line in lines)
   return found
 
 
@@ -117,8 +117,8 @@ def table():
       for path in patches(series, branch):
         found = counts(path)
         rows.append(("%s %s" % (series, os.path.basename(path)[:4]), branch) +
-                    tuple(str(found[kind])
-                          for kind in ("code", "tests", "rest")))
+                    tuple(str(found[part])
+                          for part in ("code", "tests", "rest")))
   widths = [max(len(row[column]) for row in rows) for column in range(5)]
   lines = ["| %s |" % " | ".join(
     cell.ljust(width) if column < 2 else cell.rjust(width)
@@ -127,6 +127,17 @@ def table():
     "-" * (width + 1) + ("-" if column < 2 else ":")
     for column, width in enumerate(widths)))
   return lines
+
+
+#: Between these lines, C{patches/README.md} has the table.
+COUNTS = ("<!-- counts -->", "<!-- end of counts -->")
+
+
+def with_table(text):
+  """Put the table of all patches into the text of C{patches/README.md}."""
+  start, end = [text.index(mark) for mark in COUNTS]
+  return "%s\n\n%s\n\n%s" % (text[:start + len(COUNTS[0])],
+                             "\n".join(table()), text[end:])
 
 
 def news_release(text):

@@ -177,14 +177,13 @@ class Tree(object):
     for path in glob.glob(self.root + "/test/py/unit/hypervisor/**/test_*.py",
                           recursive=True):
       shutil.copy(path, folder)
-    for path in others:
-      name = os.path.basename(path)[:-3].replace(".", "_")
-      if os.path.exists(os.path.join(self.root, path)) and \
-          name.endswith("_unittest") and "hypervisor" not in name:
-        shutil.copy(os.path.join(self.root, path),
-                    os.path.join(folder, "test_%s.py" % name))
-    return self.pytest(["-c", os.path.join(folder, "pytest.ini"), folder],
-                       cwd=self.root)
+    # these go by their names, and import what is beside them
+    others = [os.path.join(self.root, path) for path in sorted(others)
+              if path.endswith("_unittest.py") and "hypervisor" not in path]
+    others = [path for path in others if os.path.exists(path)]
+    return self.pytest(
+      ["-c", os.path.join(folder, "pytest.ini"), folder] + others,
+      cwd=self.root, folders=sorted(set(map(os.path.dirname, others))))
 
   def check_header(self):
     """Have Ganeti's own script look at how the new modules begin.
