@@ -7,12 +7,12 @@ design document has the same table (C{tests/doc/test_faults.py} compares).
 Ganeti's master says C{3.2.0~alpha1} before and after each of these commits, so
 a tree is told by what it has.
 
-Where the tree has some of the series of C{patches/} applied, C{PATCHED} names
-them, separated by commas, and what L{SERIES} has for each holds instead.
+Where the tree has some of the series of C{patches/}, see L{patched}, what
+L{SERIES} has for each holds instead.
 
 """
 
-import os
+import patched
 
 #: The columns: releases, and the beginnings of commits of Ganeti's master. Each
 #: holds to the next one's.
@@ -65,6 +65,9 @@ TABLE = (
 
 #: The name of a series of patches to the cells that it changes.
 SERIES = {
+  "migration": {
+    "unplugged late: the target of a migration has it": NO,
+    },
   "ask-qemu": {
     "a dead daemon's device: its slot is given again": NO,
     "a refused NIC leaves its netdev": NO,
@@ -120,6 +123,6 @@ def here(fault):
   """
   (cells, ) = [cells for name, cells in TABLE if name == fault]
   cell = dict(zip(COLUMNS, cells))[column()]
-  for name in os.environ.get("PATCHED", "").replace(",", " ").split():
+  for name in patched.NAMES:
     cell = SERIES.get(name, {}).get(fault, cell)
   return {YES: True, NO: False, UNSEEN: None}[cell]

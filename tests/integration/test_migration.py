@@ -25,6 +25,7 @@ from ganeti_kvm_pci import versions
 from qemu_state import agree, tell
 from line_socket import Socket
 import nodes
+import patched
 
 HERE = "127.0.0.1"
 
@@ -60,6 +61,8 @@ class Pair(object):
                                        kvm_path=self.target.qemu))
     for node in (self.source, self.target):
       node.instance.primary_node = "node1"
+      if patched.has("migration"):
+        configure(node, range(4))
     self.report = self.source.wait_for_guest()
 
   def accept(self):
@@ -431,7 +434,8 @@ def ended(pid):
 @between(BOTH, ("unmodified", "unmodified"))
 def test_a_target_that_cannot_take_it_over_costs_no_guest(request, pair, guest):
   """The second net: nobody has compared, and a device is missing."""
-  is_unmodified = "unmodified" in request.node.name
+  is_unmodified = "unmodified" in request.node.name and \
+    not patched.has("migration")
   pair.start(guest)
   info = take_anything(pair, lose(pair.told()))
   pid = pair.target.pid()
@@ -446,6 +450,60 @@ def test_a_target_that_cannot_take_it_over_costs_no_guest(request, pair, guest):
   arrives(pair, pair.accept())
   agreed = pair.target.agreed_slots()
   assert len(agreed[0]) == 2 and len(agreed[1]) == 2
+
+
+def link(pair, number, index):
+  """Link a disk's data by the index of the disk, as Ganeti does on a node."""
+  data = os.path.join(pair.source.folder, "data%d" % number)
+  if not os.path.exists(data):
+    with open(data, "wb") as stream:
+      stream.truncate(1 << 20)
+  path = os.path.join(pair.source.folder, "%s:%d" % (nodes.NAME, index))
+  if os.path.lexists(path):
+    os.remove(path)
+  os.symlink(data, path)
+  return path
+
+
+def data_of(node, numbers):
+  """Return what QEMU has as the data of disks, by their numbers."""
+  found = tell(node, "query-named-block-nodes") + [
+    drive["inserted"] for drive in tell(node, "query-block")
+    if "inserted" in drive]
+  names = dict((name, drive["file"]) for drive in found
+               for name in (drive.get("node-name"), drive.get("device")))
+  return [os.path.basename(os.path.realpath(names[hv_kvm._GenerateDeviceKVMId(
+    nodes.DISK, nodes.disk(number))])) for number in numbers]
+
+
+@between(BOTH, ("unmodified", "unmodified"))
+def test_a_disk_keeps_its_data_though_its_index_changes(pair, guest,
+                                                        monkeypatch):
+  # the disk 2 is added when there is one
+  indices = {0: 0, 1: 1, 2: 1}
+  monkeypatch.setattr(nodes.Node, "image", lambda _, number: link(
+    pair, number, indices[number]))
+  pair.start(guest)
+  pair.source.hot_del(nodes.DISK, 0, 0)
+  pair.source.hot_add(nodes.DISK, 2, 1)
+  pair.source.wait_until_guest_sees(2, 2)
+  for node in (pair.source, pair.target):
+    node.instance.disks = [nodes.disk(number).uuid for number in (1, 2)]
+  # those of the target
+  link(pair, 1, 0)
+  link(pair, 2, 1)
+  info = pair.accept()
+  found = data_of(pair.target, (1, 2))
+  if not is_plugin(pair.source) and not patched.has("migration"):
+    assert found == ["data2", "data2"]
+    return
+  assert found == ["data1", "data2"]
+  assert pair.migrate() == "completed"
+  pair.finalize(info, True)
+  pair.target.wait_until_guest_sees(2, 2)
+  assert [os.path.basename(disk[1]) for disk in
+          pair.target.hyper._LoadKVMRuntime(pair.target.instance)[3]] == [
+            "%s:%d" % (nodes.NAME, index) for index in range(2)]
 
 
 @between(BOTH)
