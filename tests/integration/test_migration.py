@@ -467,11 +467,11 @@ def link(pair, number, index):
 
 def data_of(node, numbers):
   """Return what QEMU has as the data of disks, by their numbers."""
-  found = tell(node, "query-named-block-nodes") + [
-    drive["inserted"] for drive in tell(node, "query-block")
-    if "inserted" in drive]
-  names = dict((name, drive["file"]) for drive in found
-               for name in (drive.get("node-name"), drive.get("device")))
+  # a -drive has its name beside what is inserted, a -blockdev within
+  names = dict((found["node-name"], found["file"])
+               for found in tell(node, "query-named-block-nodes"))
+  names.update((drive["device"], drive["inserted"]["file"])
+               for drive in tell(node, "query-block") if "inserted" in drive)
   return [os.path.basename(os.path.realpath(names[hv_kvm._GenerateDeviceKVMId(
     nodes.DISK, nodes.disk(number))])) for number in numbers]
 
