@@ -121,10 +121,12 @@ def _is_q35(name, otherwise=False):
   """Tell whether a machine type is q35.
 
   @type name: string
-  @param name: empty for QEMU's default, which is i440fx
+  @param name: as C{machine_version} has it, options and all; empty for QEMU's
+      default, which is i440fx
   @param otherwise: what to return where the name does not tell
 
   """
+  name = machine_type.named(["-machine", name])
   found = machine_type.chipset(name) if name else machine_type.I440FX
   return otherwise if found is None else found == machine_type.Q35
 

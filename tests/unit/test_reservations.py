@@ -214,6 +214,8 @@ Q35 = "it is a q35 guest, and Ganeti 3.0.2 does not know q35"
   (True, "", "", ["no hot-add until its next cold boot", Q35]),
   (False, "", "pc-q35-7.2", ["vm1.ex takes no cold boot", LEAVE, PC,
                              "its next boot is one as q35, and Ganeti 3.0.2"]),
+  (False, "", "q35,smm=on", ["vm1.ex takes no cold boot", LEAVE, PC]),
+  (True, "", "pc,accel=tcg", ["no hot-add until its next cold boot", Q35]),
   (False, "", "pc", None), (False, "", None, None), (False, "", "odd", None),
   ])
 def test_what_a_q35_guest_cannot_do_without_the_plugin(is_q35, extra,
