@@ -42,8 +42,8 @@ class Ledger(object):
 def ledger(request, guest, tmpdir_factory):
   """Go through all operations on one guest."""
   which = request.param
-  if which == "plugin" and nodes.unknown():
-    pytest.skip("the plugin does not know this Ganeti: %s" % nodes.unknown())
+  if nodes.unfit(which):
+    pytest.skip(nodes.unfit(which))
   found = Ledger()
   folder = tmpdir_factory.mktemp(which)
   for name in ("source", "target"):
