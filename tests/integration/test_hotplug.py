@@ -27,6 +27,16 @@ LOOKS_AT_TEXT = hasattr(hv_kvm.KVMHypervisor, "_FIND_PCI_DEVICE_RE")
 MISSED = "should have been added but is missing"
 
 
+def loses_disks(which):
+  """Tell whether Ganeti takes the event of half a device for all of it.
+
+  On its own q35, the first of the two that a virtio disk sends may end the
+  wait.
+
+  """
+  return which == "unmodified" and nodes.HAS_ROOT_PORTS and not nodes.ON_PC
+
+
 def of(booted, dev_type):
   """Return the slots of one type, on which runtime file and QEMU agree."""
   return booted.agreed_slots()[0 if dev_type == DISK else 1]
@@ -70,11 +80,18 @@ def test_a_hot_added_nic_has_the_index_of_its_port(booted):
 
 
 @DISK_AND_NIC
-def test_hot_del(booted, dev_type, monkeypatch):
+def test_hot_del(booted, which, dev_type, monkeypatch):
   slow_guest.lend(booted, monkeypatch)
   # one that was there when the guest booted
   expected = booted.runtime_slots()[dev_type]
-  booted.hot_del(dev_type, 1, 1)
+  try:
+    booted.hot_del(dev_type, 1, 1)
+  except errors.HypervisorError as err:
+    # it stays in the runtime file, whatever the guest does
+    if not loses_disks(which) or "in use" not in str(err):
+      raise
+    assert booted.runtime_slots()[dev_type] == expected
+    return
   slot = expected.pop(1)[1]
   assert booted.runtime_slots()[dev_type] == expected
   assert slot not in booted.live()
@@ -88,6 +105,8 @@ def test_hot_del_of_the_added(booted, which, dev_type, monkeypatch):
       booted.hot_del(dev_type, 2, 1)
     assert "Cannot find runtime info" in str(caught.value)
     return
+  if loses_disks(which):
+    pytest.skip("what is in the runtime file is no longer in QEMU")
   booted.hot_del(dev_type, 2, 1)
   assert len(of(booted, dev_type)) == 1
 
@@ -96,6 +115,8 @@ def test_hot_del_of_the_added(booted, which, dev_type, monkeypatch):
 def test_hot_add_again(booted, which, dev_type):
   if which == "unmodified" and LOOKS_AT_TEXT:
     pytest.skip("this version wrote nothing to the runtime file to add again")
+  if loses_disks(which):
+    pytest.skip("what is in the runtime file is no longer in QEMU")
   before = of(booted, dev_type)
   booted.hot_add(dev_type, 3, 1)
   assert of(booted, dev_type)[:-1] == before
