@@ -220,6 +220,7 @@ bench: needs
 	$(PYTHON) benchmarks/hotplug.py
 	$(PYTHON) benchmarks/upgrade.py
 	$(PYTHON) benchmarks/migration.py
+	$(PYTHON) benchmarks/q35.py
 
 # what the design document says of other ways, and benchmarks/results has as it
 # was printed; with another release's QEMU:
