@@ -13,7 +13,7 @@ from series import SERIES
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
   os.path.abspath(__file__))))
-PATCHES = os.path.join(TOP, "patches")
+PATCHES = os.path.join(TOP, "patches", "package")
 PACKAGE = os.path.join(TOP, "ganeti_kvm_pci")
 FOLDER = "lib/hypervisor/kvm_pci/"
 VERSION = ["stable-2.10", "stable-2.15", "stable-2.16", "stable-3.0",
@@ -56,9 +56,12 @@ def diffs(patch):
 def patches(request):
   """Provide the texts of a version's patches, in order."""
   names = read(PATCHES, request.param, "series").split()
-  assert names == sorted(names) and len(names) == 4
+  files = [os.path.basename(name) for name in names]
+  assert files == sorted(files) and len(files) == 4
+  # once for all, but for the last
+  assert [os.path.dirname(name) for name in names] == 3 * [".."] + [""]
   assert set(os.listdir(os.path.join(PATCHES, request.param))) == \
-    set(names + ["series"])
+    set(files[3:] + ["series"])
   return [read(PATCHES, request.param, name) for name in names]
 
 
@@ -68,8 +71,10 @@ def new_files(patches):
 
 
 def test_there_is_a_folder_for_each_version_and_a_readme():
-  others = set(["README.md", NEWS]) | set(SERIES)
-  assert set(os.listdir(PATCHES)) - others == set(VERSION)
+  assert set(name for name in os.listdir(PATCHES)
+             if not name.endswith(".patch")) == set(VERSION)
+  assert set(os.listdir(os.path.dirname(PATCHES))) <= \
+    set(["README.md", "package", NEWS]) | set(SERIES)
 
 
 def test_patches_are_what_make_patches_writes(tmpdir):
@@ -173,4 +178,6 @@ def test_messages_are_in_ganetis_manner(patches):
     assert "Subject: [PATCH %d/4] " % number in head
     assert len(head.partition("/4] ")[2].split("\n")[0]) <= 72
     assert all(len(line) <= 72 for line in message.split("\n"))
-    assert re.search(r"\n\nSigned-off-by: .* <.*@example.com>$", message)
+    assert "\nFrom: A person has to sign this <nobody@example.com>\n" in head
+    assert "Signed-off-by:" not in message
+    assert message.endswith("has no Signed-off-by yet.")
