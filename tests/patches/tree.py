@@ -101,7 +101,8 @@ class Tree(object):
         git(self.root, "am", "-q", os.path.join(folder, name))
       except Failure as err:
         raise Failure("%s does not apply, %d of %d do: %s" % (
-          os.path.basename(name), number, len(names), str(err).partition("\n")[2]))
+          os.path.basename(name), number, len(names),
+          str(err).partition("\n")[2]))
       after()
     return len(names)
 
