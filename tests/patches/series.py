@@ -236,7 +236,7 @@ def check_tests(tree, touched, before, what):
   @return: the names of those that pass
 
   """
-  passed, failed, said = tree.own_tests(touched)
+  passed, failed, said = tree.own_tests(touched, before[0])
   wrong = (before[0] - passed) | (failed - before[1])
   if wrong or not passed:
     raise Failure("with %s, these do not pass: %s\n%s" % (
