@@ -710,7 +710,8 @@ def test_a_vcpu_too_few_ends_an_unchecked_target(pair, guest):
   hot_add_vcpu(pair.source, "cpu1")
   pair.accept()
   pid = pair.target.pid()
-  assert pair.migrate() == "completed"
+  assert pair.migrate() == (
+    "failed" if patched.has("migration") else "completed")
   ended(pid)
 
 
