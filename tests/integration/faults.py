@@ -7,8 +7,8 @@ design document has the same table (C{tests/doc/test_faults.py} compares).
 Ganeti's master says C{3.2.0~alpha1} before and after each of these commits, so
 a tree is told by what it has.
 
-Where the tree has some of the series of C{patches/}, see L{patched}, what
-L{SERIES} has for each holds instead.
+Where the tree has some of the patches in C{patches/}, see L{patched}, what
+L{CHANGES} has for each holds instead.
 
 """
 
@@ -63,8 +63,8 @@ TABLE = (
   )
 
 
-#: The name of a series of patches to the cells that it changes.
-SERIES = {
+#: The name of a folder of patches to the cells that these change.
+CHANGES = {
   "migration": {
     "unplugged late: the target of a migration has it": NO,
     },
@@ -124,5 +124,5 @@ def here(fault):
   (cells, ) = [cells for name, cells in TABLE if name == fault]
   cell = dict(zip(COLUMNS, cells))[column()]
   for name in patched.NAMES:
-    cell = SERIES.get(name, {}).get(fault, cell)
+    cell = CHANGES.get(name, {}).get(fault, cell)
   return {YES: True, NO: False, UNSEEN: None}[cell]

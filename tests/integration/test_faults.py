@@ -130,7 +130,7 @@ def test_a_slot_that_a_dead_daemon_filled_is_not_given_again(
     assert re.search("not available|acpi-index = 3 already", text_of(caught))
     return
   node.hot_add(dev_type, 3, 2)
-  # unmodified Ganeti does not record what it did not add
+  # unmodified Ganeti writes down only what it has added
   found = agree(node) if which == "plugin" else Inventory(node)
   assert id_of(dev_type, 3) in runtime_devices(node)
   assert (found.devices[id_of(dev_type, 3)] ==
