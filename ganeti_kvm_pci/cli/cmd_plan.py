@@ -35,6 +35,7 @@ from ..bus import root_ports
 from ..bus.pools import DISK
 from ..errors import BusFullError
 from ..errors import NameTakenError
+from ..errors import SlotTakenError
 from ..node import installation
 from ..node import guests
 from ..node import runtime_files
@@ -42,6 +43,7 @@ from ..qemu import command
 from ..qemu import explicit
 from ..qemu import machine_type
 from ..qemu import q35
+from ..qemu import q35_errors
 from ..runtime import configuration
 from ..runtime import device_table
 from ..runtime import layout
@@ -110,8 +112,9 @@ def _plan_one(found, path, opts, version):
     loaded.words[0] if is_of_this_node else None)
   try:
     names.check()
+    _check_buses(loaded)
     moves = layout.lay_out(loaded, version, cluster, is_named=names.is_named)
-  except (BusFullError, NameTakenError) as err:
+  except (BusFullError, NameTakenError, SlotTakenError) as err:
     found["error"] = "would not start: %s" % err
     found["status"] = WARNINGS
     return None
@@ -138,6 +141,19 @@ def _unaddressed(loaded):
           len(drives)]
 
 
+def _check_buses(loaded):
+  """Make sure that kvm_extra names no bus that only pc has.
+
+  @raise SlotTakenError: if it does
+
+  """
+  found = None
+  if not q35.partition(loaded.hvparams, loaded.words).is_shared:
+    found = q35_errors.other_bus(loaded.words, loaded.configs)
+  if found:
+    raise found
+
+
 def _change_type(found, loaded, name, version, is_trusted):
   """Make a runtime file that of a guest with another machine type.
 
@@ -151,10 +167,19 @@ def _change_type(found, loaded, name, version, is_trusted):
   """
   loaded.hvparams["machine_version"] = name
   before = q35.partition(loaded.hvparams, loaded.words).unit
+  extra = loaded.hvparams.get("kvm_extra")
+  asked = ["-machine", name]
+  by_hand = machine_type.named(asked + (extra or "").split(), loaded.configs)
+  if by_hand != machine_type.named(asked):
+    found["remarks"].append(
+      "kvm_extra names the machine type %s, which counts, whatever"
+      " machine_version says" % by_hand)
+    name = by_hand
   words = machine_type.with_type(q35.without_ports(loaded.words), name)
-  words = explicit.without_addresses(words, loaded.hvparams.get("kvm_extra"))[0]
-  if upgrade.has_hvinfo(version) and \
-      chipset.needs_ports(words, loaded.hvparams, is_trusted):
+  words = explicit.without_addresses(words, extra)[0]
+  is_new = upgrade.has_hvinfo(version)
+  if is_new and chipset.needs_ports(words, loaded.hvparams, is_trusted) and \
+      not chipset.obstacle(words, loaded.hvparams, is_trusted, is_new):
     words = q35.with_ports(words, loaded.configs)
   loaded.command[:] = words
   if q35.partition(loaded.hvparams, words).unit != before:

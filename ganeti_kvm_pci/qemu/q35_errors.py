@@ -166,17 +166,34 @@ def no_bus(text, command, configs):
   @type text: string
   @param text: what QEMU printed or logged
   @type command: list of strings
+  @param command: see L{other_bus}
   @param configs: see L{command.told}
   @rtype: L{SlotTakenError} or None
 
   """
   if not _NO_BUS_RE.search(text):
     return None
+  return other_bus(command, configs) or _other_bus("a device")
+
+
+def other_bus(command, configs):
+  """Look for devices on the bus that only other machine types have.
+
+  @type command: list of strings
+  @param command: of a q35 guest, none of whose devices is called pci.0
+  @param configs: see L{command.told}
+  @rtype: L{SlotTakenError} or None
+  @return: what comes of it
+
+  """
   names = [keys.get("id") or keys.get("driver") or origin
            for _, origin, keys in command_.told(
              command, configs, command_.DEVICE_FLAGS, "device")
-           if command_.text_of(keys, "bus") == address.BUS]
-  device = " and ".join(names) or "a device"
+           if address.is_bus(command_.text_of(keys, "bus") or "")]
+  return _other_bus(" and ".join(names)) if names else None
+
+
+def _other_bus(device):
   return SlotTakenError(
     None, device, None,
     "QEMU has no bus pci.0 for %s: that of a q35 guest is pcie.0; take"

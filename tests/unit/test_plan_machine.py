@@ -68,3 +68,39 @@ def test_a_name_of_ganetis_in_kvm_extra_is_said_beforehand(here, capsys):
   assert found[0]["error"].startswith("would not start: mine: a device of"
                                       " kvm_extra has chassis=5")
   assert run(capsys, "plan")[0] == 0
+
+
+def plan_with(here, capsys, extra, name="q35"):
+  """Plan for an instance with this kvm_extra."""
+  data = json.loads(genuine.text_of("v3.0.2-plain"))
+  data[0] += extra.split()
+  data[2]["kvm_extra"] = extra
+  here.write(json.dumps(data))
+  return run_json(capsys, "plan", "--machine", name)[1][0]
+
+
+def test_the_type_that_kvm_extra_names_counts(here, capsys):
+  for extra, name, unit, times in (
+      ("-machine pc,accel=tcg", "q35", "slot", 1), ("-M q35", "pc", "port", 1),
+      ("-machine accel=tcg", "q35", "port", 0)):
+    found = plan_with(here, capsys, extra, name)
+    assert found["partition"]["unit"] == unit
+    said = [text for text in found["remarks"] if "kvm_extra names" in text]
+    assert len(said) == times
+
+
+def test_a_bus_that_q35_lacks_is_said_beforehand(here, capsys):
+  for bus in ("pci.0", "/i440FX-pcihost/pci.0"):
+    found = plan_with(here, capsys, "-device virtio-rng-pci,id=r,bus=%s" % bus)
+    assert found["error"].startswith("would not start: QEMU has no bus pci.0"
+                                     " for r: ")
+  assert plan_with(here, capsys, "-device virtio-rng-pci,bus=pcie.0")[
+    "error"] is None
+
+
+def test_who_has_a_bus_of_that_name_keeps_it(here, capsys):
+  found = plan_with(here, capsys, "-device pcie-pci-bridge,id=pci.0"
+                    " -device virtio-rng-pci,bus=pci.0")
+  assert found["remarks"] == ["left to unmodified Ganeti: its bus pci.0 is a"
+                              " device of kvm_extra"]
+  assert found["error"] is None and found["moves"] == []
