@@ -99,6 +99,8 @@ class ColdBoot(Cleanup):
       if is_wanted or not part.is_shared else None
     part.has_acpi_index = self._KEEPS_BUSES and acpi_index.is_there(
       part.is_shared, is_wanted, version)
+    # Ganeti's NICs are not in it yet
+    part.used_indices = acpi_index.named(kvm_cmd, config_reader.read(kvm_cmd))
     if is_wanted and not part.has_acpi_index:
       logging.warning(
         "Instance %s: it has the tag %s, but its NICs get no acpi-index: %s",
@@ -139,6 +141,8 @@ class ColdBoot(Cleanup):
         self._SetAddress(device_class, device, hvparams, part, slots[at])
         if device_class == pools.NIC and part.has_acpi_index and \
             part.acpi_index(slots[at]) is None:
-          logging.warning("Instance %s: NIC %d, %s, gets no acpi-index: it is"
-                          " not of the NICs' pool", instance.name, at,
-                          part.show(slots[at]))
+          holder = part.index_holder(slots[at])
+          logging.warning("Instance %s: NIC %d, %s, gets no acpi-index: %s",
+                          instance.name, at, part.show(slots[at]),
+                          "%s of kvm_extra has it" % holder if holder else
+                          "it is not of the NICs' pool")

@@ -230,6 +230,15 @@ class Partition(object):
       found["acpi-index"] = number
     return found
 
+  def index_holder(self, slot):
+    """Name the device that has the number of a slot in the NICs' pool.
+
+    @rtype: string or None
+
+    """
+    return self.used_indices.get(slot - self.first_nic + 1) \
+      if slot in self.pool(NIC) else None
+
   def acpi_index(self, slot):
     """Tell which number a NIC on a slot gets.
 

@@ -100,10 +100,8 @@ class NicNames(object):
 
     """
     loaded = self._loaded
-    part = q35.partition(loaded.hvparams, loaded.words)
-    part.has_acpi_index = any(self._before) if self.is_named is None else \
-      self.is_named
-    name_conflicts.check(part, loaded.words, loaded.hvparams.get("kvm_extra"),
+    name_conflicts.check(q35.partition(loaded.hvparams, loaded.words),
+                         loaded.words, loaded.hvparams.get("kvm_extra"),
                          loaded.configs)
 
   def compare(self, part, is_other_bus):

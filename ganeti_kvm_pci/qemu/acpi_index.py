@@ -33,11 +33,13 @@ Linux calls a NIC with the number 1 C{eno1}. On root ports each NIC gets one, as
 on Ganeti's master; on pci.0 those of an instance with a tag do, so that its
 NICs have the same names on either. The number is the position in the NICs'
 pool, see L{pools.Partition}. QEMU takes none twice: "a PCI device with
-acpi-index = N already exist" (7.2).
+acpi-index = N already exist" (7.2). One that a device of the user's has is
+given to no NIC.
 
 """
 
 from . import command as command_
+from . import option
 
 #: QEMU's name of the property, and the key in the runtime file.
 KEY = "acpi-index"
@@ -49,18 +51,6 @@ TAG = "kvm-pci:acpi-index"
 #: guest sees it behind a root port.
 SINCE = (6, 0)
 SINCE_BEHIND_PORTS = (6, 1)
-
-
-def number_of(value):
-  """Read the value of the option; None if it is no number.
-
-  @rtype: int or None
-
-  """
-  try:
-    return value if isinstance(value, int) else int(value, 0)
-  except (TypeError, ValueError):
-    return None
 
 
 def named(command, configs=None):
@@ -75,7 +65,7 @@ def named(command, configs=None):
   found = {}
   for _, origin, keys in command_.told(command, configs, command_.DEVICE_FLAGS,
                                        "device"):
-    number = number_of(keys.get(KEY))
+    number = option.number(keys.get(KEY))
     if number:
       found[number] = command_.text_of(keys, "id") or \
         command_.text_of(keys, "driver") or origin

@@ -27,42 +27,19 @@
 # NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
 # SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 
-"""Ids and numbers that Ganeti's devices have, in the options of kvm_extra.
+"""Ids and numbers of Ganeti's root ports, in the options of kvm_extra.
 
 QEMU creates Ganeti's root ports first, and refuses what comes after them
-("Duplicate ID 'rp5' for device", "Can't add chassis slot, error -16", "a PCI
-device with acpi-index = 1 already exist"; tried with 7.2); and a NIC that has
-no port yet could not be hot-added. So it is said before the start.
+("Duplicate ID 'rp5' for device", "Can't add chassis slot, error -16"; tried
+with 7.2). So it is said before the start. A number by which the guest names a
+NIC is left to who has it, see L{acpi_index}.
 
 """
 
-import re
-
 from ..bus import root_ports
-from ..bus.pools import NIC_SLOTS
 from ..errors import NameTakenError
 from . import command as command_
-
-#: A number as QEMU reads it: hexadecimal, octal or decimal.
-_NUMBER_RE = re.compile(
-  r"\s*\+?(?:0[xX]([0-9a-fA-F]+)|(0[0-7]*)|([1-9][0-9]*))\Z")
-
-#: The base of each group of that.
-_BASES = {1: 16, 2: 8, 3: 10}
-
-
-def _number(value):
-  """Read a number of an option.
-
-  @param value: a text, or in JSON anything
-  @rtype: int or None
-
-  """
-  if isinstance(value, int) and not isinstance(value, bool):
-    return value
-  match = _NUMBER_RE.match(value) if hasattr(value, "split") else None
-  return match and int(match.group(match.lastindex), _BASES[match.lastindex])
-
+from . import option
 
 def _users(command, kvm_extra, configs):
   """List the devices that are the user's own.
@@ -91,9 +68,9 @@ def _check_port(name, keys):
       "%s: a device of kvm_extra has the id of one of Ganeti's root ports (%s"
       " to %s); give it another id in kvm_extra" %
       (name, root_ports.id_of(numbers[0]), root_ports.id_of(numbers[-1])))
-  chassis = _number(keys.get("chassis"))
+  chassis = option.number(keys.get("chassis"))
   # QEMU compares chassis and slot; without one, it takes 0
-  if chassis in numbers and _number(keys.get("slot", 0)) == 0:
+  if chassis in numbers and option.number(keys.get("slot", 0)) == 0:
     raise NameTakenError(
       "%s: a device of kvm_extra has chassis=%d, which is that of Ganeti's root"
       " port %s; give it one from %d to 255 in kvm_extra" %
@@ -111,14 +88,7 @@ def check(part, command, kvm_extra, configs):
   @raise NameTakenError: if one has
 
   """
+  if part.is_shared:
+    return
   for name, keys in _users(command, kvm_extra, configs):
-    if not part.is_shared:
-      _check_port(name, keys)
-    index = _number(keys.get("acpi-index"))
-    # where QEMU has no such numbers (before 6.0), it refuses this one as well
-    if (part.has_acpi_index or not part.is_shared) and index is not None and \
-        1 <= index <= NIC_SLOTS:
-      raise NameTakenError(
-        "%s: a device of kvm_extra has acpi-index=%d, which is that of the NIC"
-        " on %s; give it one from %d to 16383 in kvm_extra" %
-        (name, index, part.show(part.first_nic + index - 1), NIC_SLOTS + 1))
+    _check_port(name, keys)

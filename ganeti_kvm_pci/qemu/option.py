@@ -49,6 +49,26 @@ _NAME_RE = re.compile(r"[^=,{]+\Z")
 _TEXT_RE = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')""", re.S)
 _QUOTED_RE = re.compile(r"""\\(.)|(")""", re.S)
 
+#: A number as QEMU reads it: hexadecimal, octal or decimal.
+_NUMBER_RE = re.compile(
+  r"\s*\+?(?:0[xX]([0-9a-fA-F]+)|(0[0-7]*)|([1-9][0-9]*))\Z")
+
+#: The base of each group of that.
+_BASES = {1: 16, 2: 8, 3: 10}
+
+
+def number(value):
+  """Read a number of an option.
+
+  @param value: a text, or in JSON anything
+  @rtype: int or None
+
+  """
+  if isinstance(value, int) and not isinstance(value, bool):
+    return value
+  match = _NUMBER_RE.match(value) if hasattr(value, "split") else None
+  return match and int(match.group(match.lastindex), _BASES[match.lastindex])
+
 
 def _cut(text):
   """Cut an argument at its commas.

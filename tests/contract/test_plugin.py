@@ -889,8 +889,7 @@ def test_a_nic_of_a_q35_guest_is_named_by_its_port(world, monkeypatch, version,
   ("-device pcie-root-port,id=mine,bus=pcie.0,chassis=3",
    "mine: a device of kvm_extra has chassis=3"),
   ("-device pcie-root-port,id=rp5,bus=pcie.0,chassis=5,port=5",
-   "rp5: a device of kvm_extra has the id of one of Ganeti's root ports"),
-  ("-device e1000,acpi-index=4", "that of the NIC on port rp6; give it one")])
+   "rp5: a device of kvm_extra has the id of one of Ganeti's root ports")])
 def test_a_name_of_ganetis_in_kvm_extra_is_said_before_the_start(world, extra,
                                                                  says):
   hyper = world.hypervisor()
@@ -959,12 +958,16 @@ def test_the_tag_decides_for_the_first_nic(world, tags, expected):
 
 @NO_BUSES
 @pytest.mark.parametrize("chip", ["pc", "q35"])
-def test_no_number_is_given_twice(world, monkeypatch, chip):
+def test_no_number_is_given_twice(world, monkeypatch, caplog, chip):
   monkeypatch.setattr(qemu_version, "version", lambda _: (7, 2))
-  with pytest.raises(errors.HypervisorError) as caught:
-    start_tagged(world, 3, machine_version=chip,
-                 kvm_extra="-device e1000,id=own,acpi-index=2")
-  assert "own: a device of kvm_extra has acpi-index=2" in str(caught.value)
+  hyper, instance = start_tagged(world, 3, machine_version=chip,
+                                 kvm_extra="-device e1000,id=own,acpi-index=02")
+  assert indices(hyper, instance) == [1, None, 3]
+  assert ("NIC 1, %s, gets no acpi-index: own of kvm_extra has it" %
+          {"pc": "slot 25", "q35": "port rp4"}[chip]) in caplog.text
+  hyper.RebootInstance(instance)
+  assert indices(hyper, instance) == [1, None, 3]
+  world.running = False
   hyper, instance = start_tagged(world, 3, machine_version=chip)
   world.elsewhere.append("byhand")
   world.settings["byhand"] = {"acpi-index": 4}
