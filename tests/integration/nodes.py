@@ -46,7 +46,7 @@ UNIT = "slot" if ON_PC else "port"
 ON_PC_ONLY = pytest.mark.skipif(
   not ON_PC, reason="a root port of q35 has hotplug without ACPI")
 
-#: For what has no place where Ganeti itself lays q35 out, or what it refuses.
+#: For what Ganeti's own q35 does not have, or refuses.
 NOT_ON_GANETIS_Q35 = pytest.mark.skipif(
   not ON_PC and HAS_ROOT_PORTS, reason="not with Ganeti's own q35")
 
