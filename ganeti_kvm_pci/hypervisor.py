@@ -204,7 +204,9 @@ class KVMHypervisor(ColdBoot):
 
   def _LookAround(self, instance, begun, execute):
     """See where QEMU has placed its own devices, if that matters."""
-    if begun.partition is None or not begun.is_boot:
+    # QEMU itself places nothing behind a root port
+    if begun.partition is None or not begun.partition.is_shared or \
+        not begun.is_boot:
       return
     try:
       self._FixStrays(instance, execute)
