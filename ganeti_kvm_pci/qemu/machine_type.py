@@ -39,7 +39,7 @@ import re
 
 from . import command as command_
 
-_FLAGS = frozenset(["-machine", "--machine", "-M", "--M"])
+FLAGS = frozenset(["-machine", "--machine", "-M", "--M"])
 
 #: The names of i440fx: QEMU's since 1.4 (with a distribution's own versions),
 #: those up to 1.3, and the alias that both have.
@@ -74,7 +74,7 @@ def named(command, configs=None):
 
   """
   found = None
-  for _, _, keys in command_.told(command, configs, _FLAGS, "machine", "type"):
+  for _, _, keys in command_.told(command, configs, FLAGS, "machine", "type"):
     found = command_.text_of(keys, "type") or found
   return found
 

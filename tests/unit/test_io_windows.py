@@ -13,8 +13,8 @@ def command(disks, nics=0, machine_type="q35", nic_type="virtio-net-pci",
     words += ["-device", "virtio-blk-pci,id=disk-%d,bus=rp%d,addr=0x0,drive=d%d"
               % (number, 11 + number, number)]
   for number in range(nics):
-    words += ["-device", "%s,id=nic-%d,bus=rp%d,addr=0x0" % (nic_type, number,
-                                                           3 + number)]
+    words += ["-device", "%s,id=nic-%d,bus=rp%d,addr=0x0,netdev=nic-%d" % (
+      nic_type, number, 3 + number, number)]
   return words
 
 
@@ -29,6 +29,10 @@ ALL = ["-global", "virtio-pci.disable-legacy=off"]
     "-global", "virtio-blk-pci.disable-legacy=on"]),
   command(16, 0, "pc-q35-2.6", extra=["-bios", "OVMF.fd"]),
   command(16, 0, "pc-q35-2.6", extra=["-drive", "if=pflash,file=x"]),
+  command(16, 0, "pc-q35-2.6", extra=["-machine", "pflash0=ovmf-code"]),
+  command(0, 8, nic_type="e1000", extra=sum([[
+    "-device", "%s,bus=rp%d" % (driver, port)] for port, driver in enumerate(
+      7 * ["virtio-rng-pci", "qemu-xhci"], 11)], [])),
   # not on a root port
   command(14, 0, "pc-q35-2.6", extra=["-device", "e1000"])])
 def test_what_boots_is_not_refused(words):
