@@ -66,9 +66,12 @@ def functions(execute, partition):
   found = pci_functions.functions(answer, partition)
   if partition.is_shared or pci_functions.is_numbered(answer):
     return found
-  return sorted(set(found + [
+  # behind those that have a number, it has told already
+  told = set((function.slot, function.function) for function in found)
+  return sorted(found + [
     pci_functions.Function(p.address[0], p.address[1], p.id, p.driver)
-    for p in peripherals(execute, partition) if p.address]))
+    for p in peripherals(execute, partition)
+    if p.address and p.address not in told])
 
 
 def held(execute, partition):

@@ -18,6 +18,7 @@ from ganeti_kvm_pci.qemu import command
 from ganeti_kvm_pci.qemu import named_slots
 from ganeti_kvm_pci.qemu import pci_functions
 from ganeti_kvm_pci.qemu import q35
+from ganeti_kvm_pci.qmp import queries
 
 OPTION_RE = re.compile(
   r"pcie-root-port,id=rp(\d+),bus=pcie\.0,chassis=(\d+),port=(\d+),addr=0x"
@@ -220,3 +221,27 @@ def test_what_a_bridge_without_id_has_is_left_to_the_object_model():
 def test_a_port_that_the_firmware_has_not_numbered_tells_nothing():
   answer = [{"bus": 0, "devices": [HOST, bridge(3, numbered=False)]}]
   assert not pci_functions.is_numbered(answer)
+
+
+def test_what_both_query_pci_and_the_object_model_tell_is_there_once():
+  """One port has no number yet: behind it is a bridge that was hot-added."""
+  answer = [{"bus": 0, "devices": [HOST, bridge(3, function(0, "nic-1")),
+                                   bridge(11, numbered=False)]}]
+  models = {"nic-1": ("virtio-net-pci", "rp3"), "hot": ("pcie-pci-bridge",
+                                                        "rp11")}
+
+  def execute(name, arguments):
+    if name == "query-pci":
+      return answer
+    path = arguments["path"]
+    if path in ("/machine/peripheral", "/machine/peripheral-anon"):
+      return [{"name": key, "type": "child<%s>" % models[key][0]}
+              for key in sorted(models) if path == "/machine/peripheral"]
+    if name == "qom-list":
+      return [{"name": key, "type": "x"} for key in ("addr", "parent_bus")]
+    return 0 if arguments["property"] == "addr" else "/machine/%s" % models[
+      path.rpartition("/")[2]][1]
+
+  found = queries.functions(execute, RootPorts.of({}))
+  assert [(f.slot, f.function, f.id) for f in found] == [
+    (3, 0, "nic-1"), (11, 0, "hot")]
