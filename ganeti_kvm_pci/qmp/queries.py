@@ -67,11 +67,10 @@ def functions(execute, partition):
   if partition.is_shared or pci_functions.is_numbered(answer):
     return found
   # behind those that have a number, it has told already
-  told = set((function.slot, function.function) for function in found)
+  told = [None] + [(function.slot, function.function) for function in found]
   return sorted(found + [
     pci_functions.Function(p.address[0], p.address[1], p.id, p.driver)
-    for p in peripherals(execute, partition)
-    if p.address and p.address not in told])
+    for p in peripherals(execute, partition) if p.address not in told])
 
 
 def held(execute, partition):
