@@ -46,8 +46,7 @@ from . import command as command_
 from . import named_slots
 
 #: Where the ports go if nothing else is there: free on all machine types q35 of
-#: QEMU 5.2 to 11.1, with C{-usb} (29) and sound (27), by ICH9's convention.
-#: QEMU fills pcie.0 from below.
+#: QEMU 5.2 to 11.1, with C{-usb} (29) as well. QEMU fills pcie.0 from below.
 _SLOTS = [0x17, 0x18, 0x19]
 
 _OPTION = ("pcie-root-port,id=%(id)s,bus=pcie.0,chassis=%(number)d,"
