@@ -41,6 +41,7 @@ from ..node import guests
 from ..node import runtime_files
 from ..qemu import command
 from ..qemu import explicit
+from ..qemu import ide_units
 from ..qemu import machine_type
 from ..qemu import q35
 from ..qemu import q35_errors
@@ -142,16 +143,23 @@ def _unaddressed(loaded):
 
 
 def _check_buses(loaded):
-  """Make sure that kvm_extra names no bus that only pc has.
+  """Make sure that a q35 guest has the buses for what is not on its ports.
 
-  @raise SlotTakenError: if it does
+  @raise SlotTakenError: if kvm_extra names one that only pc has
+  @raise BusFullError: if there are too few for IDE disks
 
   """
-  found = None
-  if not q35.partition(loaded.hvparams, loaded.words).is_shared:
-    found = q35_errors.other_bus(loaded.words, loaded.configs)
+  if q35.partition(loaded.hvparams, loaded.words).is_shared:
+    return
+  found = q35_errors.other_bus(loaded.words, loaded.configs)
   if found:
     raise found
+  words = list(loaded.words)
+  if loaded.hvparams.get("disk_type") == "ide":
+    # Ganeti adds them at each start
+    for index in range(len(loaded.disks)):
+      words += ["-device", "ide-hd,id=disk %d" % index]
+  ide_units.with_buses(words, loaded.configs)
 
 
 def _change_type(found, loaded, name, version, is_trusted):

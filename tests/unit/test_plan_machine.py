@@ -104,3 +104,24 @@ def test_who_has_a_bus_of_that_name_keeps_it(here, capsys):
   assert found["remarks"] == ["left to unmodified Ganeti: its bus pci.0 is a"
                               " device of kvm_extra"]
   assert found["error"] is None and found["moves"] == []
+
+
+def test_too_many_ide_disks_are_said_beforehand(here, capsys):
+  data = json.loads(genuine.text_of("v3.0.2-plain"))
+  data[2]["disk_type"] = "ide"
+  data[0] += ["-drive", "file=/cd.iso,if=ide,media=cdrom"]
+  disk = data[3][0]
+  for entry in data[3]:
+    entry[0]["hvinfo"] = {}
+  for number in range(2, 6):
+    more = json.loads(json.dumps(disk))
+    more[0]["uuid"] = more[0]["uuid"][:-1] + str(number)
+    data[3].append(more)
+  here.write(json.dumps(data))
+  found = run_json(capsys, "plan", "--machine", "q35")[1][0]
+  assert found["error"].startswith("would not start: no IDE unit is left for"
+                                   " disk 5: a q35 guest has 6")
+  assert run_json(capsys, "plan")[1][0]["error"] is None
+  data[3].pop()
+  here.write(json.dumps(data))
+  assert run_json(capsys, "plan", "--machine", "q35")[1][0]["error"] is None
