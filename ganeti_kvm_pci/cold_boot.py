@@ -40,6 +40,7 @@ from . import chipset
 from . import config_reader
 from . import qemu_version
 from .access import Explained
+from .bus import frozen
 from .bus import pools
 from .cleanup import Cleanup
 from .qemu import acpi_index
@@ -124,13 +125,30 @@ class ColdBoot(Cleanup):
                             if self._HasAddress(disk) or
                             not getattr(disk, "role", None)],
                pools.NIC: nics}
-    slots, numbers = layout.cold_boot(part, hvparams, kvm_cmd,
-                                      config_reader.read(kvm_cmd), devices)
+    slots, numbers = self._Choose(instance, part, hvparams, kvm_cmd, devices)
     for disk, number in zip(devices[pools.DISK], numbers):
       self._SetScsiAddress(disk, hvparams, number)
     for device_class, members in devices.items():
       self._Place(instance, device_class, members, hvparams, part,
                   slots.get(device_class))
+
+  @staticmethod
+  def _Choose(instance, part, hvparams, kvm_cmd, devices):
+    """Choose where the devices go, and say which tags mean nothing now.
+
+    @rtype: see L{layout.cold_boot}
+
+    """
+    tags = frozen.of(instance)
+    uuids = dict((device_class, [getattr(device, "uuid", None)
+                                 for device in members])
+                 for device_class, members in devices.items())
+    found = layout.cold_boot(part, hvparams, kvm_cmd,
+                             config_reader.read(kvm_cmd), uuids, tags)
+    for unmet in tags.unmet:
+      logging.warning("Instance %s: %s", instance.name,
+                      frozen.explain(unmet, instance.name))
+    return found
 
   def _Place(self, instance, device_class, devices, hvparams, part, slots):
     """Give disks, or NICs, their slots; None if they need none."""

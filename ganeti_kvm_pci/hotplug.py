@@ -48,9 +48,8 @@ from . import chipset
 from . import cooldown
 from . import time_limit
 from .access import CLASS
-from .bus import allocator
+from .bus import frozen
 from .bus import pools
-from .bus import scsi_ids
 from .errors import CommandError
 from .errors import KvmPciError
 from .errors import MonitorError
@@ -60,6 +59,7 @@ from .qemu import start_error
 from .qmp import queries
 from .qmp import unplug
 from .runtime import device_table
+from .runtime import placement
 from .runtime import unplug_request
 
 #: What may come of a hot-add that is to be explained; all else is a fault.
@@ -204,16 +204,16 @@ class Hotplug(Presence):
         if device_class == pools.NIC:
           self._NameNic(instance, execute, known)
       taken.update(known.held())
-      slot = allocator.hot_add(known.partition, device_class,
-                               known.slots(device_class), taken, seq)
+      slot = placement.hot_add(known, device_class, device.uuid, taken, seq,
+                               frozen.of(instance))
       self._SetAddress(device_class, device, known.hvparams, known.partition,
                        slot)
     elif device_class == pools.DISK and known.scsi_ids is not None:
       with self._Monitor(instance.name) as execute:
         taken = queries.scsi_ids(execute)
       taken.update(known.scsi_ids)
-      self._SetScsiAddress(device, known.hvparams, scsi_ids.hot_add(
-        known.hvparams, known.scsi_ids, taken, seq))
+      self._SetScsiAddress(device, known.hvparams, placement.hot_add_scsi(
+        known, device.uuid, taken, seq, frozen.of(instance)))
 
   def HotDelDevice(self, instance, dev_type, device, _, seq, *more, **others):
     """Hot-remove a device: QEMU no longer has it when this returns.

@@ -51,6 +51,7 @@ from . import start
 from .access import Explained
 from .access import HAS_IOTHREADS
 from .access import VERSION
+from .bus import pools
 from .cold_boot import ColdBoot
 from .errors import MonitorError
 from .qemu import creation_order
@@ -228,7 +229,7 @@ class KVMHypervisor(ColdBoot):
     known = device_table.DeviceTable(loaded)
     strays = explicit.beyond(
       known.partition, queries.functions(execute, known.partition),
-      known.held())
+      known.held(), known.slots(pools.DISK) + known.slots(pools.NIC))
     if not strays:
       return
     peripherals = queries.peripherals(execute, known.partition)

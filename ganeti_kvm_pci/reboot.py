@@ -41,6 +41,7 @@ from ganeti import errors
 from . import chipset
 from . import config_reader
 from . import qemu_version
+from .bus import frozen
 from .qemu import acpi_index
 from .runtime import configuration
 from .runtime import disk_links
@@ -72,9 +73,13 @@ def lay_out(instance, loaded, version):
                       " Ganeti's configuration no longer has it: %s",
                       instance.name, ", ".join(removed))
     _relink(instance, loaded, configured)
-  for move in layout.lay_out(
-      loaded, version, instance.hvparams.get("kvm_pci_reservations"), gaps,
-      _is_named(loaded)):
+  tags = frozen.of(instance)
+  moves = layout.lay_out(loaded, version, instance.hvparams.get(
+    "kvm_pci_reservations"), gaps, _is_named(loaded), tags)
+  for unmet in tags.unmet:
+    logging.warning("Instance %s: %s", instance.name,
+                    frozen.explain(unmet, instance.name))
+  for move in moves:
     logging.info("Instance %s: %s moves from %s %s to %s %s",
                  instance.name, move.id or move.device_class, move.unit,
                  move.old, move.unit, move.new)

@@ -32,5 +32,6 @@
   - L{address}: the forms of a PCI address
   - L{pools}: whose slots are whose; on q35, L{root_ports}
   - L{allocator}, L{scsi_ids}: which free slot, or SCSI id, a device gets
+  - L{frozen}: tags by which devices keep theirs
 
 """

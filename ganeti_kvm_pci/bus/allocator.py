@@ -137,6 +137,59 @@ def cold_boot(partition, disks, nics, taken=None):
   return (placed[DISK], placed[NIC])
 
 
+def around(partition, fixed, taken):
+  """Place the devices of an instance that is about to start around others.
+
+  Where some have their slots (by tags, see L{frozen}), each of the rest goes
+  where a hot-add would put it, so that what was hot-added beside them does not
+  move.
+
+  @type partition: L{pools.Partition}
+  @type fixed: dict
+  @param fixed: L{DISK} and L{NIC} to lists, one item a device: its slot, or
+      None
+  @param taken: see L{cold_boot}
+  @rtype: dict
+  @return: L{DISK} and L{NIC} to lists of ints
+  @raise BusFullError: if they do not all fit
+
+  """
+  placed = dict((device_class, list(fixed[device_class]))
+                for device_class in (DISK, NIC))
+  counts = [len(placed[device_class]) for device_class in (DISK, NIC)]
+  if all(slot is None for slot in placed[DISK] + placed[NIC]):
+    return dict(zip((DISK, NIC), cold_boot(partition, counts[0], counts[1],
+                                           taken)))
+  held = dict(taken)
+  held.update((slot, "%s %d" % (_NAME[device_class], index))
+              for device_class in (DISK, NIC)
+              for index, slot in enumerate(placed[device_class])
+              if slot is not None)
+
+  def put(device_class, index, slot):
+    placed[device_class][index] = slot
+    held[slot] = "%s %d" % (_NAME[device_class], index)
+
+  for device_class in (DISK, NIC):
+    for index, slot in enumerate(fixed[device_class]):
+      if slot is None and _free(partition.pool(device_class), held):
+        own = [s for s in placed[device_class] if s is not None]
+        put(device_class, index, hot_add(
+          partition, device_class, own, held,
+          len([s for s in placed[device_class][:index] if s is not None])))
+  for device_class in (DISK, NIC):
+    left = [index for index, slot in enumerate(placed[device_class])
+            if slot is None]
+    room = _free(partition.lendable(device_class), held)
+    if len(left) > len(room):
+      raise _full(partition, device_class, "%d disks and %d NICs" %
+                  tuple(counts), held)
+    for index, slot in zip(left, _borrow(partition, room, len(left))
+                           if left else []):
+      put(device_class, index, slot)
+  return placed
+
+
 def between(free, own, index):
   """Find the slot or SCSI id of a device that is inserted among others.
 

@@ -106,6 +106,47 @@ def cold_boot(hvparams, held, disks):
   return free[:disks]
 
 
+def around(hvparams, held, fixed):
+  """Choose the ids of those disks that have none, see L{allocator.around}.
+
+  @type hvparams: dict
+  @param held: see L{cold_boot}
+  @type fixed: list of ints or None
+  @param fixed: one item a disk
+  @rtype: list of ints
+  @raise BusFullError: if they do not all fit
+
+  """
+  numbers = list(fixed)
+  if all(number is None for number in fixed):
+    return cold_boot(hvparams, held, len(fixed))
+  for index, number in enumerate(numbers):
+    if number is None:
+      own = [known for known in numbers if known is not None]
+      everywhere = dict(held)
+      everywhere.update((known, "a disk") for known in own)
+      numbers[index] = hot_add(
+        hvparams, own, everywhere,
+        len([known for known in numbers[:index] if known is not None]))
+  return numbers
+
+
+def obstacle(hvparams, number, held):
+  """Tell why no disk can have an id, or None.
+
+  @rtype: string or None
+
+  """
+  if number >= limit(hvparams):
+    return "the controller (%s=%s) has %d" % (
+      _CONTROLLER, hvparams.get(_CONTROLLER), limit(hvparams))
+  if number in held:
+    return "it is taken by %s" % held[number]
+  if number == _OWN_ID.get(hvparams.get(_CONTROLLER)):
+    return "it is the controller's own"
+  return None
+
+
 def hot_add(hvparams, own, held, index=None):
   """Choose the id of one disk that joins a running instance.
 

@@ -31,10 +31,11 @@
 
 QEMU places its devices in the first free slots. Within its own range these
 are the same whenever the same command is run, because Ganeti names no address
-there. Beyond it they depend on which disks and NICs happened to exist at that
-moment; the target of a migration, after hotplug, would place them elsewhere,
-and the guest would die. So where such a device really sits is written into
-the runtime file's command.
+there. Beyond it, and beyond a disk or NIC that is within it (see L{frozen}),
+they depend on which disks and NICs happened to exist at that moment; the target
+of a migration, after hotplug, would place them elsewhere, and the guest would
+die. So where such a device really sits is written into the runtime file's
+command.
 
 """
 
@@ -48,19 +49,24 @@ _DRIVE = command_.DeviceOption(None, "virtio-blk-pci", None, None, None, False)
 _NIC = command_.DeviceOption(None, "", None, None, None, False)
 
 
-def beyond(partition, functions, held):
+def beyond(partition, functions, held, own=()):
   """Find what sits outside QEMU's range and is not in the runtime file.
+
+  Its range ends before the first of Ganeti's devices.
 
   @type partition: L{pools.Partition}
   @type functions: list of L{pci_functions.Function}
   @type held: collection of ints
   @param held: slots that the runtime file names
+  @type own: collection of ints
+  @param own: the slots of Ganeti's devices
   @rtype: list of L{pci_functions.Function}
 
   """
   if not partition.is_shared:
     return []
-  first_foreign = partition.qemu[1] + 1 if partition.qemu else 0
+  first_foreign = min([partition.qemu[1] + 1 if partition.qemu else 0] +
+                      list(own))
   return [f for f in functions
           if f.slot >= first_foreign and f.slot not in held]
 

@@ -54,6 +54,9 @@ _NIC_FLAGS = frozenset(["-nic", "--nic"])
 _AUDIO_FLAGS = frozenset(["-audio", "--audio"])
 _VIRTFS_FLAGS = frozenset(["-virtfs", "--virtfs"])
 
+_SOUND_FLAGS = frozenset(["-soundhw", "--soundhw"])
+_ON_PCI_SOUND = frozenset(["ac97", "es1370", "hda", "all"])
+
 _TYPE_RE = re.compile(r'^name "([^"]+)"(?:, bus ([^\s,]+))?(.*)$', re.M)
 _ALIAS_RE = re.compile(r', alias "([^"]+)"')
 
@@ -100,16 +103,39 @@ def _without_option(command):
   @rtype: int
 
   """
+  return _BOARD + len(command_.virtio_drives(command)) + _made_by(command)
+
+
+def _made_by(command):
+  """Count the options that make a device and take no address for it."""
   def count(flags, first, fits):
     return len([keys for _, _, keys in command_.told(command, None, flags,
                                                      None, first)
                 if fits(keys)])
 
-  return (_BOARD + len(command_.virtio_drives(command)) +
-          count(_NET_FLAGS, "type", lambda keys: keys.get("type") == "nic") +
+  return (count(_NET_FLAGS, "type", lambda keys: keys.get("type") == "nic") +
           count(_NIC_FLAGS, "type", lambda keys: keys.get("type") != "none") +
           count(_AUDIO_FLAGS, "driver", lambda keys: "model" in keys) +
           count(_VIRTFS_FLAGS, "fsdriver", lambda _: True))
+
+
+def made_first(command, configs=None):
+  """Count the slots that QEMU gives away before it comes to C{-device}.
+
+  Or may: what a file has is created before what follows it.
+
+  @type command: list of strings
+  @type configs: dict or None
+  @param configs: see L{command.told}
+  @rtype: int
+  @return: so many, from slot 0 on
+
+  """
+  sounds = [name for _, text in command_.arguments(command, _SOUND_FLAGS)
+            for name in text.split(",") if name in _ON_PCI_SOUND]
+  in_files = [option for option in command_.devices(command, configs)
+              if option.position is None and not option.address]
+  return _BOARD + _made_by(command) + len(sounds) + len(in_files)
 
 
 def address_rest(command, partition, known, configs=None):
@@ -141,6 +167,12 @@ def address_rest(command, partition, known, configs=None):
   movable = [option.position for option in placed
              if option.position is not None and option.driver in known]
   surplus = max(0, len(placed) - max(0, room))
+  if any(option.is_json and option.address and option.address[0] < end
+         for option in command_.devices(command)):
+    # which would take the slot of a disk that comes after it
+    surplus = len(placed)
+    free = [slot for slot in range(_without_option(command), address.SLOTS)
+            if slot not in named]
   for position, slot in zip(movable[-surplus:] if surplus else [], free):
     command = command_.with_address(command, position, slot)
   return command

@@ -39,23 +39,21 @@ which L{configuration} has made that of a cold boot.
 
 import collections
 
-from ..bus import allocator
 from ..bus import root_ports
 from ..bus import scsi_ids
+from ..bus.frozen import SCSI_ID
 from ..bus.pools import DISK
 from ..bus.pools import NIC
 from ..bus.pools import Partition
 from ..bus.pools import QEMU
-from ..errors import BusFullError
 from ..qemu import acpi_index
 from ..qemu import explicit
 from ..qemu import ids
-from ..qemu import named_slots
 from ..qemu import q35
-from ..qemu import scsi_devices
 from . import device_entry
 from . import device_table
 from . import inline_disks
+from . import placement
 from . import upgrade
 
 #: What becomes of one device.
@@ -69,13 +67,12 @@ from . import upgrade
 Move = collections.namedtuple(
   "Move", ["device_class", "index", "id", "old", "new", "unit", "old_unit"])
 
-SCSI_ID = "scsi-id"
 Move.__new__.__defaults__ = (Partition.unit, None)
 
 _RESERVATIONS = "kvm_pci_reservations"
 
 
-def cold_boot(part, hvparams, words, configs, members):
+def cold_boot(part, hvparams, words, configs, uuids, frozen=None):
   """Choose where all devices of an instance that is about to start go.
 
   @type part: L{pools.Partition}
@@ -83,26 +80,32 @@ def cold_boot(part, hvparams, words, configs, members):
   @type words: list of strings
   @param words: the command, without Ganeti's disks and NICs
   @param configs: see L{command.told}
-  @type members: dict
-  @param members: L{DISK} and L{NIC} to lists, one item a device
+  @type uuids: dict
+  @param uuids: L{DISK} and L{NIC} to lists, the uuid of each device or None
+  @type frozen: L{frozen.Frozen} or None
+  @param frozen: the instance's tags; notes what they cannot have
   @rtype: tuple (dict of lists of ints, list of ints)
   @return: the slots of those classes that have any; the ids of the disks
       behind Ganeti's SCSI controller, if that is where they are
   @raise BusFullError: if they do not fit
 
   """
-  on_pci = dict((device_class, items) for device_class, items in members.items()
-                if device_table.is_on_pci(device_class, hvparams))
-  slots = _choose(part, hvparams, named_slots.taken(words, configs), dict(
-    (device_class, on_pci.get(device_class, []))
-    for device_class in (DISK, NIC)), 0, {})[1]
-  numbers = _numbers(hvparams, words, len(members[DISK]), []) \
+  runtime = placement.Command(words, hvparams, configs)
+  on_pci = [device_class for device_class in uuids
+            if device_table.is_on_pci(device_class, hvparams)]
+  slots = placement.slots(part, runtime, dict(
+    (device_class, uuids[device_class] if device_class in on_pci else [])
+    for device_class in (DISK, NIC)), frozen=frozen)[1]
+  numbers = placement.numbers(runtime, uuids[DISK], frozen=frozen) \
     if scsi_ids.has_ids(hvparams) else []
+  if frozen:
+    placement.elsewhere(runtime, uuids, frozen)
   return (dict((device_class, slots[device_class]) for device_class in on_pci),
           numbers)
 
 
-def lay_out(runtime, version, reservations=None, gaps=None, is_named=None):
+def lay_out(runtime, version, reservations=None, gaps=None, is_named=None,
+            frozen=None):
   """Place all devices of a runtime file anew.
 
   @type runtime: L{serialized.Runtime}
@@ -119,6 +122,8 @@ def lay_out(runtime, version, reservations=None, gaps=None, is_named=None):
   @type is_named: bool or None
   @param is_named: whether the NICs get an C{acpi-index}; None if it is as
       before
+  @type frozen: L{frozen.Frozen} or None
+  @param frozen: the instance's tags; notes what they cannot have
   @rtype: list of L{Move}
   @return: the devices that get another slot
   @raise BusFullError: if they do not fit
@@ -127,25 +132,27 @@ def lay_out(runtime, version, reservations=None, gaps=None, is_named=None):
   """
   if upgrade.has_hvinfo(version) and reservations is not None:
     runtime.hvparams.setdefault(_RESERVATIONS, reservations)
-  carried, words, freed = _release(runtime)
+  carried, left, freed = _release(runtime)
   members, elsewhere = _members(runtime)
-  part = q35.partition(runtime.hvparams, words)
-  _name_nics(runtime, words, part, is_named)
-  inside, slots = _choose(part, runtime.hvparams,
-                          named_slots.taken(words, runtime.configs), members,
-                          len(carried), gaps or {})
+  part = q35.partition(runtime.hvparams, left.words)
+  _name_nics(runtime, left.words, part, is_named)
+  inside, slots = placement.slots(part, left, _uuids(members), len(carried),
+                                  gaps, frozen)
   moves = [Move(QEMU, None, o.id or o.driver, o.address[0], None, part.unit)
            for o in freed if not inline_disks.is_disk(o)]
   moves += _moves_inside(carried, inside, freed, part)
   if carried or freed:
-    runtime.command[:] = inline_disks.insert(words, carried, inside)
-  for device_class in sorted(members):
-    moves += [
-      _move(runtime, part, device_class, _index(runtime, device_class, entry),
-            entry, slot, version)
-      for entry, slot in zip(members[device_class], slots[device_class])]
+    runtime.command[:] = inline_disks.insert(left.words, carried, inside)
+  moves += [
+    _move(runtime, part, device_class, _index(runtime, device_class, entry),
+          entry, slot, version)
+    for device_class in sorted(members)
+    for entry, slot in zip(members[device_class], slots[device_class])]
   _drop(elsewhere)
-  moves += _renumber(runtime, words, (gaps or {}).get(DISK, []))
+  moves += _renumber(runtime, left, (gaps or {}).get(DISK, []), frozen)
+  if frozen:
+    placement.elsewhere(left, _uuids({DISK: _disks(runtime),
+                                      NIC: runtime.nics}), frozen)
   return [move for move in moves
           if move.old != move.new or move.old_unit]
 
@@ -162,44 +169,6 @@ def _name_nics(runtime, words, part, is_named):
   part.has_acpi_index = is_named if is_named is not None else any(
     acpi_index.KEY in (nic.get("hvinfo") or {}) for nic in runtime.nics)
   part.used_indices = acpi_index.named(words, runtime.configs)
-
-
-def _choose(part, hvparams, taken, members, carried, gaps):
-  """Choose the slots.
-
-  @type part: L{pools.Partition}
-  @type taken: dict
-  @param taken: see L{allocator.cold_boot}
-  @type carried: int
-  @param carried: how many disks the command has
-  @type gaps: dict
-  @param gaps: see L{lay_out}
-  @rtype: tuple (list of ints, dict of lists of ints)
-  @return: slots of the disks in the command, and of the runtime file's entries
-
-  """
-  gaps = dict((device_class, gaps.get(device_class, [])
-               if device_table.is_on_pci(device_class, hvparams) else [])
-              for device_class in (DISK, NIC))
-  if len(gaps[DISK]) < carried:
-    gaps[DISK] = list(range(carried))
-  # at the second attempt nothing is kept free
-  for kept in (gaps, {DISK: gaps[DISK][:carried], NIC: []}):
-    try:
-      slots = dict(zip((DISK, NIC), allocator.cold_boot(
-        part, len(members[DISK]) + len(kept[DISK]),
-        len(members[NIC]) + len(kept[NIC]), taken)))
-      break
-    except BusFullError:
-      if len(kept[DISK]) == carried and not kept[NIC]:
-        raise
-  return ([slots[DISK][index] for index in kept[DISK][:carried]],
-          dict((device_class, _without(slots[device_class], kept[device_class]))
-               for device_class in (DISK, NIC)))
-
-
-def _without(values, indices):
-  return [value for index, value in enumerate(values) if index not in indices]
 
 
 def _index(runtime, device_class, entry):
@@ -233,11 +202,17 @@ def _members(runtime):
   return (members, elsewhere)
 
 
-def _renumber(runtime, words, gaps):
+def _uuids(members):
+  return dict((device_class, [entry.get("uuid") for entry in entries])
+              for device_class, entries in members.items())
+
+
+def _renumber(runtime, left, gaps, frozen):
   """Choose the ids of the disks behind Ganeti's SCSI controller.
 
-  @type gaps: list of ints
-  @param gaps: indices for which ids are kept free, if there are enough
+  See L{placement.numbers}.
+
+  @type left: L{placement.Command}
   @rtype: list of L{Move}
   @return: empty where the disks have none
 
@@ -246,7 +221,7 @@ def _renumber(runtime, words, gaps):
   if not scsi_ids.has_ids(runtime.hvparams) or not all(
       "scsi-id" in (disk.get("hvinfo") or {}) for disk in disks):
     return []
-  numbers = _numbers(runtime.hvparams, words, len(disks), gaps)
+  numbers = placement.numbers(left, _uuids({DISK: disks})[DISK], gaps, frozen)
   moves = []
   for disk, number in zip(disks, numbers):
     hvinfo = disk["hvinfo"]
@@ -256,26 +231,10 @@ def _renumber(runtime, words, gaps):
   return moves
 
 
-def _numbers(hvparams, words, count, gaps):
-  """Choose SCSI ids.
-
-  @param gaps: see L{_renumber}
-  @rtype: list of ints
-
-  """
-  held = scsi_devices.taken(words)
-  try:
-    return _without(scsi_ids.cold_boot(hvparams, held, count + len(gaps)), gaps)
-  except BusFullError:
-    if not gaps:
-      raise
-    return scsi_ids.cold_boot(hvparams, held, count)
-
-
 def _release(runtime):
   """Take from the command what older layouts addressed.
 
-  @rtype: tuple (list of ints, list of strings, list of
+  @rtype: tuple (list of ints, L{placement.Command}, list of
       L{command.DeviceOption})
   @return: where the disks in the command are, the new command, and the
       options that lost their address
@@ -284,7 +243,9 @@ def _release(runtime):
   extra = runtime.hvparams.get("kvm_extra")
   words = runtime.words
   carried = inline_disks.find(words, extra)
-  return (carried, ) + explicit.without_addresses(words, extra)
+  words, freed = explicit.without_addresses(words, extra)
+  return (carried, placement.Command(words, runtime.hvparams, runtime.configs),
+          freed)
 
 
 def _move(runtime, part, device_class, index, entry, slot, version):

@@ -21,7 +21,7 @@ from hypothesis.stateful import invariant
 from hypothesis.stateful import rule
 from hypothesis.stateful import run_state_machine_as_test
 
-from ganeti_kvm_pci.bus import allocator
+from ganeti_kvm_pci.bus import frozen
 from ganeti_kvm_pci.bus.pools import DISK
 from ganeti_kvm_pci.bus.pools import NIC
 from ganeti_kvm_pci.bus.pools import Partition
@@ -30,6 +30,7 @@ from ganeti_kvm_pci.errors import BusFullError
 from ganeti_kvm_pci.qemu import pci_functions
 from ganeti_kvm_pci.qemu import replies
 from ganeti_kvm_pci.runtime import device_table
+from ganeti_kvm_pci.runtime import placement
 
 LONG = int(os.environ.get("STEPS", "0"))
 EXAMPLE = 50
@@ -46,7 +47,10 @@ BOOT = {
   "reservations": st.integers(0, 32) | st.sampled_from([8, 12]),
   "has_parameter": st.booleans(), "on_pci": st.booleans(),
   "disks": st.integers(0, 16), "nics": st.integers(0, 8),
-  "fixed": st.sets(SLOTS, max_size=4), "others": st.integers(2, 14)}
+  "fixed": st.sets(SLOTS, max_size=4), "others": st.integers(2, 14),
+  # what the devices of these indices had when the instance was frozen
+  "tags": st.just({}) | st.dictionaries(
+    st.tuples(CLASSES, st.integers(0, 9)), SLOTS, max_size=6)}
 
 
 class Bus(RuleBasedStateMachine):
@@ -55,12 +59,14 @@ class Bus(RuleBasedStateMachine):
   @ivar first: the first slot that is not QEMU's alone
   @ivar fixed: slots that C{kvm_extra} names
   @ivar assigned: dict, class to slots in the runtime file's order
+  @ivar tags: dict, (class, index) to the slot of its tag
   @ivar seen: dict, slot to owner: what the live QEMU has
 
   """
   first = 8
   parameters = {}
   fixed = ()
+  tags = {}
 
   def __init__(self):
     super(Bus, self).__init__()
@@ -87,13 +93,16 @@ class Bus(RuleBasedStateMachine):
       "driver": "x", "id": "%s-%d" % (device_class, slot), "bus": "pci.0",
       "addr": hex(slot)}} for slot in self.assigned[device_class]]
 
-  def _read(self):
-    """Have the runtime file read."""
+  def _command(self):
     command = ["kvm", "-name", "vm1"]
     for slot in self.fixed:
       command += ["-device", "AC97,bus=pci.0,addr=0x%x" % slot]
+    return command
+
+  def _read(self):
+    """Have the runtime file read."""
     return device_table.parse(json.dumps([
-      command, self._entries(NIC), self.parameters,
+      self._command(), self._entries(NIC), self.parameters,
       [[entry, "link", None] for entry in self._entries(DISK)]]), "model")
 
   def _asked(self):
@@ -105,9 +114,72 @@ class Bus(RuleBasedStateMachine):
 
   # A start
 
+  def _honoured(self, counts):
+    """Tell which devices have the slots of their tags."""
+    found = {DISK: {}, NIC: {}}
+    used = set([0, 1, 2]) | set(self.fixed)
+    for device_class in (DISK, NIC):
+      for index in range(counts[device_class]):
+        slot = self.tags.get((device_class, index))
+        if slot is not None and slot not in used:
+          found[device_class][index] = slot
+          used.add(slot)
+    return found
+
   def _expected_at_boot(self, counts):
+    """Give the tagged their slots, and place the rest around them.
+
+    The slots of tags whose devices are not there are the last to be given, the
+    lowest of them after all others.
+
+    """
+    tagged = self._honoured(counts)
+    given = list(tagged[DISK].values()) + list(tagged[NIC].values())
+    kept = sorted(set(slot for slot in self.tags.values()
+                      if slot not in given + self.fixed))
+    expected = None
+    while expected is None:
+      expected = (self._expected_around(counts, tagged, given, kept) if given
+                  else self._expected_without(counts, kept))
+      if not kept:
+        return expected
+      kept.pop()
+    return expected
+
+  def _expected_around(self, counts, tagged, given, kept):
+    """Put each of the rest where a hot-add would, or to a far end."""
+    placed = {}
+    for device_class in (DISK, NIC):
+      placed[device_class] = [tagged[device_class].get(index) for index in
+                              range(counts[device_class])]
+    used = set(given) | set(kept) | set(self.fixed)
+    for device_class in (DISK, NIC):
+      slots = placed[device_class]
+      for index, slot in enumerate(list(slots)):
+        home = [s for s in range(self.first, 32) if s not in used and
+                self._owner(s) == device_class]
+        if slot is None and home:
+          slots[index] = self._in_home(
+            home, device_class, sorted(s for s in slots if s is not None),
+            len([s for s in slots[:index] if s is not None]))
+          used.add(slots[index])
+    for device_class in (DISK, NIC):
+      slots = placed[device_class]
+      away = [s for s in range(self.first, 32) if s not in used and
+              self._owner(s) != device_class]
+      missing = slots.count(None)
+      if len(away) > missing and away[-1] == 31:
+        away.pop()
+      if missing > len(away):
+        return None
+      for slot in away[len(away) - missing:]:
+        slots[slots.index(None)] = slot
+        used.add(slot)
+    return placed
+
+  def _expected_without(self, counts, kept):
     """Fill each pool from its bottom; the rest goes to the far ends."""
-    free = [s for s in range(self.first, 32) if s not in self.fixed]
+    free = [s for s in range(self.first, 32) if s not in self.fixed + kept]
     if sum(counts.values()) > len(free):
       return None
     placed = {}
@@ -137,8 +209,9 @@ class Bus(RuleBasedStateMachine):
     self._boot(**how)
 
   def _boot(self, reservations, has_parameter, on_pci, disks, nics, fixed,
-            others):
+            others, tags):
     COUNTS["boot"] += 1
+    self.tags = tags
     self.parameters = {"disk_type": "paravirtual" if on_pci else "scsi-hd"}
     if has_parameter:
       self.parameters["kvm_pci_reservations"] = reservations
@@ -150,8 +223,7 @@ class Bus(RuleBasedStateMachine):
     counts = {DISK: disks if on_pci else 0, NIC: nics}
     expected = self._expected_at_boot(counts)
     try:
-      slots = allocator.cold_boot(Partition.of(self.parameters), counts[DISK],
-                                  nics, dict.fromkeys(fixed, "kvm_extra"))
+      slots = self._booted(counts)
     except BusFullError:
       COUNTS["boot refused"] += 1
       assert expected is None, expected
@@ -166,13 +238,43 @@ class Bus(RuleBasedStateMachine):
     for _ in range(others):
       self._place("qemu")
 
+  def _frozen(self):
+    return frozen.Frozen(
+      frozen.unparse(device_class, "%08x" % index, "slot", slot)
+      for (device_class, index), slot in self.tags.items())
+
+  def _booted(self, counts):
+    """Have the devices of a start placed."""
+    command = placement.Command(self._command(), self.parameters, {})
+    found = placement.slots(
+      Partition.of(self.parameters), command,
+      dict((device_class, ["%08x-1-2-3-4" % index for index in range(count)])
+           for device_class, count in counts.items()), frozen=self._frozen())[1]
+    COUNTS["frozen"] += sum(len(slots) for slots in
+                            self._honoured(counts).values())
+    return (found[DISK], found[NIC])
+
   # Hotplug
 
   def _expected(self, device_class, index):
     """Find the slot of one more device, or None."""
     free = self._free()
+    kept = sorted(set(slot for slot in self.tags.values()
+                      if slot not in self._known() and slot not in self.seen))
+    while kept and not set(free) - set(kept):
+      kept.pop()
+    free = [slot for slot in free if slot not in kept]
     home = [s for s in free if self._owner(s) == device_class]
     own = sorted(self.assigned[device_class])
+    if home:
+      return self._in_home(home, device_class, own, index)
+    away = [s for s in free if all(s > other for other in own)] or free
+    if len(away) > 1 and 31 in away:
+      away.remove(31)
+    return max(away) if away else None
+
+  def _in_home(self, home, device_class, own, index):
+    """Find the slot of one more device in its own pool, which has room."""
     if index < len(own):
       for slot in home:
         if slot < own[index] and (index == 0 or slot > own[index - 1]):
@@ -181,12 +283,7 @@ class Bus(RuleBasedStateMachine):
       for slot in home:
         if all(slot > other for other in others):
           return slot
-    if home:
-      return max(home)
-    away = [s for s in free if all(s > other for other in own)] or free
-    if len(away) > 1 and 31 in away:
-      away.remove(31)
-    return max(away) if away else None
+    return max(home)
 
   def _choose(self, read, device_class, index):
     """Have a slot chosen; it is the expected one."""
@@ -194,8 +291,8 @@ class Bus(RuleBasedStateMachine):
     taken.update(read.held())
     expected = self._expected(device_class, index)
     try:
-      slot = allocator.hot_add(read.partition, device_class,
-                               read.slots(device_class), taken, index)
+      slot = placement.hot_add(read, device_class, "99999999-1-2-3-4", taken,
+                               index, self._frozen())
     except BusFullError:
       COUNTS["add refused"] += 1
       slot = None
@@ -300,7 +397,8 @@ class Bus(RuleBasedStateMachine):
                                                    self.assigned[NIC]]
     slots = self.assigned[DISK] + self.assigned[NIC]
     assert len(set(slots)) == len(slots)
-    assert all(slot >= self.first for slot in slots)
+    assert all(slot >= self.first or slot in self.tags.values()
+               for slot in slots)
     # whatever class asks, it is refused only where nothing is free
     for device_class in (DISK, NIC):
       if self._can(device_class):
