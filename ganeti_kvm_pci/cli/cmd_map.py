@@ -32,6 +32,7 @@
 from ..bus.root_ports import RootBus
 from ..node import runtime_files
 from ..runtime import device_table
+from ..runtime import placement
 from ..runtime import slot_map
 from . import instance
 from . import settle
@@ -60,13 +61,13 @@ def _live(known, path):
 def show_map(opts):
   """Draw who sits on which slot of pci.0, or on which root port."""
   def look(entry, path):
-    known = device_table.DeviceTable(
-      instance.parse(runtime_files.read(path).text, path))
+    loaded = instance.parse(runtime_files.read(path).text, path)
+    known = device_table.DeviceTable(loaded)
     live = {}
     if opts.live:
       instance.insist_own(known, path)
       live = _live(known, path)
     found = slot_map.entries(known, requests=settle.requests(path), **live)
-    entry.update(slot_map.as_data(known, found))
+    entry.update(slot_map.as_data(known, found, placement.tags(loaded)))
     return slot_map.as_text(known, found, bool(live)) + "\n"
   return each(opts, look)

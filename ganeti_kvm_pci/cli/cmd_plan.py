@@ -31,6 +31,7 @@
 
 from .. import chipset
 from .. import config_reader
+from ..bus import frozen
 from ..bus import root_ports
 from ..bus.pools import DISK
 from ..errors import BusFullError
@@ -48,6 +49,7 @@ from ..qemu import q35_errors
 from ..runtime import configuration
 from ..runtime import device_table
 from ..runtime import layout
+from ..runtime import placement
 from ..runtime import serialized
 from ..runtime import slot_map
 from ..runtime import upgrade
@@ -87,22 +89,9 @@ def _plan_one(found, path, opts, version):
   if obstacle:
     found["remarks"].append("left to unmodified Ganeti: %s" % obstacle)
     return _as_text(found, None)
+  known, tags = _tags(found, loaded, opts)
   cluster = installation.cluster_reservations()
-  started_with = loaded.hvparams.get("kvm_pci_reservations")
-  is_shared = q35.partition(loaded.hvparams, loaded.words).is_shared
-  if not is_shared:
-    if opts.reservations is not None:
-      found["remarks"].append(
-        "kvm_pci_reservations means nothing to a q35 guest: QEMU's own devices"
-        " are not on its root ports")
-  elif opts.reservations is not None:
-    loaded.hvparams["kvm_pci_reservations"] = opts.reservations
-  elif cluster is not None and started_with not in (None, cluster):
-    found["remarks"].append(
-      "started with kvm_pci_reservations %d, the cluster has %d by now: unless"
-      " the instance or its OS has a value of its own, see plan --reservations"
-      " %d" %
-      (started_with, cluster, cluster))
+  _reserve(found, loaded, opts.reservations, cluster)
   upgrade.normalise(loaded, version)
   for device_class in configuration.guess_order(loaded):
     found["remarks"].append(
@@ -114,11 +103,19 @@ def _plan_one(found, path, opts, version):
   try:
     names.check()
     _check_buses(loaded)
-    moves = layout.lay_out(loaded, version, cluster, is_named=names.is_named)
+    moves = layout.lay_out(loaded, version, cluster, is_named=names.is_named,
+                           frozen=tags)
   except (BusFullError, NameTakenError, SlotTakenError) as err:
     found["error"] = "would not start: %s" % err
     found["status"] = WARNINGS
     return None
+  found["remarks"].extend(frozen.explain(unmet, found["instance"])
+                          for unmet in tags.unmet)
+  if moves and is_of_this_node and not known:
+    found["remarks"].append(
+      "tags, by which devices keep their slots, are not known here (only master"
+      " candidates have the configuration): plan --frozen plans for an instance"
+      " that is frozen")
   if moves:
     found["remarks"].extend(_unaddressed(loaded))
   part = q35.partition(loaded.hvparams, loaded.words)
@@ -160,6 +157,46 @@ def _check_buses(loaded):
     for index in range(len(loaded.disks)):
       words += ["-device", "ide-hd,id=disk %d" % index]
   ide_units.with_buses(words, loaded.configs)
+
+
+def _reserve(found, loaded, planned, cluster):
+  """Plan for another kvm_pci_reservations, or say that there is another.
+
+  @param found: see L{report.entry}
+  @type planned: int or None
+  @param planned: what is asked for
+  @type cluster: int or None
+  @param cluster: what the cluster has
+
+  """
+  started_with = loaded.hvparams.get("kvm_pci_reservations")
+  is_shared = q35.partition(loaded.hvparams, loaded.words).is_shared
+  if not is_shared:
+    if planned is not None:
+      found["remarks"].append(
+        "kvm_pci_reservations means nothing to a q35 guest: QEMU's own devices"
+        " are not on its root ports")
+  elif planned is not None:
+    loaded.hvparams["kvm_pci_reservations"] = planned
+  elif cluster is not None and started_with not in (None, cluster):
+    found["remarks"].append(
+      "started with kvm_pci_reservations %d, the cluster has %d by now: unless"
+      " the instance or its OS has a value of its own, see plan --reservations"
+      " %d" %
+      (started_with, cluster, cluster))
+
+
+def _tags(found, loaded, opts):
+  """Find the tags by which an instance's devices keep their slots.
+
+  @param found: see L{report.entry}
+  @rtype: tuple (bool, L{frozen.Frozen})
+  @return: whether they are known, and they
+
+  """
+  tags = placement.tags(loaded).values() if opts.frozen else \
+    installation.instance_tags(found["instance"])
+  return (tags is not None, frozen.Frozen(tags))
 
 
 def _change_type(found, loaded, name, version, is_trusted):

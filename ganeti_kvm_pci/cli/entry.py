@@ -147,6 +147,8 @@ def _parser():
                        help="plan for this machine_version, e.g. q35")
   command.add_argument("--acpi-index", action="store_true",
                        help="plan for the tag %s" % acpi_index.TAG)
+  command.add_argument("--frozen", action="store_true", help="plan for an"
+                       " instance that is frozen as it is now")
   for name, command, whose in (
       ("upgrade", add_for_instances(
         "upgrade", cmd_upgrade.upgrade, "convert the runtime files of"

@@ -192,9 +192,10 @@ def pools(part):
   return found
 
 
-def as_data(table, found):
+def as_data(table, found, tags=None):
   """Return what the map puts into an entry, see L{report.entry}.
 
+  @param tags: result of L{placement.tags}
   @rtype: dict
 
   """
@@ -204,6 +205,7 @@ def as_data(table, found):
     "devices": [{"bus": e.bus, "slot": e.slot, "class": e.device_class,
                  "index": e.index, "id": e.id, "driver": e.driver,
                  "source": e.source, "remark": e.remark or None,
+                 "tag": (tags or {}).get((e.device_class, e.index)),
                  "requested": e.request and unplug_request.iso(e.request)}
                 for e in list(found) + [
                   Entry(None, d.device_class, d.index, d.id, d.driver,

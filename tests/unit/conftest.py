@@ -108,6 +108,7 @@ def here(tmpdir, monkeypatch):
   monkeypatch.setattr(installation, "become_daemon_python", lambda argv: None)
   monkeypatch.setattr(installation, "version", lambda: made.version)
   monkeypatch.setattr(installation, "cluster_reservations", lambda: None)
+  monkeypatch.setattr(installation, "instance_tags", lambda _: set())
   yield made
   made.close()
 

@@ -62,7 +62,7 @@ def test_the_data_is_as_documented():
     "bus": "pci.0", "slot": 12, "class": "disk", "index": 0,
     "id": "disk-0000d150-0000-4000", "driver": "virtio-blk-pci",
     "source": "both",
-    "remark": None, "requested": None}
+    "remark": None, "tag": None, "requested": None}
   assert [d["remark"] for d in data["devices"] if d["remark"]] == [
     e.remark for e in slot_map.entries(plain(), LIVE, PERIPHERALS) if e.remark]
 
