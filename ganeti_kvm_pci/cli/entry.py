@@ -50,6 +50,7 @@ from . import cmd_check
 from . import cmd_disable
 from . import cmd_downgrade
 from . import cmd_enable
+from . import cmd_freeze
 from . import cmd_map
 from . import cmd_plan
 from . import cmd_status
@@ -81,6 +82,28 @@ def _slots(text):
   if not 0 <= value <= 32:
     raise ValueError
   return value
+
+
+def _add_for_the_cluster(add):
+  """Add the commands that are for the master.
+
+  @param add: function that adds one
+
+  """
+  for name, function, text in (
+      ("freeze", cmd_freeze.freeze, "have the devices of instances keep the"
+       " slots that they have now, by tags (on the master)"),
+      ("thaw", cmd_freeze.thaw, "remove these tags (on the master)"),
+      ("frozen", cmd_freeze.show_frozen, "list these tags (on the master)")):
+    command = add(name, function, text)
+    command.add_argument("names", nargs="*", metavar="INSTANCE")
+    command.add_argument("--all", dest="is_all", action="store_true",
+                         help="all KVM instances")
+    command.add_argument("--node", metavar="NODE",
+                         help="those with this primary node")
+    if name != "frozen":
+      command.add_argument("--dry-run", action="store_true",
+                           help="show what would change, and change nothing")
 
 
 def _parser():
@@ -149,6 +172,7 @@ def _parser():
                        help="plan for the tag %s" % acpi_index.TAG)
   command.add_argument("--frozen", action="store_true", help="plan for an"
                        " instance that is frozen as it is now")
+  _add_for_the_cluster(add)
   for name, command, whose in (
       ("upgrade", add_for_instances(
         "upgrade", cmd_upgrade.upgrade, "convert the runtime files of"
@@ -201,6 +225,9 @@ def main(argv=None):
       opts = parser.parse_args(argv)
       if getattr(opts, "pending", False) and not opts.repair:
         parser.error("--pending needs --repair")
+      if opts.command in ("freeze", "thaw") and not (
+          opts.names or opts.is_all or opts.node):
+        parser.error("%s needs an INSTANCE, --node, or --all" % opts.command)
     except SystemExit:
       flush()
       raise

@@ -49,6 +49,8 @@ _OWN = {
   "upgrade": {"changes": [], "warnings": [], "backup": None},
   }
 _OWN["downgrade"] = _OWN["upgrade"]
+for _name in ("freeze", "thaw", "frozen"):
+  _OWN[_name] = {"tags": [], "added": [], "removed": []}
 
 
 def entry(command, found):

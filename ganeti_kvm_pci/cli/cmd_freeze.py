@@ -1,0 +1,193 @@
+#
+#
+
+# Copyright (C) 2026 the Ganeti project
+# All rights reserved.
+#
+# Redistribution and use in source and binary forms, with or without
+# modification, are permitted provided that the following conditions are
+# met:
+#
+# 1. Redistributions of source code must retain the above copyright notice,
+# this list of conditions and the following disclaimer.
+#
+# 2. Redistributions in binary form must reproduce the above copyright
+# notice, this list of conditions and the following disclaimer in the
+# documentation and/or other materials provided with the distribution.
+#
+# THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS
+# IS" AND ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED
+# TO, THE IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR
+# PURPOSE ARE DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR
+# CONTRIBUTORS BE LIABLE FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL,
+# EXEMPLARY, OR CONSEQUENTIAL DAMAGES (INCLUDING, BUT NOT LIMITED TO,
+# PROCUREMENT OF SUBSTITUTE GOODS OR SERVICES; LOSS OF USE, DATA, OR
+# PROFITS; OR BUSINESS INTERRUPTION) HOWEVER CAUSED AND ON ANY THEORY OF
+# LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY, OR TORT (INCLUDING
+# NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
+# SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
+
+"""Tags by which devices keep their slots: freeze, thaw, frozen.
+
+On the master. See L{frozen} for what the tags say.
+
+"""
+
+from ..bus import frozen
+from ..errors import NodeError
+from ..node import cluster
+from . import report as report_
+from .output import WARNINGS
+from .output import fail
+from .output import tell
+
+
+def _chosen(opts):
+  """List the instances that a command is asked for.
+
+  @rtype: list of L{cluster.Instance}
+  @raise NodeError: if there is no such instance
+
+  """
+  known = cluster.instances()
+  if opts.node:
+    known = [one for one in known if _is_called(one.node, opts.node)]
+    if not known:
+      raise NodeError("no KVM instance has the primary node %s" % opts.node)
+  if not opts.names:
+    return known
+  found = []
+  for name in opts.names:
+    fitting = [one for one in known if one.name == name] or \
+      [one for one in known if _is_called(one.name, name)]
+    if len(fitting) != 1:
+      raise NodeError("no KVM instance is called %s%s" % (
+        name, " on %s" % opts.node if opts.node else ""))
+    found += [one for one in fitting if one not in found]
+  return found
+
+
+def _is_called(whole, name):
+  """Tell whether a host's name is another, or its beginning."""
+  return whole == name or whole.startswith(name + ".")
+
+
+def _own(one):
+  return [tag for tag in one.tags if frozen.is_one(tag)]
+
+
+def _change(opts, entry, one, wanted):
+  """Have an instance's tags be those that are wanted.
+
+  @param entry: see L{report.entry}
+
+  """
+  before = _own(one)
+  removed = [tag for tag in before if tag not in wanted]
+  added = [tag for tag in wanted if tag not in before]
+  entry["tags"] = before
+  if opts.dry_run:
+    entry["tags"] = wanted
+  # two tags of one device would mean nothing
+  elif removed:
+    cluster.remove_tags(one.name, removed)
+    entry["changed"] = True
+    entry["tags"] = [tag for tag in before if tag not in removed]
+  entry["removed"] = removed
+  if added and not opts.dry_run:
+    cluster.add_tags(one.name, added)
+    entry["tags"] = wanted
+  entry["added"] = added
+  entry["changed"] = bool(removed or added)
+
+
+def _each(opts, look):
+  """Look at each instance; see L{output.each}."""
+  for one in opts.instances:
+    entry = report_.entry(opts.command, {"instance": one.name})
+    text = None
+    try:
+      text = look(entry, one)
+    except NodeError as err:
+      fail(entry, err)
+    tell(opts, entry, text)
+  return opts.report.status()
+
+
+def _as_text(entry, state):
+  """Tell a person what was done with an instance."""
+  lines = ["%s: %s" % (entry["instance"], state)]
+  lines += ["  " + remark for remark in entry["remarks"]]
+  lines += ["  removed: " + tag for tag in entry["removed"]]
+  lines += ["  added: " + tag for tag in entry["added"]]
+  return "\n".join(lines)
+
+
+def freeze(opts):
+  """Have the devices of instances keep the slots that they have now.
+
+  @return: exit status
+
+  """
+  opts.instances = _chosen(opts)
+  maps = cluster.maps(sorted(set(one.node for one in opts.instances)))
+
+  def look(entry, one):
+    entry["tags"] = _own(one)
+    found = maps[one.node]
+    if not isinstance(found, dict):
+      raise NodeError("node %s: %s" % (one.node, found))
+    if one.name not in found:
+      entry["remarks"].append(
+        "not running on %s: there is no layout to keep; the tags stay as they"
+        " are" % one.node)
+      entry["status"] = 0 if entry["tags"] else WARNINGS
+      return _as_text(entry, "left as it is")
+    known = found[one.name]
+    if known["error"]:
+      raise NodeError("node %s: %s" % (one.node, known["error"]))
+    own = [device for device in known["devices"] if device["index"] is not None]
+    for device in own:
+      if not device["tag"]:
+        entry["remarks"].append("%s %d is not kept: it has no slot of its own,"
+                                " or no uuid" % (device["class"],
+                                                 device["index"]))
+    _change(opts, entry, one, sorted(device["tag"] for device in own
+                                     if device["tag"]))
+    return _as_text(entry, "frozen (%d devices)" % len(entry["tags"])
+                    if entry["changed"] else "frozen already, nothing changes")
+
+  return _each(opts, look)
+
+
+def thaw(opts):
+  """Have instances placed by the rules again, from the next cold boot on.
+
+  @return: exit status
+
+  """
+  opts.instances = _chosen(opts)
+
+  def look(entry, one):
+    _change(opts, entry, one, [])
+    return _as_text(entry, "thawed" if entry["changed"] else
+                    "not frozen, nothing changes")
+
+  return _each(opts, look)
+
+
+def show_frozen(opts):
+  """List the tags by which devices keep their slots.
+
+  @return: exit status
+
+  """
+  opts.instances = _chosen(opts)
+
+  def look(entry, one):
+    entry["tags"] = _own(one)
+    return "\n".join(["%s: %s" % (one.name, "frozen" if entry["tags"] else
+                                  "not frozen")] +
+                     ["  " + tag for tag in entry["tags"]])
+
+  return _each(opts, look)
