@@ -144,10 +144,11 @@ class Node(object):
       stream.truncate(1 << 20)
     return path
 
-  def start(self, disks=2, nics=2, paused=False, **hvparams):
+  def start(self, disks=2, nics=2, paused=False, tags=(), **hvparams):
     """Start the instance.
 
     @param paused: leave the guest alone
+    @param tags: the instance's
     @param hvparams: what differs from Ganeti's defaults
 
     """
@@ -162,6 +163,7 @@ class Node(object):
     parameters.update(hvparams)
     self.adopt(NAME, parameters)
     self.instance.nics = [nic(n) for n in range(nics)]
+    self.instance.tags = set(tags)
     self.hyper.StartInstance(
       self.instance, [(disk(n), self.image(n), None) for n in range(disks)],
       paused)
