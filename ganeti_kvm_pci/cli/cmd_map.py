@@ -29,7 +29,9 @@
 
 """C{map}: who sits on which slot."""
 
+from ..bus import frozen
 from ..bus.root_ports import RootBus
+from ..node import installation
 from ..node import runtime_files
 from ..runtime import device_table
 from ..runtime import placement
@@ -58,6 +60,28 @@ def _live(known, path):
   return found
 
 
+def _with_tags(found, now, tags):
+  """Add to entries that their devices are frozen elsewhere.
+
+  @param found: list of L{slot_map.Entry}
+  @type now: dict
+  @param now: result of L{placement.tags}
+  @type tags: L{frozen.Frozen}
+
+  """
+  changed = []
+  for entry in found:
+    own = now.get((entry.device_class, entry.index))
+    own = own and frozen.parse(own)
+    wanted = own and tags.wish(own.device_class, own.uuid, own.unit)
+    if wanted not in (None, own and own.number) and not entry.remark:
+      entry = entry._replace(
+        remark="by its tag it is to move to %s at the next cold boot" %
+        frozen.show(own.unit, wanted))
+    changed.append(entry)
+  return changed
+
+
 def show_map(opts):
   """Draw who sits on which slot of pci.0, or on which root port."""
   def look(entry, path):
@@ -68,6 +92,9 @@ def show_map(opts):
       instance.insist_own(known, path)
       live = _live(known, path)
     found = slot_map.entries(known, requests=settle.requests(path), **live)
-    entry.update(slot_map.as_data(known, found, placement.tags(loaded)))
+    now = placement.tags(loaded)
+    found = _with_tags(found, now, frozen.Frozen(
+      installation.instance_tags(known.instance)))
+    entry.update(slot_map.as_data(known, found, now))
     return slot_map.as_text(known, found, bool(live)) + "\n"
   return each(opts, look)

@@ -62,6 +62,18 @@ def test_on_q35_tags_of_pci_0_mean_nothing(here, capsys, monkeypatch):
                 " kvm-pci:nic:000041c0:14: the guest's devices have a port")
 
 
+def test_the_map_says_of_what_is_frozen_elsewhere(here, capsys, monkeypatch):
+  here.add("v2.10.8-plain")
+  tags(monkeypatch, OLD | set(["kvm-pci:nic:000041c1:7"]))
+  assert "!" not in run(capsys, "map")[1]
+  tags(monkeypatch, set(["kvm-pci:disk:0000d150:9", "kvm-pci:nic:000041c0:rp3"]))
+  (entry, ) = run_json(capsys, "map")[1]
+  assert [(d["class"], d["index"], d["remark"]) for d in entry["devices"]
+          if d["remark"]] == [
+            ("disk", 0, "by its tag it is to move to slot 9 at the next cold"
+             " boot")]
+
+
 def test_the_map_has_the_tag_of_each_device(here, capsys):
   here.add("v2.10.8-plain")
   here.add("v3.0.2-scsihd")
