@@ -463,7 +463,8 @@ def test_a_seventh_ide_drive_of_q35(qemu):
   ("virtio-rng-pci,id=r,bus=pci.0", None, "QEMU has no bus pci.0 for r"),
   ])
 def test_a_slot_that_a_q35_guest_refuses(qemu, option, slot, says):
-  words = ["-device", "pcie-root-port,id=rp3,bus=pcie.0,chassis=3,addr=0x17",
+  words = ["-device", "pcie-root-port,id=rp3,bus=pcie.0,chassis=3,port=3"
+           ",addr=0x17",
            "-device", "virtio-balloon-pci,bus=rp3,addr=0", "-device", option]
   assert qemu.start(*words, machine_type="q35") is None
   error = start_error.explain(qemu.output, ["q"] + words, RootPorts.of({}))
