@@ -276,7 +276,7 @@ class World(object):
     self.calls.append(("RunCmd", list(command)))
     # before it does anything
     unknown = [word for word in command
-               if re.match("--.* ", word if isinstance(word, str) else "")]
+               if re.match("--.* ", str(word))]
     if unknown:
       return RunResult(True, "qemu-system-x86_64: %s: invalid option\n" %
                        unknown[0])
