@@ -125,10 +125,20 @@ def around(hvparams, held, fixed):
       own = [known for known in numbers if known is not None]
       everywhere = dict(held)
       everywhere.update((known, "a disk") for known in own)
-      numbers[index] = hot_add(
+      numbers[index] = _one_more(
         hvparams, own, everywhere,
         len([known for known in numbers[:index] if known is not None]))
   return numbers
+
+
+def controllers_own(hvparams):
+  """List the ids that a controller has itself, which a disk gets last.
+
+  @rtype: list of ints
+
+  """
+  own = _OWN_ID.get(hvparams.get(_CONTROLLER))
+  return [] if own is None else [own]
 
 
 def obstacle(hvparams, number, held):
@@ -142,7 +152,7 @@ def obstacle(hvparams, number, held):
       _CONTROLLER, hvparams.get(_CONTROLLER), limit(hvparams))
   if number in held:
     return "it is taken by %s" % held[number]
-  if number == _OWN_ID.get(hvparams.get(_CONTROLLER)):
+  if number in controllers_own(hvparams):
     return "it is the controller's own"
   return None
 
@@ -163,9 +173,13 @@ def hot_add(hvparams, own, held, index=None):
   @raise BusFullError: if none is free
 
   """
-  own_id = _OWN_ID.get(hvparams.get(_CONTROLLER))
-  if own_id is not None:
-    held = dict([(own_id, "the controller itself")] + list(held.items()))
+  held = dict([(number, "the controller itself")
+               for number in controllers_own(hvparams)] + list(held.items()))
+  return _one_more(hvparams, own, held, index)
+
+
+def _one_more(hvparams, own, held, index):
+  """Choose an id, whoever else has one; see L{hot_add}."""
   free = [n for n in range(limit(hvparams)) if n not in held]
   if not free:
     raise _full(hvparams, "one more disk", held)

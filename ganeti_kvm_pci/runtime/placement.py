@@ -142,10 +142,13 @@ def numbers(runtime, uuids, gaps=(), frozen=None):
     lambda number: scsi_ids.obstacle(runtime.hvparams, number, held))
   free = [number for number in frozen.kept(frozen_.SCSI_ID, DISK)
           if number not in fixed and number not in held]
+  if frozen.tags:
+    # the last to be given: a guest with as many disks starts all the same
+    free = scsi_ids.controllers_own(runtime.hvparams) + free
 
   def place(kept):
     def around(tagged):
-      everywhere = dict.fromkeys(tagged, "a disk that is not there, by its tag")
+      everywhere = dict.fromkeys(tagged, "kept free, or the controller's own")
       everywhere.update(held)
       return _without(scsi_ids.around(runtime.hvparams, everywhere,
                                       _with(fixed, kept)), kept)

@@ -154,6 +154,23 @@ def test_scsi_ids_stay():
     "it is the controller's own", "the guest's devices have a scsi-id"]
 
 
+@pytest.mark.parametrize("tags, disks, expected", [
+  # eight disks start without tags as well
+  (["%08x:scsi%d" % (number, number) for number in range(8)], 8,
+   list(range(8))),
+  (["00000000:scsi3"], 8, [3, 4, 5, 6, 7, 2, 1, 0]),
+  # a guest does not look for a disk at 7
+  (["0000abcd:scsi3"], 6, [0, 1, 2, 4, 5, 6]),
+  (["0000abcd:scsi3"], 7, list(range(7))),
+  (["0000abcd:scsi3"], 8, list(range(8)))])
+def test_the_id_of_the_controller_is_given_last(tags, disks, expected):
+  hvparams = {"disk_type": "scsi-hd", "scsi_controller_type": "lsi"}
+  assert layout.cold_boot(
+    Partition.of(hvparams), hvparams, ["kvm"], {},
+    {DISK: UUIDS[:disks], NIC: []},
+    frozen.Frozen("kvm-pci:disk:" + tag for tag in tags))[1] == expected
+
+
 def test_disks_on_ide_have_no_slot_to_keep():
   tags = frozen.Frozen(["kvm-pci:disk:00000000:12"])
   hvparams = {"disk_type": "ide"}
