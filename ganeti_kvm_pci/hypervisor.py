@@ -261,13 +261,13 @@ class KVMHypervisor(ColdBoot):
     # a disk or NIC behind a root port cannot lose it to another device, and is
     # created after it
     if begun.partition.is_shared:
-      late = creation_order.has_late_disks(kvm_cmd, begun.file_words)
+      late = creation_order.late_disks(kvm_cmd, begun.file_words)
       kvm_cmd = creation_order.addressed_first(kvm_cmd, begun.file_words)
       if late and begun.is_boot:
         known = overflow.types(self._GetKVMOutput(kvm_cmd[0],
                                                   self._KVMOPT_DEVICELIST))
         kvm_cmd = overflow.address_rest(kvm_cmd, begun.partition, known,
-                                        config_reader.read(kvm_cmd))
+                                        config_reader.read(kvm_cmd), late)
     else:
       with Explained(name):
         if begun.is_boot:

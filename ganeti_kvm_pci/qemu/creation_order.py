@@ -64,8 +64,8 @@ def _in_words(command, known):
   return command
 
 
-def has_late_disks(command, known):
-  """Tell whether QEMU creates a disk after devices without an address.
+def late_disks(command, known):
+  """List the slots of disks that QEMU creates after devices without an address.
 
   Those of Ganeti's master that need JSON (C{iothread-vq-mapping} is a list)
   stay as they are; L{overflow} keeps their slots free.
@@ -73,11 +73,11 @@ def has_late_disks(command, known):
   @type command: list of strings
   @type known: int
   @param known: see L{addressed_first}
-  @rtype: bool
+  @rtype: list of ints
 
   """
-  return any(option.is_json for option in
-             _ganetis(_in_words(command, known), known))
+  return [option.address[0] for option in
+          _ganetis(_in_words(command, known), known) if option.is_json]
 
 
 def addressed_first(command, known):

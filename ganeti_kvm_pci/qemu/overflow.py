@@ -138,7 +138,7 @@ def made_first(command, configs=None):
   return _BOARD + _made_by(command) + len(sounds) + len(in_files)
 
 
-def address_rest(command, partition, known, configs=None):
+def address_rest(command, partition, known, configs=None, late=()):
   """Address what may not fit into QEMU's range.
 
   @type command: list of strings
@@ -148,6 +148,8 @@ def address_rest(command, partition, known, configs=None):
   @param known: result of L{types}
   @type configs: dict or None
   @param configs: see L{command.told}
+  @type late: collection of ints
+  @param late: result of L{creation_order.late_disks}
   @rtype: list of strings
   @return: a new command; as it was where all fits, whatever the machine type
       brings. If the bus has too few slots, the rest is left to QEMU, which
@@ -167,9 +169,8 @@ def address_rest(command, partition, known, configs=None):
   movable = [option.position for option in placed
              if option.position is not None and option.driver in known]
   surplus = max(0, len(placed) - max(0, room))
-  if any(option.is_json and option.address and option.address[0] < end
-         for option in command_.devices(command)):
-    # which would take the slot of a disk that comes after it
+  if any(slot < end for slot in late):
+    # any of them may take the slot of a disk that comes after it
     surplus = len(placed)
     free = [slot for slot in range(_without_option(command), address.SLOTS)
             if slot not in named]

@@ -66,12 +66,12 @@ def layout(path):
 def start(qemu, words, ganetis):
   """Start QEMU as the hypervisor would."""
   whole = ["qemu"] + words + ganetis
-  late = creation_order.has_late_disks(whole, 1 + len(words))
+  late = creation_order.late_disks(whole, 1 + len(words))
   whole = creation_order.addressed_first(whole, 1 + len(words))
   if late:
     known = overflow.types(subprocess.check_output(
       [QEMU, "-device", "help"], stderr=subprocess.STDOUT).decode())
-    whole = overflow.address_rest(whole, Partition(), known)
+    whole = overflow.address_rest(whole, Partition(), known, late=late)
   return qemu.start(*whole[1:])
 
 

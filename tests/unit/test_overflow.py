@@ -64,10 +64,11 @@ def started(words, ganetis, part=None):
   """Return the command as the hypervisor gives it to QEMU."""
   command = ["q"] + words + ganetis
   known = 1 + len(words)
-  late = creation_order.has_late_disks(command, known)
+  late = creation_order.late_disks(command, known)
   command = creation_order.addressed_first(command, known)
   if late:
-    command = overflow.address_rest(command, part or Partition(8), KNOWN)
+    command = overflow.address_rest(command, part or Partition(8), KNOWN,
+                                    late=late)
   return command
 
 
@@ -116,16 +117,29 @@ def test_disks_in_words_or_elsewhere_need_none():
       ["-device", '{"driver":"virtio-blk-pci","addr":"0x8","drive":"d"}'],
       ["-device", '{"driver":"scsi-hd","bus":"scsi.0","drive":"d","x":[]}'],
       ["-device", '{"driver":"virtio-scsi-pci","id":"scsi","x":[]}']):
-    assert not creation_order.has_late_disks(["q"] + disk_option, 1)
-  assert creation_order.has_late_disks(["q"] + disk(8), 1)
+    assert not creation_order.late_disks(["q"] + disk_option, 1)
+  assert creation_order.late_disks(["q"] + disk(8), 1)
   # one of kvm_extra is no disk of Ganeti's
-  assert not creation_order.has_late_disks(["q"] + disk(8), 3)
+  assert not creation_order.late_disks(["q"] + disk(8), 3)
 
 
 def test_json_of_kvm_extra_goes_around_disks_too():
   words = RNG * 5 + ["-device", '{"driver":"virtio-rng-pci","id":"late"}'] * 2
   bus = boot(started(words, NIC + disk(8)))
   assert slots_of(bus, "late") == [9, 10]
+
+
+def test_a_disk_in_json_keeps_a_slot_among_qemus_own():
+  """By its tag, see L{frozen}."""
+  words = RNG * 3 + ["-device", "usb-tablet", "-net", "nic"]
+  bus = boot(started(words, NIC + disk(4) + disk(9)), 4)
+  assert (bus[4], bus[9]) == ("d4", "d9")
+  assert slots_of(bus, "virtio-rng-pci") == [5, 6, 7]
+
+
+def test_a_device_in_json_of_kvm_extra_is_no_such_disk():
+  words = RNG * 2 + ["-device", '{"driver":"virtio-rng-pci","addr":"0x6"}']
+  assert started(words, NIC + disk(8)) == ["q"] + NIC + disk(8) + words
 
 
 @pytest.mark.parametrize("more, board", [
