@@ -136,8 +136,7 @@ def repair(runtime, table, functions, peripherals):
   ids = set(p.id for p in peripherals) | set(slots)
   changes.extend(drop(runtime, table.lost(
     ids, set(f.slot for f in functions))))
-  strays = explicit.beyond(table.partition, functions, table.held(),
-                           table.slots(DISK) + table.slots(NIC))
+  strays = explicit.beyond(table.partition, functions, table.held())
   words, fixed, _ = explicit.fix(runtime.words, peripherals, strays,
                                  unnamed_nics(runtime))
   if fixed:

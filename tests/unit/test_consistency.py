@@ -225,6 +225,21 @@ def test_qemus_strays_get_their_address():
     (consistency.INFO, 14), (consistency.INFO, 26)]
 
 
+def test_within_qemus_range_none_is_given_an_address():
+  """Unmodified Ganeti had NICs there; a migration sees to what is beyond."""
+  loaded = load(name="v3.0.2-scsihd")
+  loaded.command.extend(["-device", "virtio-rng-pci,id=r"])
+  known = device_table.DeviceTable(loaded)
+  assert (known.partition.qemu, known.slots(NIC)) == ((0, 23), [12, 13])
+  text = loaded.dump()
+  live = live_of(known) + [Function(14, 0, "r", "RNG")]
+  assert repair(loaded, live, [
+    Peripheral("virtio-rng-pci", "r", (14, 0))] + [
+      Peripheral(d.driver, d.id, None) for d in known.devices
+      if d.index is not None]) == []
+  assert loaded.dump() == text
+
+
 def test_a_device_that_was_added_by_hand_stays_unknown():
   loaded = laid_out()
   text = loaded.dump()
