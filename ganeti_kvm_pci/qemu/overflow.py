@@ -55,7 +55,8 @@ _AUDIO_FLAGS = frozenset(["-audio", "--audio"])
 _VIRTFS_FLAGS = frozenset(["-virtfs", "--virtfs"])
 
 _SOUND_FLAGS = frozenset(["-soundhw", "--soundhw"])
-_ON_PCI_SOUND = frozenset(["ac97", "es1370", "hda", "all"])
+#: How many devices a card is; "all" are these three.
+_ON_PCI_SOUND = {"ac97": 1, "es1370": 1, "hda": 1, "all": 3}
 
 _TYPE_RE = re.compile(r'^name "([^"]+)"(?:, bus ([^\s,]+))?(.*)$', re.M)
 _ALIAS_RE = re.compile(r', alias "([^"]+)"')
@@ -131,11 +132,11 @@ def made_first(command, configs=None):
   @return: so many, from slot 0 on
 
   """
-  sounds = [name for _, text in command_.arguments(command, _SOUND_FLAGS)
-            for name in text.split(",") if name in _ON_PCI_SOUND]
+  sounds = sum(_ON_PCI_SOUND.get(name, 0) for _, text in command_.arguments(
+    command, _SOUND_FLAGS) for name in text.split(","))
   in_files = [option for option in command_.devices(command, configs)
               if option.position is None and not option.address]
-  return _BOARD + _made_by(command) + len(sounds) + len(in_files)
+  return _BOARD + _made_by(command) + sounds + len(in_files)
 
 
 def address_rest(command, partition, known, configs=None, late=()):

@@ -40,10 +40,12 @@ from ..bus import scsi_ids
 from ..bus.pools import DISK
 from ..bus.pools import NIC
 from ..errors import BusFullError
+from ..qemu import command as command_
 from ..qemu import named_slots
 from ..qemu import overflow
 from ..qemu import scsi_devices
 from . import device_table
+from . import upgrade
 
 
 def slots(part, runtime, uuids, carried=0, gaps=None, frozen=None):
@@ -111,14 +113,22 @@ def _fixed(part, runtime, uuids, taken, frozen):
   @return: L{DISK} and L{NIC} to lists of ints or None
 
   """
-  first = overflow.made_first(runtime.words, runtime.configs) \
-    if frozen.tags else 0
+  first = {DISK: 0, NIC: 0}
+  if frozen.tags:
+    first = dict.fromkeys(first, overflow.made_first(runtime.words,
+                                                     runtime.configs))
+    drives = command_.virtio_drives(runtime.words)
+    if drives and runtime.hvparams.get(upgrade.IOTHREADS):
+      # disks may be in JSON, and the drives take what is free before
+      first[DISK] = max(first[DISK] + len(drives),
+                        part.qemu[1] + 1 if part.qemu else 0)
   others = {}
   found = {}
   for device_class in (DISK, NIC):
     found[device_class] = frozen.settle(
       device_class, uuids[device_class], part.unit, others,
-      lambda slot: frozen_.obstacle(part, slot, taken, first))
+      # pylint: disable=cell-var-from-loop
+      lambda slot: frozen_.obstacle(part, slot, taken, first[device_class]))
   return found
 
 

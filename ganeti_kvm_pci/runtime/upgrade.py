@@ -69,7 +69,7 @@ _DISCARD = "disk_discard"
 #: served by threads of their own, and have queues; its number says nothing:
 #: 3.2.0~alpha1 is with and without. Where it is missing, the guest was started
 #: without, whatever the configuration says by now.
-_IOTHREADS = "virtio_disk_iothreads"
+IOTHREADS = "virtio_disk_iothreads"
 
 #: The options that name such a thread.
 IOTHREAD_KEYS = frozenset(["iothread", "iothread-vq-mapping"])
@@ -128,9 +128,9 @@ def normalise(runtime, version, has_iothreads=None):
           device_class == DISK and device_entry.is_without_device(entry)):
         changes.extend(_add_hvinfo(runtime, device_class, name, entry))
   changes.extend(_parameters(runtime.hvparams, version))
-  if has_iothreads and _IOTHREADS not in runtime.hvparams:
-    runtime.hvparams[_IOTHREADS] = 0
-    changes.append("parameter %s=0" % _IOTHREADS)
+  if has_iothreads and IOTHREADS not in runtime.hvparams:
+    runtime.hvparams[IOTHREADS] = 0
+    changes.append("parameter %s=0" % IOTHREADS)
   if has_hvinfo(version):
     changes.extend(_options(runtime.command, version))
   return changes

@@ -180,8 +180,24 @@ def test_disks_on_ide_have_no_slot_to_keep():
     "the guest has it on no slot"]
 
 
+@pytest.mark.parametrize("iothreads, found", [
+  (None, [3, 4]), (0, [3, 4]), (1, [8, 9])])
+def test_a_disk_that_may_be_in_json_has_no_slot_of_a_drives(iothreads, found):
+  """QEMU creates C{if=virtio} before what is in JSON, and Ganeti its cdrom."""
+  tags = ["kvm-pci:disk:00000000:3", "kvm-pci:disk:00000001:4",
+          "kvm-pci:nic:00000000:5"]
+  # which of them, depends on all that is named
+  placed_ = placed(tags, 2, 1, ["kvm", "-drive", "file=x,if=virtio"],
+                   virtio_disk_iothreads=iothreads)
+  assert placed_[0] == {DISK: found, NIC: [5]}
+  assert placed(tags[:1] + ["kvm-pci:nic:00000000:3"], 0, 1, [
+    "kvm", "-drive", "file=x,if=virtio"],
+                virtio_disk_iothreads=iothreads)[0] == {DISK: [], NIC: [3]}
+
+
 @pytest.mark.parametrize("words, first", [
-  ([], 3), (["-soundhw", "hda,pcspk"], 4), (["-net", "nic"], 4),
+  ([], 3), (["-soundhw", "hda,pcspk"], 4), (["-soundhw", "all"], 6),
+  (["-net", "nic"], 4),
   (["-net", "none"], 3), (["-device", "virtio-rng-pci"], 3),
   (["-balloon", "virtio"], 3), (["-drive", "file=x,if=virtio"], 3),
   (["-virtfs", "local,path=/"], 4)])
