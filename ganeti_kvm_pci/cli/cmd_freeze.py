@@ -60,9 +60,12 @@ def _chosen(opts):
   for name in opts.names:
     fitting = [one for one in known if one.name == name] or \
       [one for one in known if _is_called(one.name, name)]
-    if len(fitting) != 1:
+    if not fitting:
       raise NodeError("no KVM instance is called %s%s" % (
         name, " on %s" % opts.node if opts.node else ""))
+    if len(fitting) > 1:
+      raise NodeError("%s may be any of the instances %s: name it in full" % (
+        name, ", ".join(one.name for one in fitting)))
     found += [one for one in fitting if one not in found]
   return found
 
@@ -152,8 +155,12 @@ def freeze(opts):
         entry["remarks"].append("%s %d is not kept: it has no slot of its own,"
                                 " or no uuid" % (device["class"],
                                                  device["index"]))
-    _change(opts, entry, one, sorted(device["tag"] for device in own
-                                     if device["tag"]))
+    wanted = sorted(device["tag"] for device in own if device["tag"])
+    if own and not wanted:
+      entry["status"] = WARNINGS
+      return _as_text(entry, "not frozen, none of its devices can be; tags stay"
+                      " as they are")
+    _change(opts, entry, one, wanted)
     return _as_text(entry, "frozen (%d devices)" % len(entry["tags"])
                     if entry["changed"] else "frozen already, nothing changes")
 

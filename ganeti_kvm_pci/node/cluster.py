@@ -130,6 +130,10 @@ def _read(text):
       text[begin.start() if begin else 0:])[0]
     if document["error"]:
       return document["error"]
+    for entry in document["instances"]:
+      if not all("tag" in device for device in entry["devices"]):
+        return ("its ganeti-kvm-pci is another release, which names no tags:"
+                " install the one of the master there")
     return dict((entry["instance"], entry) for entry in document["instances"])
   except (ValueError, KeyError, TypeError):
     return "ganeti-kvm-pci map does not work there: %s" % (

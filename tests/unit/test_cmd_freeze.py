@@ -164,6 +164,46 @@ def test_a_node_that_does_not_answer_fails_its_instances(master, capsys, said,
   assert master.jobs == []
 
 
+def test_a_node_with_an_older_package_fails_its_own_instances(master, capsys):
+  """Its map has no tags; the other nodes' instances are frozen."""
+  answer = master.answer
+  master.instances["other.ex"][2].add("kvm-pci:disk:0000d150:9")
+
+  def older(node):
+    return answer(node) if node == "node1.ex" else json.dumps(
+      {"version": 1, "error": None, "instances": [{
+        "instance": "other.ex", "error": None, "devices": [
+          {"bus": "pci.0", "slot": 12, "class": "disk", "index": 0}]}]},
+      indent=2)
+  master.answer = older
+  status, out, err = run(capsys, "freeze", "--all")
+  assert status == 2
+  assert "node node2.ex: its ganeti-kvm-pci is another release" in err
+  assert "plain.ex: frozen (4 devices)" in out
+  assert [job[:2] for job in master.jobs] == [["add-tags", "plain.ex"]]
+
+
+def test_a_guest_of_which_nothing_is_kept_is_not_called_frozen(master, capsys):
+  master.answer = lambda _: json.dumps({"error": None, "instances": [{
+    "instance": "plain.ex", "error": None, "devices": [
+      {"class": "disk", "index": 0, "tag": None},
+      {"class": "qemu", "index": None, "tag": None}]}]}, indent=2)
+  for tags in (set(), set(["kvm-pci:disk:0000d150:9"])):
+    master.instances["plain.ex"][2].update(tags)
+    status, out, _ = run(capsys, "freeze", "plain.ex")
+    assert (status, out.splitlines()[0]) == (
+      1, "plain.ex: not frozen, none of its devices can be; tags stay as they"
+      " are")
+  assert master.jobs == []
+
+
+def test_a_name_that_several_have_is_no_ones(master, capsys):
+  master.instances["plain.org"] = ["node1.ex", "kvm", set()]
+  status, _, err = run(capsys, "thaw", "plain")
+  assert status == 2
+  assert "plain may be any of the instances plain.ex, plain.org" in err
+
+
 def test_a_job_that_fails_is_told_of(master, capsys, monkeypatch):
   def refuse(command):
     if command[1] == "add-tags":
