@@ -250,6 +250,26 @@ class KVMHypervisor(ColdBoot):
                       " refused", instance.name, function.slot,
                       known.partition, function.id or function.description)
 
+  def _AddressRest(self, kvm_cmd, part, late, own):
+    """Address what would take a slot that another device names.
+
+    @param late: result of L{creation_order.late_disks}
+    @param own: result of L{creation_order.slots}
+    @rtype: list of strings
+
+    """
+    # only tags have some there
+    is_low = min(own) < part.reservations
+    if not (late or is_low):
+      return kvm_cmd
+    configs = config_reader.read(kvm_cmd)
+    crowded = overflow.is_crowded(kvm_cmd, part, late, own, configs)
+    if not (late or crowded):
+      return kvm_cmd
+    known = overflow.types(self._GetKVMOutput(kvm_cmd[0],
+                                              self._KVMOPT_DEVICELIST))
+    return overflow.address_rest(kvm_cmd, part, known, configs, crowded)
+
   def _RunKVMCmd(self, name, kvm_cmd, tap_fds=None, *more, **others):
     """Run QEMU, Ganeti's devices first, and say why if it refuses.
 
@@ -262,12 +282,10 @@ class KVMHypervisor(ColdBoot):
     # created after it
     if begun.partition.is_shared:
       late = creation_order.late_disks(kvm_cmd, begun.file_words)
+      own = creation_order.slots(kvm_cmd, begun.file_words)
       kvm_cmd = creation_order.addressed_first(kvm_cmd, begun.file_words)
-      if late and begun.is_boot:
-        known = overflow.types(self._GetKVMOutput(kvm_cmd[0],
-                                                  self._KVMOPT_DEVICELIST))
-        kvm_cmd = overflow.address_rest(kvm_cmd, begun.partition, known,
-                                        config_reader.read(kvm_cmd), late)
+      if begun.is_boot and own:
+        kvm_cmd = self._AddressRest(kvm_cmd, begun.partition, late, own)
     else:
       with Explained(name):
         if begun.is_boot:

@@ -80,6 +80,16 @@ def late_disks(command, known):
           _ganetis(_in_words(command, known), known) if option.is_json]
 
 
+def slots(command, known):
+  """List the slots of the disks and NICs that Ganeti adds to a command.
+
+  @param known: see L{addressed_first}
+  @rtype: list of ints
+
+  """
+  return [option.address[0] for option in _ganetis(command, known)]
+
+
 def addressed_first(command, known):
   """Move Ganeti's disks and NICs before the devices that QEMU places.
 

@@ -139,7 +139,23 @@ def made_first(command, configs=None):
   return _BOARD + _made_by(command) + sounds + len(in_files)
 
 
-def address_rest(command, partition, known, configs=None, late=()):
+def is_crowded(command, partition, late, own, configs=None):
+  """Tell whether QEMU's own devices may be pushed to a slot that is named.
+
+  A disk or NIC in their range, by its tag (see L{frozen}), pushes them; what
+  is created after them would no longer find its slot.
+
+  @param late: result of L{creation_order.late_disks}
+  @param own: result of L{creation_order.slots}
+  @rtype: bool
+
+  """
+  low = [slot for slot in own if slot < partition.reservations]
+  others = set(named_slots.taken(command, configs)).difference(own)
+  return bool(low) and bool(others or set(low).intersection(late))
+
+
+def address_rest(command, partition, known, configs=None, is_whole=False):
   """Address what may not fit into QEMU's range.
 
   @type command: list of strings
@@ -149,8 +165,8 @@ def address_rest(command, partition, known, configs=None, late=()):
   @param known: result of L{types}
   @type configs: dict or None
   @param configs: see L{command.told}
-  @type late: collection of ints
-  @param late: result of L{creation_order.late_disks}
+  @type is_whole: bool
+  @param is_whole: whether all are addressed, see L{is_crowded}
   @rtype: list of strings
   @return: a new command; as it was where all fits, whatever the machine type
       brings. If the bus has too few slots, the rest is left to QEMU, which
@@ -170,11 +186,11 @@ def address_rest(command, partition, known, configs=None, late=()):
   movable = [option.position for option in placed
              if option.position is not None and option.driver in known]
   surplus = max(0, len(placed) - max(0, room))
-  if any(slot < end for slot in late):
-    # any of them may take the slot of a disk that comes after it
+  if is_whole:
     surplus = len(placed)
-    free = [slot for slot in range(_without_option(command), address.SLOTS)
-            if slot not in named]
+    # what takes no address gets the first of these
+    free = [slot for slot in range(made_first(command, configs), address.SLOTS)
+            if slot not in named][len(command_.virtio_drives(command)):]
   for position, slot in zip(movable[-surplus:] if surplus else [], free):
     command = command_.with_address(command, position, slot)
   return command

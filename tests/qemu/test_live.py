@@ -71,7 +71,7 @@ def start(qemu, words, ganetis):
   if late:
     known = overflow.types(subprocess.check_output(
       [QEMU, "-device", "help"], stderr=subprocess.STDOUT).decode())
-    whole = overflow.address_rest(whole, Partition(), known, late=late)
+    whole = overflow.address_rest(whole, Partition(), known)
   return qemu.start(*whole[1:])
 
 

@@ -64,11 +64,13 @@ def started(words, ganetis, part=None):
   """Return the command as the hypervisor gives it to QEMU."""
   command = ["q"] + words + ganetis
   known = 1 + len(words)
+  part = part or Partition(8)
   late = creation_order.late_disks(command, known)
+  own = creation_order.slots(command, known)
   command = creation_order.addressed_first(command, known)
-  if late:
-    command = overflow.address_rest(command, part or Partition(8), KNOWN,
-                                    late=late)
+  crowded = overflow.is_crowded(command, part, late, own)
+  if late or crowded:
+    command = overflow.address_rest(command, part, KNOWN, is_whole=crowded)
   return command
 
 
@@ -135,6 +137,20 @@ def test_a_disk_in_json_keeps_a_slot_among_qemus_own():
   bus = boot(started(words, NIC + disk(4) + disk(9)), 4)
   assert (bus[4], bus[9]) == ("d4", "d9")
   assert slots_of(bus, "virtio-rng-pci") == [5, 6, 7]
+
+
+@pytest.mark.parametrize("more", [
+  ["-device", "virtio-rng-pci,id=own,addr=0x7"],
+  ["-device", '{"driver":"virtio-rng-pci","id":"own","addr":"7"}']])
+def test_frozen_disks_push_nothing_to_a_slot_of_kvm_extras(more):
+  ganetis = ["-device", "virtio-blk-pci,id=d4,addr=0x4,drive=a", "-device",
+             "virtio-blk-pci,id=d5,addr=0x5,drive=b"] + NIC
+  words = RNG * 4 + more
+  bus = boot(started(words, ganetis))
+  assert (bus[4], bus[5], bus[7]) == ("d4", "d5", "own")
+  assert slots_of(bus, "virtio-rng-pci") == [3, 6, 8, 9]
+  # where nothing is in the way, QEMU goes around
+  assert started(RNG * 4, ganetis) == ["q"] + ganetis + RNG * 4
 
 
 def test_a_device_in_json_of_kvm_extra_is_no_such_disk():
