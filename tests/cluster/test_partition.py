@@ -249,7 +249,7 @@ def test_a_device_added_by_hand_does_not_disturb_hotplug(vm):
   assert by_hand == {"bus": address(10)["bus"], "slot": at(10)[0],
                      "class": "qemu", "index": None, "id": "hand",
                      "driver": "virtio-rng-pci", "source": "live",
-                     "requested": None}
+                     "requested": None, "tag": None}
 
 
 def test_scsi_disks_leave_their_slots_to_qemu(vm):
