@@ -174,7 +174,7 @@ class Frozen(object):
                         " kvm-pci:disk|nic:UUID8:SLOT")
                   for tag in wanted if not parse(tag)]
 
-  def _choose(self, device_class, uuid, unit, device):
+  def choose(self, device_class, uuid, unit, device):
     """Find a device's tag.
 
     @type device: string
@@ -219,7 +219,7 @@ class Frozen(object):
     found = []
     for index, uuid in enumerate(uuids):
       device = "%s %d (%s)" % (_SHOWN[device_class], index, (uuid or "")[:8])
-      tag = self._choose(device_class, uuid, unit, device)
+      tag = self.choose(device_class, uuid, unit, device)
       reason = None
       if tag:
         reason = is_hindered(tag.number)
@@ -252,7 +252,8 @@ class Frozen(object):
     @rtype: int or None
 
     """
-    tag = Frozen([tag.text for tag in self.tags])._choose( # pylint: disable=W0212
+    # what it notes there is nobody's concern
+    tag = Frozen([tag.text for tag in self.tags]).choose(
       device_class, uuid, unit, device_class)
     return tag.number if tag else None
 
