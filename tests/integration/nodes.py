@@ -163,7 +163,8 @@ class Node(object):
     parameters.update(hvparams)
     self.adopt(NAME, parameters)
     self.instance.nics = [nic(n) for n in range(nics)]
-    self.instance.tags = set(tags)
+    if tags:
+      self.instance.tags = set(tags)
     self.hyper.StartInstance(
       self.instance, [(disk(n), self.image(n), None) for n in range(disks)],
       paused)
