@@ -99,7 +99,8 @@ test-runtime-files: needs
 
 on_qemu = $(patsubst %,tests/integration/test_%.py,$(1))
 HOTPLUG = faults scsi adverse left_behind monitor multiqueue one_way repair \
-          unclaimed events pending refusals threads killed random migration
+          unclaimed events pending refusals threads killed random migration \
+          acpi_index frozen
 
 # what hotplug protects from, beside unmodified Ganeti; the node daemon killed
 # at each fifth point (KILLED_EVERY=1: at every one, KILLED_THEN=both: twice); a
@@ -117,7 +118,7 @@ test-hotplug: needs
 test-q35: export MACHINE_TYPE = q35
 test-q35: needs
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) -s $(call on_qemu,hotplug $(HOTPLUG) \
-	  start scenario combinations)
+	  start scenario combinations q35_parameters)
 	$(MAKE) --no-print-directory test-devices DEVICES_EVERY=12
 	$(MAKE) --no-print-directory test-configurations CONFIGURATIONS=12
 
