@@ -6,7 +6,6 @@ import os
 
 import pytest
 
-from ganeti import constants
 from ganeti import objects
 
 from ganeti_kvm_pci.bus.pools import DISK
@@ -156,8 +155,7 @@ def test_a_soft_reboot_honours_them(world):
   assert world.slots(hyper, instance) == ([4, 5], [6, 7])
 
 
-@pytest.mark.skipif(not hasattr(constants, "HV_KVM_PCI_RESERVATIONS") and
-                    VERSION < (3, 0), reason="no SCSI ids in the file")
+@pytest.mark.skipif(harness.SLOT_IN_PCI, reason="2.16 and later")
 def test_scsi_ids_stay(world):
   hyper, instance = tagged(world, ["kvm-pci:disk:000000d1:scsi0"],
                            disk_type="scsi-hd",
