@@ -41,6 +41,7 @@ from ..errors import NameTakenError
 from . import command as command_
 from . import option
 
+
 def _users(command, kvm_extra, configs):
   """List the devices that are the user's own.
 

@@ -45,25 +45,30 @@ def changes_type(vm, name):
   return said
 
 
+#: Of two disks and two NICs, as plan calls them.
+SLOTS = ["slot 8", "slot 9", "slot 24", "slot 25"]
+PORTS = ["port rp11", "port rp12", "port rp3", "port rp4"]
+
+
+def moves(said, ids, before, after):
+  """Have it said where each device goes."""
+  for move in zip(ids, before, after):
+    assert "(%s): %s -> %s" % move in said, said
+
+
 def test_an_instance_becomes_q35_and_pc_again(vm, plugged):
   vm.add(disks=2, nics=2, hvparams={"kvm_pci_reservations": 8,
                                     "machine_version": "pc"})
   agree(vm, [8, 9], [24, 25])
   (ids, ) = [[device["qdev_id"] for device in vm.pci()
               if device["qdev_id"].startswith(("disk-", "nic-"))]]
-  said = changes_type(vm, "q35")
-  for name, change in zip(ids, ("slot 8 -> port rp11", "slot 9 -> port rp12",
-                                "slot 24 -> port rp3", "slot 25 -> port rp4")):
-    assert "(%s): %s" % (name, change) in said, said
+  moves(changes_type(vm, "q35"), ids, SLOTS, PORTS)
   agree(vm, [11, 12], [3, 4])
   is_clean(vm)
   drawn = cluster.project_command(vm.node(), ["map", "--live", vm.name]).output
   documents.check("doc/operation.rst", "ganeti-kvm-pci map --live vm2", drawn)
   assert "nothing moves" in plan(vm).output
-  said = changes_type(vm, "pc")
-  for name, change in zip(ids, ("port rp11 -> slot 8", "port rp12 -> slot 9",
-                                "port rp3 -> slot 24", "port rp4 -> slot 25")):
-    assert "(%s): %s" % (name, change) in said, said
+  moves(changes_type(vm, "pc"), ids, PORTS, SLOTS)
   agree(vm, [8, 9], [24, 25])
   is_clean(vm)
 
