@@ -38,7 +38,8 @@
   - L{cmd_enable}, L{cmd_disable}, L{cmd_status}, L{cmd_map}, L{cmd_check},
     L{cmd_plan}, L{cmd_upgrade}, L{cmd_downgrade}: the commands
   - L{cmd_freeze}: those of the master
-  - L{entry}: their options
+  - L{arguments}: their options
+  - L{entry}: runs them
 
 """
 

@@ -9,6 +9,7 @@ import types
 import pytest
 
 import schema
+from ganeti_kvm_pci.cli import arguments
 from ganeti_kvm_pci.cli import entry as entry_
 from ganeti_kvm_pci.errors import NodeError
 from ganeti_kvm_pci.errors import RuntimeFileError
@@ -163,7 +164,7 @@ def test_wrong_usage_exits_with_2(arguments, capsys):
 @pytest.mark.parametrize("name", ["enable", "disable", "status", "map", "plan",
                                   "upgrade", "downgrade"])
 def test_each_command_has_a_module(name):
-  opts = entry_._parser().parse_args([name])
+  opts = arguments.make().parse_args([name])
   assert opts.function.__module__ == "ganeti_kvm_pci.cli.cmd_" + name
 
 
