@@ -34,7 +34,8 @@
   - L{installation}, L{daemon}: the Ganeti of this node, and its node daemon
   - L{startup_files}, L{intent}: what Python runs at its start; whether the
     plugin should be on
-  - L{cluster}: the instances of all nodes, on the master
+  - L{cluster}, L{parallel}: the instances of all nodes, on the master; commands
+    that run side by side
   - L{ownership}: who can write what the daemons run
   - L{watcher}: the program that Ganeti's watcher runs
   - L{reservations}: what will not start where the plugin is not

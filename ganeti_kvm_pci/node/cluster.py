@@ -36,6 +36,12 @@ import re
 import subprocess
 
 from ..errors import NodeError
+from . import parallel
+
+try:
+  from shlex import quote
+except ImportError: # Python 2
+  from pipes import quote
 
 #: One instance of the cluster.
 #:   - name: string
@@ -45,7 +51,14 @@ Instance = collections.namedtuple("Instance", ["name", "node", "tags"])
 
 #: What begins and ends a node's part of what gnt-cluster command prints.
 _NODE_RE = re.compile(r"^node: (\S+)\s*$", re.M)
-_END_RE = re.compile(r"^return code = 0\s*$|^-+\s*$", re.M)
+_STATUS_RE = re.compile(r"^return code = (\S+)\s*$|^-+\s*$", re.M)
+
+#: How many nodes are asked at the same time; each costs the master a process
+#: of Ganeti's and one of ssh.
+_NODES_AT_ONCE = 16
+
+#: How long a node may take for the map of its instances, in seconds.
+MAP_LIMIT = 120
 
 #: What begins the object in it; ssh may print before and after.
 _BEGIN_RE = re.compile(r"^\{$", re.M)
@@ -97,37 +110,110 @@ def instances():
   return found
 
 
-def maps(nodes):
+def ask(nodes, arguments, limit, progress=None):
+  """Run ganeti-kvm-pci on nodes, side by side.
+
+  Each is asked by a command of its own: one that hangs delays no other; and
+  given several nodes, Ganeti (2.10 to 3.1) puts the master at the end of
+  their names, but not of their ssh ports.
+
+  @type nodes: list of strings
+  @type arguments: list of strings
+  @param arguments: what is said to ganeti-kvm-pci; C{--json} has to be in it
+  @type limit: int
+  @param limit: how long each node may take, in seconds
+  @type progress: function or None
+  @param progress: called with how many nodes have been dealt with and how many
+      there are: first of all, and after each
+  @rtype: dict
+  @return: name of a node to the document that it printed, as a dict (see
+      doc/output.rst; its C{error} may say why there is nothing in it), or to a
+      string that says why there is none
+
+  """
+  found = {}
+  # what runs on a node must end, too, when nobody waits for it any more
+  words = ["timeout", "-k", "5", str(limit), "ganeti-kvm-pci"] + [
+    quote(word) for word in arguments]
+
+  def done(node, ended):
+    found[node] = _document(ended, limit, arguments[0])
+    if progress:
+      progress(len(found), len(nodes))
+
+  if progress:
+    progress(0, len(nodes))
+  parallel.run(
+    [(node, [["gnt-cluster", "command", "-n", node] + words])
+     for node in nodes], limit, _NODES_AT_ONCE, done)
+  return found
+
+
+def _document(ended, limit, what):
+  """Read what was printed for one node.
+
+  @type ended: L{parallel.Ended}
+  @type what: string
+  @param what: the command of ganeti-kvm-pci that was run there
+  @rtype: dict or string
+  @return: see L{ask}
+
+  """
+  if ended.is_late:
+    return "no answer within %d s" % limit
+  if ended.status is None:
+    return ended.err + "; run this on the master"
+  printed = _one_line(ended.err or ended.out)
+  if ended.status:
+    return "gnt-cluster command exits with status %d: %s" % (ended.status,
+                                                             printed)
+  parts = _NODE_RE.split(ended.out, 1)
+  if len(parts) < 3: # it is marked offline
+    return "gnt-cluster command asked no node: %s" % (
+      printed or "it prints nothing")
+  for begin in _BEGIN_RE.finditer(parts[2]):
+    try:
+      return json.JSONDecoder().raw_decode(parts[2][begin.start():])[0]
+    except ValueError:
+      pass
+  status = _STATUS_RE.search(parts[2])
+  said = _one_line(_STATUS_RE.sub("", parts[2]))
+  if status and status.group(1) == "255" and not said:
+    return "ssh does not get there (status 255)"
+  if status and status.group(1) in ("124", "137") and not said:
+    return "ganeti-kvm-pci %s took more than %d s there" % (what, limit)
+  return "ganeti-kvm-pci %s does not work there: %s" % (
+    what, said or "it prints nothing")
+
+
+def _one_line(text):
+  return " ".join(text.split())[:200]
+
+
+def maps(nodes, progress=None):
   """Ask nodes for the maps of their instances.
 
   @type nodes: list of strings
+  @param progress: see L{ask}
   @rtype: dict
   @return: name of a node to the entries (see L{report.entry}) of its instances,
       by name, or to a string that says why there are none
 
   """
-  if not nodes:
-    return {}
-  command = ["gnt-cluster", "command"]
-  for node in nodes:
-    command += ["-n", node]
-  parts = _NODE_RE.split(_run(command + ["ganeti-kvm-pci", "map", "--json"]))
-  found = dict.fromkeys(nodes, "gnt-cluster command says nothing of it")
-  for node, text in zip(parts[1::2], parts[2::2]):
-    found[node] = _read(text)
-  return found
+  found = ask(nodes, ["map", "--json"], MAP_LIMIT, progress)
+  return dict((node, _entries(said)) for node, said in found.items())
 
 
-def _read(text):
-  """Read what a node answers, whatever else was printed.
+def _entries(document):
+  """Read what a node says of its instances.
 
+  @param document: see L{ask}
   @rtype: see L{maps}
 
   """
-  begin = _BEGIN_RE.search(text)
+  if not isinstance(document, dict):
+    return document
   try:
-    document = json.JSONDecoder().raw_decode(
-      text[begin.start() if begin else 0:])[0]
     if document["error"]:
       return document["error"]
     for entry in document["instances"]:
@@ -135,9 +221,8 @@ def _read(text):
         return ("its ganeti-kvm-pci is another release, which names no tags:"
                 " install the one of the master there")
     return dict((entry["instance"], entry) for entry in document["instances"])
-  except (ValueError, KeyError, TypeError):
-    return "ganeti-kvm-pci map does not work there: %s" % (
-      " ".join(_END_RE.sub("", text).split())[:200] or "it prints nothing")
+  except (KeyError, TypeError):
+    return "ganeti-kvm-pci map prints what is no map"
 
 
 def add_tags(name, tags):
