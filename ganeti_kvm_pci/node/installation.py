@@ -35,7 +35,6 @@ that packages and source installations of any release are served alike.
 """
 
 import collections
-import json
 import os
 import subprocess
 import sys
@@ -43,6 +42,7 @@ import sys
 from .. import versions
 from ..errors import GanetiError
 from ..errors import NodeError
+from . import config_data
 
 _DAEMON = "ganeti-noded"
 _DAEMON_DIRS = ["/usr/sbin", "/usr/local/sbin"]
@@ -262,13 +262,6 @@ def without_q35():
   return versions.installed(constants)[0]
 
 
-def _configuration():
-  """Read Ganeti's configuration, which is on master candidates only."""
-  from ganeti import pathutils
-  with open(pathutils.CLUSTER_CONF_FILE) as stream:
-    return json.load(stream)
-
-
 def instance_tags(name):
   """Tell the tags of an instance.
 
@@ -278,9 +271,7 @@ def instance_tags(name):
 
   """
   try:
-    return ([set(instance.get("tags") or ()) for instance in
-             _configuration()["instances"].values()
-             if instance["name"] == name] or [None])[0]
+    return config_data.tags().get(name)
   except Exception: # pylint: disable=broad-except
     # whatever the reason: it is a courtesy, and says so where it matters
     return None
@@ -298,7 +289,7 @@ def own_reservations():
 
   """
   try:
-    config = _configuration()
+    config = config_data.read()
     # by which hypervisor, is the first key of an OS's
     by_os = dict((name, params.get("kvm", {})) for name, params in
                  (config["cluster"].get("os_hvp") or {}).items())

@@ -144,6 +144,30 @@ def test_tags_are_those_of_the_configuration(tmpdir, monkeypatch, text, tags):
   assert installation.instance_tags("vm1") == tags
 
 
+def test_the_configuration_is_read_once_while_it_stays_the_same(tmpdir,
+                                                                monkeypatch):
+  path = tmpdir.join("config.data")
+  path.write('{"instances": {"u": {"name": "vm1", "tags": ["a"]}}}')
+  ganeti = types.ModuleType("ganeti")
+  ganeti.pathutils = types.ModuleType("ganeti.pathutils")
+  ganeti.pathutils.CLUSTER_CONF_FILE = str(path)
+  monkeypatch.setitem(sys.modules, "ganeti", ganeti)
+  monkeypatch.setitem(sys.modules, "ganeti.pathutils", ganeti.pathutils)
+  whole = json.load
+  read = []
+  monkeypatch.setattr(json, "load", lambda one: read.append(1) or whole(one))
+  for _ in range(3):
+    assert installation.instance_tags("vm1") == set(["a"])
+    assert installation.instance_tags("vm2") is None
+  assert len(read) == 1
+  # as Ganeti does it, and even within the same second
+  new = tmpdir.join("new")
+  new.write('{"instances": {"u": {"name": "vm1", "tags": ["b"]}}}')
+  new.rename(path)
+  assert installation.instance_tags("vm1") == set(["b"])
+  assert len(read) == 2
+
+
 NOW = ("NIC 0: no acpi-index now, 1 after the boot: the guest may call it"
        " eno1")
 

@@ -1,0 +1,75 @@
+#
+#
+
+# Copyright (C) 2026 the Ganeti project
+# All rights reserved.
+#
+# Redistribution and use in source and binary forms, with or without
+# modification, are permitted provided that the following conditions are
+# met:
+#
+# 1. Redistributions of source code must retain the above copyright notice,
+# this list of conditions and the following disclaimer.
+#
+# 2. Redistributions in binary form must reproduce the above copyright
+# notice, this list of conditions and the following disclaimer in the
+# documentation and/or other materials provided with the distribution.
+#
+# THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS
+# IS" AND ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED
+# TO, THE IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR
+# PURPOSE ARE DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR
+# CONTRIBUTORS BE LIABLE FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL,
+# EXEMPLARY, OR CONSEQUENTIAL DAMAGES (INCLUDING, BUT NOT LIMITED TO,
+# PROCUREMENT OF SUBSTITUTE GOODS OR SERVICES; LOSS OF USE, DATA, OR
+# PROFITS; OR BUSINESS INTERRUPTION) HOWEVER CAUSED AND ON ANY THEORY OF
+# LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY, OR TORT (INCLUDING
+# NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
+# SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
+
+"""Ganeti's configuration, C{config.data}: on master candidates only.
+
+With hundreds of instances it has some MB.
+
+"""
+
+import json
+import os
+
+#: The tags of all instances, by what tells the state of the file.
+_TAGS = {}
+
+
+def read():
+  """Read it in whole.
+
+  @rtype: dict
+  @raise Exception: whatever keeps it from being read
+
+  """
+  from ganeti import pathutils
+  with open(pathutils.CLUSTER_CONF_FILE) as stream:
+    return json.load(stream)
+
+
+def tags():
+  """Tell the tags of all instances.
+
+  They alone are kept, until the file is another one.
+
+  @rtype: dict
+  @return: name of an instance to a set of strings
+  @raise Exception: see L{read}
+
+  """
+  from ganeti import pathutils
+  status = os.stat(pathutils.CLUSTER_CONF_FILE)
+  # Ganeti replaces the file
+  state = (pathutils.CLUSTER_CONF_FILE, status.st_ino, status.st_mtime,
+           status.st_size)
+  if state not in _TAGS:
+    found = dict((instance["name"], set(instance.get("tags") or ()))
+                 for instance in read()["instances"].values())
+    _TAGS.clear()
+    _TAGS[state] = found
+  return _TAGS[state]
