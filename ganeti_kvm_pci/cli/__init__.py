@@ -29,7 +29,7 @@
 
 """The command.
 
-  - L{report}, L{output}: what is printed, and how
+  - L{report}, L{output}, L{progress}: what is printed, and how; how far it is
   - L{node_state}: whether the plugin is on, for several commands
   - L{nic_names}: what becomes of NICs' names, for the plan
   - L{conversion}: runtime files for another Ganeti or QEMU

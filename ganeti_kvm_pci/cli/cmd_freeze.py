@@ -40,6 +40,7 @@ from . import report as report_
 from .output import WARNINGS
 from .output import fail
 from .output import tell
+from .progress import Progress
 
 
 def _chosen(opts):
@@ -80,41 +81,93 @@ def _own(one):
 
 
 def _change(opts, entry, one, wanted):
-  """Have an instance's tags be those that are wanted.
+  """Find out how an instance's tags come to be those that are wanted.
 
-  @param entry: see L{report.entry}
+  @param entry: see L{report.entry}; with C{--dry-run}, as if it were done
+  @rtype: tuple or None
+  @return: see L{cluster.change_tags}; None where nothing is to be done
 
   """
-  before = _own(one)
+  before = entry["tags"] = _own(one)
   removed = [tag for tag in before if tag not in wanted]
   added = [tag for tag in wanted if tag not in before]
-  entry["tags"] = before
+  if not removed and not added:
+    return None
   if opts.dry_run:
-    entry["tags"] = wanted
-  # two tags of one device would mean nothing
-  elif removed:
-    cluster.remove_tags(one.name, removed)
-    entry["changed"] = True
-    entry["tags"] = [tag for tag in before if tag not in removed]
-  entry["removed"] = removed
-  if added and not opts.dry_run:
-    cluster.add_tags(one.name, added)
-    entry["tags"] = wanted
-  entry["added"] = added
-  entry["changed"] = bool(removed or added)
+    entry.update(tags=wanted, removed=removed, added=added, changed=True)
+    return None
+  return (one.name, removed, added)
 
 
 def _each(opts, look):
-  """Look at each instance; see L{output.each}."""
+  """Look at each instance, then change the tags of those that want it.
+
+  @type look: function
+  @param look: C{look(entry, one)} puts what it finds into an entry and returns
+      what L{_change} does, and a function that makes the entry the text of it
+      for a person
+  @raise NodeError: if it was interrupted
+
+  """
+  waiting = {}
+  changes = []
   for one in opts.instances:
     entry = report_.entry(opts.command, {"instance": one.name})
-    text = None
+    change = text = None
     try:
-      text = look(entry, one)
+      change, text = look(entry, one)
     except NodeError as err:
       fail(entry, err)
-    tell(opts, entry, text)
+    if change:
+      waiting[one.name] = (entry, text)
+      changes.append(change)
+    else:
+      tell(opts, entry, text and text(entry))
+  try:
+    _make(opts, changes, waiting)
+  finally:
+    order = dict((one.name, number)
+                 for number, one in enumerate(opts.instances))
+    opts.report.entries.sort(key=lambda entry: order[entry["instance"]])
   return opts.report.status()
+
+
+def _make(opts, changes, waiting):
+  """Change the tags of instances; tell of each when it is done.
+
+  @param changes: see L{cluster.change_tags}
+  @type waiting: dict
+  @param waiting: name of an instance to its entry, and to the function that
+      makes it a text; what is done is taken out
+
+  """
+  shown = Progress(opts, "instances changed")
+
+  def done(name, removed, added, error):
+    entry, text = waiting.pop(name)
+    entry.update(removed=removed, added=added, changed=bool(removed or added))
+    entry["tags"] = sorted(added + [tag for tag in entry["tags"]
+                                    if tag not in removed])
+    if error:
+      fail(entry, error)
+    shown.clear()
+    tell(opts, entry, None if error else text(entry))
+    shown.show(len(changes) - len(waiting), len(changes))
+
+  with shown:
+    shown.show(0, len(changes))
+    try:
+      cluster.change_tags(changes, done)
+    except KeyboardInterrupt:
+      raise NodeError(
+        "interrupted: the tags of %d of %d instances were changed; the same"
+        " command goes on with the others" % (len(changes) - len(waiting),
+                                              len(changes)))
+
+
+def _saying(state):
+  """Return the function that tells a person what was done."""
+  return lambda entry: _as_text(entry, state)
 
 
 def _as_text(entry, state):
@@ -133,7 +186,9 @@ def freeze(opts):
 
   """
   opts.instances = _chosen(opts)
-  maps = cluster.maps(sorted(set(one.node for one in opts.instances)))
+  with Progress(opts, "nodes asked") as shown:
+    maps = cluster.maps(sorted(set(one.node for one in opts.instances)),
+                        shown.show)
 
   def look(entry, one):
     entry["tags"] = _own(one)
@@ -145,7 +200,7 @@ def freeze(opts):
         "not running on %s: there is no layout to keep; the tags stay as they"
         " are" % one.node)
       entry["status"] = 0 if entry["tags"] else WARNINGS
-      return _as_text(entry, "left as it is")
+      return None, _saying("left as it is")
     known = found[one.name]
     if known["error"]:
       raise NodeError("node %s: %s" % (one.node, known["error"]))
@@ -158,11 +213,12 @@ def freeze(opts):
     wanted = sorted(device["tag"] for device in own if device["tag"])
     if own and not wanted:
       entry["status"] = WARNINGS
-      return _as_text(entry, "not frozen, none of its devices can be; tags stay"
-                      " as they are")
-    _change(opts, entry, one, wanted)
-    return _as_text(entry, "frozen (%d devices)" % len(entry["tags"])
-                    if entry["changed"] else "frozen already, nothing changes")
+      return None, _saying("not frozen, none of its devices can be; tags stay"
+                           " as they are")
+    change = _change(opts, entry, one, wanted)
+    if change or entry["changed"]:
+      return change, _saying("frozen (%d devices)" % len(wanted))
+    return None, _saying("frozen already, nothing changes")
 
   return _each(opts, look)
 
@@ -176,9 +232,8 @@ def thaw(opts):
   opts.instances = _chosen(opts)
 
   def look(entry, one):
-    _change(opts, entry, one, [])
-    return _as_text(entry, "thawed" if entry["changed"] else
-                    "not frozen, nothing changes")
+    return (_change(opts, entry, one, []),
+            _saying("thawed" if _own(one) else "not frozen, nothing changes"))
 
   return _each(opts, look)
 
@@ -193,8 +248,8 @@ def show_frozen(opts):
 
   def look(entry, one):
     entry["tags"] = _own(one)
-    return "\n".join(["%s: %s" % (one.name, "frozen" if entry["tags"] else
-                                  "not frozen")] +
-                     ["  " + tag for tag in entry["tags"]])
+    return None, lambda _: "\n".join(
+      ["%s: %s" % (one.name, "frozen" if entry["tags"] else "not frozen")] +
+      ["  " + tag for tag in entry["tags"]])
 
   return _each(opts, look)

@@ -119,8 +119,10 @@ def _run(opts, argv):
     return opts.function(opts)
   except OutputError:
     raise
+  except KeyboardInterrupt:
+    opts.report.error = "interrupted"
   except (KvmPciError, EnvironmentError) as err:
     opts.report.error = show(err)
-    if not opts.json:
-      complain(opts.report.error)
-    return ERRORS
+  if not opts.json:
+    complain(opts.report.error)
+  return ERRORS

@@ -41,7 +41,7 @@ from . import parallel
 try:
   from shlex import quote
 except ImportError: # Python 2
-  from pipes import quote
+  from pipes import quote # pylint: disable=deprecated-module
 
 #: One instance of the cluster.
 #:   - name: string
@@ -56,6 +56,14 @@ _STATUS_RE = re.compile(r"^return code = (\S+)\s*$|^-+\s*$", re.M)
 #: How many nodes are asked at the same time; each costs the master a process
 #: of Ganeti's and one of ssh.
 _NODES_AT_ONCE = 16
+
+#: How many instances' tags are changed at the same time; Ganeti runs at most
+#: 20 jobs at once (C{--max-running-jobs}).
+_JOBS_AT_ONCE = 8
+
+#: How long the change of an instance's tags may take, in seconds: its job waits
+#: for those that have locked the instance.
+JOB_LIMIT = 300
 
 #: How long a node may take for the map of its instances, in seconds.
 MAP_LIMIT = 120
@@ -137,7 +145,7 @@ def ask(nodes, arguments, limit, progress=None):
     quote(word) for word in arguments]
 
   def done(node, ended):
-    found[node] = _document(ended, limit, arguments[0])
+    found[node] = _document(ended[-1], limit, arguments[0])
     if progress:
       progress(len(found), len(nodes))
 
@@ -161,23 +169,31 @@ def _document(ended, limit, what):
   """
   if ended.is_late:
     return "no answer within %d s" % limit
-  if ended.status is None:
-    return ended.err + "; run this on the master"
-  printed = _one_line(ended.err or ended.out)
-  if ended.status:
-    return "gnt-cluster command exits with status %d: %s" % (ended.status,
-                                                             printed)
+  if ended.status or ended.status is None:
+    return _one_line(_failure("gnt-cluster command", ended))
   parts = _NODE_RE.split(ended.out, 1)
   if len(parts) < 3: # it is marked offline
     return "gnt-cluster command asked no node: %s" % (
-      printed or "it prints nothing")
+      _one_line(ended.err or _STATUS_RE.sub("", ended.out)) or
+      "it prints nothing")
   for begin in _BEGIN_RE.finditer(parts[2]):
     try:
       return json.JSONDecoder().raw_decode(parts[2][begin.start():])[0]
     except ValueError:
       pass
-  status = _STATUS_RE.search(parts[2])
-  said = _one_line(_STATUS_RE.sub("", parts[2]))
+  return _no_document(parts[2], limit, what)
+
+
+def _no_document(text, limit, what):
+  """Say why a node printed no document.
+
+  @type text: string
+  @param text: what it printed
+  @rtype: string
+
+  """
+  status = _STATUS_RE.search(text)
+  said = _one_line(_STATUS_RE.sub("", text))
   if status and status.group(1) == "255" and not said:
     return "ssh does not get there (status 255)"
   if status and status.group(1) in ("124", "137") and not said:
@@ -225,19 +241,55 @@ def _entries(document):
     return "ganeti-kvm-pci map prints what is no map"
 
 
-def add_tags(name, tags):
-  """Add tags to an instance.
+def change_tags(changes, done):
+  """Remove and add tags of instances, of several at the same time.
 
-  @raise NodeError: if Ganeti does not
+  An interrupt lets the jobs that run come to their end.
+
+  @type changes: list of tuples
+  @param changes: name of an instance, list of the tags to remove, list of those
+      to add; one of them is not empty
+  @type done: function
+  @param done: called after each instance with its name, the list of the tags
+      that were removed, of those that were added, and why that is not all, as a
+      string, or None
+  @raise KeyboardInterrupt: if it was interrupted
 
   """
-  _run(["gnt-instance", "add-tags", name] + tags)
+  wanted = {}
+  chains = []
+  for name, removed, added in changes:
+    wanted[name] = [change for change in (("remove-tags", removed),
+                                          ("add-tags", added)) if change[1]]
+    chains.append((name, [["gnt-instance", verb, name] + tags
+                          for verb, tags in wanted[name]]))
+
+  def all_ended(name, ended):
+    error = None
+    made = {}
+    for (verb, tags), one in zip(wanted[name], ended):
+      if one.status == 0:
+        made[verb] = tags
+      else:
+        error = _failure("gnt-instance " + verb, one)
+    if error is None and len(ended) < len(wanted[name]):
+      error = "interrupted before its new tags were added"
+    done(name, made.get("remove-tags", []), made.get("add-tags", []), error)
+
+  parallel.run(chains, JOB_LIMIT, _JOBS_AT_ONCE, all_ended, is_patient=True)
 
 
-def remove_tags(name, tags):
-  """Remove tags of an instance.
+def _failure(command, ended):
+  """Say why one of Ganeti's commands did not do what it should.
 
-  @raise NodeError: if Ganeti does not
+  @type ended: L{parallel.Ended}
+  @rtype: string
 
   """
-  _run(["gnt-instance", "remove-tags", name] + tags)
+  if ended.is_late:
+    return ("%s did not end in time; its job may still wait for the instance,"
+            " see gnt-job list" % command)
+  if ended.status is None:
+    return ended.err + "; run this on the master"
+  return "%s exits with status %d: %s" % (command, ended.status,
+                                          (ended.err or ended.out).strip())

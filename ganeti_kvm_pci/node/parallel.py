@@ -51,8 +51,8 @@ _INTERVAL = 0.02
 #: How long those that run may go on after an interrupt, in seconds.
 _GRACE = 20.0
 
-#: What ends this command would else leave behind what it has started.
-_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+#: What would end this command, and leave behind what it has started.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _Running(object):
@@ -72,6 +72,8 @@ class _Running(object):
       with open(os.devnull) as nothing:
         for _ in range(2):
           self._files.append(tempfile.TemporaryFile())
+        # no other thread runs here
+        # pylint: disable=subprocess-popen-preexec-fn
         self._process = subprocess.Popen(
           command, stdin=nothing, stdout=self._files[0],
           stderr=self._files[1], close_fds=True, preexec_fn=os.setsid,
@@ -114,19 +116,71 @@ class _Running(object):
       self._process.wait()
 
 
-def _interrupt(_number, _frame):
-  raise KeyboardInterrupt
+class _Chain(object):
+  """Commands of which one runs after another.
 
-
-def _catch():
-  """Have each signal that would end this command be an interrupt.
-
-  @rtype: list of tuples
-  @return: the signals, and what was done with each
+  @ivar key: whose they are
+  @ivar ended: list of L{Ended}
 
   """
-  return [(number, signal.signal(number, _interrupt)) for number in _SIGNALS
-          if signal.getsignal(number) == signal.SIG_DFL]
+  def __init__(self, key, commands, limit):
+    self.key = key
+    self.ended = []
+    self._commands = list(commands)
+    self._running = _Running(self._commands.pop(0), limit)
+
+  def has_ended(self, limit, goes_on):
+    """Tell whether all have ended; start the next.
+
+    @type goes_on: bool
+    @param goes_on: whether another may be started
+
+    """
+    ended = self._running.poll()
+    if ended is None:
+      return False
+    self.ended.append(ended)
+    if ended.status or ended.status is None or not self._commands or \
+        not goes_on:
+      return True
+    self._running = _Running(self._commands.pop(0), limit)
+    return False
+
+  def hurry(self):
+    self._running.deadline = min(self._running.deadline, monotonic() + _GRACE)
+
+  def kill(self):
+    self._running.kill()
+
+
+class _Interrupts(object):
+  """Notes the first signal that would end this command; the next one does.
+
+  @ivar come: bool, whether there was one
+
+  """
+  def __init__(self):
+    self.come = False
+    self._before = {}
+
+  def __enter__(self):
+    for number in _SIGNALS:
+      # one that is ignored (nohup) stays so
+      if signal.getsignal(number) in (signal.SIG_DFL,
+                                      signal.default_int_handler):
+        self._before[number] = signal.signal(number, self._note)
+    return self
+
+  def _note(self, *_):
+    self.come = True
+    self._restore()
+
+  def _restore(self):
+    for number, handler in self._before.items():
+      signal.signal(number, handler)
+
+  def __exit__(self, *_):
+    self._restore()
 
 
 def run(chains, limit, at_once, done, is_patient=False):
@@ -142,8 +196,8 @@ def run(chains, limit, at_once, done, is_patient=False):
   @type at_once: int
   @param at_once: how many may run at the same time
   @type done: function
-  @param done: called with a key and the L{Ended} of its last command, as soon
-      as there is one
+  @param done: called with a key and a list of L{Ended}, one for each of its
+      commands that was run, after the last of them
   @type is_patient: bool
   @param is_patient: whether an interrupt lets those that run come to their end
       first, within some seconds; no other is started then
@@ -152,36 +206,25 @@ def run(chains, limit, at_once, done, is_patient=False):
   """
   waiting = collections.deque(chains)
   running = []
-  interrupted = False
-  caught = _catch()
   try:
-    while waiting or running:
-      try:
+    with _Interrupts() as interrupts:
+      while waiting or running:
         while waiting and len(running) < at_once:
           key, commands = waiting.popleft()
-          running.append((key, commands[1:], _Running(commands[0], limit)))
+          running.append(_Chain(key, commands, limit))
         for one in list(running):
-          key, more, process = one
-          ended = process.poll()
-          if ended is None:
-            continue
-          running.remove(one)
-          if more and ended.status == 0:
-            running.append((key, more[1:], _Running(more[0], limit)))
-          else:
-            done(key, ended)
+          if one.has_ended(limit, not interrupts.come):
+            running.remove(one)
+            done(one.key, one.ended)
+        if interrupts.come and not is_patient:
+          break
+        if interrupts.come and waiting is not None:
+          waiting = None
+          for one in running:
+            one.hurry()
         time.sleep(_INTERVAL)
-      except KeyboardInterrupt:
-        if interrupted or not is_patient:
-          raise
-        interrupted = True
-        waiting.clear()
-        for _, _, process in running:
-          process.deadline = min(process.deadline, monotonic() + _GRACE)
-    if interrupted:
-      raise KeyboardInterrupt
   finally:
-    for number, handler in caught:
-      signal.signal(number, handler)
-    for _, _, process in running:
-      process.kill()
+    for one in running:
+      one.kill()
+  if interrupts.come:
+    raise KeyboardInterrupt

@@ -10,6 +10,7 @@ import pytest
 
 from ganeti_kvm_pci.cli import entry
 from ganeti_kvm_pci.node import cluster
+from ganeti_kvm_pci.node import parallel
 from ganeti_kvm_pci.errors import NodeError
 from test_cmd_upgrade import run
 from test_cmd_upgrade import run_json
@@ -22,7 +23,9 @@ class Master(object):
   """Ganeti's commands on the master, as far as they are used.
 
   @ivar instances: dict, name to [node, hypervisor, set of tags]
+  @ivar asked: list of strings, nodes that were asked for their maps
   @ivar jobs: list of lists, the commands that change something
+  @ivar refused: list of strings, commands of gnt-instance that fail
 
   """
   def __init__(self, answer):
@@ -32,6 +35,7 @@ class Master(object):
     self.answer = answer
     self.asked = []
     self.jobs = []
+    self.refused = []
 
   def run(self, command):
     if command[:2] == ["gnt-instance", "list"]:
@@ -41,12 +45,14 @@ class Master(object):
                      for name, (node, hypervisor, tags) in
                      sorted(self.instances.items()))
     if command[:2] == ["gnt-cluster", "command"]:
-      assert command[-3:] == ["ganeti-kvm-pci", "map", "--json"]
-      nodes = command[3:-3:2]
-      self.asked.append(nodes)
-      return "".join("-----\nnode: %s\n%s\nreturn code = 0\n" % (
-        node, self.answer(node)) for node in nodes)
+      assert command[2] == "-n" and command[4:7] == ["timeout", "-k", "5"]
+      assert command[8:] == ["ganeti-kvm-pci", "map", "--json"]
+      self.asked.append(command[3])
+      return "-----\nnode: %s\n%s\nreturn code = 0\n" % (
+        command[3], self.answer(command[3]))
     assert command[0] == "gnt-instance"
+    if command[1] in self.refused:
+      raise NodeError("drained")
     tags = self.instances[command[2]][2]
     self.jobs.append(command[1:])
     if command[1] == "add-tags":
@@ -55,6 +61,17 @@ class Master(object):
       assert command[1] == "remove-tags" and tags >= set(command[3:])
       tags.difference_update(command[3:])
     return ""
+
+  def run_all(self, chains, limit, at_once, done, is_patient=False):
+    """Play L{parallel.run}, one after another."""
+    for key, commands in chains:
+      ended = []
+      try:
+        for command in commands:
+          ended.append(parallel.Ended(0, self.run(command), "", False))
+      except NodeError as err:
+        ended.append(parallel.Ended(1, "", str(err), False))
+      done(key, ended)
 
 
 @pytest.fixture
@@ -70,6 +87,7 @@ def master(here, capsys, monkeypatch):
     return answers[node]
   made = Master(answer)
   monkeypatch.setattr(cluster, "_run", made.run)
+  monkeypatch.setattr(parallel, "run", made.run_all)
   return made
 
 
@@ -79,7 +97,7 @@ def test_freezing_writes_the_layout_of_now(master, capsys):
   assert out.splitlines()[0] == "plain.ex: frozen (4 devices)"
   assert master.instances["plain.ex"][2] == set(OLD + ["web"])
   assert master.jobs == [["add-tags", "plain.ex"] + OLD]
-  assert master.asked == [["node1.ex"]]
+  assert master.asked == ["node1.ex"]
 
 
 def test_a_second_time_changes_nothing(master, capsys):
@@ -204,15 +222,20 @@ def test_a_name_that_several_have_is_no_ones(master, capsys):
   assert "plain may be any of the instances plain.ex, plain.org" in err
 
 
-def test_a_job_that_fails_is_told_of(master, capsys, monkeypatch):
-  def refuse(command):
-    if command[1] == "add-tags":
-      raise NodeError("gnt-instance add-tags exits with status 1: drained")
-    return master.run(command)
-  monkeypatch.setattr(cluster, "_run", refuse)
+def test_a_job_that_fails_is_told_of(master, capsys):
+  master.refused.append("add-tags")
   (found, ) = run_json(capsys, "freeze", "plain.ex")[1]
-  assert "drained" in found["error"] and found["status"] == 2
-  assert (found["changed"], found["tags"]) == (False, [])
+  assert found["error"] == "gnt-instance add-tags exits with status 1: drained"
+  assert (found["status"], found["changed"], found["tags"]) == (2, False, [])
+
+
+def test_what_was_done_before_a_job_failed_is_told_of(master, capsys):
+  old = ["kvm-pci:disk:0000d150:9"]
+  master.instances["plain.ex"][2].update(old + OLD[1:])
+  master.refused.append("add-tags")
+  (found, ) = run_json(capsys, "freeze", "plain.ex")[1]
+  assert "drained" in found["error"] and found["changed"]
+  assert (found["removed"], found["added"], found["tags"]) == (old, [], OLD[1:])
 
 
 @pytest.mark.parametrize("command, words", [
