@@ -125,6 +125,11 @@ def make():
   enable = add("enable", cmd_enable.enable, "enable the plugin on this node")
   enable.add_argument("--force", action="store_true", help="even if others than"
                       " root can write the code")
+  enable.add_argument("--hooks", action="store_true", help="write the scripts"
+                      " that Ganeti runs with its jobs as well, which keep the"
+                      " tags of frozen instances up to date; on all nodes that"
+                      " may become the master. Later, enable alone refreshes"
+                      " them")
   for command in (
       enable,
       add("disable", cmd_disable.disable, "disable the plugin on this node",

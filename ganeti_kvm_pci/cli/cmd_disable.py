@@ -32,6 +32,7 @@
 from ..bus.pools import QEMU
 from ..errors import KvmPciError
 from ..node import activation
+from ..node import hooks
 from ..node import intent
 from ..node import runtime_files
 from ..runtime import device_table
@@ -72,12 +73,16 @@ def _remove(opts):
 
   """
   removed = []
+  foreign = []
   try:
     activation.disable(removed)
+    foreign = hooks.remove(removed)
   finally:
     opts.report.changed = bool(removed)
     for path in removed:
       say("removed: %s" % path)
+  for path in foreign:
+    say("left: %s: it is somebody else's" % path)
   if not removed:
     say("no hook was there, for any Python")
   return removed

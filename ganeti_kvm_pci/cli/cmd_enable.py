@@ -30,6 +30,7 @@
 """The command that enables the plugin on this node: enable."""
 
 from ..node import activation
+from ..node import hooks
 from ..node import ownership
 from ..node import reservations
 from ..node import watcher
@@ -86,6 +87,7 @@ def _enable(opts, before):
   if watcher.put():
     opts.report.changed = True
     say("written: %s" % watcher.path())
+  status = _put_hooks(opts)
   if changed or not before.loaded or before.stale:
     restart_daemon(opts, True)
     note(opts, activation.Status())
@@ -93,4 +95,20 @@ def _enable(opts, before):
   if low:
     say("kvm_pci_reservations is below Ganeti's default for %s: enable all"
         " other nodes too, or instances may not start there" % ", ".join(low))
-  return OK
+  return status
+
+
+def _put_hooks(opts):
+  """Write the scripts that Ganeti runs with its jobs, if they are asked for.
+
+  @return: exit status
+
+  """
+  written, foreign = hooks.put(opts.hooks)
+  for path in written:
+    opts.report.changed = True
+    say("written: %s" % path)
+  for path in foreign:
+    complain("not written: %s: there is a file of somebody else's; move it away"
+             " and run enable --hooks again" % path)
+  return WARNINGS if foreign else OK

@@ -43,6 +43,7 @@ from ..errors import GanetiError
 from ..errors import KvmPciError
 from ..errors import NodeError
 from . import daemon
+from . import hooks
 from . import installation
 from . import intent
 from . import ownership
@@ -258,7 +259,7 @@ class Status(object):
       "elsewhere": self.elsewhere, "other_hooks": self.others,
       "wanted": self.reasons, "missing": self.missing(), "pid": self.pid,
       "loaded": self.loaded, "stale": self.stale,
-      "consistent": self.consistent(),
+      "consistent": self.consistent(), "job_hooks": hooks.states(),
       }
 
   def lines(self):
@@ -292,4 +293,4 @@ class Status(object):
       if not self.consistent() and not self.unfit:
         state += "; restart it (enable --restart or disable --restart)"
     found.append("node daemon  " + state)
-    return found
+    return found + hooks.describe()
