@@ -56,6 +56,7 @@ C{qemu} and C{runtime} touch no socket, no file and no Ganeti:
       - L{operation}: what one operation holds: lock, connection, runtime file
       - L{access}: how Ganeti's methods reach an instance
       - L{verification}: whether QEMU has what was hot-added
+      - L{unmet_tags}: tags that keep no slot, in the log
       - L{settling}, L{reconcile}, L{presence}: the runtime file against QEMU
       - L{hotplug}, L{nic_modification}, L{migration}, L{incoming}, L{arrival},
         L{cleanup}, L{cold_boot}, L{hypervisor}: the operations

@@ -39,6 +39,7 @@ import logging
 from . import chipset
 from . import config_reader
 from . import qemu_version
+from . import unmet_tags
 from .access import Explained
 from .bus import frozen
 from .bus import pools
@@ -145,9 +146,7 @@ class ColdBoot(Cleanup):
                  for device_class, members in devices.items())
     found = layout.cold_boot(part, hvparams, kvm_cmd,
                              config_reader.read(kvm_cmd), uuids, tags)
-    for unmet in tags.unmet:
-      logging.warning("Instance %s: %s", instance.name,
-                      frozen.explain(unmet, instance.name))
+    unmet_tags.tell(instance, tags)
     return found
 
   def _Place(self, instance, device_class, devices, hvparams, part, slots):

@@ -47,6 +47,7 @@ from ganeti import utils
 from . import chipset
 from . import cooldown
 from . import time_limit
+from . import unmet_tags
 from .access import CLASS
 from .bus import frozen
 from .bus import pools
@@ -197,6 +198,7 @@ class Hotplug(Presence):
     if self._HasAddress(device):
       self._RenewId(device_class, device)
       return
+    tags = frozen.of(instance)
     if self._GIVES_SLOTS_TO_ALL or device_table.is_on_pci(device_class,
                                                           known.hvparams):
       with self._Monitor(instance.name) as execute:
@@ -205,7 +207,7 @@ class Hotplug(Presence):
           self._NameNic(instance, execute, known)
       taken.update(known.held())
       slot = placement.hot_add(known, device_class, device.uuid, taken, seq,
-                               frozen.of(instance))
+                               tags)
       self._SetAddress(device_class, device, known.hvparams, known.partition,
                        slot)
     elif device_class == pools.DISK and known.scsi_ids is not None:
@@ -213,7 +215,8 @@ class Hotplug(Presence):
         taken = queries.scsi_ids(execute)
       taken.update(known.scsi_ids)
       self._SetScsiAddress(device, known.hvparams, placement.hot_add_scsi(
-        known, device.uuid, taken, seq, frozen.of(instance)))
+        known, device.uuid, taken, seq, tags))
+    unmet_tags.tell(instance, tags, only_devices=True)
 
   def HotDelDevice(self, instance, dev_type, device, _, seq, *more, **others):
     """Hot-remove a device: QEMU no longer has it when this returns.

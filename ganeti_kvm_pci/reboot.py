@@ -41,6 +41,7 @@ from ganeti import errors
 from . import chipset
 from . import config_reader
 from . import qemu_version
+from . import unmet_tags
 from .bus import frozen
 from .qemu import acpi_index
 from .runtime import configuration
@@ -76,9 +77,7 @@ def lay_out(instance, loaded, version):
   tags = frozen.of(instance)
   moves = layout.lay_out(loaded, version, instance.hvparams.get(
     "kvm_pci_reservations"), gaps, _is_named(loaded), tags)
-  for unmet in tags.unmet:
-    logging.warning("Instance %s: %s", instance.name,
-                    frozen.explain(unmet, instance.name))
+  unmet_tags.tell(instance, tags)
   for move in moves:
     logging.info("Instance %s: %s moves from %s %s to %s %s",
                  instance.name, move.id or move.device_class, move.unit,

@@ -32,6 +32,7 @@
   - L{address}: the forms of a PCI address
   - L{pools}: whose slots are whose; on q35, L{root_ports}
   - L{allocator}, L{scsi_ids}: which free slot, or SCSI id, a device gets
-  - L{frozen}: tags by which devices keep theirs
+  - L{frozen}, L{current_tags}: tags by which devices keep theirs; whether they
+    are up to date
 
 """

@@ -199,7 +199,7 @@ class Frozen(object):
     self.unmet.append(Unmet(tag.text, device, show(tag.unit, tag.number),
                             reason))
 
-  def settle(self, device_class, uuids, unit, taken, is_hindered):
+  def settle(self, device_class, uuids, unit, taken, is_hindered, first=0):
     """Tell which devices of a class get what their tags say.
 
     @type device_class: string
@@ -212,12 +212,14 @@ class Frozen(object):
     @type is_hindered: function
     @param is_hindered: C{is_hindered(number)} says why a number cannot be had,
         or None
+    @type first: int
+    @param first: the index of the first
     @rtype: list of ints or None
     @return: for each device
 
     """
     found = []
-    for index, uuid in enumerate(uuids):
+    for index, uuid in enumerate(uuids, first):
       device = "%s %d (%s)" % (_SHOWN[device_class], index, (uuid or "")[:8])
       tag = self.choose(device_class, uuid, unit, device)
       reason = None

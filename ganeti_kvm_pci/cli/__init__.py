@@ -37,7 +37,7 @@
     late
   - L{cmd_enable}, L{cmd_disable}, L{cmd_status}, L{cmd_map}, L{cmd_check},
     L{cmd_plan}, L{cmd_upgrade}, L{cmd_downgrade}: the commands
-  - L{cmd_freeze}: those of the master
+  - L{cmd_freeze}, L{job_hook}: those of the master; as Ganeti's jobs run them
   - L{arguments}: their options
   - L{entry}: runs them
 

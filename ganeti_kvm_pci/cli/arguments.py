@@ -86,6 +86,14 @@ def _add_for_the_cluster(add):
     if name != "frozen":
       command.add_argument("--dry-run", action="store_true",
                            help="show what would change, and change nothing")
+    if name == "freeze":
+      command.add_argument("--update", dest="is_update", action="store_true",
+                           help="of instances that are frozen, add the tags"
+                           " of devices that have none, and remove those whose"
+                           " slot another has; the others stay")
+      command.add_argument("--hook", dest="is_hook", action="store_true",
+                           help="the same for the instance of a job, as the"
+                           " scripts of enable --hooks run it")
 
 
 def make():

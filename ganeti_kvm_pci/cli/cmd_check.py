@@ -34,6 +34,7 @@ import copy
 from .. import process
 from .. import qemu_version
 from .. import settling
+from ..bus import current_tags
 from ..errors import BusyError
 from ..errors import KvmPciError
 from ..node import installation
@@ -47,6 +48,7 @@ from ..qmp import vcpus as vcpus_
 from ..runtime import consistency
 from ..runtime import device_table
 from ..runtime import migration_check
+from ..runtime import placement
 from ..runtime import serialized
 from ..runtime import upgrade
 from . import instance
@@ -114,6 +116,8 @@ def _check_one(result, path, opts):
   if opts.live or opts.qemu:
     _check_options(result, loaded, opts.qemu or qemu_version.version(
       known.command[0]))
+  if not opts.pending:
+    _check_tags(result, loaded, known)
   obstacle = instance.obstacle(known, path)
   if obstacle:
     result.add(consistency.INFO, "left to unmodified Ganeti: %s" % obstacle)
@@ -126,6 +130,30 @@ def _check_one(result, path, opts):
     return
   result.findings.extend(consistency.findings(
     known, requests=settle.requests(path)))
+
+
+def _check_tags(result, loaded, known):
+  """Tell which tags of an instance are not up to date.
+
+  @type result: L{_Check}
+  @type loaded: L{serialized.Runtime}
+  @type known: L{device_table.DeviceTable}
+
+  """
+  tags = installation.instance_tags(known.instance)
+  if not tags: # or not known here
+    return
+  now = placement.tags(loaded)
+  layout = current_tags.Layout(now.values(), dict(
+    ((known.partition.unit, device.slot), device.id or device.device_class)
+    for device in known.devices if device.slot is not None))
+  names = dict((tuple(tag.split(":")[1:3]), "%s %d" % device)
+               for device, tag in now.items())
+  for text, is_mended in current_tags.outdated(tags, layout, names):
+    result.add(consistency.WARNING, "%s; run ganeti-kvm-pci freeze%s %s on the"
+               " master%s" % (text, " --update" * is_mended, known.instance,
+                              "" if is_mended else ", which writes all tags"
+                              " anew"))
 
 
 def _check_options(result, loaded, qemu):

@@ -33,9 +33,11 @@ On the master. See L{frozen} for what the tags say.
 
 """
 
+from ..bus import current_tags
 from ..bus import frozen
 from ..errors import NodeError
 from ..node import cluster
+from . import job_hook
 from . import report as report_
 from .output import WARNINGS
 from .output import fail
@@ -96,7 +98,9 @@ def _change(opts, entry, one, wanted):
   if opts.dry_run:
     entry.update(tags=wanted, removed=removed, added=added, changed=True)
     return None
-  return (one.name, removed, added)
+  # not without any in between, if there is room
+  return cluster.Change(one.name, removed, added,
+                        len(one.tags) + len(added) > cluster.MAX_TAGS)
 
 
 def _each(opts, look):
@@ -157,7 +161,8 @@ def _make(opts, changes, waiting):
   with shown:
     shown.show(0, len(changes))
     try:
-      cluster.change_tags(changes, done)
+      cluster.change_tags(changes, done, job_hook.TIME_LIMIT if getattr(
+        opts, "is_hook", False) else cluster.JOB_LIMIT)
     except KeyboardInterrupt:
       raise NodeError(
         "interrupted: the tags of %d of %d instances were changed; the same"
@@ -179,19 +184,42 @@ def _as_text(entry, state):
   return "\n".join(lines)
 
 
+def _layout(known, now):
+  """Tell where the devices of an instance are.
+
+  @type known: dict
+  @param known: the entry of its map
+  @param now: the tags of its devices
+  @rtype: L{current_tags.Layout}
+
+  """
+  unit = (known["partition"] or {}).get("unit")
+  return current_tags.Layout(now, dict(
+    ((unit, device["slot"]), device["id"] or device["class"])
+    for device in known["devices"]
+    if device["slot"] is not None and device["bus"] != "pcie.0"))
+
+
 def freeze(opts):
   """Have the devices of instances keep the slots that they have now.
 
   @return: exit status
 
   """
+  if opts.is_hook and not opts.is_update:
+    return job_hook.run(opts, freeze)
   opts.instances = _chosen(opts)
+  if opts.is_update:
+    opts.instances = [one for one in opts.instances
+                      if opts.names or current_tags.is_frozen(one.tags)]
   with Progress(opts, "nodes asked") as shown:
     maps = cluster.maps(sorted(set(one.node for one in opts.instances)),
-                        shown.show)
+                        shown.show, opts.names if opts.is_hook else ())
 
   def look(entry, one):
     entry["tags"] = _own(one)
+    if opts.is_update and not current_tags.is_frozen(one.tags):
+      return None, _saying("not frozen, nothing changes")
     found = maps[one.node]
     if not isinstance(found, dict):
       raise NodeError("node %s: %s" % (one.node, found))
@@ -215,10 +243,14 @@ def freeze(opts):
       entry["status"] = WARNINGS
       return None, _saying("not frozen, none of its devices can be; tags stay"
                            " as they are")
+    if opts.is_update:
+      wanted = current_tags.updated(one.tags, _layout(known, wanted))
     change = _change(opts, entry, one, wanted)
-    if change or entry["changed"]:
-      return change, _saying("frozen (%d devices)" % len(wanted))
-    return None, _saying("frozen already, nothing changes")
+    if not change and not entry["changed"]:
+      return None, _saying("frozen already, nothing changes")
+    return change, _saying("up to date (%d tags)" % len(wanted)
+                           if opts.is_update else
+                           "frozen (%d devices)" % len(wanted))
 
   return _each(opts, look)
 

@@ -80,7 +80,8 @@ def main(argv=None):
       if getattr(opts, "pending", False) and not opts.repair:
         parser.error("--pending needs --repair")
       if opts.command in ("freeze", "thaw") and not (
-          opts.names or opts.is_all or opts.node):
+          opts.names or opts.is_all or opts.node or
+          getattr(opts, "is_hook", False)):
         parser.error("%s needs an INSTANCE, --node, or --all" % opts.command)
     except SystemExit:
       flush()

@@ -39,8 +39,8 @@
     that run side by side
   - L{ownership}: who can write what the daemons run
   - L{watcher}: the program that Ganeti's watcher runs
-  - L{hooks}, L{detached}: the scripts that Ganeti runs with its jobs; one that
-    goes on after its job
+  - L{hooks}, L{detached}, L{turns}: the scripts that Ganeti runs with its jobs;
+    one that goes on after its job; one at a time
   - L{reservations}: what will not start where the plugin is not
   - L{import_hook}, L{activation}: how the subclass gets into Ganeti
 

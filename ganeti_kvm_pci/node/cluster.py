@@ -71,6 +71,16 @@ MAP_LIMIT = 120
 #: What begins the object in it; ssh may print before and after.
 _BEGIN_RE = re.compile(r"^\{$", re.M)
 
+#: What is to be done to the tags of an instance.
+#:   - name: string
+#:   - removed, added: lists of strings; one of them is not empty
+#:   - is_full: bool, whether there is no room for the new beside the old ones
+Change = collections.namedtuple("Change", ["name", "removed", "added",
+                                           "is_full"])
+
+#: How many an instance may have (MAX_TAGS_PER_OBJ, 2.10 to master).
+MAX_TAGS = 4096
+
 #: Not in a node's name, nor in a tag.
 _SEPARATOR = "|"
 
@@ -116,6 +126,22 @@ def instances():
         tag.strip() for tag in fields[3].split(",")
         if tag.strip() not in ("", "-"))))
   return found
+
+
+def is_master():
+  """Tell whether this node is the master; Ganeti must be importable.
+
+  @rtype: bool
+
+  """
+  from ganeti import errors
+  from ganeti import ssconf
+  try:
+    master, this_node = ssconf.GetMasterAndMyself()
+  except (errors.GenericError, EnvironmentError):
+    # no node of a cluster
+    return False
+  return master == this_node
 
 
 def ask(nodes, arguments, limit, progress=None):
@@ -206,17 +232,19 @@ def _one_line(text):
   return " ".join(text.split())[:200]
 
 
-def maps(nodes, progress=None):
+def maps(nodes, progress=None, names=()):
   """Ask nodes for the maps of their instances.
 
   @type nodes: list of strings
   @param progress: see L{ask}
+  @type names: collection of strings
+  @param names: of instances, if not all are asked for
   @rtype: dict
   @return: name of a node to the entries (see L{report.entry}) of its instances,
       by name, or to a string that says why there are none
 
   """
-  found = ask(nodes, ["map", "--json"], MAP_LIMIT, progress)
+  found = ask(nodes, ["map", "--json"] + list(names), MAP_LIMIT, progress)
   return dict((node, _entries(said)) for node, said in found.items())
 
 
@@ -236,31 +264,37 @@ def _entries(document):
       if not all("tag" in device for device in entry["devices"]):
         return ("its ganeti-kvm-pci is another release, which names no tags:"
                 " install the one of the master there")
-    return dict((entry["instance"], entry) for entry in document["instances"])
+    # one that is named, and not there, has no file
+    return dict((entry["instance"], entry) for entry in document["instances"]
+                if not entry["error"] or entry.get("file"))
   except (KeyError, TypeError):
     return "ganeti-kvm-pci map prints what is no map"
 
 
-def change_tags(changes, done):
+def change_tags(changes, done, limit=JOB_LIMIT):
   """Remove and add tags of instances, of several at the same time.
 
   An interrupt lets the jobs that run come to their end.
 
-  @type changes: list of tuples
-  @param changes: name of an instance, list of the tags to remove, list of those
-      to add; one of them is not empty
+  Tags are added before others are removed: then an instance is not without any
+  if the second fails, and the next attempt mends it.
+
+  @type changes: list of L{Change}
   @type done: function
   @param done: called after each instance with its name, the list of the tags
       that were removed, of those that were added, and why that is not all, as a
       string, or None
+  @type limit: int
+  @param limit: how long each may take, in seconds
   @raise KeyboardInterrupt: if it was interrupted
 
   """
   wanted = {}
   chains = []
-  for name, removed, added in changes:
-    wanted[name] = [change for change in (("remove-tags", removed),
-                                          ("add-tags", added)) if change[1]]
+  for name, removed, added, is_full in changes:
+    steps = [("add-tags", added), ("remove-tags", removed)]
+    wanted[name] = [step for step in (reversed(steps) if is_full else steps)
+                    if step[1]]
     chains.append((name, [["gnt-instance", verb, name] + tags
                           for verb, tags in wanted[name]]))
 
@@ -273,10 +307,10 @@ def change_tags(changes, done):
       else:
         error = _failure("gnt-instance " + verb, one)
     if error is None and len(ended) < len(wanted[name]):
-      error = "interrupted before its new tags were added"
+      error = "interrupted before all its tags were changed"
     done(name, made.get("remove-tags", []), made.get("add-tags", []), error)
 
-  parallel.run(chains, JOB_LIMIT, _JOBS_AT_ONCE, all_ended, is_patient=True)
+  parallel.run(chains, limit, _JOBS_AT_ONCE, all_ended, is_patient=True)
 
 
 def _failure(command, ended):

@@ -61,9 +61,9 @@ Script = collections.namedtuple("Script", [
   "folder", "words", "condition", "is_detached", "is_optional"])
 
 #: Nothing is started for the others.
-_IS_FROZEN = ("env.get('GANETI_INSTANCE_HYPERVISOR') == 'kvm' and any(t.startswi"
-              "th(('kvm-pci:disk:', 'kvm-pci:nic:')) for t in"
-              " env.get('GANETI_INSTANCE_TAGS', '').split())")
+_IS_FROZEN = ("env.get('GANETI_INSTANCE_HYPERVISOR') == 'kvm' and"
+              " any(tag.startswith(('kvm-pci:disk:', 'kvm-pci:nic:'))"
+              " for tag in env.get('GANETI_INSTANCE_TAGS', '').split())")
 
 
 def _keeps_tags(folder):
@@ -172,12 +172,12 @@ def put(is_wanted, named=()):
   @raise NodeError: if one cannot be written
 
   """
-  states = [(script, state(script)) for script in SCRIPTS]
-  there = [script for script, found in states if found in (INSTALLED, OUTDATED)]
+  known = [(script, state(script)) for script in SCRIPTS]
+  there = [script for script, found in known if found in (INSTALLED, OUTDATED)]
   is_wanted = is_wanted or any(not script.is_optional for script in there)
   written = []
   foreign = []
-  for script, found in states:
+  for script, found in known:
     if script not in there and script.folder not in named and not (
         is_wanted and not script.is_optional):
       continue
@@ -200,13 +200,13 @@ def remove(removed):
 
   """
   try:
-    states = [(path(script), state(script)) for script in SCRIPTS]
+    known = [(path(script), state(script)) for script in SCRIPTS]
   except Exception: # pylint: disable=broad-except
     # no Ganeti, or none that imports: nor is there a job
     return []
-  startup_files.remove([where for where, found in states
+  startup_files.remove([where for where, found in known
                         if found in (INSTALLED, OUTDATED)], removed)
-  return [where for where, found in states if found == FOREIGN]
+  return [where for where, found in known if found == FOREIGN]
 
 
 def states():

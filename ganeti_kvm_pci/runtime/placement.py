@@ -175,7 +175,8 @@ def numbers(runtime, uuids, gaps=(), frozen=None):
 def hot_add(known, device_class, uuid, taken, index, frozen):
   """Choose the slot of one device that joins a running instance.
 
-  That of its tag, if it is free; those of other tags are taken last.
+  That of its tag, if it is free; else, C{frozen} notes that. Those of other
+  tags are taken last.
 
   @type known: L{device_table.DeviceTable}
   @param device_class: L{DISK} or L{NIC}
@@ -188,8 +189,10 @@ def hot_add(known, device_class, uuid, taken, index, frozen):
 
   """
   part = known.partition
-  own = frozen.wish(device_class, uuid, part.unit)
-  if own is not None and not frozen_.obstacle(part, own, taken, 0):
+  (own, ) = frozen.settle(
+    device_class, [uuid], part.unit, {},
+    lambda slot: frozen_.obstacle(part, slot, taken, 0), index)
+  if own is not None:
     return own
 
   def place(kept):
@@ -209,8 +212,10 @@ def hot_add_scsi(known, uuid, taken, index, frozen):
   @raise BusFullError: if none is free
 
   """
-  own = frozen.wish(DISK, uuid, frozen_.SCSI_ID)
-  if own is not None and not scsi_ids.obstacle(known.hvparams, own, taken):
+  (own, ) = frozen.settle(
+    DISK, [uuid], frozen_.SCSI_ID, {},
+    lambda number: scsi_ids.obstacle(known.hvparams, number, taken), index)
+  if own is not None:
     return own
 
   def place(kept):
