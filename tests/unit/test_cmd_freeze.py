@@ -5,10 +5,12 @@ Ganeti's commands are played; what a node answers comes from the real map.
 """
 
 import json
+import os
 
 import pytest
 
 from ganeti_kvm_pci.cli import entry
+from ganeti_kvm_pci.cli import job_hook
 from ganeti_kvm_pci.node import cluster
 from ganeti_kvm_pci.node import parallel
 from ganeti_kvm_pci.errors import NodeError
@@ -34,6 +36,7 @@ class Master(object):
                       "xen.ex": ["node1.ex", "xen-pvm", set()]}
     self.answer = answer
     self.asked = []
+    self.names = []
     self.jobs = []
     self.refused = []
 
@@ -46,9 +49,14 @@ class Master(object):
                      sorted(self.instances.items()))
     if command[:2] == ["gnt-cluster", "command"]:
       assert command[2] == "-n" and command[4:7] == ["timeout", "-k", "5"]
-      assert command[8:] == ["ganeti-kvm-pci", "map", "--json"]
+      assert command[8:11] == ["ganeti-kvm-pci", "map", "--json"]
+      self.names = command[11:]
       self.asked.append(command[3])
-      return "-----\nnode: %s\n%s\nreturn code = 0\n" % (
+      return "-----
+node: %s
+%s
+return code = 0
+" % (
         command[3], self.answer(command[3]))
     assert command[0] == "gnt-instance"
     if command[1] in self.refused:
@@ -247,3 +255,120 @@ def test_commands_that_cannot_be_run_are_one_clear_error(command, words):
   with pytest.raises(NodeError) as caught:
     cluster._run(command)
   assert words in str(caught.value)
+
+
+def gone_and_new(master):
+  """Freeze an instance of which a NIC was removed and another added since."""
+  gone = ["kvm-pci:nic:0000abcd:30"]
+  master.instances["plain.ex"][2].update(OLD[:3] + gone)
+  return gone
+
+
+def test_an_update_adds_and_gives_nothing_up(master, capsys):
+  gone = gone_and_new(master)
+  (found, ) = run_json(capsys, "freeze", "--update", "plain.ex")[1]
+  assert (found["added"], found["removed"]) == (OLD[3:], [])
+  assert master.instances["plain.ex"][2] == set(OLD + gone + ["web"])
+  del master.jobs[:]
+  status, out, _ = run(capsys, "freeze", "--update", "--all")
+  assert (status, master.jobs) == (0, [])
+  # one that is not frozen is not named
+  assert out.splitlines() == ["plain.ex: frozen already, nothing changes"]
+
+
+def test_an_update_freezes_nobody(master, capsys):
+  assert run(capsys, "freeze", "--update", "plain.ex")[:2] == (
+    0, "plain.ex: not frozen, nothing changes\n")
+  assert master.jobs == []
+
+
+def test_an_update_removes_the_tag_whose_slot_another_has(master, capsys):
+  gone = "kvm-pci:nic:0000abcd:7"
+  master.instances["plain.ex"][2].update(OLD[:3] + [gone])
+  run(capsys, "freeze", "--update", "plain.ex")
+  assert master.jobs == [["add-tags", "plain.ex"] + OLD[3:],
+                         ["remove-tags", "plain.ex", gone]]
+
+
+def test_a_second_attempt_mends_what_failed_half_way(master, capsys,
+                                                     monkeypatch):
+  gone = "kvm-pci:nic:0000abcd:7"
+  master.instances["plain.ex"][2].update(OLD[:3] + [gone])
+
+  def refuse(command):
+    if command[1] == "remove-tags":
+      raise NodeError("gnt-instance remove-tags exits with status 1: drained")
+    return master.run(command)
+  monkeypatch.setattr(cluster, "_run", refuse)
+  assert run(capsys, "freeze", "--update", "plain.ex")[0] == 2
+  # still frozen
+  assert master.instances["plain.ex"][2] == set(OLD + [gone, "web"])
+  monkeypatch.setattr(cluster, "_run", master.run)
+  assert run(capsys, "freeze", "--update", "plain.ex")[0] == 0
+  assert master.instances["plain.ex"][2] == set(OLD + ["web"])
+
+
+def test_where_there_is_no_room_for_both_the_old_ones_go_first(master, capsys):
+  gone = "kvm-pci:nic:0000abcd:7"
+  master.instances["plain.ex"][2].update(
+    OLD[:3] + [gone] + ["t%d" % number for number in range(4091)])
+  run(capsys, "freeze", "--update", "plain.ex")
+  assert [job[0] for job in master.jobs] == ["remove-tags", "add-tags"]
+
+
+@pytest.fixture
+def job(master, monkeypatch, tmpdir):
+  """A job of plain.ex, on the master."""
+  log = tmpdir.join("log")
+  monkeypatch.setenv("GANETI_INSTANCE_NAME", "plain.ex")
+  monkeypatch.setenv("GANETI_HOOKS_PATH", "instance-modify")
+  monkeypatch.setenv("GANETI_HOOKS_PHASE", "post")
+  monkeypatch.setattr(cluster, "is_master", lambda: True)
+  monkeypatch.setattr(job_hook.installation, "daemon_script",
+                      lambda: "/usr/local/sbin/ganeti-noded")
+  monkeypatch.setattr(job_hook.detached, "log_here", lambda: None)
+  monkeypatch.setattr(job_hook.turns, "_open", lambda name: os.open(
+    str(tmpdir.join(name)), os.O_RDWR | os.O_CREAT))
+  monkeypatch.setenv("PATH", os.environ["PATH"])
+  return log
+
+
+def test_a_hook_updates_its_instance_and_logs_it(master, capsys, job):
+  gone = gone_and_new(master)
+  status, out, err = run(capsys, "freeze", "--hook")
+  assert (status, err) == (0, "")
+  assert master.instances["plain.ex"][2] == set(OLD + gone + ["web"])
+  assert out.splitlines()[0].endswith(
+    " instance-modify-post plain.ex: plain.ex: up to date (5 tags)")
+  assert "added: " + OLD[3] in out
+  assert os.environ["PATH"].endswith(":/usr/local/sbin")
+  # it asks for its own instance alone
+  assert master.names == ["plain.ex"]
+  # and is silent where there was nothing to do
+  assert run(capsys, "freeze", "--hook")[:2] == (0, "")
+
+
+def test_a_hook_of_an_instance_that_does_not_run_changes_nothing(master, capsys,
+                                                                 job):
+  gone_and_new(master)
+  master.answer = lambda _: json.dumps({"error": None, "instances": [{
+    "instance": "plain.ex", "error": "no runtime file", "file": None,
+    "devices": []}]}, indent=2)
+  assert run(capsys, "freeze", "--hook")[:2] == (0, "")
+  assert master.jobs == []
+
+
+def test_a_hook_that_fails_says_so_in_the_log(master, capsys, job):
+  gone_and_new(master)
+  master.answer = lambda _: "ssh: timeout"
+  status, out, _ = run(capsys, "freeze", "--hook")
+  assert status == 2 and "instance-modify-post plain.ex: " in out
+  assert "ssh: timeout" in out
+
+
+def test_a_hook_does_nothing_elsewhere_than_on_the_master(master, capsys, job,
+                                                          monkeypatch):
+  gone_and_new(master)
+  monkeypatch.setattr(cluster, "is_master", lambda: False)
+  assert run(capsys, "freeze", "--hook")[:2] == (0, "")
+  assert master.jobs == [] and master.asked == []
