@@ -55,10 +55,11 @@ class Layout(object):
 
   @ivar here: dict, each device that can be kept to the tag that would do it
   @ivar used: dict, what is taken, (unit, number), to what has it
+  @ivar part: see L{frozen.obstacle}, or None where it is not known
+  @ivar made_first: likewise
 
   """
-  # pylint: disable=too-few-public-methods
-  def __init__(self, now, others=None):
+  def __init__(self, now, others=None, part=None, made_first=0):
     """Note it.
 
     @type now: collection of strings
@@ -72,6 +73,14 @@ class Layout(object):
     self.used = dict(others or {})
     self.used.update((_place(tag), "%s %s" % _device(tag))
                      for tag in self.here.values())
+    self.part = part
+    self.made_first = made_first
+
+  def obstacle(self, tag):
+    """Tell why no device can have what a tag says, see L{frozen.obstacle}."""
+    if self.part is None or tag.unit != self.part.unit:
+      return None
+    return frozen.obstacle(self.part, tag.number, {}, self.made_first)
 
 
 def is_frozen(tags):
@@ -162,6 +171,9 @@ def _elsewhere(name, where, tag, wanted, layout):
   """Say that a device is not where its tag says."""
   text = "%s has %s, not %s of its tag %s" % (
     name, where, frozen.show(tag.unit, tag.number), tag.text)
+  obstacle = layout.obstacle(tag)
+  if obstacle:
+    return ("%s: it cannot, %s" % (text, obstacle), False)
   if tag.text in wanted:
     return ("%s: it is to move there at the next cold boot" % text, False)
   return ("%s: it cannot, %s has that" % (

@@ -40,6 +40,7 @@ from ..errors import KvmPciError
 from ..node import installation
 from ..node import guests
 from ..node import runtime_files
+from ..qemu import overflow
 from ..qemu import renewal
 from ..qmp import backends
 from ..qmp import ejected
@@ -146,7 +147,9 @@ def _check_tags(result, loaded, known):
   now = placement.tags(loaded)
   layout = current_tags.Layout(now.values(), dict(
     ((known.partition.unit, device.slot), device.id or device.device_class)
-    for device in known.devices if device.slot is not None))
+    for device in known.devices if device.slot is not None), known.partition,
+                               overflow.made_first(loaded.words,
+                                                   loaded.configs))
   names = dict((tuple(tag.split(":")[1:3]), "%s %d" % device)
                for device, tag in now.items())
   for text, is_mended in current_tags.outdated(tags, layout, names):

@@ -162,3 +162,18 @@ def test_scsi_ids_stay(world):
                            scsi_controller_type="virtio-scsi-pci")
   found = json.loads(hyper._ReadKVMRuntime(instance.name))[3]
   assert [disk[0]["hvinfo"]["scsi-id"] for disk in found] == [1, 0]
+
+
+def test_a_hot_add_that_gets_another_slot_than_its_tags_says_so(world, caplog):
+  """What QEMU has there may be no tag's concern: somebody added it by hand."""
+  caplog.set_level(logging.WARNING)
+  hyper, instance = tagged(world, OLD + ["kvm-pci:nic:000000a5:4",
+                                         "kvm-pci:nic:x"],
+                           kvm_pci_reservations=8)
+  caplog.clear()
+  hyper.HotAddDevice(instance, harness.NIC, harness.nic(5), None, 2)
+  assert world.slots(hyper, instance) == ([4, 5], [6, 7, 24])
+  assert ("Instance vm1.example.com: NIC 2 (000000a5) does not get slot 4 of its"
+          " tag kvm-pci:nic:000000a5:4: it is taken by " in caplog.text)
+  # for the next boot to say
+  assert "means nothing" not in caplog.text

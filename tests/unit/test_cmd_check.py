@@ -513,3 +513,36 @@ def test_drives_of_disks_that_are_no_devices_are_left(here, capsys, qemu):
   qemu.drives = ["disk-0000d150-0000-4000", "disk-0000d151-0000-4000"]
   assert run(capsys, "check", "--repair")[0] == 0
   assert qemu.did == []
+
+
+@pytest.mark.parametrize("tags, said", [
+  (None, []), ([], []), (["web"], []),
+  (["kvm-pci:disk:0000d150:4", "kvm-pci:disk:0000d151:5",
+    "kvm-pci:nic:000041c0:6", "kvm-pci:nic:000041c1:7",
+    "kvm-pci:nic:0000abcd:30"], []),
+  (["kvm-pci:disk:0000d150:4", "kvm-pci:disk:0000d151:9",
+    "kvm-pci:nic:000041c0:6", "kvm-pci:nic:0000abcd:7"], [
+      "disk 1 (0000d151) has slot 5, not slot 9 of its tag"
+      " kvm-pci:disk:0000d151:9: it is to move there at the next cold boot; run"
+      " ganeti-kvm-pci freeze plain.ex on the master, which writes all tags anew",
+      "nic 1 (000041c1) has no tag: slot 7 is not kept for it; run"
+      " ganeti-kvm-pci freeze --update plain.ex on the master",
+      "the tag kvm-pci:nic:0000abcd:7 is of a device that is not there, and"
+      " another has slot 7; run ganeti-kvm-pci freeze --update plain.ex on the"
+      " master"]),
+  (["kvm-pci:disk:0000d150:2", "kvm-pci:disk:0000d151:5",
+    "kvm-pci:nic:000041c0:6", "kvm-pci:nic:000041c1:7"], ["disk 0 (0000d150) has"
+      " slot 4, not slot 2 of its tag kvm-pci:disk:0000d150:2: it cannot,"
+      " slots 0 to 2 are those of devices that QEMU creates before; run"
+      " ganeti-kvm-pci freeze plain.ex on the master"])])
+def test_tags_that_are_out_of_date_are_warned_of(here, capsys, monkeypatch, tags,
+                                                 said):
+  here.add("v2.10.8-plain")
+  monkeypatch.setattr(installation, "instance_tags", lambda _: tags)
+  status, (found, ) = run_json(capsys, "check")
+  assert status == (1 if said else 0)
+  texts = [finding["text"] for finding in found["findings"]
+           if finding["severity"] == "warning"]
+  assert len(texts) == len(said)
+  for text, words in zip(texts, said):
+    assert text.startswith(words)
