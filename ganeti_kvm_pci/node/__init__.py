@@ -31,8 +31,8 @@
 
   - L{runtime_files}, L{replacement}, L{guests}: the runtime files of this node;
     one that is replaced; which guest runs
-  - L{installation}, L{daemon}, L{config_data}: the Ganeti of this node, its node
-    daemon, its configuration
+  - L{installation}, L{daemon}, L{config_data}: the Ganeti of this node, its
+    node daemon, its configuration
   - L{startup_files}, L{intent}: what Python runs at its start; whether the
     plugin should be on
   - L{cluster}, L{parallel}: the instances of all nodes, on the master; commands
