@@ -145,9 +145,9 @@ FAILURES = {
   "unknown": ('echo "Failure: prerequisites not met" >&2; exit 1',
               "gnt-cluster command exits with status 1: Failure:"
               " prerequisites not met"),
-  "bare": ('echo "node: $1"; echo "bash: ganeti-kvm-pci: command not found";'
-           ' echo "return code = 127"', "does not work there: bash:"
-           " ganeti-kvm-pci: command not found"),
+  "bare": ('echo "node: $1"; echo "timeout: failed to run command";'
+           ' echo "return code = 127"',
+           "does not work there: timeout: failed to run command"),
   "rubbish": ('echo "node: $1"; head -c 5000 /bin/sh; echo "return code = 0"',
               "ganeti-kvm-pci map does not work there: "),
   "half": ('echo "node: $1"; echo "{"; echo "  \\"error\\": nu"',
@@ -172,8 +172,8 @@ def test_each_node_that_fails_says_why(made):
 
 
 def test_what_surrounds_the_document_does_not_matter(made):
-  made.node("a", 'echo "node: $1"; echo "Welcome"; echo "{"; echo "}"; echo "{";'
-            ' echo "  x"; echo \'%s\'; echo "bye {}"' % document("vm1"))
+  made.node("a", 'echo "node: $1"; echo "Welcome"; echo "{"; echo "}";'
+            ' echo "{"; echo "  x"; echo \'%s\'; echo "bye {}"' % document("vm1"))
   # the first object is not always the document
   found = cluster.maps(["a"])
   assert found == {"a": "ganeti-kvm-pci map prints what is no map"}
