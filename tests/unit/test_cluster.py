@@ -135,11 +135,11 @@ def made(tmpdir, monkeypatch):
 
 #: How nodes fail: what asking does, and what is said of it.
 FAILURES = {
-  "hangs": ("sleep 60", "no answer within 2 s"),
+  "hangs": ("sleep 60", "no answer within 4 s"),
   "down": ('echo "node: $1"; echo; echo "return code = 255"',
            "ssh does not get there (status 255)"),
   "slow": ('echo "node: $1"; echo; echo "return code = 124"',
-           "ganeti-kvm-pci map took more than 2 s there"),
+           "ganeti-kvm-pci map took more than 4 s there"),
   "offline": ('echo "Note: skipping offline node(s): $1" >&2',
               "asked no node: Note: skipping offline node(s): offline"),
   "unknown": ('echo "Failure: prerequisites not met" >&2; exit 1',
@@ -161,8 +161,8 @@ def test_each_node_that_fails_says_why(made):
     made.node(name, script)
   made.node("fine", instances=["a"])
   begun = time.time()
-  found = cluster.ask(list(FAILURES) + ["fine"], ["map", "--json"], 2)
-  assert time.time() - begun < 8
+  found = cluster.ask(list(FAILURES) + ["fine"], ["map", "--json"], 4)
+  assert time.time() - begun < 12
   assert made.left() == []
   assert found.pop("fine")["instances"][0]["instance"] == "a"
   assert set(found) == set(FAILURES)
@@ -249,7 +249,7 @@ def test_the_report_keeps_the_order_of_the_instances(made):
 def test_an_interrupted_freeze_goes_on_when_run_again(made, number):
   made.node("a", instances=["vm%d" % number for number in range(40)])
   process = made.command("freeze", "--all", job=0.5)
-  while made.tags() < 8:
+  while made.tags() < 8 and process.poll() is None:
     time.sleep(0.05)
   process.send_signal(number)
   out, err = [text.decode() for text in process.communicate()]
@@ -275,7 +275,7 @@ def test_an_interrupted_freeze_goes_on_when_run_again(made, number):
 def test_an_interrupt_while_nodes_are_asked_changes_nothing(made):
   made.node("a", "touch %s; sleep 60" % made.folder.join("here"), ["vm1"])
   process = made.command("freeze", "--all")
-  while not made.folder.join("here").check():
+  while not made.folder.join("here").check() and process.poll() is None:
     time.sleep(0.05)
   process.send_signal(signal.SIGINT)
   out, err = [text.decode() for text in process.communicate()]

@@ -58,9 +58,7 @@ def test_they_run_side_by_side_but_not_too_many(tmpdir):
   # each tells how many there are while it runs
   script = "touch %s/$$; sleep 0.3; ls %s | wc -l; rm %s/$$" % (
     (tmpdir.mkdir("run"), ) * 3)
-  begun = time.time()
   found = run([(number, [script]) for number in range(8)], at_once=4)
-  assert time.time() - begun < 1.8 # one after another: 2.4
   most = max(int(ended.out) for (ended, ) in found.values())
   assert 2 <= most <= 4
 
