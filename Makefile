@@ -9,7 +9,7 @@ GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
 
 .PHONY: help needs demo doc test lane-lab lane-rest test-unit test-pythons \
         contract test-qemu test-doc test-runtime-files test-hotplug test-q35 \
-        test-patches test-cluster test-q35-cluster test-torn \
+        test-patches test-cluster test-q35-cluster test-torn test-tags \
         test-integration test-suite \
         test-devices test-configurations test-rollout test-upgrade patches \
         golden check-patches check-upstream bench alternatives fuzz dist clean
@@ -156,6 +156,12 @@ test-rollout: needs
 test-torn: needs
 	TORN=1 lab/up -n 2 $(PYTHON) -m pytest -p no:cacheprovider -v \
 	  tests/cluster/test_torn.py tests/cluster/test_migration.py
+
+# test-cluster has all but what copies disks to another node and back
+## what becomes of the tags by which slots stay, in Ganeti's commands
+test-tags: needs
+	TAGS=1 lab/up -n 2 $(PYTHON) -m pytest -p no:cacheprovider -v \
+	  tests/cluster/test_tags.py
 
 # make test-integration GANETI_TREE=DIR PYTHON=INTERPRETER
 ## hotplug on a real QEMU with any Ganeti (GANETI_TREE=DIR)

@@ -19,6 +19,9 @@ PYTHON = "/usr/bin/python3"
 CONFIG = "/var/lib/ganeti/config.data"
 KVM_DIR = "/run/ganeti/kvm-hypervisor"
 
+#: Where the project's command is on a node that has it.
+COMMAND = "/usr/local/sbin/ganeti-kvm-pci"
+
 #: QEMU's id of a root port.
 PORT = re.compile(r"rp\d+\Z")
 
@@ -60,6 +63,21 @@ def pci_map(instance, live=False):
 def project_command(node, args, check=True):
   return on(node, "env", "PYTHONPATH=" + PROJECT, "PYTHONDONTWRITEBYTECODE=1",
             PYTHON, "-m", "ganeti_kvm_pci", *args, check=check)
+
+
+def install_command():
+  """Have the project's command on each node, straight from the checkout."""
+  text = "#!/bin/sh\nexec env %s \"$@\"\n" % " ".join([
+    "PYTHONPATH=" + PROJECT, "PYTHONDONTWRITEBYTECODE=1", PYTHON, "-m",
+    "ganeti_kvm_pci"])
+  for node in NODES:
+    on(node, "sh", "-c", 'printf %s "$1" > "$2" && chmod 755 "$2"', "sh", text,
+       COMMAND)
+
+
+def remove_command():
+  for node in NODES:
+    on(node, "rm", "-f", COMMAND)
 
 
 def _options(params):

@@ -96,6 +96,26 @@ def another_vm():
   yield from _instance()
 
 
+@pytest.fixture
+def installed():
+  """The project's command is on each node, as C{freeze} needs it.
+
+  @return: what runs it on the master, and returns its output
+
+  """
+  cluster.install_command()
+  yield lambda *args: cluster.on("node1", "ganeti-kvm-pci", *args).output
+  cluster.remove_command()
+
+
+@pytest.fixture
+def eight_reserved():
+  """The cluster's C{kvm_pci_reservations} is 8."""
+  cluster.gnt("cluster", "modify", "-H", "kvm:kvm_pci_reservations=8")
+  yield
+  cluster.gnt("cluster", "modify", "-H", "kvm:kvm_pci_reservations=12")
+
+
 def _slots(instance):
   """Tell who sits where, in the runtime file and in the running QEMU.
 

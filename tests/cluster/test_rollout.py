@@ -30,6 +30,9 @@ EXTRA = {"kvm_extra": " ".join(["-device virtio-rng-pci"] * 6)}
 
 HOOK = "ganeti-kvm-pci.pth"
 
+#: What C{plan} says of a disk or NIC that will move.
+MOVES = re.compile(r"^  (?:disk|nic) .* -> ", re.M)
+
 
 def step(text):
   print("[%s] %s" % (time.strftime("%T"), text), flush=True)
@@ -101,12 +104,18 @@ class Walk(object):
     given("gnt-cluster copyfile /root/ganeti-kvm-pci.tar.gz")
     given("gnt-cluster command tar -C / -xzf /root/ganeti-kvm-pci.tar.gz")
     self.everyone_is_up()
+    frozen = given("ganeti-kvm-pci freeze --all").output
+    assert frozen.count(": frozen (") == len(self.guests)
+    self.everyone_is_up()
     enabled = given("ganeti-kvm-pci enable --restart")
     assert "restarted, with the plugin" in enabled.output
     self.everyone_is_up()
     assert "with the plugin" in given("ganeti-kvm-pci status").output
     assert "refused" not in given("ganeti-kvm-pci check --live").output
-    assert "will move" in given("ganeti-kvm-pci plan").output
+    assert not MOVES.findall(given("ganeti-kvm-pci plan").output)
+    for guest in self.guests:
+      given("ganeti-kvm-pci thaw INSTANCE", INSTANCE=guest.vm.name)
+    assert MOVES.findall(given("ganeti-kvm-pci plan").output)
     self.everyone_is_up()
 
   def a_mixed_cluster(self):
