@@ -248,6 +248,18 @@ class Frozen(object):
     return sorted(set(tag.number for tag in self.tags if tag.unit == unit and
                       device_class in (None, tag.device_class)))
 
+  def of_nobody(self, uuids):
+    """List the tags of devices that the instance has not.
+
+    @type uuids: dict
+    @param uuids: L{DISK} and L{NIC} to lists, the uuid of each device or None
+    @rtype: list of L{Tag}
+
+    """
+    known = dict((device_class, [(uuid or "")[:8] for uuid in members])
+                 for device_class, members in uuids.items())
+    return [tag for tag in self.tags if tag.uuid not in known[tag.device_class]]
+
   def wish(self, device_class, uuid, unit):
     """Tell what the tag of one device says.
 

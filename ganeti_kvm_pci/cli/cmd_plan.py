@@ -111,6 +111,10 @@ def _plan_one(found, path, opts, version):
     return None
   found["remarks"].extend(frozen.explain(unmet, found["instance"])
                           for unmet in tags.unmet)
+  found["remarks"].extend(
+    "the tag %s is of no device of the instance, and keeps %s free as long as"
+    " possible" % (tag.text, frozen.show(tag.unit, tag.number))
+    for tag in layout.of_nobody(loaded, tags))
   if moves and is_of_this_node and not known:
     found["remarks"].append(
       "tags, by which devices keep their slots, are not known here (only master"

@@ -202,6 +202,17 @@ def _members(runtime):
   return (members, elsewhere)
 
 
+def of_nobody(runtime, frozen):
+  """List the tags of devices that a guest has not; see L{Frozen.of_nobody}.
+
+  @type runtime: L{serialized.Runtime}
+  @type frozen: L{frozen.Frozen}
+  @rtype: list of L{frozen.Tag}
+
+  """
+  return frozen.of_nobody(_uuids({DISK: _disks(runtime), NIC: runtime.nics}))
+
+
 def _uuids(members):
   return dict((device_class, [entry.get("uuid") for entry in entries])
               for device_class, entries in members.items())

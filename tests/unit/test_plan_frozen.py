@@ -52,6 +52,19 @@ def test_a_tag_that_means_nothing_is_named(here, capsys, monkeypatch):
   assert "disk 0 (hotdisk-0000d150-pci-4): slot 4 -> slot" in out
 
 
+def test_a_tag_of_nobody_is_named(here, capsys, monkeypatch):
+  here.add("v2.10.8-plain")
+  tags(monkeypatch, OLD | set(["kvm-pci:disk:0badcafe:9",
+                               "kvm-pci:nic:0000d150:10"]))
+  (entry, ) = run_json(capsys, "plan")[1]
+  assert (moved(entry), entry["status"]) == ([], 0)
+  # the uuid of a disk is none of a NIC
+  assert entry["remarks"] == [
+    "the tag %s is of no device of the instance, and keeps slot %d free as long as"
+    " possible" % tag for tag in (("kvm-pci:disk:0badcafe:9", 9),
+                                  ("kvm-pci:nic:0000d150:10", 10))]
+
+
 def test_on_q35_tags_of_pci_0_mean_nothing(here, capsys, monkeypatch):
   here.add("v3.0.2-plain")
   tags(monkeypatch, set(["kvm-pci:nic:000041c0:14", "kvm-pci:nic:000041c1:rp9"]))
