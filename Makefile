@@ -158,7 +158,7 @@ test-torn: needs
 	  tests/cluster/test_torn.py tests/cluster/test_migration.py
 
 # test-cluster has all but what copies disks to another node and back
-## what becomes of the tags by which slots stay, in Ganeti's commands
+## what Ganeti's commands do to the tags by which slots stay
 test-tags: needs
 	TAGS=1 lab/up -n 2 $(PYTHON) -m pytest -p no:cacheprovider -v \
 	  tests/cluster/test_tags.py
