@@ -11,7 +11,8 @@ GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
         contract test-qemu test-doc test-runtime-files test-hotplug test-q35 \
         test-patches test-cluster test-q35-cluster test-torn test-tags \
         test-integration test-suite \
-        test-devices test-configurations test-rollout test-upgrade patches \
+        test-devices test-configurations test-frozen test-rollout \
+        test-upgrade patches \
         golden check-patches check-upstream bench alternatives fuzz dist clean
 
 ## prints this
@@ -143,6 +144,13 @@ test-q35-cluster: needs
 	  tests/cluster/test_partition.py tests/cluster/test_reboot.py \
 	  tests/cluster/test_refusals.py tests/cluster/test_pending.py \
 	  tests/cluster/test_migration.py tests/cluster/test_uefi.py
+
+# a guest's own view of its PCI addresses, from unmodified Ganeti to enable,
+# cold boots, hotplug and migration back to it; test-cluster has three guests
+## ten guests whose slots stay (also SUITE=trixie)
+test-frozen: needs
+	$(if $(SUITE),tools/test-suite $(SUITE)) env FROZEN=1 lab/up -n 2 \
+	  $(PYTHON) -m pytest -p no:cacheprovider -v -s tests/cluster/test_frozen.py
 
 # a mixed cluster, a node added later, one installed anew; test-cluster has the
 # short way, on two nodes

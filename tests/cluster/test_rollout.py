@@ -66,6 +66,19 @@ def on_all(output, text):
   assert output.count("return code = 0") == nodes, output
 
 
+def package_is_on_all_nodes():
+  """Bring the package to all nodes, as the documents tell."""
+  shutil.copytree(cluster.PROJECT, FOLDER, dirs_exist_ok=True,
+                  ignore=shutil.ignore_patterns(".*", "__pycache__"))
+  if shutil.which("make"):
+    given("make dist")
+  else: # in a root of another release
+    cluster.on("node1", FOLDER + "/tools/make-dist")
+  given("cp dist/ganeti-kvm-pci.tar.gz /root/")
+  given("gnt-cluster copyfile /root/ganeti-kvm-pci.tar.gz")
+  given("gnt-cluster command tar -C / -xzf /root/ganeti-kvm-pci.tar.gz")
+
+
 class Walk(object):
   """One way through all of it.
 
@@ -94,15 +107,7 @@ class Walk(object):
 
   def one_node_is_enabled(self):
     step("the package is on all nodes, and enabled on node1")
-    shutil.copytree(cluster.PROJECT, FOLDER, dirs_exist_ok=True,
-                    ignore=shutil.ignore_patterns(".*", "__pycache__"))
-    if shutil.which("make"):
-      given("make dist")
-    else: # in a root of another release
-      cluster.on("node1", FOLDER + "/tools/make-dist")
-    given("cp dist/ganeti-kvm-pci.tar.gz /root/")
-    given("gnt-cluster copyfile /root/ganeti-kvm-pci.tar.gz")
-    given("gnt-cluster command tar -C / -xzf /root/ganeti-kvm-pci.tar.gz")
+    package_is_on_all_nodes()
     self.everyone_is_up()
     frozen = given("ganeti-kvm-pci freeze --all").output
     assert frozen.count(": frozen (") == len(self.guests)
