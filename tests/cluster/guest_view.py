@@ -5,8 +5,8 @@
 import re
 
 #: Has the guest tell each disk's size and where it is.
-LINE = ("for d in /sys/block/vd* /sys/block/sd*; do [ -e $d ] && cd -P $d/device"
-        " && echo $(cat $d/size) $PWD; done; cd /")
+LINE = ("for d in /sys/block/vd* /sys/block/sd*; do [ -e $d ] &&"
+        " cd -P $d/device && echo $(cat $d/size) $PWD; done; cd /")
 
 #: The first root ports of a q35 guest; see C{dialogue.FIRST_PORT}.
 _FIRST = 0x17
@@ -18,7 +18,7 @@ def short(address):
   @param address: as the guest's report has it
 
   """
-  function = re.match(r"0000:00:(..)\.(\d)(-?)(?:.*( id \d+))?", address)
+  function = re.match(r"0000:00:(..)\.(\d)(-?)(?:.*?( id \d+))?", address)
   slot, number = int(function.group(1), 16), int(function.group(2))
   if function.group(3):
     return "rp%d" % ((slot - _FIRST) * 8 + number + 3)

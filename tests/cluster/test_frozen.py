@@ -46,7 +46,7 @@ LAYOUTS = [
   ("ide", 2, 2, {"disk_type": "ide"}),
   ("display", 2, 1, {"vnc_bind_address": "127.0.0.1", "vga": "cirrus",
                      "usb_mouse": "tablet"}),
-  ("disks", 3, 0, {"kvm_extra": "-device virtio-rng-pci"}),
+  ("disks", 3, 1, {"kvm_extra": "-device virtio-rng-pci"}),
   ]
 #: What Ganeti rounds sizes to, in MB.
 _EXTENT = 4
@@ -71,7 +71,7 @@ class Guest(object):
     self._has_disks = hvparams.get("disk_type") != "ide"
     self.view = self.uptime = None
     self.vm.add(disks=[{"size": "%dM" % size} for size in self.sizes],
-                nics=nics, hvparams=hvparams)
+                nics=nics, hvparams=hvparams, start=False)
 
   def macs(self):
     return [nic["mac"] for nic in self.vm.config()["nics"]]
@@ -139,7 +139,7 @@ def together(function, items):
 
 
 def new_at(found, prefix, *places):
-  """Check that devices have come, to these places.
+  """Check that devices were added, at these places.
 
   @return: the other changes
 
@@ -186,11 +186,12 @@ class Walk(object):
       assert guest.has_booted == booted, guest.label
 
   def on_unmodified_ganeti(self):
+    self._all("startup")
     together(Guest.look, self.guests.values())
     gaps = self.guests["gaps"]
     gaps.hot_adds()
     gaps.removes_first()
-    # Ganeti gives this one the slot of what is gone
+    # Ganeti gives this one the slot of the disk that was removed
     gaps.hot_adds(nic=False)
     self.look("unmodified Ganeti", {"gaps": None})
     # what frozen guests have is not what the plugin would give them
@@ -226,14 +227,15 @@ class Walk(object):
 
   def q35_joins(self):
     self.add(Q35)
+    self.guests["q35"].vm.start()
     self.guests["q35"].look()
     given("ganeti-kvm-pci freeze q35.gnt.test")
     self._are_frozen("q35")
 
-  def all_boot(self):
-    names = " ".join(guest.vm.name for guest in self.guests.values())
-    given("gnt-instance shutdown --timeout=0 --force-multi " + names)
-    given("gnt-instance startup --force-multi " + names)
+  def _all(self, command, *options):
+    """Have one of C{gnt-instance}'s commands do something with all."""
+    cluster.gnt("instance", command, "--force-multi", *options,
+                *[guest.vm.name for guest in self.guests.values()])
 
   def cold_boot(self, title, **expected):
     """Have all boot; what is frozen stays, the other moves as planned."""
@@ -242,12 +244,13 @@ class Walk(object):
     control = self.guests["control"].changes(plans.pop("control"))
     assert control and not any(plans.values()), plans
     assert len(plans) == len(self.guests) - 1
-    self.all_boot()
+    self._all("shutdown", "--timeout=0")
+    self._all("startup")
     self.look(title, dict(expected, control=control), booted=True)
 
   def hotplug(self):
     """Add devices, and remove NICs that others come after."""
-    # of the two of "six", the first goes again, and the second stays
+    # of the two of "six", the first is removed below
     for label in ("nics", "pair", "six", "six", "q35"):
       if label in self.guests:
         self.guests[label].hot_adds(disk=label in ("nics", "pair"))
@@ -262,7 +265,7 @@ class Walk(object):
       if label in self.guests:
         gone[label] = self.guests[label].removes_nic(index)
     self.look("a NIC in the middle removed", gone)
-    # what joined gets tags as well; "nics" has one of a NIC that is gone
+    # tags for what was added, too; "nics" has one of a NIC that was removed
     again = [label for label in ("pair", "six", "q35") if label in self.guests]
     if again:
       given("ganeti-kvm-pci freeze " + " ".join(again))
@@ -285,8 +288,7 @@ class Walk(object):
     self.look("disabled, 12 reserved")
 
   def remove(self):
-    for guest in self.guests.values():
-      guest.vm.remove()
+    together(lambda guest: guest.vm.remove(), self.guests.values())
 
 
 @pytest.fixture
