@@ -4,8 +4,8 @@
 
 import re
 
-#: Has the guest tell each disk's size and where it is.
-LINE = ("for d in /sys/block/vd* /sys/block/sd*; do [ -e $d ] &&"
+#: Has the guest tell its boot, and each disk's size and where it is.
+LINE = ("cat /proc/sys/kernel/random/boot_id; for d in /sys/block/vd* /sys/block/sd*; do [ -e $d ] &&"
         " cd -P $d/device && echo $(cat $d/size) $PWD; done; cd /")
 
 #: The first root ports of a q35 guest; see C{dialogue.FIRST_PORT}.
@@ -38,7 +38,7 @@ def read(report, listed):
   """Read what a guest says of its PCI devices.
 
   @param report: L{dialogue.Report}
-  @param listed: what L{LINE} printed
+  @param listed: what L{LINE} printed of the disks
   @rtype: dict
   @return: "disk" and its size in MB, "nic" and its MAC address, or an own
       device's vendor, device and number among its like, to the PCI address
@@ -66,15 +66,16 @@ def read(report, listed):
 def look(vm, disks=None, nics=None, timeout=600):
   """Ask a guest, once it has that many disks and NICs.
 
-  @rtype: tuple (dict, float)
-  @return: see L{read}, and its uptime
+  @rtype: tuple (dict, string)
+  @return: see L{read}, and which boot it is
 
   """
   vm.guest(timeout=timeout, until=lambda report: (
     disks in (None, len(report.disks)) and nics in (None, len(report.nics))))
   seen = vm.guest(LINE, timeout=timeout)
   assert seen.status == 0, seen.output
-  return read(seen, seen.output), seen.uptime
+  boot, _, listed = seen.output.partition("\n")
+  return read(seen, listed), boot
 
 
 def changes(before, after):

@@ -4,8 +4,8 @@ The guest's own view of its PCI addresses is compared after each step, and must
 not change but for what the step asks for. One guest is not frozen, and moves as
 C{plan} says: so this can fail.
 
-C{make test} has three guests, and C{make test-frozen} ten, and the one that is
-not frozen.
+C{make test} has three guests and one cold boot, C{make test-frozen} ten, and
+the one that is not frozen, and two.
 
 """
 
@@ -59,7 +59,7 @@ class Guest(object):
 
   @ivar sizes: of its disks, in MB, no two alike
   @ivar view: see L{guest_view.read}
-  @ivar uptime: when it was looked at
+  @ivar boot: which boot that was
 
   """
   def __init__(self, label, disks, nics, hvparams):
@@ -69,7 +69,7 @@ class Guest(object):
     self.sizes = [1024 + _EXTENT * index for index in range(disks)]
     self._next = 1024 + _EXTENT * disks
     self._has_disks = hvparams.get("disk_type") != "ide"
-    self.view = self.uptime = None
+    self.view = self.boot = None
     self.vm.add(disks=[{"size": "%dM" % size} for size in self.sizes],
                 nics=nics, hvparams=hvparams, start=False)
 
@@ -78,11 +78,11 @@ class Guest(object):
 
   def look(self):
     """Return what has changed in its view."""
-    before, since = self.view or {}, self.uptime
+    before, last = self.view or {}, self.boot
     # the lab's guest has no driver for IDE
     disks = len(self.sizes) if self._has_disks else 0
-    self.view, self.uptime = guest_view.look(self.vm, disks, len(self.macs()))
-    self.has_booted = since is None or self.uptime < since
+    self.view, self.boot = guest_view.look(self.vm, disks, len(self.macs()))
+    self.has_booted = self.boot != last
     return guest_view.changes(before, self.view)
 
   def shown(self):
@@ -209,7 +209,8 @@ class Walk(object):
     self._are_frozen(*self.guests)
     given("ganeti-kvm-pci thaw control.gnt.test")
     assert not asked("frozen")["control"]["tags"]
-    self.look("frozen")
+    if TEN:
+      self.look("frozen")
 
   def _are_frozen(self, *labels):
     """Check the tags: each disk and NIC that has a slot or SCSI id."""
@@ -311,7 +312,7 @@ def test_what_is_frozen_stays_until_it_is_asked_to_move(walk):
   walk.all_are_enabled()
   if TEN:
     walk.q35_joins()
-  walk.cold_boot("cold boot")
+    walk.cold_boot("cold boot")
   walk.hotplug()
   walk.cold_boot("cold boot after hotplug")
   walk.migrate()
