@@ -5,7 +5,8 @@
 import re
 
 #: Has the guest tell its boot, and each disk's size and where it is.
-LINE = ("cat /proc/sys/kernel/random/boot_id; for d in /sys/block/vd* /sys/block/sd*; do [ -e $d ] &&"
+LINE = ("cat /proc/sys/kernel/random/boot_id;"
+        " for d in /sys/block/vd* /sys/block/sd*; do [ -e $d ] &&"
         " cd -P $d/device && echo $(cat $d/size) $PWD; done; cd /")
 
 #: The first root ports of a q35 guest; see C{dialogue.FIRST_PORT}.
