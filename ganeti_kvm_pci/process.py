@@ -139,6 +139,27 @@ def is_replaced(pid):
     return False
 
 
+def runs_file(pid, path):
+  """Tell whether a process runs the program that a path leads to now.
+
+  @type pid: int
+  @type path: string
+  @rtype: bool or None
+  @return: None where that cannot be told, or the path leads to a script, which
+      runs another
+
+  """
+  try:
+    with open(path, "rb") as stream:
+      if stream.read(4) != b"\x7fELF":
+        return None
+      there = os.fstat(stream.fileno())
+    running = os.stat("/proc/%d/exe" % pid)
+  except (EnvironmentError, TypeError, ValueError): # no name of a file
+    return None
+  return (there.st_dev, there.st_ino) == (running.st_dev, running.st_ino)
+
+
 def identity(pid):
   """Tell a process from others, those too that will get its number.
 

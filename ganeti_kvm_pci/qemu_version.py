@@ -33,6 +33,7 @@ import re
 
 from . import qemu_program
 from .errors import NodeError
+from .qemu import release as release_
 
 _VERSION_RE = re.compile(r"\bversion (\d+)\.(\d+)")
 
@@ -63,15 +64,16 @@ def find(text):
   return match and (int(match.group(1)), int(match.group(2)))
 
 
-def _ask(path):
+def _ask(path, read=find):
   try:
-    return find(qemu_program.run([path, "--version"])[0])
+    return read(qemu_program.run([path, "--version"])[0])
   except NodeError:
     return None
 
 
 #: Of all the QEMUs that were asked.
 _VERSIONS = qemu_program.Answers(_ask)
+_RELEASES = qemu_program.Answers(lambda path: _ask(path, release_.of_text))
 
 
 def version(path):
@@ -84,3 +86,15 @@ def version(path):
 
   """
   return _VERSIONS.of(path)
+
+
+def release(path):
+  """Ask a QEMU for its release.
+
+  @type path: string
+  @param path: see L{version}
+  @rtype: L{release.Release} or None
+  @return: None if it does not tell
+
+  """
+  return _RELEASES.of(path)

@@ -38,6 +38,12 @@
   - L{cmd_enable}, L{cmd_disable}, L{cmd_status}, L{cmd_map}, L{cmd_check},
     L{cmd_plan}, L{cmd_upgrade}, L{cmd_downgrade}: the commands
   - L{cmd_freeze}, L{job_hook}: those of the master; as Ganeti's jobs run them
+  - L{cmd_devices}: which disk is which in the guest
+  - L{plan_hotplug}: the plan of a hotplug
+  - L{facts}, L{outdated_qemu}: what C{check} tells beside its findings; guests
+    whose QEMU is not the installed one
+  - L{monitoring}, L{summary}, L{nagios}, L{prometheus}: C{check} for a
+    monitoring system
   - L{arguments}: their options
   - L{entry}: runs them
 

@@ -37,6 +37,7 @@
     plugin should be on
   - L{cluster}, L{parallel}: the instances of all nodes, on the master; commands
     that run side by side
+  - L{configured}: an instance's devices in the configuration, if it is here
   - L{ownership}: who can write what the daemons run
   - L{watcher}: the program that Ganeti's watcher runs
   - L{hooks}, L{detached}, L{turns}: the scripts that Ganeti runs with its jobs;

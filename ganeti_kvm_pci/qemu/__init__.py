@@ -51,6 +51,8 @@
   - L{explicit}: explicit addresses for QEMU's own devices
   - L{topology}: the devices that a guest sees
   - L{acpi_index}: the number by which it may name a NIC
+  - L{guest_names}: what a guest calls its disks and NICs
+  - L{release}: which QEMU it is
   - L{smp}: how many vCPUs a command makes
 
 """

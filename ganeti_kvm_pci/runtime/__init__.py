@@ -35,6 +35,7 @@
   - L{upgrade}, L{downgrade}: the file in the form of another release
   - L{configuration}: the file in the order of Ganeti's configuration
   - L{layout}: all devices of a file placed anew; L{placement}: on which slots
+  - L{dry_run}: hotplug that is only planned
   - L{disk_links}: where another node has the data of the disks
   - L{unplug_request}: a removal that the guest was asked for
   - L{topology_file}: the devices that a guest sees, as they travel

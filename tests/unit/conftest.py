@@ -9,6 +9,7 @@ from hypothesis import settings
 
 import genuine
 from ganeti_kvm_pci import qemu_version as qemu_version_
+from ganeti_kvm_pci import process
 from ganeti_kvm_pci.errors import NodeError
 from ganeti_kvm_pci.node import installation
 from ganeti_kvm_pci.node import runtime_files
@@ -31,6 +32,7 @@ QEMU = (7, 2)
 def qemu_version(monkeypatch):
   """Whatever QEMU is installed, or none."""
   monkeypatch.setattr(qemu_version_, "version", lambda _: QEMU)
+  monkeypatch.setattr(qemu_version_, "release", lambda _: None)
 
 
 def start_guest(name):
@@ -105,6 +107,8 @@ def here(tmpdir, monkeypatch):
   """Provide a node whose Ganeti has a version that a test may choose."""
   made = Node(tmpdir.mkdir("node"))
   monkeypatch.setattr(runtime_files, "control_dir", made.control_dir)
+  # no guest runs QEMU here
+  monkeypatch.setattr(process, "runs_file", lambda pid, path: None)
   monkeypatch.setattr(installation, "become_daemon_python", lambda argv: None)
   monkeypatch.setattr(installation, "version", lambda: made.version)
   monkeypatch.setattr(installation, "cluster_reservations", lambda: None)
