@@ -15,6 +15,9 @@ _VARIES = [
   (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}(-[0-9a-f]{4}-"
               r"[0-9a-f]{12})?\b"), "UUID"),
   (re.compile(r"\bvm\d+\b"), "VM"),
+  (re.compile(r"\b[0-9a-f]{2}(:[0-9a-f]{2}){5}\b"), "MAC"),
+  (re.compile(r"\btap\d+\b"), "TAP"),
+  (re.compile(r"\btime=\d+\.\d+s"), "TIME"),
   ]
 
 

@@ -36,6 +36,7 @@ from .. import __version__
 from .. import qemu_version
 from ..qemu import acpi_index
 from . import cmd_check
+from . import cmd_devices
 from . import cmd_disable
 from . import cmd_downgrade
 from . import cmd_enable
@@ -44,6 +45,8 @@ from . import cmd_map
 from . import cmd_plan
 from . import cmd_status
 from . import cmd_upgrade
+from . import monitoring
+from . import plan_hotplug
 from .output import say
 from .output import say_usage
 
@@ -163,6 +166,7 @@ def make():
                        " finish only unplugs that timed out and that the guest"
                        " has completed since; print nothing else (for Ganeti's"
                        " watcher)")
+  monitoring.add_arguments(command)
   command = add_for_instances(
     "plan", cmd_plan.plan, "show which devices move at the next cold boot")
   command.add_argument("--reservations", type=_slots, metavar="N",
@@ -173,6 +177,10 @@ def make():
                        help="plan for the tag %s" % acpi_index.TAG)
   command.add_argument("--frozen", action="store_true", help="plan for an"
                        " instance that is frozen as it is now")
+  plan_hotplug.add_arguments(command)
+  command = add("devices", cmd_devices.show_devices, "show which disk and NIC"
+                " is which in the running guest (on the node where it runs)")
+  command.add_argument("names", nargs="+", metavar="INSTANCE")
   _add_for_the_cluster(add)
   for name, command, whose in (
       ("upgrade", add_for_instances(

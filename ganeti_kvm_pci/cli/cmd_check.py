@@ -52,6 +52,7 @@ from ..runtime import migration_check
 from ..runtime import placement
 from ..runtime import serialized
 from ..runtime import upgrade
+from . import facts
 from . import instance
 from . import node_state
 from . import report
@@ -73,17 +74,20 @@ class _Check(object):
     self.findings = []
     self.repaired = []
     self.backup = None
+    self.facts = {}
 
   def add(self, severity, text):
     self.findings.append(consistency.Finding(severity, None, None, text))
 
   def as_data(self):
     """Return what of an entry it makes, see L{report.entry}."""
-    return {
-      "instance": self.instance, "repaired": self.repaired,
-      "backup": self.backup, "changed": bool(self.repaired),
-      "findings": [dict(f._asdict()) for f in self.findings],
-      "status": max([OK] + [_STATUS[f.severity] for f in self.findings])}
+    found = dict(facts.NONE, **self.facts)
+    found.update(
+      instance=self.instance, repaired=self.repaired, backup=self.backup,
+      changed=bool(self.repaired),
+      findings=[dict(f._asdict()) for f in self.findings],
+      status=max([OK] + [_STATUS[f.severity] for f in self.findings]))
+    return found
 
 
 def _as_text(entry):
@@ -122,6 +126,9 @@ def _check_one(result, path, opts):
   obstacle = instance.obstacle(known, path)
   if obstacle:
     result.add(consistency.INFO, "left to unmodified Ganeti: %s" % obstacle)
+    if opts.live:
+      result.facts = facts.without_asking(path, known)
+      result.findings.extend(facts.findings(result.facts))
   elif opts.live or opts.repair:
     with instance.monitor(known) as execute:
       if opts.pending:
@@ -198,10 +205,12 @@ def _check_live(result, execute, seen, loaded, repair):
     known = _repair(result, execute, seen, loaded, live)
   result.findings.extend(consistency.findings(
     known, *live, requests=settle.requests(seen.path)))
+  problems = _problems(execute, seen.path, loaded)
   result.findings.extend(consistency.Finding(
     consistency.WARNING, None, None,
-    "a migration would be refused: %s" % problem)
-                         for problem in _problems(execute, seen.path, loaded))
+    "a migration would be refused: %s" % problem) for problem in problems)
+  result.facts = facts.look(execute, seen.path, known, live[0], problems)
+  result.findings.extend(facts.findings(result.facts))
   for _, name in backends.orphans(execute, [d.id for d in known.devices],
                                   known.command):
     result.findings.append(consistency.Finding(
@@ -323,4 +332,5 @@ def check(opts):
     entry = report.entry(opts.command, {})
     tell(opts, entry, _complete(entry, result, lambda: _tidy(
       result, path, opts.repair))) # pylint: disable=cell-var-from-loop
-  return max(node_state.judge_node(opts), opts.report.status())
+  opts.report.node_status = node_state.judge_node(opts)
+  return max(opts.report.node_status, opts.report.status())

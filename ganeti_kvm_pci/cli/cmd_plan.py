@@ -54,6 +54,7 @@ from ..runtime import serialized
 from ..runtime import slot_map
 from ..runtime import upgrade
 from . import nic_names
+from . import plan_hotplug
 from .output import WARNINGS
 from .output import each
 
@@ -259,10 +260,11 @@ def _as_text(found, part):
 
 
 def plan(opts):
-  """Show which devices move at the next cold boot.
+  """Show which devices move at the next cold boot, or what hotplug would do.
 
   @return: exit status
 
   """
   version = installation.version()
-  return each(opts, lambda found, path: _plan_one(found, path, opts, version))
+  look = plan_hotplug.look if opts.changes else _plan_one
+  return each(opts, lambda found, path: look(found, path, opts, version))

@@ -43,6 +43,8 @@ from ..errors import show
 from ..node import installation
 from ..node import runtime_files
 from . import arguments
+from . import monitoring
+from . import plan_hotplug
 from . import report
 from .output import ERRORS
 from .output import collecting
@@ -73,24 +75,31 @@ def main(argv=None):
   if argv is None:
     argv = sys.argv[1:]
   open_streams()
+  opts = None
   try:
     parser = arguments.make()
     try:
-      opts = parser.parse_args(argv)
+      opts = parser.parse_args(plan_hotplug.prepare(monitoring.prepare(argv)))
       if getattr(opts, "pending", False) and not opts.repair:
         parser.error("--pending needs --repair")
       if opts.command in ("freeze", "thaw") and not (
           opts.names or opts.is_all or opts.node or
           getattr(opts, "is_hook", False)):
         parser.error("%s needs an INSTANCE, --node, or --all" % opts.command)
-    except SystemExit:
+      plan_hotplug.complete(parser, opts)
+      monitoring.complete(parser, opts)
+    except SystemExit as err:
       flush()
-      raise
+      raise SystemExit(monitoring.usage_status(argv, err.code))
     if not opts.command:
       parser.print_usage(sys.stderr)
       return ERRORS
     opts.report = report.Report(opts.command, getattr(opts, "dry_run", False))
-    if opts.json:
+    if monitoring.is_asked(opts):
+      with collecting(opts.report):
+        monitoring.run(opts, lambda: _run(opts, argv))
+      status = monitoring.tell(opts)
+    elif opts.json:
       with collecting(opts.report):
         status = _run(opts, argv)
       say_json(opts.report.document(status))
@@ -99,9 +108,7 @@ def main(argv=None):
     flush()
     return status
   except OutputError as err:
-    if not err.is_unwanted:
-      complain(err)
-    return ERRORS
+    return monitoring.failed(opts, None if err.is_unwanted else err, ERRORS)
 
 
 def _run(opts, argv):

@@ -44,8 +44,10 @@ _COMMON = {"instance": None, "file": None, "status": 0, "changed": False,
 #: What it has beside, by command.
 _OWN = {
   "map": {"partition": None, "devices": []},
-  "check": {"findings": [], "repaired": [], "backup": None},
-  "plan": {"partition": None, "moves": []},
+  "check": {"findings": [], "repaired": [], "backup": None, "free": None,
+            "refusals": None, "removals": [], "qemu": None},
+  "plan": {"partition": None, "moves": [], "hotplug": []},
+  "devices": {"disks": [], "nics": []},
   "upgrade": {"changes": [], "warnings": [], "backup": None},
   }
 _OWN["downgrade"] = _OWN["upgrade"]
@@ -77,6 +79,7 @@ class Report(object):
   @ivar changed: bool, whether something was changed on the node; with
       C{--dry-run}, whether it would be
   @ivar node: dict or None, the plugin's state on the node
+  @ivar node_status: exit status by that alone, of C{check}
   @ivar said: list of strings, what a person is told beside
   @ivar warnings: list of strings, what a person has to do something about
   @ivar error: string or None, why nothing, or not all, was done
@@ -88,6 +91,7 @@ class Report(object):
     self.entries = []
     self.changed = False
     self.node = None
+    self.node_status = 0
     self.said = []
     self.warnings = []
     self.error = None

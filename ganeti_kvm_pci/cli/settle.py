@@ -157,5 +157,5 @@ def alone(path, opts):
   if opts.pending:
     # an operation that has them settles what there is, too
     return guests.alone(path, 0)
-  return (guests.alone(path) if opts.live or opts.repair
-          else instance_lock.nothing())
+  return (guests.alone(path, getattr(opts, "patience", None))
+          if opts.live or opts.repair else instance_lock.nothing())

@@ -44,6 +44,15 @@ def test_a_guest_of_unmodified_ganeti_keeps_its_slots_until_a_boot(vm, plugin):
   documents.check("doc/operation.rst", "ganeti-kvm-pci plan vm1",
                   command(vm, "plan").output)
   assert "nothing to do" in command(vm, "upgrade").output
+  documents.check("doc/operation.rst", "ganeti-kvm-pci devices vm1",
+                  command(vm, "devices").output)
+  documents.check("doc/operation.rst", "ganeti-kvm-pci check --nagios vm1",
+                  command(vm, "check", "--nagios").output)
+  documents.check(
+    "doc/operation.rst",
+    "ganeti-kvm-pci plan --disk add --disk 1:remove --net add vm1",
+    command(vm, "plan", "--disk", "add", "--disk", "1:remove", "--net",
+            "add").output)
   # stays where it is; what is new goes into the pools
   assert "hotplug:done" in vm.modify("--net", "add").output
   assert "hotplug:done" in vm.modify("--disk", "add:size=1G").output

@@ -74,6 +74,7 @@ def test_the_plan_as_json(here, capsys):
     "file": str(path), "status": 0, "changed": False,
     "partition": {"unit": "slot", "qemu": [0, 11], "disks": [12, 23],
                   "nics": [24, 31]},
+    "hotplug": [],
     "moves": [
       {"class": "nic", "index": 0, "id": "nic-000041c0-0000-4000", "old": 14,
        "new": 24, "unit": "slot", "old_unit": "slot"},
@@ -164,6 +165,8 @@ def qemu(monkeypatch):
     passed = ()
     # why it could not go elsewhere
     problems = ()
+    # what it is
+    package = "Debian 7.2.22"
     in_use = False
 
     def __init__(self):
@@ -184,6 +187,9 @@ def qemu(monkeypatch):
       return (own + list(self.functions), list(self.peripherals))
 
     def execute(self, command, arguments):
+      if command == "query-version":
+        return {"qemu": {"major": 7, "minor": 2, "micro": 22},
+                "package": self.package}
       if command == "query-named-block-nodes":
         return [{"node-name": name} for name in self.nodes] + [{}]
       if command == "query-block":
