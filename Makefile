@@ -101,7 +101,7 @@ test-runtime-files: needs
 on_qemu = $(patsubst %,tests/integration/test_%.py,$(1))
 HOTPLUG = faults scsi adverse left_behind monitor multiqueue one_way repair \
           unclaimed events pending refusals threads killed random migration \
-          acpi_index frozen
+          acpi_index frozen plan_hotplug guest_names
 
 # what hotplug protects from, beside unmodified Ganeti; the node daemon killed
 # at each fifth point (KILLED_EVERY=1: at every one, KILLED_THEN=both: twice); a
