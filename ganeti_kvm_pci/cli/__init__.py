@@ -40,8 +40,9 @@
   - L{cmd_freeze}, L{job_hook}: those of the master; as Ganeti's jobs run them
   - L{cmd_devices}: which disk is which in the guest
   - L{plan_hotplug}: the plan of a hotplug
-  - L{facts}, L{outdated_qemu}: what C{check} tells beside its findings; guests
-    whose QEMU is not the installed one
+  - L{facts}, L{outdated_qemu}, L{outdated_tags}: what C{check} tells beside its
+    findings; guests whose QEMU is not the installed one; tags that are not up
+    to date
   - L{monitoring}, L{summary}, L{nagios}, L{prometheus}: C{check} for a
     monitoring system
   - L{arguments}: their options

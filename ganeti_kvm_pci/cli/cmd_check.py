@@ -34,13 +34,11 @@ import copy
 from .. import process
 from .. import qemu_version
 from .. import settling
-from ..bus import current_tags
 from ..errors import BusyError
 from ..errors import KvmPciError
 from ..node import installation
 from ..node import guests
 from ..node import runtime_files
-from ..qemu import overflow
 from ..qemu import renewal
 from ..qmp import backends
 from ..qmp import ejected
@@ -49,12 +47,12 @@ from ..qmp import vcpus as vcpus_
 from ..runtime import consistency
 from ..runtime import device_table
 from ..runtime import migration_check
-from ..runtime import placement
 from ..runtime import serialized
 from ..runtime import upgrade
 from . import facts
 from . import instance
 from . import node_state
+from . import outdated_tags
 from . import report
 from . import settle
 from .output import OK
@@ -122,7 +120,7 @@ def _check_one(result, path, opts):
     _check_options(result, loaded, opts.qemu or qemu_version.version(
       known.command[0]))
   if not opts.pending:
-    _check_tags(result, loaded, known)
+    result.findings.extend(outdated_tags.findings(loaded, known))
   obstacle = instance.obstacle(known, path)
   if obstacle:
     result.add(consistency.INFO, "left to unmodified Ganeti: %s" % obstacle)
@@ -138,32 +136,6 @@ def _check_one(result, path, opts):
     return
   result.findings.extend(consistency.findings(
     known, requests=settle.requests(path)))
-
-
-def _check_tags(result, loaded, known):
-  """Tell which tags of an instance are not up to date.
-
-  @type result: L{_Check}
-  @type loaded: L{serialized.Runtime}
-  @type known: L{device_table.DeviceTable}
-
-  """
-  tags = installation.instance_tags(known.instance)
-  if not tags: # or not known here
-    return
-  now = placement.tags(loaded)
-  layout = current_tags.Layout(now.values(), dict(
-    ((known.partition.unit, device.slot), device.id or device.device_class)
-    for device in known.devices if device.slot is not None), known.partition,
-                               overflow.made_first(loaded.words,
-                                                   loaded.configs))
-  names = dict((tuple(tag.split(":")[1:3]), "%s %d" % device)
-               for device, tag in now.items())
-  for text, is_mended in current_tags.outdated(tags, layout, names):
-    result.add(consistency.WARNING, "%s; run ganeti-kvm-pci freeze%s %s on the"
-               " master%s" % (text, " --update" * is_mended, known.instance,
-                              "" if is_mended else ", which writes all tags"
-                              " anew"))
 
 
 def _check_options(result, loaded, qemu):
