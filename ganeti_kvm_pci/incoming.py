@@ -55,6 +55,7 @@ from .access import Explained
 from .errors import KvmPciError
 from .errors import RuntimeFileError
 from .migration import Migration
+from .qmp import board as board_
 from .qmp import ejected
 from .qmp import inventory
 from .qmp import queries
@@ -110,9 +111,10 @@ class Incoming(Migration):
     with self._Monitor(instance.name) as execute:
       parts = inventory.topology(execute, disk_links.ids(loaded))
       vcpus = vcpus_.count(execute)
+      board = board_.ask(execute) if told else None
     problems = self._CheckMigration(instance, loaded, parts, vcpus).problems
     if told:
-      problems = told.differences(parts, vcpus) or problems
+      problems = told.differences(parts, vcpus, board) or problems
     elif loaded.source_report:
       # by a later release; or unmodified Ganeti hands on what it got when the
       # guest moved to it

@@ -55,6 +55,7 @@ from .errors import KvmPciError
 from .nic_modification import NicModification
 from .qemu import q35
 from .qemu import unknown_option
+from .qmp import board as board_
 from .qmp import ejected
 from .qmp import inventory
 from .qmp import queries
@@ -165,8 +166,8 @@ class Migration(NicModification):
       self._SaveKVMRuntime(instance, runtime)
       logging.info("Instance %s: explicit address in the runtime file: %s",
                    instance.name, ", ".join(compared.fixed))
-    loaded.source_report = topology_file.write(parts, instance.primary_node,
-                                               compared.vcpus)
+    loaded.source_report = topology_file.write(
+      parts, instance.primary_node, compared.vcpus, board_.ask(execute))
     if left_out:
       loaded.source_report[ejected.FIELD] = left_out
     requests = self._Pending(instance).requests()

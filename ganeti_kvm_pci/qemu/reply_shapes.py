@@ -102,7 +102,10 @@ _SHAPES = {
       "image": _Optional({"virtual-size": _SIZE})})}],
   "query-cpus-fast": [{"cpu-index": _INT}],
   "query-fdsets": [{"fdset-id": _INT, "fds": [_ANY]}],
-  "query-hotpluggable-cpus": [{"qom-path": _Optional(_TEXT)}],
+  "query-hotpluggable-cpus": [{
+    "qom-path": _Optional(_TEXT), "type": _Optional(_TEXT),
+    "props": _Optional(dict((name, _Optional(_INT)) for name in (
+      "socket-id", "die-id", "module-id", "core-id", "thread-id")))}],
   "query-migrate": {"status": _Optional(_TEXT)},
   "query-named-block-nodes": [{"node-name": _Optional(_TEXT)}],
   "query-pci": [{"bus": _INT, "devices": [dict(
@@ -117,7 +120,8 @@ _SHAPES = {
 #: Property to shape, of what C{qom-get} gives. What C{addr} is to a device that
 #: is not on a PCI bus is not known.
 _PROPERTIES = {
-  "acpi-index": _INT, "channel": _INT, "lun": _INT, "mac": _TEXT, "mq": _BOOL,
+  "acpi-index": _INT, "apic-id": _INT, "channel": _INT, "host_mtu": _INT,
+  "lun": _INT, "mac": _TEXT, "memory": {"slots": _Optional(_SIZE)}, "mq": _BOOL,
   "netdev": _TEXT, "nr": _INT, "num-queues": _INT, "num_queues": _INT,
   "parent_bus": _TEXT, "port": _PORT, "scsi-id": _INT, "type": _TEXT,
   "unit": _INT, "vectors": _INT,

@@ -65,12 +65,14 @@ from . import ids
 #:   - mq: bool, whether a virtio NIC has several queues
 #:   - vectors: int, the interrupts of a virtio device
 #:   - acpi_index: int, by which a guest may name a NIC; 0 for none
-#: The last four are None where QEMU does not tell, or there is no such thing.
+#:   - host_mtu: int, which virtio tells the guest of a NIC; 0 for none
+#: The last five are None where QEMU does not tell, or there is no such thing.
 #: The file of its drive is a node's own affair (a DRBD minor, a descriptor).
 Part = collections.namedtuple("Part", [
   "bus", "address", "model", "driver", "id", "backend", "mac", "size",
-  "builtin", "mapped", "queues", "mq", "vectors", "acpi_index"])
-Part.__new__.__defaults__ = (False, None, None, None, None, None)
+  "builtin", "mapped", "queues", "mq", "vectors", "acpi_index",
+  "host_mtu"])
+Part.__new__.__defaults__ = (False, None, None, None, None, None, None)
 
 #: What drivers and options set beside a device's address, and its name.
 _SETTINGS = [("queues", "queues"), ("mq", "several queues (mq)"),
@@ -217,6 +219,11 @@ def _unlike_settings(source, target, told):
     if name in told and None not in (one, other) and one != other:
       found.append("%s: %s on the source, %s on the target" % (
         what, _show_setting(one), _show_setting(other)))
+  # a guest that uses it ends a QEMU that has none ("Features ... unsupported");
+  # another number, QEMU takes
+  if "host_mtu" in told and source.host_mtu and target.host_mtu == 0:
+    found.append("host_mtu: %d on the source, none on the target" %
+                 source.host_mtu)
   if found:
     found[-1] += " (shut the instance down and start it, then migrate it)"
   return found

@@ -53,7 +53,8 @@ from . import vcpus as vcpus_
 _OF_NICS = frozenset(["netdev", "mac", "acpi-index"])
 #: What of a virtio device is seen by the guest; a SCSI controller's name of it
 #: has another dash.
-_OF_VIRTIO = frozenset(["num-queues", "num_queues", "mq", "vectors"])
+_OF_VIRTIO = frozenset(["num-queues", "num_queues", "mq", "vectors",
+                          "host_mtu"])
 _OF_SCSI = frozenset(["channel", "scsi-id", "lun"])
 _OF_ADDRESS = _OF_SCSI | frozenset(["parent_bus", "addr", "unit", "nr", "port"])
 _OF_ALL = _OF_NICS | _OF_ADDRESS
@@ -189,7 +190,8 @@ class _Look(object):
                 device.driver, device.id, backend, told.get("mac"), size,
                 queues=told.get("num-queues", told.get("num_queues")),
                 mq=told.get("mq"), vectors=told.get("vectors"),
-                acpi_index=told.get("acpi-index"))
+                acpi_index=told.get("acpi-index"),
+                host_mtu=told.get("host_mtu"))
 
   def _addressed(self):
     """Tell which devices C{query-pci} names, and what it leaves to be asked.

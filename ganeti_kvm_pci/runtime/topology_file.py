@@ -38,6 +38,8 @@ its fields.
 from ..bus import address
 from ..bus import root_ports
 from ..errors import RuntimeFileError
+from ..qemu import board as board_
+from ..qemu import ram_blocks
 from ..qemu import topology
 from .device_entry import is_text
 
@@ -62,7 +64,8 @@ _CHECKS = dict(
   mapped=lambda value: value in (None, True, False),
   mq=lambda value: value in (None, True, False),
   **dict((name, lambda value: value is None or _is_int(value))
-         for name in ("size", "queues", "vectors", "acpi_index")))
+         for name in ("size", "queues", "vectors", "acpi_index",
+                      "host_mtu")))
 
 #: Without these, a device cannot be told from others.
 _REQUIRED = frozenset(["bus", "address", "driver"])
@@ -81,6 +84,25 @@ _VERSION, _SOURCE, _DEVICES = "version", "source", "devices"
 #: not tell.
 _VCPUS = "vcpus"
 
+#: What the guest has beside its devices; missing where an older release does
+#: not tell. Each field of it may be missing.
+_BOARD = "board"
+
+
+def _is_block(value):
+  return isinstance(value, list) and len(value) == 2 and \
+    all(_is_int(size) for size in value)
+
+
+def _is_dict_of(check):
+  return lambda value: isinstance(value, dict) and all(
+    check(item) for item in value.values())
+
+
+#: What stands in each field of a L{board_.Board} that travels.
+_BOARD_CHECKS = {"cpu": is_text, "apic_id": _is_int, "memory_slots": _is_int,
+                 "isa": _is_dict_of(_is_int), "blocks": _is_dict_of(_is_block)}
+
 #: The same of the first form, and the order of its values.
 _FIRST_SOURCE, _FIRST_DEVICES = "node", "machine"
 _FIRST_FIELDS = ["bus", "address", "model", "driver", "id", "backend", "mac",
@@ -95,20 +117,24 @@ class Topology(object):
   @ivar buses: collection of strings, the buses that all this is of; None for
       everything
   @ivar vcpus: int or None, how many vCPUs the guest has
+  @ivar board: L{board_.Board} or None, what it has beside them
 
   """
-  def __init__(self, parts, told, buses=None, vcpus=None):
+  def __init__(self, parts, told, buses=None, vcpus=None, board=None):
     self.parts = parts
     self.told = told
     self.buses = buses
     self.vcpus = vcpus
+    self.board = board
 
-  def differences(self, target, vcpus=None):
+  def differences(self, target, vcpus=None, board=None):
     """Compare with the target, as far as this tells.
 
     @type target: list of L{topology.Part}
     @type vcpus: int or None
     @param vcpus: how many it has
+    @type board: L{board_.Board} or None
+    @param board: what it has beside them
     @rtype: list of strings
 
     """
@@ -121,7 +147,9 @@ class Topology(object):
     here, there = [
       [part for part in parts if self.buses is None or part.bus in self.buses]
       for parts in (self.parts, target)]
-    return found + topology.differences(here, there, self.told)
+    return found + topology.differences(here, there, self.told) + \
+      board_.differences(self.board, board, self.parts, target,
+                         self.vcpus == vcpus)
 
   def left_out(self, target):
     """Find devices that the guest may have ejected while it was copied.
@@ -146,13 +174,15 @@ class Topology(object):
     return [part for part in there if part.mapped is False]
 
 
-def write(parts, node, vcpus=None):
+def write(parts, node, vcpus=None, board=None):
   """Turn a topology into what travels with its guest.
 
   @type node: string
   @param node: the source; who hands this on is another
   @type vcpus: int or None
   @param vcpus: how many the guest has; None if QEMU does not tell
+  @type board: L{board_.Board} or None
+  @param board: what it has beside its devices
   @rtype: dict
 
   """
@@ -162,7 +192,33 @@ def write(parts, node, vcpus=None):
     for part in parts]}
   if vcpus is not None:
     found[_VCPUS] = vcpus
+  if board is not None:
+    values = board._asdict()
+    if board.blocks is not None:
+      values["blocks"] = dict((name, list(block))
+                              for name, block in board.blocks.items())
+    found[_BOARD] = dict((name, value) for name, value in values.items()
+                         if value is not None)
   return found
+
+
+def _board(values):
+  """Read what the guest has beside its devices.
+
+  @type values: dict
+  @rtype: L{board_.Board} or None
+  @return: None if it is something else
+
+  """
+  if not isinstance(values, dict) or not all(
+      check(values[name]) for name, check in _BOARD_CHECKS.items()
+      if values.get(name) is not None):
+    return None
+  values = dict((name, values.get(name)) for name in _BOARD_CHECKS)
+  if values["blocks"] is not None:
+    values["blocks"] = dict((name, ram_blocks.Block(*sizes))
+                            for name, sizes in values["blocks"].items())
+  return board_.Board(**values)
 
 
 def _part(values):
@@ -196,13 +252,14 @@ def read(source_report, node, source):
   @raise RuntimeFileError: if it is of a version that is known, and malformed
 
   """
-  source_report, vcpus = source_report or {}, None
+  source_report, vcpus, board = source_report or {}, None, None
   if source_report.get(_SOURCE) == node:
     version = source_report.get(_VERSION)
     if not _is_int(version) or not 1 <= version <= VERSION:
       return None
     devices, buses = source_report.get(_DEVICES), None
     vcpus = source_report.get(_VCPUS)
+    board = source_report.get(_BOARD)
     if not (isinstance(devices, list) and
             all(isinstance(values, dict) for values in devices)):
       devices = [{}]
@@ -218,12 +275,14 @@ def read(source_report, node, source):
   else:
     return None
   parts = [_part(values) for values in devices]
-  if None in parts or not (vcpus is None or _is_int(vcpus)):
+  known = None if board is None else _board(board)
+  if None in parts or not (vcpus is None or _is_int(vcpus)) or \
+      (known is None) != (board is None):
     raise RuntimeFileError(source, "what the source node tells of the guest's"
                            " devices is malformed")
   told = frozenset(topology.Part._fields).intersection(
     *[set(values) for values in devices])
-  return Topology(parts, told, buses, vcpus)
+  return Topology(parts, told, buses, vcpus, known)
 
 
 def source_of(source_report):
