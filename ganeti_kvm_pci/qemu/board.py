@@ -42,7 +42,7 @@ from . import ram_blocks
 #: What is beside the devices; None where QEMU, or an older release, does not
 #: tell.
 #:   - cpu: string, the type of the vCPUs in the object model
-#:   - apic_id: int, of the last vCPU; it follows from sockets, cores and threads
+#:   - apic_id: int, of the last vCPU; sockets, cores and threads decide it
 #:   - memory_slots: int, for memory that is hot-added; 0 for none
 #:   - isa: dict, type to number, of L{ISA}
 #:   - blocks: dict, name to L{ram_blocks.Block}

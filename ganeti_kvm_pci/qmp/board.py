@@ -35,7 +35,6 @@ from ..errors import CommandError
 from ..qemu import board
 from ..qemu import ram_blocks
 from ..qemu import replies
-from . import queries
 
 #: From the outermost to the innermost.
 _LEVELS = ["socket-id", "die-id", "module-id", "core-id", "thread-id"]

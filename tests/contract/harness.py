@@ -64,6 +64,9 @@ _ELSEWHERE_RE = re.compile("usb-|scsi-|ide-|isa-|virtserial|virtconsole"
 #: The first bus of a q35 guest.
 ROOT = "pcie.0"
 
+#: Where the object model has the vCPU that is always there.
+BOOT_CPU = "/machine/unattached/device[0]"
+
 #: What C{-drive if=virtio} makes.
 _DRIVE = command_.DeviceOption(None, "virtio-blk-pci", None, None, None, False)
 
@@ -117,9 +120,14 @@ class FakeQmp(object):
                   self.world.drivers.get(name) or _usual_driver(name))}
                 for name in sorted(list(self.world.bus.values()) +
                                    self.world.elsewhere) if name]
+      if arguments["path"] == "/machine/unattached":
+        return [{"name": "device[%d]" % n, "type": "child<%s>" % driver}
+                for n, driver in enumerate(self.world.unattached)]
       return [{"name": name, "type": "x"}
               for name in self.world.properties(arguments["path"])]
     if command == "qom-get":
+      if arguments["path"] == "/machine" and self.world.memory:
+        return self.world.memory
       if arguments["property"] == "type":
         return "type-of-" + arguments["path"].rpartition("/")[2]
       properties = self.world.properties(arguments["path"])
@@ -131,8 +139,10 @@ class FakeQmp(object):
     if command == "query-cpus-fast":
       return [{"cpu-index": number} for number in range(self.world.vcpus)]
     if command == "query-hotpluggable-cpus":
-      return [{"type": "qemu64-x86_64-cpu"}] + [
-        {"qom-path": path} for path in self.world.vcpu_paths()]
+      return [{"type": self.world.cpu, "qom-path": BOOT_CPU},
+              {"type": self.world.cpu}] + [
+                {"type": self.world.cpu, "qom-path": path}
+                for path in self.world.vcpu_paths()]
     if command == "device_del":
       self.world.unplug(arguments["id"])
     if command == "device-list-properties":
@@ -144,6 +154,10 @@ class FakeQmp(object):
     if command == "human-monitor-command":
       if arguments["command-line"].startswith("drive_add "):
         return "OK\r\n"
+      if arguments["command-line"] == "info ramblock":
+        return "".join("%24s    4 KiB  0x%016x 0x%016x 0x%016x\r\n" % (
+          name, 4096, used, total)
+                       for name, (used, total) in self.world.blocks.items())
       return "".join("%s%s: index=0,type=tap,fd=20\r\n" % (
         " \\ " if name in self.world.bus.values() else "", name)
                      for name in self.world.netdevs)
@@ -221,6 +235,10 @@ class World(object):
   @ivar scsi: dict, id of a live disk behind a SCSI controller to its number
   @ivar drivers: dict, id of a live device to its driver
   @ivar vcpus: int, how many vCPUs the live guest has
+  @ivar cpu: string, their type
+  @ivar memory: dict or None, what C{qom-get} gives for that of C{/machine}
+  @ivar blocks: dict, name of a RAM block to its used and total size
+  @ivar unattached: list of types, what the machine type has made
   @ivar settings: dict, id of a live device to what else QEMU tells of it
   @ivar macs: dict, id of a live NIC to its MAC address
   @ivar boots: whether a QEMU that is started makes the devices of its command
@@ -240,6 +258,10 @@ class World(object):
     self.drivers = {}
     self.macs = {}
     self.vcpus = 1
+    self.cpu = "qemu64-x86_64-cpu"
+    self.memory = None
+    self.blocks = {}
+    self.unattached = []
     self.settings = {}
     self.boots = False
     self.calls = []
@@ -332,6 +354,8 @@ class World(object):
 
   def properties(self, path):
     """Tell a device's properties, by its path in the object model."""
+    if path == BOOT_CPU:
+      return {"apic-id": self.vcpus - 1}
     name = path.rpartition("/")[2]
     if name in self.scsi:
       return {"parent_bus": "/machine/peripheral/scsi/scsi.0", "channel": 0,

@@ -579,6 +579,80 @@ def test_a_target_with_other_queues_is_refused(world, moving, changes, words):
     info, "queues", "mq", "vectors", "acpi_index", "vcpus"))
 
 
+@pytest.fixture
+def complete(world):
+  """Provide what a real QEMU tells beside the devices."""
+  world.boards = [{
+    "cpu": "Haswell-x86_64-cpu", "memory": {"size": 1 << 27, "slots": 2},
+    "unattached": ["hpet", "isa-serial", "isa-serial", "rtc"],
+    "blocks": {"pc.ram": (1 << 27, 1 << 27), "pc.bios": (1 << 18, 1 << 18),
+               "0000:00:09.0/virtio-blk-pci.rom": (1 << 18, 1 << 18),
+               "/rom@etc/table-loader": (4096, 65536)}}]
+  set_board(world)
+  return world
+
+
+def set_board(world, **changes):
+  for name, value in dict(world.boards[0], **changes).items():
+    setattr(world, name, value)
+
+
+def with_block(world, name, *sizes):
+  blocks = dict(world.blocks)
+  blocks.pop(name, None)
+  if sizes:
+    blocks[name] = sizes
+  world.blocks = blocks
+
+
+@pytest.mark.parametrize("spoil, words", [
+  (lambda world: with_block(world, "pc.bios", 1 << 17, 1 << 17),
+   ["RAM block pc.bios (firmware): 262144 bytes on the source, 131072 bytes on"
+    " the target", "seabios"]),
+  (lambda world: with_block(world, "0000:00:09.0/virtio-blk-pci.rom"),
+   ["slot 9, ", "option ROM): 262144 bytes on the source, missing on the"
+    " target", "ipxe-qemu"]),
+  (lambda world: with_block(world, "/rom@etc/table-loader", 1024, 2048),
+   ["table for the firmware", "which can have 2048", "not older"]),
+  (lambda world: set_board(world, cpu="qemu64-x86_64-cpu"),
+   ["CPU model: Haswell on the source, qemu64 on the target"]),
+  (lambda world: set_board(world, memory={"size": 1 << 27}),
+   ["memory slots: 2 on the source, 0 on the target"]),
+  (lambda world: set_board(world, unattached=["isa-serial", "rtc", "hpet"]),
+   ["isa-serial: 2 on the source, 1 on the target"])])
+def test_a_target_with_another_board_is_refused(complete, moving, spoil, words):
+  hyper, instance, _ = moving
+  info = hyper.MigrationInfo(instance)
+  text = refusal(complete, instance, info, spoil)
+  for part in words + ["vm1.example.com", "is not migrated",
+                       "shut the instance down and start it",
+                       "gnt-instance failover"]:
+    assert part in text
+  assert " AND " not in text
+  # what an older release of the plugin does not tell is not compared
+  accept(complete, hypervisor_of(complete), instance, without(info, "board"))
+
+
+@pytest.mark.parametrize("change", [
+  lambda world: None,
+  lambda world: with_block(world, "/rom@etc/table-loader", 4096, 4096),
+  lambda world: with_block(world, "more", 4096, 4096),
+  lambda world: set_board(world, unattached=["hpet"] * 2 + ["isa-serial"] * 3),
+  # QEMU before 7.1, and one that has no such command
+  lambda world: set_board(world, memory=None, blocks={})])
+def test_what_qemu_takes_of_another_board_goes(complete, moving, change):
+  hyper, instance, _ = moving
+  info = hyper.MigrationInfo(instance)
+  loaded = json.loads(info)
+  told = loaded[4]["ganeti-kvm-pci"]["board"]
+  assert sorted(told) == ["apic_id", "blocks", "cpu", "isa",
+                          "memory_slots"]
+  # a later release tells more
+  told["colour"] = {"of": ["the", "case"]}
+  change(complete)
+  accept(complete, hypervisor_of(complete), instance, json.dumps(loaded))
+
+
 @pytest.mark.skipif(not hasattr(constants, "HV_VIRTIO_DISK_IOTHREADS"),
                     reason="master with iothreads")
 def test_a_guest_of_an_older_ganeti_gets_no_iothreads(world):

@@ -16,6 +16,7 @@ from ganeti_kvm_pci.errors import CommandError
 from ganeti_kvm_pci.errors import KvmPciError
 from ganeti_kvm_pci.errors import MonitorError
 from ganeti_kvm_pci.qemu import reply_shapes
+from ganeti_kvm_pci.qmp import board
 from ganeti_kvm_pci.qmp import inventory
 from ganeti_kvm_pci.qmp import queries
 from ganeti_kvm_pci.qmp import vcpus
@@ -53,7 +54,9 @@ GENUINE = {
   ("query-cpus-fast", None): [{"cpu-index": 0}, {"cpu-index": 1}],
   ("query-hotpluggable-cpus", None): [
     {"qom-path": "/machine/peripheral/cpu1", "type": "qemu64-x86_64-cpu"},
-    {"type": "qemu64-x86_64-cpu"}],
+    {"type": "qemu64-x86_64-cpu", "props": {"socket-id": 1, "core-id": 0}}],
+  ("/machine/peripheral/cpu1", "apic-id"): 1,
+  ("/machine", "memory"): {"size": 1 << 27, "slots": 2},
   ("query-fdsets", None): [{"fdset-id": 1, "fds": [{"fd": 9}]}],
   ("query-migrate", None): {"status": "completed"},
   ("query-status", None): {"status": "running"},
@@ -182,7 +185,7 @@ PERIPHERALS = of_partition(queries.peripherals)
 QUESTIONS = [
   of_partition(queries.functions), of_partition(queries.held), queries.ids,
   queries.scsi_ids, PERIPHERALS, inventory.topology, queries.is_leaving,
-  queries.has_left, vcpus.count, vcpus.paths]
+  queries.has_left, vcpus.count, vcpus.paths, board.ask]
 
 
 def ask_all(said):

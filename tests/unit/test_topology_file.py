@@ -5,6 +5,8 @@ import json
 import pytest
 
 from ganeti_kvm_pci.errors import RuntimeFileError
+from ganeti_kvm_pci.qemu import board
+from ganeti_kvm_pci.qemu.ram_blocks import Block
 from ganeti_kvm_pci.runtime import topology_file
 
 from test_topology import ALL, DISK, NIC, SCSI, TABLET, VGA
@@ -174,3 +176,76 @@ def test_queues_travel_and_are_left_out_for_a_release_that_tells_none():
 def test_queues_of_another_shape_are_one_clear_error(changes):
   with pytest.raises(RuntimeFileError):
     topology_file.read(change(**changes), "source", "vm1")
+
+
+BOARD = board.Board("kvm64-x86_64-cpu", 0, 0, {"hpet": 1},
+                    {"pc.ram": Block(1 << 40, 1 << 40)})
+
+
+def with_board(value=None, **changes):
+  """Return what travels with a board, or with a changed one, or with a value
+  in place of it."""
+  told = json.loads(json.dumps(topology_file.write(ALL, "source", 2, BOARD)))
+  told["board"].update(changes)
+  if value is not None:
+    told["board"] = value
+  return told
+
+
+def test_a_board_travels_and_is_compared():
+  found = topology_file.read(with_board(), "source", "test")
+  assert found.board == BOARD
+  assert found.differences(ALL, 2, BOARD) == []
+  (text, ) = found.differences(ALL, 2, BOARD._replace(blocks={}))
+  assert "pc.ram" in text
+  assert found.differences(ALL, 2) == found.differences(ALL, 2, None) == []
+  # the number of vCPUs is named once
+  (text, ) = found.differences(ALL, 1, BOARD._replace(apic_id=1))
+  assert "vCPUs: 2 on the source" in text
+
+
+def test_a_board_may_be_missing_or_told_in_part_or_have_more():
+  for told in (sent(), FIRST):
+    found = topology_file.read(told, "source", "test")
+    assert found.board is None
+    assert not [text for text in found.differences(ALL, 2, BOARD)
+                if "slot" not in text and "scsi" not in text]
+  found = topology_file.read(with_board({"cpu": "x-cpu", "more": [7]}),
+                             "source", "test")
+  assert found.board == board.Board("x-cpu")
+  assert "board" not in sent()
+  part = json.loads(json.dumps(topology_file.write(
+    ALL, "source", 2, board.Board(isa={}))))
+  assert part["board"] == {"isa": {}}
+
+
+@pytest.mark.parametrize("told", [with_board(value) for value in (
+  [], 3, "x", True)] + [
+    with_board(cpu=3), with_board(apic_id="0"), with_board(memory_slots=True),
+    with_board(isa=["hpet"]), with_board(isa={"hpet": "1"}),
+    with_board(blocks=[]), with_board(blocks={"pc.ram": 8}),
+    with_board(blocks={"pc.ram": [8]}), with_board(blocks={"pc.ram": [8, "8"]})])
+def test_a_board_of_another_shape_is_one_clear_error(told):
+  with pytest.raises(RuntimeFileError) as caught:
+    topology_file.read(told, "source", "vm1")
+  assert str(caught.value).startswith("vm1: what the source node tells")
+
+
+def test_host_mtu_travels_and_is_left_out_for_a_release_that_tells_none():
+  nic = NIC._replace(host_mtu=1400)
+  told = sent([nic])
+  (text, ) = topology_file.read(told, "source", "test").differences(
+    [NIC._replace(host_mtu=0)])
+  assert "host_mtu: 1400 on the source, none on the target (shut the" in text
+  del told["devices"][0]["host_mtu"]
+  assert topology_file.read(told, "source", "test").differences(
+    [NIC._replace(host_mtu=0)]) == []
+  with pytest.raises(RuntimeFileError):
+    topology_file.read(change(host_mtu="1400"), "source", "vm1")
+
+
+@pytest.mark.parametrize("one, other", [(1400, 1500), (0, 1400), (None, 0),
+                                        (1400, None), (1400, 1400)])
+def test_a_host_mtu_that_qemu_takes_goes(one, other):
+  found = topology_file.read(sent([NIC._replace(host_mtu=one)]), "source", "x")
+  assert found.differences([NIC._replace(host_mtu=other)]) == []
