@@ -11,7 +11,8 @@ GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
         contract test-qemu test-doc test-runtime-files test-hotplug test-q35 \
         test-patches test-cluster test-q35-cluster test-torn test-tags \
         test-integration test-suite \
-        test-devices test-configurations test-frozen test-rollout \
+        test-devices test-configurations test-frozen test-versions \
+        test-rollout \
         test-upgrade patches \
         golden check-patches check-upstream bench alternatives fuzz dist clean
 
@@ -101,7 +102,15 @@ test-runtime-files: needs
 on_qemu = $(patsubst %,tests/integration/test_%.py,$(1))
 HOTPLUG = faults scsi adverse left_behind monitor multiqueue one_way repair \
           unclaimed events pending refusals threads killed random migration \
-          acpi_index frozen plan_hotplug guest_names
+          acpi_index frozen plan_hotplug guest_names versions
+
+# TABLE=FILE for a table of it, such as benchmarks/results/versions.txt
+## bare QEMU's migrations between all versions, beside ours
+test-versions: needs
+	for suite in bullseye trixie sid; do \
+	  tools/test-suite $$suite true || exit; done
+	VERSIONS=all VERSIONS_TABLE=$(TABLE) GANETI_TREE=$(GANETI_TREE) $(PYTEST) \
+	  $(call on_qemu,versions)
 
 # what hotplug protects from, beside unmodified Ganeti; the node daemon killed
 # at each fifth point (KILLED_EVERY=1: at every one, KILLED_THEN=both: twice); a

@@ -56,7 +56,7 @@ CONFIGURATIONS = {
               "-device", "virtio-blk-pci,id=disk2,drive=d2,num-queues=4"],
   "large": ["-m", "5120,slots=4,maxmem=8G", "-cpu", "Haswell", "-vga",
             "virtio"] + disks("virtio-blk-pci") +
-           nic(driver="rtl8139") + nic(",disable-legacy=on", number=1),
+           nic(driver="rtl8139") + nic(",disable-legacy=on,disable-modern=off", number=1),
   }
 
 #: SeaBIOS has 128 KiB up to 1.7.
@@ -96,8 +96,9 @@ def test_what_qemu_takes_goes(versions, machine_type, name):
   try:
     taken, differs, said = bare_qemu.move(versions, options, options, boot=0.8)
   except bare_qemu.Refused as err:
-    assert "machine type" in str(err)
-    pytest.skip("one of them does not have this machine type")
+    assert "machine type" in str(err) or "not supported by: pc" in str(err)
+    pytest.skip("one of them does not have this machine type, or it has no"
+                " memory slots")
   note(versions, machine_type, name, taken, differs, said)
   if taken:
     assert differs == []
