@@ -72,7 +72,7 @@ def runs():
     for number, (chipset, name) in enumerate(itertools.product(
         ("pc-i440fx", "pc-q35"), sorted(CONFIGURATIONS))):
       for number_of_type in VERSIONED if _WHOLE else ["5.2"]:
-        if _WHOLE or HERE in versions and \
+        if _WHOLE or versions == (HERE, HERE) or HERE in versions and \
             number == pairs.index(versions) % (2 * len(CONFIGURATIONS)):
           yield (versions, "%s-%s" % (chipset, number_of_type), name)
 
