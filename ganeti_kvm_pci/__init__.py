@@ -40,6 +40,7 @@ C{qemu} and C{runtime} touch no socket, no file and no Ganeti:
   - the subclass of Ganeti's C{KVMHypervisor}:
       - L{config_reader}: the files that a command has QEMU read
       - L{chipset}: whether an instance has the bus that is partitioned
+      - L{machine_version}: the version of its machine type, which stays
       - L{process}, L{qemu_program}, L{qemu_version}, L{qemu_log}: what a QEMU
         was given; what a program prints, and which version it is; its log
       - L{instance_lock}, L{cooldown}: one operation on an instance at a time,

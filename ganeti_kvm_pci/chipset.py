@@ -68,6 +68,18 @@ def _ask(path):
 _LISTINGS = qemu_program.Answers(_ask)
 
 
+def machine_types(path):
+  """Ask a QEMU for its machine types.
+
+  @type path: string
+  @param path: the program, as a runtime file names it
+  @rtype: L{machine_type.Listing}
+  @raise NodeError: if it does not tell
+
+  """
+  return _LISTINGS.of(path)
+
+
 def _type(command, hvparams, configs, is_trusted):
   """Tell which machine type a command stands for.
 
@@ -86,7 +98,7 @@ def _type(command, hvparams, configs, is_trusted):
     if not is_trusted:
       raise NodeError("%s was not asked, the runtime file is not of an"
                       " instance of this node" % command[0])
-    listing = _LISTINGS.of(command[0])
+    listing = machine_types(command[0])
   except NodeError as err:
     return (name, None, str(err))
   name = name or listing.default

@@ -50,6 +50,7 @@ from . import chipset
 from . import config_reader
 from . import instance_lock
 from . import leftovers
+from . import machine_version
 from . import outdated_options
 from .access import Explained
 from .errors import KvmPciError
@@ -78,7 +79,9 @@ class Incoming(Migration):
     """Start the QEMU that a guest is to move to, and compare its topology.
 
     """
-    info = self._AsSent(self._Follow(instance, info))
+    loaded = self._Follow(instance, info)
+    self._RefuseMachineType(instance, loaded)
+    info = self._AsSent(loaded)
     # where it fails, something may run here that is not ours to end
     result = super(Incoming, self).AcceptInstance(instance, info, target, *more,
                                                   **others)
@@ -94,6 +97,21 @@ class Incoming(Migration):
       self._GiveUp(instance, info)
       raise
     return result
+
+  def _RefuseMachineType(self, instance, loaded):
+    """Refuse a guest whose machine type this node's QEMU does not have.
+
+    @type loaded: L{serialized.Runtime}
+    @raise errors.HypervisorError: if that is so
+
+    """
+    config_reader.fill(loaded)
+    lack = machine_version.lack(loaded)
+    self._Refuse(instance, "The QEMU of this node would not start for it", [
+      "%s; migrate it to a node whose QEMU has it (%s -machine help lists"
+      " them), or shut the instance down and start it: without machine_version,"
+      " and a type in kvm_extra, it gets the newest, and its guest sees other"
+      " hardware" % (lack, loaded.words[0])] if lack else [])
 
   def _CompareArrival(self, instance, loaded, told):
     """Compare the topology of the QEMU that waits here with the guest's.

@@ -35,7 +35,8 @@ a start from the runtime file give the devices that the guest has
 have the same devices, part by part (L{topology})? What the target needs for
 that travels as one more entry of the runtime file, which unmodified Ganeti does
 not read. The disks travel under the names that the target gives them
-(L{disk_links}).
+(L{disk_links}), the machine type under the one that names its version
+(L{machine_version}).
 
 """
 
@@ -47,6 +48,7 @@ import logging
 from ganeti import errors
 
 from . import chipset
+from . import machine_version
 from . import process
 from .access import Explained
 from .access import KNOWS_Q35
@@ -59,6 +61,7 @@ from .qmp import board as board_
 from .qmp import ejected
 from .qmp import inventory
 from .qmp import queries
+from .qmp import running_type
 from .qmp import vcpus as vcpus_
 from .runtime import device_table
 from .runtime import disk_links
@@ -99,7 +102,8 @@ class Migration(NicModification):
     """Return the runtime file, and beside it the devices that the guest has.
 
     Nothing is in it that QEMU does not have, what QEMU would place elsewhere
-    the next time has its address, and the disks have the target's names. Where
+    the next time has its address, the machine type has its version, and the
+    disks have the target's names. Where
     a node without the plugin could not have the guest, QEMU refuses the command
     there.
 
@@ -122,7 +126,9 @@ class Migration(NicModification):
         loaded = self._Loaded(instance)
         if chipset.applies(loaded.words, loaded.hvparams):
           told = self._Told(instance, execute)
+        running = running_type.of(execute)
       loaded = self._Follow(instance, told)
+      machine_version.name_in(instance, loaded, running)
       if not KNOWS_Q35 and \
           not q35.partition(loaded.hvparams, loaded.words).is_shared:
         loaded.command[:] = unknown_option.add(loaded.command, instance.name)

@@ -40,6 +40,7 @@ from ganeti import errors
 
 from . import chipset
 from . import config_reader
+from . import machine_version
 from . import qemu_version
 from . import unmet_tags
 from .bus import frozen
@@ -57,12 +58,19 @@ def lay_out(instance, loaded, version):
   @type version: tuple of two ints
   @param version: of this Ganeti
   @raise BusFullError: if they do not fit
-  @raise errors.HypervisorError: if the disks cannot be linked; QEMU still runs
+  @raise errors.HypervisorError: if the disks cannot be linked, or QEMU does not
+      have the machine type; QEMU still runs
 
   """
+  config_reader.fill(loaded)
+  lack = machine_version.lack(loaded)
+  if lack:
+    raise errors.HypervisorError(
+      "Instance %s is not rebooted, and goes on: %s; shut the instance down and"
+      " start it: without machine_version, and a type in kvm_extra, it gets the"
+      " newest" % (instance.name, lack))
   if not chipset.applies(loaded.words, loaded.hvparams):
     return
-  config_reader.fill(loaded)
   gaps = None
   configured = configuration.of(instance)
   if configured is None:

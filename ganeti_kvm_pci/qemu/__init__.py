@@ -33,6 +33,7 @@
   - L{option}, L{command}: the command line
   - L{machine_type}, L{scsi_devices}: the machine type, and the SCSI devices, in
     it
+  - L{machine_type_expiry}: when QEMU removes a version of a machine type
   - L{config_file}, L{named_slots}: a file with more of it; the slots that it
     names
   - L{reply_shapes}, L{pci_functions}, L{replies}: what replies must look like,

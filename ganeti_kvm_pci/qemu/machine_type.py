@@ -38,6 +38,7 @@ what QEMU prints for C{-machine help}.
 import re
 
 from . import command as command_
+from . import option
 
 FLAGS = frozenset(["-machine", "--machine", "-M", "--M"])
 
@@ -59,6 +60,11 @@ _TITLE_RE = re.compile(r"^Supported mach\w+ .*:[ \t\r]*$", re.M)
 _LINE_RE = re.compile(r"^(\S+)[ \t]+(\S.*?)[ \t]*$", re.M)
 _ALIAS_RE = re.compile(r"\(alias of (\S+)\)")
 _DEFAULT = "(default)"
+_DEPRECATED = "(deprecated)"
+
+#: What QEMU puts after a machine type in its object model
+#: (TYPE_MACHINE_SUFFIX in include/hw/boards.h, 2.x to 11.1).
+_CLASS = "-machine"
 
 
 def named(command, configs=None):
@@ -94,16 +100,40 @@ def chipset(name):
   return None
 
 
-def with_type(command, name):
+def with_type(command, name, configs=None):
   """Replace the machine type that a command names.
 
-  @type command: list of strings
+  The other properties of C{-machine} stay. What a file names, or nothing does,
+  is replaced by one more option, as QEMU merges them.
+
+  @type command: list of strings and ints
   @type name: string
-  @rtype: list of strings
+  @type configs: dict or None
+  @param configs: see L{command.told}
+  @rtype: list of strings and ints
   @return: a new command
 
   """
-  return list(command) + ["-machine", "type=%s" % name]
+  words = list(command)
+  naming = [position for position, text in command_.arguments(words, FLAGS)
+            if command_.text_of(option.keys(text, "type"), "type")]
+  if naming:
+    words[naming[-1]] = option.with_first(words[naming[-1]], "type", name)
+  if named(words, configs) != name:
+    words += ["-machine", "type=%s" % name]
+  return words
+
+
+def of_class(name):
+  """Tell which machine type a class of QEMU's object model is.
+
+  @type name: string
+  @param name: e.g. C{"pc-i440fx-7.2-machine"}
+  @rtype: string or None
+  @return: None if it is no machine type
+
+  """
+  return name[:-len(_CLASS)] or None if name.endswith(_CLASS) else None
 
 
 class Listing(object):
@@ -120,6 +150,37 @@ class Listing(object):
                      sorted(self._described.items())
                      if description.endswith(_DEFAULT)] or [None])[0]
 
+  def has(self, name):
+    """Tell whether QEMU lists a machine type.
+
+    @type name: string
+    @rtype: bool
+
+    """
+    return name in self._described
+
+  def is_deprecated(self, name):
+    """Tell whether QEMU says that it will remove a machine type.
+
+    @type name: string
+    @rtype: bool
+
+    """
+    return _DEPRECATED in self._described.get(name, "")
+
+  def meaning(self, name):
+    """Tell which machine type an alias stands for.
+
+    @type name: string or None
+    @param name: None for QEMU's default
+    @rtype: string or None
+    @return: C{name} itself if it is no alias
+
+    """
+    name = name or self.default
+    alias = _ALIAS_RE.search(self._described.get(name, ""))
+    return alias.group(1) if alias else name
+
   def chipset(self, name):
     """Tell the chipset of a machine type.
 
@@ -132,5 +193,4 @@ class Listing(object):
     for found in (I440FX, Q35):
       if found in description.lower():
         return found
-    alias = _ALIAS_RE.search(description)
-    return chipset(alias.group(1) if alias else name) or OTHER
+    return chipset(self.meaning(name)) or OTHER

@@ -222,6 +222,19 @@ def without(text, names):
   return ",".join(kept)
 
 
+def with_first(text, key, value):
+  """Give the key that a first word without a key stands for a new value.
+
+  @param key: that key
+  @rtype: string
+
+  """
+  parts = _cut(without(text, [key]))
+  kept = [written for written, _, _ in
+          parts[1 if parts[0][2] is None else 0:]]
+  return ",".join([join([(value, None)])] + kept)
+
+
 def put(text, pairs):
   """Give keys of an argument new values.
 

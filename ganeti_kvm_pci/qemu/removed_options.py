@@ -45,6 +45,8 @@ most, and tried on 7.2, 10.0 and 11.1.
 import collections
 import re
 
+from . import machine_type_expiry
+
 #: One option.
 #:   - flag: string, with one dash; QEMU takes two as well
 #:   - argument: pattern of the arguments that are meant, or None where the
@@ -244,31 +246,6 @@ OPTIONS = [
   _option("-virtfs", (9, 2), argument=re.compile(r"proxy,", re.S)),
   ]
 
-#: pc-0.10 up to 0.15 (not in 5.2) and 1.3; pc-i440fx-1.4 up to 2.3 (in 7.2, not
-#: in 10.0); and what goes six years after its release since 10.1
-#: (docs/about/deprecated.rst).
-_VERSIONED_RE = re.compile(r"pc-(?:(?:i440fx|q35)-)?(\d+)\.(\d+)$")
-
-
-def _removed_since(name):
-  """Tell the first QEMU without a machine type.
-
-  @rtype: tuple of two ints, or None
-
-  """
-  match = _VERSIONED_RE.match(name)
-  if not match:
-    return None
-  version = tuple(int(number) for number in match.groups())
-  if version < (1, 0):
-    return (5, 2)
-  if version < (1, 4):
-    return (6, 0)
-  if version < (2, 4):
-    return (10, 0)
-  removed = max((10, 1), (version[0] + 6, version[1]))
-  return removed if removed <= LATEST else None
-
 
 def of_type(name):
   """Make the entry of a machine type.
@@ -278,8 +255,8 @@ def of_type(name):
   @return: None if no QEMU has removed it
 
   """
-  removed = _removed_since(name)
-  if removed is None:
+  removed = machine_type_expiry.removed_since(name)
+  if removed is None or removed > LATEST:
     return None
   return _option(
     "-machine", removed, argument=_ANY, source=_TRIED % removed, remedy="take a"

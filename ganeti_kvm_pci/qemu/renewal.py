@@ -51,6 +51,17 @@ Found = collections.namedtuple("Found", [
 _SPICE = frozenset(["-spice", "--spice"])
 
 
+def of_type(name):
+  """Find out whether QEMU has removed a machine type.
+
+  @type name: string
+  @rtype: L{Found} or None
+
+  """
+  option = removed_options.of_type(name)
+  return option and Found(option, None, 0, "machine type %s" % name, None)
+
+
 def _removed_type(command, configs):
   """Find a machine type that QEMU has removed.
 
@@ -58,9 +69,8 @@ def _removed_type(command, configs):
 
   """
   name = machine_type.named(command, configs)
-  option = removed_options.of_type(name) if name else None
-  return [Found(option, None, 0, "machine type %s" % name, None)] if option \
-    else []
+  found = of_type(name) if name else None
+  return [found] if found else []
 
 
 def find(command, configs=None):

@@ -32,6 +32,7 @@
   - L{queries}, L{inventory}: what QEMU has; the devices that a guest sees
   - L{vcpus}: how many vCPUs the guest has, and which devices these are
   - L{board}: CPU model, memory and firmware, which a target must have alike
+  - L{running_type}: the machine type that it really is
   - L{acpi_indices}: the numbers by which the guest may name NICs
   - L{unplug}: the removal of a device, as far as the guest takes part
   - L{backends}: what remains in QEMU of a device that was removed

@@ -25,8 +25,10 @@ from ganeti_kvm_pci.qemu import machine_type
 DEVLIST = "".join('name "%s", bus PCI\n' % name for name in (
   "virtio-blk-pci", "virtio-net-pci", "scsi-hd", "ide-hd", "e1000"))
 MACHINE_TYPES = (
-  "pc                   Standard PC (i440FX + PIIX, 1996) (default)\n"
-  "q35                  Standard PC (Q35 + ICH9, 2009)\n"
+  "pc                   Standard PC (i440FX + PIIX, 1996)"
+  " (alias of pc-i440fx-7.2)\n"
+  "pc-i440fx-7.2        Standard PC (i440FX + PIIX, 1996) (default)\n"
+  "q35                  Standard PC (Q35 + ICH9, 2009) (alias of pc-q35-7.2)\n"
   "pc-q35-7.2           Standard PC (Q35 + ICH9, 2009)\n"
   "virt                 QEMU 7.2 ARM virtual board\n")
 KVMHELP = ("QEMU emulator version 7.2.0\n-netdev tap\n-qmp dev\n-machine x\n"
@@ -126,8 +128,11 @@ class FakeQmp(object):
       return [{"name": name, "type": "x"}
               for name in self.world.properties(arguments["path"])]
     if command == "qom-get":
-      if arguments["path"] == "/machine" and self.world.memory:
+      if arguments == {"path": "/machine", "property": "memory"} and \
+          self.world.memory:
         return self.world.memory
+      if arguments == {"path": "/machine", "property": "type"}:
+        return self.world.machine_type() + "-machine"
       if arguments["property"] == "type":
         return "type-of-" + arguments["path"].rpartition("/")[2]
       properties = self.world.properties(arguments["path"])
@@ -224,6 +229,17 @@ class RunResult(object):
     self.output = self.stdout = output
 
 
+def as_named(command):
+  """Have a command that was sent name the machine type as the file does.
+
+  @return: a new command
+
+  """
+  found = [{"pc-i440fx-7.2": "pc", "pc-q35-7.2": "q35"}.get(word, word)
+           for word in command]
+  return found[:-2] if str(found[-1]).startswith("type=pc-") else found
+
+
 class World(object):
   """One node.
 
@@ -239,6 +255,8 @@ class World(object):
   @ivar memory: dict or None, what C{qom-get} gives for that of C{/machine}
   @ivar blocks: dict, name of a RAM block to its used and total size
   @ivar unattached: list of types, what the machine type has made
+  @ivar running_type: string or None, the machine type of the live QEMU, if it
+      is not that of QEMU 7.2
   @ivar settings: dict, id of a live device to what else QEMU tells of it
   @ivar macs: dict, id of a live NIC to its MAC address
   @ivar boots: whether a QEMU that is started makes the devices of its command
@@ -262,6 +280,7 @@ class World(object):
     self.memory = None
     self.blocks = {}
     self.unattached = []
+    self.running_type = None
     self.settings = {}
     self.boots = False
     self.calls = []
@@ -378,6 +397,11 @@ class World(object):
       found["mac"] = self.macs[name]
     found.update(self.settings.get(name, {}))
     return found
+
+  def machine_type(self):
+    """Tell what the live QEMU is."""
+    return self.running_type or ("pc-q35-7.2" if self.is_q35() else
+                            "pc-i440fx-7.2")
 
   def is_q35(self):
     """Tell whether the guest has root ports."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ganeti_kvm_pci.qemu import config_file
 from ganeti_kvm_pci.qemu import machine_type
 
 HEADING = "Supported %s are:\n" % "machines"
@@ -87,3 +88,66 @@ def test_qemus_list_is_read(text, default, ours, express, others):
   for chipset, names in (("i440fx", ours), ("q35", express),
                          ("other", others)):
     assert [listing.chipset(name) for name in names] == [chipset] * len(names)
+
+
+@pytest.mark.parametrize("words, sent", [
+  ("", "-machine type=pc-i440fx-7.2"),
+  ("-M pc", "-M pc-i440fx-7.2"),
+  ("--M pc", "--M pc-i440fx-7.2"),
+  ("--machine pc,accel=kvm,usb=off",
+   "--machine pc-i440fx-7.2,accel=kvm,usb=off"),
+  ("-machine type=pc,accel=kvm", "-machine pc-i440fx-7.2,accel=kvm"),
+  ("-machine accel=kvm,type=pc", "-machine pc-i440fx-7.2,accel=kvm"),
+  ("-machine pc,type=q35", "-machine pc-i440fx-7.2"),
+  ("-machine pc,dump-guest-core,graphics=off",
+   "-machine pc-i440fx-7.2,dump-guest-core,graphics=off"),
+  ("-machine accel=kvm", "-machine accel=kvm -machine type=pc-i440fx-7.2"),
+  # the last type counts, and what follows it stays
+  ("-M q35 -machine accel=kvm -M pc,usb=on -machine hpet=off",
+   "-M q35 -machine accel=kvm -M pc-i440fx-7.2,usb=on -machine hpet=off"),
+  ("-machine smm=off,type=pc,firmware=/a,,b",
+   "-machine pc-i440fx-7.2,smm=off,firmware=/a,,b"),
+  ("-M pc-i440fx-5.2", "-M pc-i440fx-7.2"),
+  ])
+def test_the_type_is_replaced_and_all_else_stays(words, sent):
+  words = ["kvm"] + words.split() + ["-m", 128]
+  found = machine_type.with_type(words, "pc-i440fx-7.2")
+  assert machine_type.named([str(word) for word in found]) == "pc-i440fx-7.2"
+  expected = ["kvm"] + sent.split()
+  tail = expected[-2:] if "type=pc-i440fx-7.2" in expected else []
+  assert found == (expected[:-2] if tail else expected) + ["-m", 128] + tail
+  # a second time adds nothing
+  assert len(machine_type.with_type(found, "pc-i440fx-7.2")) == len(found)
+
+
+def test_a_type_that_a_file_names_is_overruled():
+  configs = {"/a": [config_file.Section("machine", {"type": "pc"})]}
+  for words in (["kvm", "-readconfig", "/a"],
+                ["kvm", "-M", "q35", "-readconfig", "/a"]):
+    found = machine_type.with_type(words, "pc-i440fx-7.2", configs)
+    assert machine_type.named(found, configs) == "pc-i440fx-7.2"
+    assert found[-2:] == ["-machine", "type=pc-i440fx-7.2"]
+  words = ["kvm", "-readconfig", "/a", "-M", "pc,usb=on"]
+  assert machine_type.with_type(words, "pc-i440fx-7.2", configs) == \
+    words[:-1] + ["pc-i440fx-7.2,usb=on"]
+
+
+@pytest.mark.parametrize("name, found", [
+  ("pc-i440fx-7.2-machine", "pc-i440fx-7.2"), ("pc-1.3-machine", "pc-1.3"),
+  ("pc-q35-rhel8.6.0-machine", "pc-q35-rhel8.6.0"),
+  ("none-machine", "none"), ("-machine", None), ("machine", None),
+  ("container", None), ("", None)])
+def test_the_object_model_tells_the_type(name, found):
+  assert machine_type.of_class(name) == found
+
+
+def test_the_list_says_what_is_there_and_what_will_not_be():
+  listing = machine_type.Listing(QEMU)
+  assert listing.has("pc") and listing.has("pc-i440fx-7.2")
+  assert not listing.has("pc-i440fx-10.0")
+  assert listing.meaning("pc") == listing.meaning(None) == "pc-i440fx-7.2"
+  assert listing.meaning("q35") == "pc-q35-7.2"
+  assert listing.meaning("microvm") == "microvm"
+  assert listing.is_deprecated("pc-i440fx-1.4")
+  assert not listing.is_deprecated("pc-i440fx-7.2")
+  assert not listing.is_deprecated("pc-i440fx-10.0")
