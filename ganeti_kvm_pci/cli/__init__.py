@@ -32,6 +32,8 @@
   - L{report}, L{output}, L{progress}: what is printed, and how; how far it is
   - L{node_state}: whether the plugin is on, for several commands
   - L{nic_names}: what becomes of NICs' names, for the plan
+  - L{lacking_options}, L{machine_types}: options, and machine types, that some
+    QEMU does not have
   - L{conversion}: runtime files for another Ganeti or QEMU
   - L{instance}, L{settle}: an instance's QEMU, and what its guest completed
     late

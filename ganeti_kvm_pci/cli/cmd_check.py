@@ -29,17 +29,13 @@
 
 """C{check}: devices that are where they should not be, and what is left."""
 
-import copy
-
 from .. import process
 from .. import qemu_version
 from .. import settling
 from ..errors import BusyError
 from ..errors import KvmPciError
-from ..node import installation
 from ..node import guests
 from ..node import runtime_files
-from ..qemu import renewal
 from ..qmp import backends
 from ..qmp import ejected
 from ..qmp import inventory
@@ -47,10 +43,10 @@ from ..qmp import vcpus as vcpus_
 from ..runtime import consistency
 from ..runtime import device_table
 from ..runtime import migration_check
-from ..runtime import serialized
-from ..runtime import upgrade
 from . import facts
 from . import instance
+from . import lacking_options
+from . import machine_types
 from . import node_state
 from . import outdated_tags
 from . import report
@@ -117,8 +113,9 @@ def _check_one(result, path, opts):
                "not running: its next start writes the file anew")
     return
   if opts.live or opts.qemu:
-    _check_options(result, loaded, opts.qemu or qemu_version.version(
-      known.command[0]))
+    result.findings.extend(lacking_options.findings(
+      loaded, opts.qemu or qemu_version.version(known.command[0])))
+    result.findings.extend(machine_types.of_file(loaded, opts.qemu, opts.live))
   if not opts.pending:
     result.findings.extend(outdated_tags.findings(loaded, known))
   obstacle = instance.obstacle(known, path)
@@ -132,31 +129,15 @@ def _check_one(result, path, opts):
       if opts.pending:
         settle.settle(result, execute, seen, loaded)
       else:
+        if opts.live:
+          result.findings.extend(machine_types.of_guest(execute, loaded,
+                                                        opts.qemu))
         _check_live(result, execute, seen, loaded, opts.repair)
     return
   result.findings.extend(consistency.findings(
     known, requests=settle.requests(path)))
 
 
-def _check_options(result, loaded, qemu):
-  """Tell which options of a command some QEMU does not start with.
-
-  @type result: L{_Check}
-  @type loaded: L{serialized.Runtime}
-  @type qemu: tuple of two ints, or None
-  @param qemu: the version of which a lack is more than information
-
-  """
-  arrived = serialized.Runtime(loaded.source, copy.deepcopy(loaded.as_list()))
-  try:
-    # what Ganeti itself replaces when it loads the file is no obstacle
-    upgrade.normalise(arrived, installation.version())
-  except KvmPciError:
-    arrived = loaded # and why it cannot be, others say
-  for item in renewal.find(arrived.words, loaded.configs):
-    lacks = qemu is not None and qemu >= item.option.removed
-    result.add(consistency.WARNING if lacks else consistency.INFO,
-               renewal.explain(item, qemu))
 
 
 def _check_live(result, execute, seen, loaded, repair):

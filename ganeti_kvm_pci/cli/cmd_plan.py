@@ -53,6 +53,7 @@ from ..runtime import placement
 from ..runtime import serialized
 from ..runtime import slot_map
 from ..runtime import upgrade
+from . import machine_types
 from . import nic_names
 from . import plan_hotplug
 from .output import WARNINGS
@@ -86,6 +87,8 @@ def _plan_one(found, path, opts, version):
   if opts.machine_type:
     upgrade.normalise(loaded, version)
     _change_type(found, loaded, opts.machine_type, version, is_of_this_node)
+  else:
+    found["remarks"].extend(machine_types.remarks(loaded, is_of_this_node))
   obstacle = chipset.obstacle(loaded.words, loaded.hvparams, is_of_this_node)
   if obstacle:
     found["remarks"].append("left to unmodified Ganeti: %s" % obstacle)
@@ -225,7 +228,8 @@ def _change_type(found, loaded, name, version, is_trusted):
       "kvm_extra names the machine type %s, which counts, whatever"
       " machine_version says" % by_hand)
     name = by_hand
-  words = machine_type.with_type(q35.without_ports(loaded.words), name)
+  words = machine_type.with_type(q35.without_ports(loaded.words), name,
+                                 loaded.configs)
   words = explicit.without_addresses(words, extra)[0]
   is_new = upgrade.has_hvinfo(version)
   if is_new and chipset.needs_ports(words, loaded.hvparams, is_trusted) and \

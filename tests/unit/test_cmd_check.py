@@ -8,13 +8,16 @@ import pytest
 
 import genuine
 from ganeti_kvm_pci import instance_lock
+from ganeti_kvm_pci import qemu_version
 from ganeti_kvm_pci import time_limit
 from ganeti_kvm_pci.cli import cmd_check
 from ganeti_kvm_pci.cli import entry
 from ganeti_kvm_pci.cli import instance
+from ganeti_kvm_pci.cli import machine_types
 from ganeti_kvm_pci.errors import CommandError
 from ganeti_kvm_pci.errors import MonitorError
 from ganeti_kvm_pci.node import installation
+from ganeti_kvm_pci.qemu import machine_type
 from ganeti_kvm_pci.qemu.pci_functions import Function
 from ganeti_kvm_pci.qemu.replies import Peripheral
 from ganeti_kvm_pci.qmp import queries
@@ -125,6 +128,7 @@ def test_what_would_not_start_is_a_warning(here, capsys):
 def test_a_bus_of_another_chipset_is_left_to_upstream(here, capsys):
   data = json.loads(genuine.text_of("v3.0.2-plain"))
   data[0] += ["-machine", "q35,smm=on"]
+  data[2]["kvm_extra"] = "-machine q35,smm=on"
   here.write(json.dumps(data))
   reason = ("left to unmodified Ganeti: its command has no root ports, without"
             " which a guest of its machine type (q35) takes no disk or NIC; a"
@@ -168,6 +172,13 @@ def qemu(monkeypatch):
     # what it is
     package = "Debian 7.2.22"
     in_use = False
+    # what it is, and what the QEMU of the node lists by now
+    running_type = "pc-i440fx-7.2"
+    listing = machine_type.Listing(
+      "Supported %s are:\n" % "machines" +
+      "pc  Standard PC (alias of pc-i440fx-7.2)\n"
+      "pc-i440fx-7.2  Standard PC (default)\n"
+      "pc-i440fx-2.4  Standard PC (deprecated)\n")
 
     def __init__(self):
       self.known = None
@@ -192,6 +203,8 @@ def qemu(monkeypatch):
                 "package": self.package}
       if command == "query-named-block-nodes":
         return [{"node-name": name} for name in self.nodes] + [{}]
+      if arguments == {"path": "/machine", "property": "type"}:
+        return self.running_type + "-machine"
       if command == "query-block":
         return [{"device": name} for name in self.drives] + [
           {"device": "ide0", "qdev": "/machine/unattached/device[5]"}]
@@ -217,6 +230,7 @@ def qemu(monkeypatch):
       self.did.append((command, list(arguments.values())[0]))
       return {}
   found = Qemu()
+  monkeypatch.setattr(machine_types, "_listing", lambda _: found.listing)
   monkeypatch.setattr(instance, "monitor", found.monitor)
   monkeypatch.setattr(instance, "ask", found.ask)
   monkeypatch.setattr(queries, "held", lambda _: dict(
@@ -552,3 +566,78 @@ def test_tags_that_are_out_of_date_are_warned_of(here, capsys, monkeypatch, tags
   assert len(texts) == len(said)
   for text, words in zip(texts, said):
     assert text.startswith(words)
+
+
+def with_type(name):
+  data = json.loads(genuine.text_of("v3.0.2-plain"))
+  del data[1][:]
+  data[0] = machine_type.with_type(data[0], name)
+  return json.dumps(data)
+
+
+@pytest.mark.parametrize("named, running, arguments, words", [
+  # the version is sent when it moves
+  ("pc", "pc-i440fx-7.2", ["--live"], None),
+  ("pc-i440fx-7.2", "pc-i440fx-7.2", ["--live"], None),
+  # the node has another QEMU by now
+  ("pc", "pc-i440fx-5.2", ["--live"],
+   "info: machine type pc-i440fx-5.2 in QEMU, pc in the runtime file, which is"
+   " pc-i440fx-7.2 to this node's QEMU by now: a migration keeps pc-i440fx-5.2,"
+   " a reboot by Ganeti or a cold boot changes it"),
+  ("pc-i440fx-2.4", "pc-i440fx-2.4", ["--live"],
+   "warning: machine type pc-i440fx-2.4: deprecated; a newer type needs a cold"
+   " boot"),
+  ("pc", "pc-i440fx-2.4", ["--live"],
+   "warning: machine type pc-i440fx-2.4: deprecated, and the guest cannot move"
+   " to a node with QEMU 10.1 or later, which do not have it; a newer type"
+   " needs a cold boot"),
+  ("pc-i440fx-7.2", "pc-i440fx-7.2", ["--qemu", "10.0"], None),
+  ("pc-i440fx-7.2", "pc-i440fx-7.2", ["--qemu", "11.1"],
+   "warning: machine type pc-i440fx-7.2: deprecated in QEMU 11.1, and the guest"
+   " cannot move to a node with QEMU 13.2 or later, which do, by QEMU's rule,"
+   " not have it; a newer type"),
+  ("pc", "pc-i440fx-7.2", ["--live", "--qemu", "11.1"],
+   "warning: machine type pc-i440fx-7.2: deprecated in QEMU 11.1"),
+  # what is not there any more
+  ("pc", "pc-i440fx-4.2", ["--live", "--qemu", "11.1"],
+   "warning: machine type pc-i440fx-4.2: QEMU 11.1 does not start with it"),
+  ("pc-i440fx-4.2", "pc-i440fx-4.2", ["--live", "--qemu", "11.1"],
+   "warning: machine type pc-i440fx-4.2: QEMU 11.1 does not start with it"),
+  ])
+def test_the_version_of_the_machine_type(here, capsys, qemu, monkeypatch, named,
+                                         running, arguments, words):
+  monkeypatch.setattr(qemu_version, "version", lambda _: None)
+  here.write(with_type(named))
+  qemu.running_type = running
+  status, out, err = run(capsys, "check", *arguments)
+  lines = [line for line in out.splitlines() if "machine type" in line]
+  assert err == "" and bool(lines) == bool(words), out
+  assert status == (1 if words and words.startswith("warning") else 0)
+  if words:
+    assert [line for line in lines if line.startswith("plain.ex: " + words)]
+
+
+@pytest.mark.parametrize("named, parameter, words", [
+  ("pc-i440fx-7.2", "", None), ("pc-i440fx-7.2", "pc", None),
+  ("pc", "pc", None),
+  ("pc-i440fx-5.2", "pc-i440fx-5.2", None),
+  ("pc-i440fx-5.2", "pc",
+   "machine type pc-i440fx-5.2, which stays when the guest moves or Ganeti"
+   " reboots it; a shutdown and a start make it pc-i440fx-7.2"),
+  ("pc-i440fx-5.2", "",
+   "machine type pc-i440fx-5.2, which stays when the guest moves or Ganeti"
+   " reboots it; a shutdown and a start make it pc-i440fx-7.2"),
+  ("pc-i440fx-2.4", "pc-i440fx-2.4",
+   "machine type pc-i440fx-2.4: deprecated, and the guest cannot move to a node"
+   " with QEMU 10.1 or later, which do not have it; a newer type needs a cold"
+   " boot: take it out of machine_version and kvm_extra, if it stands there,"
+   " shut the instance down and start it")])
+def test_the_plan_says_what_a_newer_type_needs(here, capsys, qemu, monkeypatch,
+                                               named, parameter, words):
+  monkeypatch.setattr(qemu_version, "version", lambda _: None)
+  data = json.loads(with_type(named))
+  data[2]["machine_version"] = parameter
+  here.write(json.dumps(data))
+  assert run_json(capsys, "plan")[1][0]["remarks"] == ([words] if words else [])
+  # who asks for another type is told of that one
+  assert run_json(capsys, "plan", "--machine", "pc")[1][0]["remarks"] == []
