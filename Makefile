@@ -102,7 +102,8 @@ test-runtime-files: needs
 on_qemu = $(patsubst %,tests/integration/test_%.py,$(1))
 HOTPLUG = faults scsi adverse left_behind monitor multiqueue one_way repair \
           unclaimed events pending refusals threads killed random migration \
-          acpi_index frozen plan_hotplug guest_names versions
+          acpi_index frozen plan_hotplug guest_names versions \
+          machine_type
 
 # TABLE=FILE for a table of it, such as benchmarks/results/versions.txt
 ## bare QEMU's migrations between all versions, beside ours
@@ -114,12 +115,13 @@ test-versions: needs
 
 # what hotplug protects from, beside unmodified Ganeti; the node daemon killed
 # at each fifth point (KILLED_EVERY=1: at every one, KILLED_THEN=both: twice); a
-# long random run (RANDOM_STEPS, RANDOM_SEED); q35 where it differs most
+# long random run (RANDOM_STEPS, RANDOM_SEED); q35 where it differs most; each
+# two versions of QEMU whose roots are here (MACHINE_VERSIONS=all)
 ## hotplug and migration on a real QEMU, with faults
 test-hotplug: needs
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) -s $(call on_qemu,$(HOTPLUG))
 	MACHINE_TYPE=q35 GANETI_TREE=$(GANETI_TREE) $(PYTEST) -s \
-	  $(call on_qemu,hotplug one_way start random)
+	  $(call on_qemu,hotplug one_way start random machine_type)
 	$(MAKE) --no-print-directory test-devices DEVICES_EVERY=12
 	$(MAKE) --no-print-directory test-configurations CONFIGURATIONS=12
 

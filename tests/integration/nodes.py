@@ -112,13 +112,13 @@ class Node(object):
   @ivar uptime: of its guest, in seconds, when it was last heard of
 
   """
-  def __init__(self, which, folder):
+  def __init__(self, which, folder, qemu=QEMU):
     self.folder = folder
     self.instance = None
     self.vcpus = 1
     self.uptime = None
     self.qemu = os.path.join(folder, "qemu")
-    old_qemu.install(self.qemu, sys.executable, folder, QEMU)
+    old_qemu.install(self.qemu, sys.executable, folder, qemu)
     self.hyper = self._contained(hypervisor_class(which))()
 
   def _contained(self, cls):

@@ -50,8 +50,12 @@ class Pair(object):
   """A source, which has a guest, and a target."""
 
   def __init__(self, source, target, folder):
-    self.source = nodes.Node(source, os.path.join(folder, "source"))
-    self.target = nodes.Node(target, os.path.join(folder, "target"))
+    self.source = self.node(source, os.path.join(folder, "source"))
+    self.target = self.node(target, os.path.join(folder, "target"))
+
+  @staticmethod
+  def node(which, folder):
+    return nodes.Node(which, folder)
 
   def start(self, guest, **hvparams):
     parameters = dict(CAREFUL, migration_port=8102, **nodes.boot(guest))
