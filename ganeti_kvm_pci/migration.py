@@ -220,19 +220,9 @@ class Migration(NicModification):
       return (loaded, [])
     # up to 2.11 they are there as objects
     uuids = [getattr(disk, "uuid", disk) for disk in disks]
-    problems = [
-      "disk %s is attached, but Ganeti's configuration no longer has it: remove"
-      " it at QEMU's monitor and repair the runtime file (ganeti-kvm-pci check"
-      " --repair), or shut the instance down and start it" % uuid
-      for uuid in disk_links.follow(loaded, uuids)]
-    inside = disk_links.inside(loaded)
-    unclaimed = disk_links.unclaimed(loaded, uuids)
-    if inside and inside != unclaimed:
-      problems.append(
-        "its command names disks %s, and by Ganeti's configuration these would"
-        " be disks %s now: shut the instance down and start it" %
-        tuple(", ".join(str(index) for index in indices) or "none"
-              for indices in (inside, unclaimed)))
+    problems = disk_links.problems([entry[0]["uuid"] for entry in loaded.disks],
+                                   disk_links.inside(loaded), uuids)
+    disk_links.follow(loaded, uuids)
     return (loaded, problems)
 
   def MigrateInstance(self, cluster_name, instance, target, live_migration,

@@ -40,6 +40,7 @@
   - L{unplug_request}: a removal that the guest was asked for
   - L{topology_file}: the devices that a guest sees, as they travel
   - L{migration_check}: whether a file makes the same guest again
+  - L{preflight}: whether a guest can migrate from one node to another
   - L{slot_map}, L{consistency}: the map of one instance, and what is wrong with
     it
 

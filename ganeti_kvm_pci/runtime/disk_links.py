@@ -87,6 +87,34 @@ def unclaimed(runtime, uuids):
   return [index for index, uuid in enumerate(uuids) if uuid not in claimed]
 
 
+def problems(runtime_uuids, inside_indices, uuids):
+  """Tell why a guest's disks are not those of Ganeti's configuration.
+
+  @type runtime_uuids: list of strings
+  @param runtime_uuids: of the disks in the runtime file
+  @type inside_indices: list of ints
+  @param inside_indices: see L{inside}
+  @type uuids: list of strings
+  @param uuids: the instance's disks in Ganeti's configuration, by their index
+  @rtype: list of strings
+
+  """
+  found = [
+    "disk %s is attached, but Ganeti's configuration no longer has it: remove"
+    " it at QEMU's monitor and repair the runtime file (ganeti-kvm-pci check"
+    " --repair), or shut the instance down and start it" % uuid
+    for uuid in runtime_uuids if uuid not in uuids]
+  free = [index for index, uuid in enumerate(uuids)
+          if uuid not in runtime_uuids]
+  if inside_indices and inside_indices != free:
+    found.append(
+      "its command names disks %s, and by Ganeti's configuration these would"
+      " be disks %s now: shut the instance down and start it" %
+      tuple(", ".join(str(index) for index in indices) or "none"
+            for indices in (inside_indices, free)))
+  return found
+
+
 def follow(runtime, uuids):
   """Name a runtime file's disks as a node does that makes its links now.
 
