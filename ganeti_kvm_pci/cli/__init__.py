@@ -39,7 +39,9 @@
     late
   - L{cmd_enable}, L{cmd_disable}, L{cmd_status}, L{cmd_map}, L{cmd_check},
     L{cmd_plan}, L{cmd_upgrade}, L{cmd_downgrade}: the commands
-  - L{cmd_freeze}, L{job_hook}: those of the master; as Ganeti's jobs run them
+  - L{cmd_freeze}, L{cmd_preflight}, L{preflight_text}: those of the master
+  - L{cmd_facts}, L{guest_facts}: what preflight asks the nodes for
+  - L{job_hook}, L{cmd_hooks}: what Ganeti's jobs run
   - L{cmd_devices}: which disk is which in the guest
   - L{plan_hotplug}: the plan of a hotplug
   - L{facts}, L{outdated_qemu}, L{outdated_tags}: what C{check} tells beside its

@@ -40,9 +40,12 @@ from . import cmd_devices
 from . import cmd_disable
 from . import cmd_downgrade
 from . import cmd_enable
+from . import cmd_facts
 from . import cmd_freeze
+from . import cmd_hooks
 from . import cmd_map
 from . import cmd_plan
+from . import cmd_preflight
 from . import cmd_status
 from . import cmd_upgrade
 from . import monitoring
@@ -99,6 +102,33 @@ def _add_for_the_cluster(add):
                            " scripts of enable --hooks run it")
 
 
+def _add_before_migrations(add):
+  """Add the commands that tell what would not migrate.
+
+  @param add: function that adds one
+
+  """
+  command = add("preflight", cmd_preflight.preflight, "tell which instances of"
+                " nodes would not migrate, and why (on the master)")
+  command.add_argument("names", nargs="*", metavar="NODE")
+  command.add_argument("--all", dest="is_all", action="store_true",
+                       help="all nodes")
+  command = add("facts", cmd_facts.show_facts, "tell what preflight asks a node"
+                " for")
+  command.add_argument("names", nargs="*", metavar="INSTANCE")
+  command.add_argument("--no-guests", action="store_true",
+                       help="tell of the node alone")
+  command.add_argument("--qemu", action="append", dest="qemus", metavar="PATH",
+                       help="tell of this QEMU as well")
+  for name, function, text in (
+      ("hook-verify", cmd_hooks.verify, "say what check --live finds, for"
+       " gnt-cluster verify"),
+      ("hook-migrate", cmd_hooks.before_migration, "refuse a migration that is"
+       " sure to fail, before gnt-instance migrate")):
+    add(name, function, text).set_defaults(
+      repair=False, qemu=None, pending=False)
+
+
 def make():
   """Make the parser of all commands.
 
@@ -136,11 +166,14 @@ def make():
   enable = add("enable", cmd_enable.enable, "enable the plugin on this node")
   enable.add_argument("--force", action="store_true", help="even if others than"
                       " root can write the code")
+  enable.add_argument("--refuse-migrations", action="store_true",
+                      help="write the script as well that refuses, before"
+                      " anything is done, a migration that is sure to fail")
   enable.add_argument("--hooks", action="store_true", help="write the scripts"
                       " that Ganeti runs with its jobs as well, which keep the"
-                      " tags of frozen instances up to date; on all nodes that"
-                      " may become the master. Later, enable alone refreshes"
-                      " them")
+                      " tags of frozen instances up to date, and say with"
+                      " gnt-cluster verify what check finds; on all nodes."
+                      " Later, enable alone refreshes them")
   for command in (
       enable,
       add("disable", cmd_disable.disable, "disable the plugin on this node",
@@ -182,6 +215,7 @@ def make():
                 " is which in the running guest (on the node where it runs)")
   command.add_argument("names", nargs="+", metavar="INSTANCE")
   _add_for_the_cluster(add)
+  _add_before_migrations(add)
   for name, command, whose in (
       ("upgrade", add_for_instances(
         "upgrade", cmd_upgrade.upgrade, "convert the runtime files of"

@@ -104,7 +104,8 @@ def _put_hooks(opts):
   @return: exit status
 
   """
-  written, foreign = hooks.put(opts.hooks)
+  written, foreign = hooks.put(
+    opts.hooks, [hooks.MIGRATE] if opts.refuse_migrations else [])
   for path in written:
     opts.report.changed = True
     say("written: %s" % path)

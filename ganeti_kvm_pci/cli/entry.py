@@ -86,6 +86,8 @@ def main(argv=None):
           opts.names or opts.is_all or opts.node or
           getattr(opts, "is_hook", False)):
         parser.error("%s needs an INSTANCE, --node, or --all" % opts.command)
+      if opts.command == "preflight" and not (opts.names or opts.is_all):
+        parser.error("preflight needs a NODE, or --all")
       plan_hotplug.complete(parser, opts)
       monitoring.complete(parser, opts)
     except SystemExit as err:

@@ -48,9 +48,17 @@ _OWN = {
             "refusals": None, "removals": [], "qemu": None},
   "plan": {"partition": None, "moves": [], "hotplug": []},
   "devices": {"disks": [], "nics": []},
+  "facts": {"running": False, "qemu": None, "qemu_version": None,
+            "machine_type": None, "written_type": None, "chipset": None,
+            "problems": [], "disks": None, "inside": [], "requested": [],
+            "removed_options": [], "has_acpi_index": False, "is_busy": False,
+            "is_leaving": False},
+  "preflight": {"node": None, "template": None, "machine_type": None,
+                "verdict": None, "reasons": [], "targets": []},
   "upgrade": {"changes": [], "warnings": [], "backup": None},
   }
 _OWN["downgrade"] = _OWN["upgrade"]
+_OWN["hook-verify"] = _OWN["check"]
 for _name in ("freeze", "thaw", "frozen"):
   _OWN[_name] = {"tags": [], "added": [], "removed": []}
 
@@ -80,6 +88,7 @@ class Report(object):
       C{--dry-run}, whether it would be
   @ivar node: dict or None, the plugin's state on the node
   @ivar node_status: exit status by that alone, of C{check}
+  @ivar qemus: dict, path of a QEMU of the node to what it is
   @ivar said: list of strings, what a person is told beside
   @ivar warnings: list of strings, what a person has to do something about
   @ivar error: string or None, why nothing, or not all, was done
@@ -92,6 +101,7 @@ class Report(object):
     self.changed = False
     self.node = None
     self.node_status = 0
+    self.qemus = {}
     self.said = []
     self.warnings = []
     self.error = None
@@ -112,5 +122,5 @@ class Report(object):
       "dry_run": self.dry_run,
       "changed": self.changed or any(e["changed"] for e in self.entries),
       "error": self.error, "messages": self.said, "warnings": self.warnings,
-      "node": self.node, "instances": self.entries,
+      "node": self.node, "qemus": self.qemus, "instances": self.entries,
       }

@@ -38,6 +38,7 @@
   - L{cluster}, L{parallel}: the instances of all nodes, on the master; commands
     that run side by side
   - L{configured}: an instance's devices in the configuration, if it is here
+  - L{destinations}: the nodes to which they could migrate
   - L{ownership}: who can write what the daemons run
   - L{watcher}: the program that Ganeti's watcher runs
   - L{hooks}, L{detached}, L{turns}: the scripts that Ganeti runs with its jobs;

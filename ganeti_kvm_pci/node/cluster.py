@@ -85,7 +85,7 @@ MAX_TAGS = 4096
 _SEPARATOR = "|"
 
 
-def _run(command):
+def run(command):
   """Run one of Ganeti's commands.
 
   @type command: list of strings
@@ -117,7 +117,7 @@ def instances():
 
   """
   found = []
-  for line in _run(["gnt-instance", "list", "--no-headers",
+  for line in run(["gnt-instance", "list", "--no-headers",
                     "--separator=" + _SEPARATOR, "-o",
                     "name,pnode,hypervisor,tags"]).splitlines():
     fields = line.split(_SEPARATOR)

@@ -75,6 +75,9 @@ def _keeps_tags(folder):
   return Script(folder, ["freeze", "--hook"], _IS_FROZEN, True, False)
 
 
+#: Of a script that refuses, and so only if it is asked for.
+MIGRATE = "instance-migrate-pre.d"
+
 #: All that there are. The first changes the layout of a running instance; the
 #: others boot instances, where a device without a tag gets its first slot.
 SCRIPTS = [
@@ -87,6 +90,9 @@ SCRIPTS = [
   _keeps_tags("instance-move-post.d"),
   # of one that is shut down for it
   _keeps_tags("instance-export-post.d"),
+  Script("cluster-verify-post.d", ["hook-verify"], "True", False, False),
+  Script(MIGRATE, ["hook-migrate"],
+         "env.get('GANETI_INSTANCE_HYPERVISOR') == 'kvm'", False, True),
   ]
 
 #: The folder must be in place before anything else is imported: what Python has

@@ -181,6 +181,24 @@ class Listing(object):
     alias = _ALIAS_RE.search(self._described.get(name, ""))
     return alias.group(1) if alias else name
 
+  def names(self):
+    """Return the machine types that QEMU has, and its names for some.
+
+    @rtype: list of strings
+
+    """
+    return sorted(self._described) if self.is_list else []
+
+  def aliases(self):
+    """Return what the names stand for that are no machine types themselves.
+
+    @rtype: dict
+
+    """
+    found = [(name, _ALIAS_RE.search(description))
+             for name, description in self._described.items()]
+    return dict((name, match.group(1)) for name, match in found if match)
+
   def chipset(self, name):
     """Tell the chipset of a machine type.
 

@@ -90,7 +90,7 @@ def master(here, capsys, monkeypatch):
   def answer(node):
     return answers[node]
   made = Master(answer)
-  monkeypatch.setattr(cluster, "_run", made.run)
+  monkeypatch.setattr(cluster, "run", made.run)
   monkeypatch.setattr(parallel, "run", made.run_all)
   return made
 
@@ -250,7 +250,7 @@ def test_what_was_done_before_a_job_failed_is_told_of(master, capsys):
    "sh -c exits with status 3: no master")])
 def test_commands_that_cannot_be_run_are_one_clear_error(command, words):
   with pytest.raises(NodeError) as caught:
-    cluster._run(command)
+    cluster.run(command)
   assert words in str(caught.value)
 
 

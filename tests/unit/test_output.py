@@ -373,7 +373,7 @@ def plugin(monkeypatch):
   monkeypatch.setattr(cmd_enable.reservations, "Reservations", Reservations)
   monkeypatch.setattr(cmd_enable.reservations, "obstacles", lambda *_: [])
   monkeypatch.setattr(cmd_enable.watcher, "put", lambda: False)
-  monkeypatch.setattr(cmd_enable.hooks, "put", lambda _: ([], []))
+  monkeypatch.setattr(cmd_enable.hooks, "put", lambda *_: ([], []))
   monkeypatch.setattr(cmd_enable.hooks, "states", lambda: {
     "/etc/ganeti/hooks/instance-start-post.d/ganeti-kvm-pci": "absent"})
   return state
