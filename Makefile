@@ -12,7 +12,7 @@ GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
         test-patches test-cluster test-q35-cluster test-torn test-tags \
         test-integration test-suite \
         test-devices test-configurations test-frozen test-versions \
-        test-rollout \
+        test-rollout test-preflight \
         test-upgrade patches \
         golden check-patches check-upstream bench alternatives fuzz dist clean
 
@@ -169,6 +169,12 @@ test-frozen: needs
 test-rollout: needs
 	lab/up -n 3 -c 2 $(PYTHON) -m pytest -p no:cacheprovider -v -s \
 	  tests/cluster/test_rollout.py
+
+# test-cluster has the short way, five guests
+## a node with ten guests, preflight, and what then moves
+test-preflight: needs
+	PREFLIGHT_GUESTS=10 lab/up -n 2 $(PYTHON) -m pytest -p no:cacheprovider \
+	  -v -s tests/cluster/test_preflight.py
 
 # all guests that move, and what unmodified Ganeti does to those that must not
 ## scenarios that cost a guest on unmodified Ganeti
