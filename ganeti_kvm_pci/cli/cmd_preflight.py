@@ -209,8 +209,8 @@ def preflight(opts):
       entry["reasons"].append({"verdict": rules.REFUSED, "text": reason})
     _complete(entry)
     tell(opts, entry, None)
-  for line in preflight_text.lines(opts.report.entries, sources):
-    say(line)
+  if not opts.json:
+    say("\n".join(preflight_text.lines(opts.report.entries, sources)))
   return opts.report.status()
 
 

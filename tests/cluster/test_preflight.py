@@ -165,13 +165,13 @@ def test_a_node_is_emptied_of_what_preflight_says(guests):
 
   # before anything is done
   cluster.project_command("node1", ["enable", "--refuse-migrations"])
-  refused = other.migrate(check=False)
+  refused = other.migrate("node2", check=False)
   print(refused.output)
   assert refused.returncode != 0
   assert "instance-migrate-pre.d/ganeti-kvm-pci" in refused.output
   assert "Instance %s cannot migrate to node2.gnt.test: " % other.name in \
     refused.output and "is unknown to QEMU" in refused.output
-  older.migrate()
+  older.migrate("node1")
   assert older.node() == "node1"
 
 

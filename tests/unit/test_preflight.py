@@ -252,6 +252,7 @@ def test_a_node_that_does_not_answer_is_an_error_of_its_own_guests(master,
   assert found[0]["error"] == "node node1.ex: no answer within 60 s"
   status, out, err = run(capsys, "preflight", "--all")
   assert status == 2 and "vm1.ex: node node1.ex: no answer within 60 s" in err
+  assert master.asked[-1][0] == ["node1.ex", "node2.ex"]
   assert "vm1.ex    node1.ex  -         unknown" in out
 
 
