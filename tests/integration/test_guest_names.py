@@ -171,15 +171,14 @@ def test_scsi_disks_have_ids_and_no_certain_names(node, guest, devices):
 
 
 @PLUGIN
-def test_a_guest_with_an_old_qemu_is_named(which, tmpdir, monkeypatch):
+def test_a_guest_with_an_old_qemu_is_named(which, tmpdir):
   # a copy finds its firmware and modules from where it is
   folder = tmpdir.mkdir("usr")
   for name in ("share", "lib"):
     folder.join(name).mksymlinkto("/usr/" + name)
   program = str(folder.mkdir("bin").join("qemu-copy"))
   shutil.copy(os.path.realpath(shutil.which(nodes.QEMU)), program)
-  monkeypatch.setattr(nodes, "QEMU", program)
-  node = nodes.Node(which, str(tmpdir))
+  node = nodes.Node(which, str(tmpdir), qemu=program)
   try:
     node.start(paused=True)
 

@@ -179,6 +179,16 @@ def test_verify_hears_of_warnings_in_one_line(node, capsys, monkeypatch):
   assert line.count(" | ") == 1
 
 
+def test_verify_hears_nothing_of_an_update_of_qemu(node, capsys, monkeypatch):
+  node.add("v3.0.2-plain")
+  before = run(capsys, "hook-verify")[1]
+  monkeypatch.setattr(cmd_hooks.outdated_qemu, "judge", lambda *_: {
+    "running": "7.2", "installed": "7.3", "outdated": "it runs QEMU 7.2"})
+  status, out, _ = run(capsys, "check", "--live")
+  assert status == 1 and "not the installed QEMU: it runs QEMU 7.2" in out
+  assert run(capsys, "hook-verify")[1] == before
+
+
 def test_verify_hears_nothing_where_the_plugin_is_off(node, capsys,
                                                       monkeypatch):
   node.add("v3.0.2-plain")
