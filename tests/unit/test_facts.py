@@ -12,6 +12,7 @@ from ganeti_kvm_pci import instance_lock
 from ganeti_kvm_pci.cli import cmd_facts
 from ganeti_kvm_pci.cli import cmd_hooks
 from ganeti_kvm_pci.cli import entry
+from ganeti_kvm_pci.cli import outdated_qemu
 from ganeti_kvm_pci.cli import instance
 from ganeti_kvm_pci.errors import MonitorError
 from ganeti_kvm_pci.errors import NodeError
@@ -181,9 +182,10 @@ def test_verify_hears_of_warnings_in_one_line(node, capsys, monkeypatch):
 
 def test_verify_hears_nothing_of_an_update_of_qemu(node, capsys, monkeypatch):
   node.add("v3.0.2-plain")
+  found = {"running": "7.2", "installed": "7.2", "outdated": None}
+  monkeypatch.setattr(outdated_qemu, "judge", lambda *_: found)
   before = run(capsys, "hook-verify")[1]
-  monkeypatch.setattr(cmd_hooks.outdated_qemu, "judge", lambda *_: {
-    "running": "7.2", "installed": "7.3", "outdated": "it runs QEMU 7.2"})
+  found.update(installed="7.3", outdated="it runs QEMU 7.2")
   status, out, _ = run(capsys, "check", "--live")
   assert status == 1 and "not the installed QEMU: it runs QEMU 7.2" in out
   assert run(capsys, "hook-verify")[1] == before
