@@ -189,30 +189,30 @@ class OldGuest(object):
 
 
 @pytest.fixture
-def record(request, node, which, guest):
+def old_guest(request, node, which, guest):
   if which == "unmodified":
     pytest.skip("it takes no notice of tags")
   return OldGuest(node, request.param, guest)
 
 
-@pytest.mark.parametrize("record", names(), indirect=True)
-def test_a_frozen_guest_of_an_older_ganeti_never_moves(request, record,
+@pytest.mark.parametrize("old_guest", names(), indirect=True)
+def test_a_frozen_guest_of_an_older_ganeti_never_moves(request, old_guest,
                                                        monkeypatch, capsys):
-  name = request.node.callspec.params["record"]
-  before = slots_of(record.loaded)
+  name = request.node.callspec.params["old_guest"]
+  before = slots_of(old_guest.loaded)
   if not old._never_booted(name):
-    record.node.start_from_file()
-    assert record.slots() == before
-  assert record.plan(monkeypatch, capsys, "--frozen") == {}
+    old_guest.node.start_from_file()
+    assert old_guest.slots() == before
+  assert old_guest.plan(monkeypatch, capsys, "--frozen") == {}
   moved = dict(before)
-  moved.update(record.plan(monkeypatch, capsys))
-  assert record.boots(record.tags, paused=name not in BOOTED) == before
+  moved.update(old_guest.plan(monkeypatch, capsys))
+  assert old_guest.boots(old_guest.tags, paused=name not in BOOTED) == before
   if name in BOOTED:
-    disks, nics = old.guests_view(record.node.wait_for_guest())
+    disks, nics = old.guests_view(old_guest.node.wait_for_guest())
     assert sorted(disks) == sorted(slot for (device_class, _), slot in
                                    before.items() if device_class == "disk")
     assert nics == dict((nic["mac"], before["nic", index]) for index, nic in
-                        enumerate(record.loaded.nics))
+                        enumerate(old_guest.loaded.nics))
   # and without tags they are where plan says
-  assert record.boots([]) == moved
+  assert old_guest.boots([]) == moved
   assert moved != before
