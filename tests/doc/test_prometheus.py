@@ -20,7 +20,8 @@ import test_monitoring # pylint: disable=wrong-import-position
 @pytest.fixture(scope="module", autouse=True)
 def promtool():
   """Have it fetched, if it is not there."""
-  assert judge("")[0] != 4
+  if judge("")[0] == 4:
+    pytest.skip("Debian's package prometheus cannot be had")
 
 
 def judge(text):
