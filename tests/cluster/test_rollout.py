@@ -135,8 +135,8 @@ class Walk(object):
 
   def all_nodes_are_enabled(self):
     step("all nodes are enabled")
-    output = given("gnt-cluster command ganeti-kvm-pci enable --restart").output
-    on_all(output, HOOK)
+    on_all(given("gnt-cluster command ganeti-kvm-pci enable --hooks --restart")
+           .output, HOOK)
     output = given("gnt-cluster command ganeti-kvm-pci status").output
     on_all(output, ", with the plugin")
     self.everyone_is_up()
