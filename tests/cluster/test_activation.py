@@ -171,6 +171,11 @@ def test_a_q35_guest_needs_the_plugin(vm, plugin):
   plugin("enable", "node2")
   vm.migrate()
   assert vm.node() == "node2"
+  # the type travels with its version
+  words = runtime[0]
+  named = vm.runtime()[0][words.index("-machine") + 1]
+  assert re.match(r"pc-q35-\d+\.\d+$", named)
+  words[words.index("-machine") + 1] = named
   assert vm.runtime()[:4] == runtime
   said = plugin("disable", "node2", check=False)["node2"]
   assert said.returncode == 1
