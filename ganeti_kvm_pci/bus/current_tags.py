@@ -55,6 +55,7 @@ class Layout(object):
 
   @ivar here: dict, each device that can be kept to the tag that would do it
   @ivar used: dict, what is taken, (unit, number), to what has it
+  @ivar others: dict, likewise, of what is not among the former
   @ivar part: see L{frozen.obstacle}, or None where it is not known
   @ivar made_first: likewise
 
@@ -70,7 +71,8 @@ class Layout(object):
     """
     self.here = dict((_device(tag), tag)
                      for tag in [frozen.parse(text) for text in now])
-    self.used = dict(others or {})
+    self.others = dict(others or {})
+    self.used = dict(self.others)
     self.used.update((_place(tag), "%s %s" % _device(tag))
                      for tag in self.here.values())
     self.part = part
@@ -93,13 +95,49 @@ def is_frozen(tags):
   return bool(frozen.Frozen(tags).tags)
 
 
+def _of_those_there(own, layout):
+  """Choose the tag of each device that is there: its own, or of where it is.
+
+  @type own: list of L{frozen.Tag}
+  @rtype: dict
+  @return: device to L{frozen.Tag}
+
+  """
+  chosen = dict(layout.here)
+  for device, here in layout.here.items():
+    fitting = [tag for tag in own if _device(tag) == device and
+               tag.unit == here.unit]
+    if len(fitting) == 1:
+      chosen[device] = fitting[0]
+
+  def hindered():
+    """Find one that cannot move to where its tag says."""
+    stays = set(_place(tag) for tag in chosen.values() if tag in
+                layout.here.values())
+    wanted = {}
+    for device, tag in sorted(chosen.items()):
+      if tag != layout.here[device]:
+        if _place(tag) in stays:
+          return device
+        wanted.setdefault(_place(tag), []).append(device)
+    return ([None] + [device for _, several in sorted(wanted.items())
+                      for device in several[1:]])[-1]
+
+  device = hindered()
+  while device:
+    chosen[device] = layout.here[device]
+    device = hindered()
+  return chosen
+
+
 def updated(tags, layout):
   """Bring the tags of a frozen instance up to date.
 
   A device without a tag gets that of where it is. One that is elsewhere than
-  its tag says keeps it as long as nothing else has that: a boot on a node
-  without the plugin changes nothing for good. The tag of a device that was
-  removed stays until another has its slot.
+  its tag says keeps it, unless another has that which is to stay there: a boot
+  on a node without the plugin, which places all anew, changes nothing for good.
+  (QEMU's own devices go around the tags at the next boot with it.) The tag of a
+  device that was removed stays until another is to have its slot.
 
   @type tags: collection of strings
   @param tags: all that the instance has
@@ -110,17 +148,10 @@ def updated(tags, layout):
 
   """
   own = frozen.Frozen(tags).tags
-  found = {}
-  for device, here in sorted(layout.here.items()):
-    fitting = [tag for tag in own if _device(tag) == device and
-               tag.unit == here.unit]
-    if len(fitting) == 1 and _place(fitting[0]) not in layout.used and \
-        _place(fitting[0]) not in found:
-      found[_place(fitting[0])] = fitting[0]
-    else:
-      found[_place(here)] = here
+  found = dict((_place(tag), tag)
+               for tag in _of_those_there(own, layout).values())
   for tag in own:
-    if _device(tag) not in layout.here and _place(tag) not in layout.used:
+    if _device(tag) not in layout.here:
       found.setdefault(_place(tag), tag)
   # not for the likes of this to remove
   return sorted([tag.text for tag in found.values()] +
@@ -175,6 +206,8 @@ def _elsewhere(name, where, tag, wanted, layout):
   if obstacle:
     return ("%s: it cannot, %s" % (text, obstacle), False)
   if tag.text in wanted:
-    return ("%s: it is to move there at the next cold boot" % text, False)
+    return ("%s: it is to move there at the next cold boot%s" % (
+      text, ", unless %s stays there" % layout.others[_place(tag)]
+      if _place(tag) in layout.others else ""), False)
   return ("%s: it cannot, %s has that" % (
     text, layout.used.get(_place(tag), "another")), True)

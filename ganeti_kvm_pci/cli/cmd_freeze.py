@@ -184,22 +184,6 @@ def _as_text(entry, state):
   return "\n".join(lines)
 
 
-def _layout(known, now):
-  """Tell where the devices of an instance are.
-
-  @type known: dict
-  @param known: the entry of its map
-  @param now: the tags of its devices
-  @rtype: L{current_tags.Layout}
-
-  """
-  unit = (known["partition"] or {}).get("unit")
-  return current_tags.Layout(now, dict(
-    ((unit, device["slot"]), device["id"] or device["class"])
-    for device in known["devices"]
-    if device["slot"] is not None and device["bus"] != "pcie.0"))
-
-
 def freeze(opts):
   """Have the devices of instances keep the slots that they have now.
 
@@ -244,7 +228,7 @@ def freeze(opts):
       return None, _saying("not frozen, none of its devices can be; tags stay"
                            " as they are")
     if opts.is_update:
-      wanted = current_tags.updated(one.tags, _layout(known, wanted))
+      wanted = current_tags.updated(one.tags, current_tags.Layout(wanted))
     change = _change(opts, entry, one, wanted)
     if not change and not entry["changed"]:
       return None, _saying("frozen already, nothing changes")
