@@ -37,12 +37,19 @@ from ..bus import current_tags
 from ..bus import frozen
 from ..errors import NodeError
 from ..node import cluster
+from ..node import config_data
+from ..node import turns
 from . import job_hook
 from . import report as report_
 from .output import WARNINGS
 from .output import fail
 from .output import tell
 from .progress import Progress
+
+
+#: How long another process is waited for that changes the tags of the same
+#: instances, in seconds.
+_PATIENCE = 60
 
 
 def _chosen(opts):
@@ -52,7 +59,8 @@ def _chosen(opts):
   @raise NodeError: if there is no such instance
 
   """
-  known = cluster.instances()
+  known = [one._replace(tags=config_data.latest_tags(one.name, one.tags))
+           for one in cluster.instances()]
   if opts.node:
     known = [one for one in known if _is_called(one.node, opts.node)]
     if not known:
@@ -62,7 +70,8 @@ def _chosen(opts):
   found = []
   for name in opts.names:
     fitting = [one for one in known if one.name == name] or \
-      [one for one in known if _is_called(one.name, name)]
+      [one for one in known if not getattr(opts, "is_hook", False) and
+       _is_called(one.name, name)]
     if not fitting:
       raise NodeError("no KVM instance is called %s%s" % (
         name, " on %s" % opts.node if opts.node else ""))
@@ -103,6 +112,26 @@ def _change(opts, entry, one, wanted):
                         len(one.tags) + len(added) > cluster.MAX_TAGS)
 
 
+def _alone(opts, change):
+  """Change the tags of the chosen instances, and keep others from them.
+
+  @type change: function
+  @param change: gets C{opts.instances}, and C{opts.busy}: the names of those
+      that another process does not leave
+  @raise NodeError: if no lock can be had
+
+  """
+  opts.instances = _chosen(opts)
+  opts.busy = ()
+  if opts.dry_run:
+    return change(opts)
+  names = set(one.name for one in opts.instances)
+  with turns.all_turns(names, _PATIENCE) as opts.busy:
+    # what others have just written
+    opts.instances = [one for one in _chosen(opts) if one.name in names]
+    return change(opts)
+
+
 def _each(opts, look):
   """Look at each instance, then change the tags of those that want it.
 
@@ -119,6 +148,11 @@ def _each(opts, look):
     entry = report_.entry(opts.command, {"instance": one.name})
     change = text = None
     try:
+      if one.name in opts.busy:
+        raise NodeError(
+          "another process (freeze, thaw or a script of Ganeti's hooks) changes"
+          " its tags and has not ended within %d s, as its job may wait for the"
+          " instance (gnt-job list): run the same command again then" % _PATIENCE)
       change, text = look(entry, one)
     except NodeError as err:
       fail(entry, err)
@@ -190,9 +224,20 @@ def freeze(opts):
   @return: exit status
 
   """
-  if opts.is_hook and not opts.is_update:
-    return job_hook.run(opts, freeze)
+  if opts.is_hook:
+    return job_hook.run(opts, _freeze_alone)
+  return _alone(opts, _freeze)
+
+
+def _freeze_alone(opts):
+  """Do that for a process that keeps others from its instance already."""
   opts.instances = _chosen(opts)
+  opts.busy = ()
+  return _freeze(opts)
+
+
+def _freeze(opts):
+  """Write tags, see L{freeze}."""
   if opts.is_update:
     opts.instances = [one for one in opts.instances
                       if opts.names or current_tags.is_frozen(one.tags)]
@@ -223,6 +268,10 @@ def freeze(opts):
                                 " or no uuid" % (device["class"],
                                                  device["index"]))
     wanted = sorted(device["tag"] for device in own if device["tag"])
+    if not all(frozen.parse(tag) for tag in wanted):
+      # what begins with a dash would be an option of gnt-instance
+      raise NodeError("node %s: ganeti-kvm-pci map prints what is no tag" %
+                      one.node)
     if own and not wanted:
       entry["status"] = WARNINGS
       return None, _saying("not frozen, none of its devices can be; tags stay"
@@ -245,13 +294,11 @@ def thaw(opts):
   @return: exit status
 
   """
-  opts.instances = _chosen(opts)
-
   def look(entry, one):
     return (_change(opts, entry, one, []),
             _saying("thawed" if _own(one) else "not frozen, nothing changes"))
 
-  return _each(opts, look)
+  return _alone(opts, lambda _: _each(opts, look))
 
 
 def show_frozen(opts):
@@ -261,6 +308,7 @@ def show_frozen(opts):
 
   """
   opts.instances = _chosen(opts)
+  opts.busy = ()
 
   def look(entry, one):
     entry["tags"] = _own(one)

@@ -47,9 +47,10 @@ from ..node import installation
 from ..node import turns
 from . import output
 
-#: How long the change of the tags may take, in seconds: jobs that have the
-#: instance may take long, but one that hangs is not to keep all others waiting.
-TIME_LIMIT = 3600
+#: How long the change of the tags may take, in seconds. Its job waits for those
+#: that have the instance, and an export may have it for hours; if that is given
+#: up, the job is still there, and writes what is out of date by then.
+TIME_LIMIT = 24 * 3600
 
 
 def _log(job, name, lines):

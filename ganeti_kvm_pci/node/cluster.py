@@ -148,8 +148,8 @@ def ask(nodes, arguments, limit, progress=None):
   """Run ganeti-kvm-pci on nodes, side by side.
 
   Each is asked by a command of its own: one that hangs delays no other; and
-  given several nodes, Ganeti (2.10 to 3.1) puts the master at the end of
-  their names, but not of their ssh ports.
+  given several nodes, Ganeti (2.11 to 3.2, master at c35736d8) puts the master
+  at the end of their names, but not of their ssh ports.
 
   @type nodes: list of strings
   @type arguments: list of strings

@@ -72,7 +72,8 @@ def log_here():
   @raise EnvironmentError: if it cannot be written
 
   """
-  log = os.open(log_path(), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+  log = os.open(log_path(), os.O_WRONLY | os.O_APPEND | os.O_CREAT |
+                os.O_NOFOLLOW, 0o640)
   for number in (1, 2):
     os.dup2(log, number)
   os.close(log)

@@ -30,7 +30,8 @@
 """One process at a time for an instance, and at most one that waits for it.
 
 What one does that has begun to wait is of the state after that; so a third has
-nothing to do.
+nothing to do. C{freeze} and C{thaw} take the same turn (L{all_turns}): else one
+that has looked before would write tags again that they have removed.
 
 """
 
@@ -38,23 +39,64 @@ import contextlib
 import errno
 import fcntl
 import os
+import resource
+import stat
+import time
+
+from ..clock import monotonic
+from ..errors import NodeError
+from ..errors import show
 
 _FOLDER = "kvm-pci-tags"
 
+#: How often a lock that another has is tried again, in seconds.
+_INTERVAL = 0.1
 
-def _open(name):
+#: How many files this process has open beside those of instances, at most.
+_OTHER_FILES = 200
+
+
+def _folder():
+  """Make the folder of the locks.
+
+  Ganeti's own belongs to the group of its daemons, which need not be root.
+
+  """
   from ganeti import pathutils
   folder = os.path.join(pathutils.RUN_DIR, _FOLDER)
-  if not os.path.isdir(folder):
-    try:
-      os.makedirs(folder, 0o700)
-    except EnvironmentError as err:
-      if err.errno != errno.EEXIST:
-        raise
-  fd = os.open(os.path.join(folder, name), os.O_RDWR | os.O_CREAT, 0o600)
+  try:
+    os.mkdir(folder, 0o700)
+  except EnvironmentError as err:
+    if err.errno != errno.EEXIST:
+      raise
+  found = os.lstat(folder)
+  if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+    raise EnvironmentError(errno.EPERM, "not a folder of this user's", folder)
+  return folder
+
+
+def _open(name):
+  fd = os.open(os.path.join(_folder(), name),
+               os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
   # Python 2 hands on all
   fcntl.fcntl(fd, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
   return fd
+
+
+def _take(fd):
+  """Take a lock, if nobody has it.
+
+  @rtype: bool
+  @return: whether it was taken
+
+  """
+  try:
+    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+  except EnvironmentError as err:
+    if err.errno not in (errno.EAGAIN, errno.EACCES):
+      raise
+    return False
+  return True
 
 
 @contextlib.contextmanager
@@ -69,11 +111,7 @@ def turn(instance):
   """
   waiting = _open(instance + ".waiting")
   try:
-    try:
-      fcntl.flock(waiting, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except EnvironmentError as err:
-      if err.errno not in (errno.EAGAIN, errno.EACCES):
-        raise
+    if not _take(waiting):
       yield False
       return
     working = _open(instance + ".working")
@@ -86,3 +124,45 @@ def turn(instance):
       os.close(working)
   finally:
     os.close(waiting)
+
+
+def _make_room(number):
+  """Have this process open as many files, if it may."""
+  soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+  if soft != resource.RLIM_INFINITY and soft < number:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (
+      number if hard == resource.RLIM_INFINITY else min(number, hard), hard))
+
+
+@contextlib.contextmanager
+def all_turns(instances, limit):
+  """Keep all others from the tags of several instances.
+
+  @type instances: collection of strings
+  @type limit: number
+  @param limit: how long others are waited for, in seconds
+  @return: a context; of the set of those which others have not left by then
+  @raise NodeError: if a lock cannot be had
+
+  """
+  until = monotonic() + limit
+  held = []
+  busy = set()
+  try:
+    try:
+      _make_room(len(instances) + _OTHER_FILES)
+      # in the same order all over, or two would wait for each other
+      for instance in sorted(instances):
+        fd = _open(instance + ".working")
+        held.append(fd)
+        while not _take(fd):
+          if monotonic() >= until:
+            busy.add(instance)
+            break
+          time.sleep(_INTERVAL)
+    except (EnvironmentError, ImportError, ValueError) as err:
+      raise NodeError("cannot lock the tags of instances: %s" % show(err))
+    yield busy
+  finally:
+    for fd in held:
+      os.close(fd)

@@ -110,7 +110,9 @@ class Cluster(object):
     return subprocess.Popen(
       [sys.executable, "-c", "import sys; from ganeti_kvm_pci.node import"
        " installation; installation.become_daemon_python = lambda _: None;"
-       " from ganeti_kvm_pci.cli import main; sys.exit(main())"] + list(args),
+       " from ganeti_kvm_pci.node import turns; turns._folder = lambda: %r;"
+       " from ganeti_kvm_pci.cli import main; sys.exit(main())" % str(
+         self.folder.ensure("turns", dir=True))] + list(args),
       env=environment, stdout=subprocess.PIPE,
       stderr=options.pop("stderr", subprocess.PIPE))
 

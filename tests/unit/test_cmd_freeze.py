@@ -4,15 +4,20 @@ Ganeti's commands are played; what a node answers comes from the real map.
 
 """
 
+import contextlib
+import fcntl
 import json
 import os
 
 import pytest
 
+from ganeti_kvm_pci.cli import cmd_freeze
 from ganeti_kvm_pci.cli import entry
 from ganeti_kvm_pci.cli import job_hook
 from ganeti_kvm_pci.node import cluster
+from ganeti_kvm_pci.node import config_data
 from ganeti_kvm_pci.node import parallel
+from ganeti_kvm_pci.node import turns
 from ganeti_kvm_pci.errors import NodeError
 from test_cmd_upgrade import run
 from test_cmd_upgrade import run_json
@@ -79,7 +84,7 @@ class Master(object):
 
 
 @pytest.fixture
-def master(here, capsys, monkeypatch):
+def master(here, capsys, monkeypatch, tmpdir):
   here.add("v2.10.8-plain")
 
   assert entry.main(["map", "--json"]) == 0
@@ -92,6 +97,8 @@ def master(here, capsys, monkeypatch):
   made = Master(answer)
   monkeypatch.setattr(cluster, "run", made.run)
   monkeypatch.setattr(parallel, "run", made.run_all)
+  monkeypatch.setattr(turns, "_folder", lambda: str(tmpdir.ensure("turns",
+                                                                  dir=True)))
   return made
 
 
@@ -318,8 +325,6 @@ def job(master, monkeypatch, tmpdir):
   monkeypatch.setattr(job_hook.installation, "daemon_script",
                       lambda: "/usr/local/sbin/ganeti-noded")
   monkeypatch.setattr(job_hook.detached, "log_here", lambda: None)
-  monkeypatch.setattr(job_hook.turns, "_open", lambda name: os.open(
-    str(tmpdir.join(name)), os.O_RDWR | os.O_CREAT))
   monkeypatch.setenv("PATH", os.environ["PATH"])
   return log
 
@@ -355,6 +360,117 @@ def test_a_hook_that_fails_says_so_in_the_log(master, capsys, job):
   status, out, _ = run(capsys, "freeze", "--hook")
   assert status == 2 and "instance-modify-post plain.ex: " in out
   assert "ssh: timeout" in out
+
+
+def test_a_hook_waits_a_day_for_the_jobs_of_its_instance(master, capsys, job,
+                                                         monkeypatch):
+  gone_and_new(master)
+  limits = []
+  whole = master.run_all
+
+  def run_all(chains, limit, *rest, **options):
+    limits.append(limit)
+    whole(chains, limit, *rest, **options)
+  monkeypatch.setattr(parallel, "run", run_all)
+  assert run(capsys, "freeze", "--hook")[0] == 0
+  assert limits == [cluster.MAP_LIMIT, 24 * 3600]
+
+
+def test_a_hook_changes_no_instance_whose_name_is_longer(master, capsys, job,
+                                                         monkeypatch):
+  """Its own may have been removed or renamed since."""
+  gone_and_new(master)
+  monkeypatch.setenv("GANETI_INSTANCE_NAME", "plain")
+  status, out, _ = run(capsys, "freeze", "--hook")
+  assert status == 2 and "no KVM instance is called plain" in out
+  assert master.jobs == []
+
+
+@contextlib.contextmanager
+def other_process(write, monkeypatch):
+  """Have another process that works on the instance's tags.
+
+  It ends when it is waited for, or too late.
+
+  """
+  held = [turns._open("plain.ex.working")]
+  fcntl.flock(held[0], fcntl.LOCK_EX)
+
+  def end(_=None):
+    if held:
+      write()
+      os.close(held.pop())
+  monkeypatch.setattr(turns.time, "sleep", end)
+  yield
+  end()
+
+
+@pytest.mark.parametrize("command", ["thaw", "freeze"])
+def test_what_another_process_writes_meanwhile_is_seen(master, capsys, command,
+                                                       monkeypatch):
+  """A tag that is added after thaw has looked would stay."""
+  late = "kvm-pci:nic:0000abcd:30"
+  tags = master.instances["plain.ex"][2]
+  tags.update(OLD)
+  with other_process(lambda: tags.add(late), monkeypatch):
+    assert run(capsys, command, "plain.ex")[0] == 0
+  assert tags == set(["web"] + (OLD if command == "freeze" else []))
+
+
+def test_who_does_not_end_holds_up_its_own_instance_alone(master, capsys,
+                                                          monkeypatch):
+  master.instances["other.ex"][2].update(OLD)
+  master.instances["plain.ex"][2].update(OLD)
+  held = turns._open("plain.ex.working")
+  fcntl.flock(held, fcntl.LOCK_EX)
+  monkeypatch.setattr(cmd_freeze, "_PATIENCE", 0.3)
+  status, out, err = run(capsys, "thaw", "--all")
+  assert (status, master.instances["other.ex"][2]) == (2, set())
+  assert "plain.ex: another process (freeze, thaw or a script of Ganeti's" in \
+    err and "has not ended within" in err
+  assert master.instances["plain.ex"][2] == set(OLD + ["web"])
+  # to look is allowed
+  assert run(capsys, "thaw", "plain.ex", "--dry-run")[0] == 0
+  assert "kvm-pci" in run(capsys, "frozen", "plain.ex")[1]
+  os.close(held)
+  assert run(capsys, "thaw", "plain.ex")[0] == 0
+
+
+def test_nobody_else_changes_them_meanwhile(master, capsys, monkeypatch):
+  """A script of Ganeti's hooks begins when the tags are there."""
+  states = []
+
+  def run_all(*args, **options):
+    held = turns._open("plain.ex.working")
+    states.append(turns._take(held))
+    os.close(held)
+    master.run_all(*args, **options)
+  monkeypatch.setattr(parallel, "run", run_all)
+  assert run(capsys, "freeze", "plain.ex")[0] == 0
+  assert states == [False, False] # while the node is asked, and the job runs
+
+
+def test_luxids_answer_may_be_older_than_the_configuration(master, capsys,
+                                                           monkeypatch):
+  monkeypatch.setattr(config_data, "tags", lambda: {"plain.ex": set(OLD)})
+  assert run(capsys, "frozen", "plain.ex")[1].splitlines() == [
+    "plain.ex: frozen"] + ["  " + tag for tag in OLD]
+  monkeypatch.setattr(config_data, "tags", lambda: {"plain.ex": set()})
+  master.instances["plain.ex"][2].update(OLD)
+  assert "not frozen" in run(capsys, "thaw", "plain.ex")[1]
+  assert master.jobs == []
+
+
+def test_what_a_node_calls_a_tag_is_no_option(master, capsys):
+  master.answer = lambda _: json.dumps({"error": None, "instances": [{
+    "instance": "plain.ex", "error": None, "partition": None, "devices": [
+      {"class": "disk", "index": 0, "tag": "--from=/etc/hosts"}]}]}, indent=2)
+  for words in (["plain.ex"], ["--update", "plain.ex"]):
+    master.instances["plain.ex"][2].add(OLD[0])
+    status, _, err = run(capsys, "freeze", *words)
+    assert status == 2
+    assert "node node1.ex: ganeti-kvm-pci map prints what is no tag" in err
+  assert master.jobs == []
 
 
 def test_a_hook_does_nothing_elsewhere_than_on_the_master(master, capsys, job,

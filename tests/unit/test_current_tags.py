@@ -14,6 +14,8 @@ from ganeti_kvm_pci.bus import current_tags
 from ganeti_kvm_pci.bus import frozen
 from ganeti_kvm_pci.bus.pools import DISK
 from ganeti_kvm_pci.bus.pools import NIC
+from ganeti_kvm_pci.errors import NodeError
+from ganeti_kvm_pci.node import turns
 
 NAMES = {("disk", "0000d150"): "disk 0", ("nic", "000041c0"): "nic 0",
          ("nic", "000041c1"): "nic 1"}
@@ -238,3 +240,41 @@ def test_one_works_one_waits_and_others_need_not(tmpdir):
   assert log.read().splitlines() == [
     "first begins True", "third begins False", "first ends",
     "second begins True", "second ends"]
+
+
+def test_a_foreign_folder_or_link_gets_no_locks(tmpdir, monkeypatch):
+  """Ganeti's daemons may write to the folder above."""
+  monkeypatch.setitem(sys.modules, "ganeti", type("ganeti", (), {
+    "pathutils": type("pathutils", (), {"RUN_DIR": str(tmpdir)})}))
+  folder = tmpdir.join("kvm-pci-tags")
+  target = tmpdir.ensure("target", dir=True)
+  folder.mksymlinkto(target)
+  with pytest.raises(NodeError) as caught:
+    with turns.all_turns(["vm1"], 0):
+      pass
+  assert "cannot lock the tags of instances: " in str(caught.value)
+  folder.remove()
+  with turns.all_turns(["vm1"], 0) as busy:
+    assert busy == set() and folder.stat().mode & 0o777 == 0o700
+  folder.join("vm2.working").mksymlinkto(target.join("made"))
+  with pytest.raises(NodeError):
+    with turns.all_turns(["vm1", "vm2"], 0):
+      pass
+  assert target.listdir() == []
+
+
+def test_there_is_room_for_the_locks_of_many_instances(tmpdir):
+  """More than the files that a shell allows."""
+  code = """
+import resource, sys
+from ganeti_kvm_pci.node import turns
+turns._folder = lambda: sys.argv[1]
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+with turns.all_turns(["vm%d" % number for number in range(100)], 0) as busy:
+  assert not busy
+  with turns.turn("other"):
+    pass
+"""
+  subprocess.check_call([sys.executable, "-c", code, str(tmpdir)], env=dict(
+    os.environ, PYTHONPATH=host.ROOT, PYTHONDONTWRITEBYTECODE="1"))
