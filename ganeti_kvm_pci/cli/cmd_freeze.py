@@ -152,7 +152,8 @@ def _each(opts, look):
         raise NodeError(
           "another process (freeze, thaw or a script of Ganeti's hooks) changes"
           " its tags and has not ended within %d s, as its job may wait for the"
-          " instance (gnt-job list): run the same command again then" % _PATIENCE)
+          " instance (gnt-job list): run the same command again then" %
+          _PATIENCE)
       change, text = look(entry, one)
     except NodeError as err:
       fail(entry, err)

@@ -92,5 +92,5 @@ def latest_tags(name, answered):
   try:
     return sorted(tags()[name])
   except Exception: # pylint: disable=broad-except
-    # another cluster's Ganeti in the same place, say
+    # whatever keeps it from being read
     return answered
