@@ -59,8 +59,9 @@ def _chosen(opts):
   @raise NodeError: if there is no such instance
 
   """
-  known = [one._replace(tags=config_data.latest_tags(one.name, one.tags))
-           for one in cluster.instances()]
+  known = cluster.instances()
+  latest = config_data.latest()
+  known = [one._replace(**latest.get(one.name, {})) for one in known]
   if opts.node:
     known = [one for one in known if _is_called(one.node, opts.node)]
     if not known:

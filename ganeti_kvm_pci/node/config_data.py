@@ -76,21 +76,26 @@ def tags():
   return _TAGS[state]
 
 
-def latest_tags(name, answered):
-  """Tell the tags of an instance as the last job has left them.
+def latest():
+  """Tell where instances are, and their tags, as the last job has left them.
 
   A job ends when this file is written (src/Ganeti/WConfd/Monad.hs, 2.12 on; by
   the master daemon before); luxid reads it some time after that, at most four
   times a second (src/Ganeti/ConfigReader.hs).
 
-  @type name: string
-  @param answered: what luxid says
-  @rtype: list of strings
-  @return: that, where the file is not at hand
+  @rtype: dict
+  @return: name of an instance to a dict: C{node}, its primary one's name, and
+      C{tags}, a list of strings; empty where the file is not at hand
 
   """
   try:
-    return sorted(tags()[name])
+    found = read()
+    return dict((one.get("name"),
+                 {"node": found["nodes"][one["primary_node"]]["name"],
+                  "tags": sorted(one.get("tags") or ())})
+                for one in found["instances"].values()
+                # one that is to come has none
+                if one.get("primary_node") in found["nodes"])
   except Exception: # pylint: disable=broad-except
-    # whatever keeps it from being read
-    return answered
+    # whatever keeps it from being read: luxid has it, too
+    return {}

@@ -450,15 +450,27 @@ def test_nobody_else_changes_them_meanwhile(master, capsys, monkeypatch):
   assert states == [False, False] # while the node is asked, and the job runs
 
 
+def configuration(tags, node):
+  return lambda: {
+    "nodes": {"n1": {"name": "node1.ex"}, "n2": {"name": "node2.ex"}},
+    "instances": {"i1": {"name": "plain.ex", "tags": tags,
+                         "primary_node": node},
+                  "i2": {"primary_node": None}}}
+
+
 def test_luxids_answer_may_be_older_than_the_configuration(master, capsys,
                                                            monkeypatch):
-  monkeypatch.setattr(config_data, "tags", lambda: {"plain.ex": set(OLD)})
+  monkeypatch.setattr(config_data, "read", configuration(OLD, "n1"))
   assert run(capsys, "frozen", "plain.ex")[1].splitlines() == [
     "plain.ex: frozen"] + ["  " + tag for tag in OLD]
-  monkeypatch.setattr(config_data, "tags", lambda: {"plain.ex": set()})
+  monkeypatch.setattr(config_data, "read", configuration([], "n1"))
   master.instances["plain.ex"][2].update(OLD)
   assert "not frozen" in run(capsys, "thaw", "plain.ex")[1]
   assert master.jobs == []
+  # it has just failed over from there
+  master.instances["plain.ex"] = ["node2.ex", "kvm", set()]
+  assert run(capsys, "freeze", "plain.ex")[0] == 0
+  assert master.asked == ["node1.ex"] and len(master.jobs) == 1
 
 
 def test_what_a_node_calls_a_tag_is_no_option(master, capsys):
