@@ -137,3 +137,17 @@ def test_tags_follow_hotplug_and_nothing_moves(vm, hooked):
   assert "job hooks    in place" in on("node1", "status").output
   assert "removed: %s" % HOOK in on("node2", "disable", check=False).output
   assert cluster.on("node2", "test", "-e", HOOK, check=False).returncode == 1
+
+  # what is thawed while a script runs stays so
+  on("node1", "enable", "--hooks")
+  hotplugs(vm, "--net", "add")
+  on("node1", "thaw", vm.name)
+  cluster.wait_until(lambda: cluster.on(
+    "node1", "pgrep", "-f", "[i]nstance-modify-post.d", check=False).returncode
+                     == 1, "the script has ended", PATIENCE)
+  assert tags(vm) == []
+  # and each sees what the one before has done
+  for command, wanted in (("freeze", layout(vm)), ("thaw", []),
+                          ("freeze", layout(vm))):
+    on("node1", command, vm.name)
+    assert tags(vm) == wanted
