@@ -125,7 +125,8 @@ def _add_before_migrations(add):
        " gnt-cluster verify"),
       ("hook-migrate", cmd_hooks.before_migration, "refuse a migration that is"
        " sure to fail, before gnt-instance migrate")):
-    add(name, function, text).set_defaults(
+    # whatever goes wrong, the latter lets the migration go on
+    add(name, function, text, ganeti=name != "hook-migrate").set_defaults(
       repair=False, qemu=None, pending=False)
 
 

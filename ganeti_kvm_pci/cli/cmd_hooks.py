@@ -41,7 +41,6 @@ the job, and what it says is in the job's error.
 import os
 
 from .. import clock
-from ..errors import KvmPciError
 from ..node import activation
 from ..node import cluster
 from ..node import destinations
@@ -145,18 +144,20 @@ def before_migration(_):
   """
   asked = [os.environ.get("GANETI_" + name) for name in (
     "INSTANCE_NAME", "OLD_PRIMARY", "NEW_PRIMARY")]
-  # on the other nodes, it runs at the same time
   if not all(asked) or os.environ.get("GANETI_MIGRATE_CLEANUP") == "True" or \
-      os.environ.get("GANETI_INSTANCE_HYPERVISOR") != "kvm" or \
-      not cluster.is_master():
+      os.environ.get("GANETI_INSTANCE_HYPERVISOR") != "kvm":
     return OK
-  # Ganeti's own has no /usr/local
-  os.environ["PATH"] = os.pathsep.join(
-    [os.environ.get("PATH", os.defpath),
-     os.path.dirname(installation.daemon_script())])
   try:
+    # on the other nodes, it runs at the same time
+    if not cluster.is_master():
+      return OK
+    # Ganeti's own has no /usr/local
+    os.environ["PATH"] = os.pathsep.join(
+      [os.environ.get("PATH", os.defpath),
+       os.path.dirname(installation.daemon_script())])
     reasons = _reasons(*asked)
-  except KvmPciError:
+  except Exception: # pylint: disable=broad-except
+    # whatever the reason: the migration is not to fail by it
     return OK
   if reasons:
     say("Instance %s cannot migrate to %s: %s" % (asked[0], asked[2],

@@ -151,6 +151,9 @@ def _judge(entry, one, targets, answers, uuids, jobs):
   """
   source = answers.node(one.node)
   guest = answers.guest(one.node, one.name)
+  if guest is not None and not set(
+      report_.entry("facts", {})).issubset(guest):
+    raise _no_facts(one.node)
   common = rules.Reasons()
   if guest is None:
     common.add(rules.REFUSED, "it should run on node %s, and does not: start it"
@@ -164,12 +167,25 @@ def _judge(entry, one, targets, answers, uuids, jobs):
     found = rules.Reasons()
     try:
       if guest is not None:
-        found = rules.of_target(guest, source, answers.node(name))
+        found = _of_target(guest, source, answers, name)
     except NodeError as err:
       found.add(rules.UNKNOWN, str(err))
     entry["targets"].append({
       "node": name, "reasons": found.found,
       "verdict": rules.worst([common.verdict(), found.verdict()])})
+
+
+def _of_target(guest, source, answers, name):
+  """Do what L{rules.of_target} does, with a node that may say less.
+
+  @raise NodeError: if it does
+
+  """
+  target = answers.node(name)
+  try:
+    return rules.of_target(guest, source, target)
+  except (KeyError, TypeError):
+    raise _no_facts(name)
 
 
 def _complete(entry):

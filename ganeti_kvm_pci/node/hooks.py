@@ -110,6 +110,9 @@ try:
   from ganeti_kvm_pci.cli import main
   from ganeti_kvm_pci.node import detached
 except ImportError:
+  if %(refuses)r:
+    # no migration fails by what is left of the package
+    sys.exit(0)
   sys.exit("ganeti_kvm_pci is no longer in %%s; remove %%s" %%
            (sys.path[0], __file__))
 if %(is_detached)r and not detached.begin():
@@ -143,7 +146,8 @@ def _program(script):
   return _PROGRAM % {
     "python": installation.daemon_python(), "mark": _MARK,
     "folder": installation.package_parent(), "condition": script.condition,
-    "is_detached": script.is_detached, "words": script.words}
+    "is_detached": script.is_detached, "words": script.words,
+    "refuses": script.folder == MIGRATE}
 
 
 def state(script):

@@ -160,3 +160,6 @@ def test_where_the_package_is_missing_the_job_says_so(run, tmpdir, monkeypatch):
   assert status == 1
   assert said == "ganeti_kvm_pci is no longer in %s; remove %s\n" % (
     lib, tmpdir.join("program"))
+  # but no migration fails by that
+  (refusing, ) = [script for script in hooks.SCRIPTS if script.is_optional]
+  assert run(refusing, FROZEN)[0] == ("", 0)

@@ -350,9 +350,36 @@ def test_the_script_refuses_nothing_that_it_cannot_tell(migrating, capsys,
     with monkeypatch.context() as patched:
       patched.setenv("GANETI_" + name, value)
       goes_on()
+  # of another release, or with a fault of its own
+  del bad["instances"][0]["is_busy"]
+  goes_on()
+  bad["instances"][0]["is_busy"] = False
+
+  def refuse(*_):
+    raise NodeError("not found")
+  for place, name in ((cmd_hooks.installation, "daemon_script"),
+                      (installation, "become_daemon_python"),
+                      (cmd_hooks.destinations, "disk_uuids")):
+    with monkeypatch.context() as patched:
+      patched.setattr(place, name, refuse)
+      assert run(capsys, "hook-migrate")[0] == int(
+        name == "become_daemon_python")
   monkeypatch.setattr(cluster, "is_master", lambda: False)
   goes_on()
   assert cmd_hooks.MIGRATE_LIMIT < cmd_preflight.LIMIT
+
+
+def test_a_node_of_another_release_is_named(master, capsys):
+  del master.documents["node2.ex"]["node"]["stale"]
+  status, found = run_json(capsys, "preflight", "node1")
+  (target, ) = found[0]["targets"]
+  assert (status, target["verdict"]) == (2, "unknown")
+  assert "node node2.ex: its ganeti-kvm-pci is another release" in \
+    target["reasons"][0]["text"]
+  del master.documents["node1.ex"]["instances"][0]["is_leaving"]
+  status, found = run_json(capsys, "preflight", "node1")
+  assert status == 2 and found[0]["error"].startswith(
+    "node node1.ex: its ganeti-kvm-pci is another release")
 
 
 def test_two_hundred_guests_and_targets_that_are_many(master, capsys):
