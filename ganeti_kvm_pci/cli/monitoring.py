@@ -96,6 +96,8 @@ def complete(parser, opts):
   @param parser: argparse's
 
   """
+  if getattr(opts, "prometheus", None) == "":
+    parser.error("--prometheus= needs a FILE")
   if not is_asked(opts):
     return
   if opts.nagios and opts.prometheus:

@@ -48,6 +48,11 @@ _NAMES = {OK: "OK", WARNING: "WARNING", CRITICAL: "CRITICAL",
           UNKNOWN: "UNKNOWN"}
 
 
+#: How many names are in the line that has the performance data at its end: an
+#: agent may cut it off after 1 KB (NRPE's first protocol).
+SHOWN = 3
+
+
 def _plain(text):
   """Take from a text what would end it, or begin performance data."""
   return " ".join(readable(text).replace("|", "/").split())
@@ -86,6 +91,12 @@ def _count(number, text):
   return "%d %s%s" % (number, text, "" if number == 1 else "s")
 
 
+def _names(members):
+  """Name some; the lines below have all of them."""
+  return ", ".join([name_of(entry) for entry in members[:SHOWN]] +
+                   ["..."] * (len(members) > SHOWN))
+
+
 def render(found, warnings, seconds):
   """Write it.
 
@@ -107,8 +118,7 @@ def render(found, warnings, seconds):
                         (found.outdated, "not on the installed QEMU"),
                         (found.unchecked, "not looked at")):
     if members:
-      parts.append("%d %s (%s)" % (len(members), text, ", ".join(
-        name_of(entry) for entry in members)))
+      parts.append("%d %s (%s)" % (len(members), text, _names(members)))
   if found.removals:
     parts.append(_count(found.removals, "removal") + " pending")
   if found.node_status:

@@ -35,6 +35,7 @@ each metric one that is called C{instance}.
 """
 
 import os
+import stat
 
 from .. import __version__
 from .. import temporary
@@ -149,8 +150,13 @@ def write(path, text):
   @raise NodeError: if it cannot be written
 
   """
-  folder, name = os.path.split(os.path.abspath(path))
+  path = os.path.abspath(path)
+  folder, name = os.path.split(path)
   try:
+    # e.g. /dev/stdout would be no device any more, for nobody
+    if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
+      raise NodeError("the metrics cannot be written to %s: it is no regular"
+                      " file" % path)
     temporary.sweep(folder, name)
     with temporary.written(folder, name, text.encode("utf-8"), _MODE) as new:
       os.rename(new, path)

@@ -29,6 +29,8 @@
 
 """What one run of C{check} found on a node, in numbers: for monitoring."""
 
+import collections
+
 
 class Summary(object):
   """The numbers.
@@ -51,11 +53,16 @@ class Summary(object):
 
     """
     self.error = report.error
+    # an instance that was named twice counts once: of two metrics with the
+    # same label, Prometheus takes the whole file for damaged
+    once = collections.OrderedDict()
+    for entry in report.entries:
+      once.setdefault(name_of(entry), entry)
     # what is left of an instance that is not here has no file
-    self.entries = [entry for entry in report.entries
+    self.entries = [entry for entry in once.values()
                     if entry["file"] or entry["error"]]
     self.findings = {"info": 0, "warning": 0}
-    for entry in report.entries:
+    for entry in once.values():
       for finding in entry["findings"]:
         self.findings[finding["severity"]] += 1
     self.unchecked = [e for e in self.entries if e["error"]]

@@ -196,6 +196,33 @@ def test_without_a_file_metrics_are_printed(here, capsys):
   assert not os.path.exists("plain")
 
 
+@pytest.mark.parametrize("make", [
+  lambda path: path.mksymlinkto("/dev/null"), lambda path: path.mkdir(),
+  lambda path: os.mkfifo(str(path))])
+def test_what_is_no_regular_file_is_not_replaced(here, tmpdir, capsys, make):
+  path = tmpdir.join("x.prom")
+  make(path)
+  mode = os.lstat(str(path)).st_mode
+  assert entry_.main(["check", "--prometheus=%s" % path]) == 2
+  assert "no regular file" in capsys.readouterr()[1]
+  assert os.lstat(str(path)).st_mode == mode
+
+
+def test_an_instance_that_is_named_twice_counts_once(here, capsys):
+  path = here.add("v3.0.2-plain", runs=False)
+  assert entry_.main(["check", "--prometheus", "plain", str(path)]) == 0
+  out = capsys.readouterr()[0]
+  assert metrics(out)["instances", ()] == 1
+  assert out.count("slots_free{") == len(set(
+    line for line in out.splitlines() if "slots_free{" in line))
+
+
+def test_the_line_is_short_whoever_is_to_be_named():
+  line = plugin(report(*[UNREAD] * 200))[0][0]
+  assert "200 not looked at (vm0.ex, vm1.ex, vm2.ex, ...)" in line
+  assert len(line) < 512
+
+
 def test_a_file_that_cannot_be_written_is_an_error(here, tmpdir, capsys):
   path = tmpdir.join("nowhere", "x.prom")
   assert entry_.main(["check", "--prometheus=%s" % path]) == 2
@@ -239,7 +266,7 @@ def test_whatever_happens_nagios_is_told(here, capsys, monkeypatch):
 @pytest.mark.parametrize("arguments, status", [
   (["--nagios", "--prometheus"], 3), (["--nagios", "--json"], 3),
   (["--nagios", "--nonsense"], 3), (["--prometheus", "--repair"], 2),
-  (["--prometheus=/f", "--json"], 2)])
+  (["--prometheus=/f", "--json"], 2), (["--prometheus="], 2)])
 def test_what_does_not_go_together_is_wrong_usage(capsys, arguments, status):
   with pytest.raises(SystemExit) as caught:
     entry_.main(["check"] + arguments)
