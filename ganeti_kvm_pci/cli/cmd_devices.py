@@ -184,7 +184,7 @@ def _look(entry, path):
                    if device.device_class == NIC]
   if any(len(disk["guest_names"]) != 1 for disk in entry["disks"]):
     entry["remarks"].append(
-      "names in the guest are not certain where disks were added or removed"
+      "names in the guest are guesses where disks were added or removed"
       " since QEMU was started, or the guest came from another node: compare"
       " the PCI address or SCSI id (in the guest: readlink -f /sys/block/vdb)")
   return _as_text(entry)

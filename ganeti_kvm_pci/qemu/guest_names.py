@@ -161,8 +161,9 @@ class DiskNames(object):
 
     @param name: see L{at_next_boot}
     @rtype: list of strings
-    @return: one if it is certain; empty if nothing is known: the guest
-        arrived from another node, or disks were removed since QEMU was started
+    @return: one if nothing speaks for another; empty if nothing is known: the
+        guest arrived from another node, or disks with which QEMU was started
+        were removed. What was hot-added and removed leaves no trace in QEMU
 
     """
     if not self._is_known or name not in self._order:
@@ -170,7 +171,9 @@ class DiskNames(object):
     if name in self._first:
       found = [self._first.index(name)]
     else:
-      found = [len(self._first) + number for number in range(len(self._added))]
+      # before it, others may have been added, and removed since
+      found = [len(self._first) + number
+               for number in range(len(self._added) + 1)]
     # it may have booted since
     found.append(self._order.index(name))
     return [self._name(number) for number in sorted(set(found))]
