@@ -51,7 +51,7 @@ MODIFY = "modify"
 #: One change.
 #:   - device_class: DISK or NIC
 #:   - action: ADD, REMOVE or MODIFY
-#:   - index: int, -1 for the last; or a string, the uuid of a device
+#:   - index: int, -1 for the last; or a string, the uuid or name of a device
 Change = collections.namedtuple("Change", ["device_class", "action", "index"])
 
 #: What would come of it.
@@ -68,8 +68,9 @@ Outcome = collections.namedtuple(
 #: What a person calls the classes.
 _SHOWN = {DISK: "disk", NIC: "NIC"}
 
-#: One device: its uuid, and L{device_table.Device}, or None.
-_Member = collections.namedtuple("_Member", ["uuid", "device"])
+#: One device: its uuid, L{device_table.Device} or None, and the name that
+#: Ganeti's configuration gave it, or None.
+_Member = collections.namedtuple("_Member", ["uuid", "device", "name"])
 
 
 class DryRun(object):
@@ -110,15 +111,17 @@ class DryRun(object):
                        for device_class in (DISK, NIC))
     self._numbers = {}
     self._members = {}
+    names = {}
     for device_class in (DISK, NIC):
       known = collections.OrderedDict()
       for device in table.devices:
         if device.device_class == device_class and device.index is not None:
           entry = device_table.dict_of(loaded, device)
           known[entry.get("uuid")] = device
+          names[entry.get("uuid")] = entry.get("name")
           self._numbers[device.id] = (entry.get("hvinfo") or {}).get("scsi-id")
       self._members[device_class] = [
-        _Member(uuid, known.get(uuid)) for uuid in (
+        _Member(uuid, known.get(uuid), names.get(uuid)) for uuid in (
           known if order is None else order[device_class])]
 
   def slots(self, device_class):
@@ -150,7 +153,7 @@ class DryRun(object):
     if change.index == -1 and members:
       return (len(members) - 1, None)
     for index, member in enumerate(members):
-      if change.index in (index, member.uuid):
+      if change.index in (index, member.uuid, member.name):
         return (index, None)
     return (None, "there is no %s %s: the instance has %d" % (
       _SHOWN[change.device_class], change.index, len(members)))
@@ -208,7 +211,7 @@ class DryRun(object):
     # what is in the plan may be removed by the plan
     members.insert(index, _Member(None, device_table.Device(
       None if unit == frozen_.SCSI_ID else number, device_class, index,
-      object(), None)))
+      object(), None), None))
     self._numbers[members[index].device.id] = number
     name = "a %s of this plan" % _SHOWN[device_class]
     if unit == frozen_.SCSI_ID:

@@ -51,6 +51,13 @@ def test_what_is_removed_is_free_afterwards():
                   ("slot", 13), ("slot", 13), ("slot", 14), ("slot", 15)]
 
 
+def test_devices_have_names():
+  def change(data):
+    data[3][1][0]["name"] = "data"
+  assert places(run(change=change), (DISK, "remove", "data"))[0] == (
+    "slot", 13)
+
+
 def test_what_was_added_can_be_removed():
   assert places(run(), (DISK, "add", 0), (DISK, "remove", 0),
                 (DISK, "remove", 0)) == [("slot", 16), ("slot", 16),
