@@ -49,6 +49,7 @@ from ..qemu import renewal
 from ..qmp import ejected
 from ..qmp import inventory
 from ..qmp import queries
+from ..qmp import running_type
 from ..qmp import vcpus as vcpus_
 from ..runtime import device_table
 from ..runtime import disk_links
@@ -56,9 +57,6 @@ from ..runtime import migration_check
 from ..runtime import preflight
 from . import instance
 from . import settle
-
-#: What the object model adds to a machine type's name.
-_SUFFIX = "-machine"
 
 
 def look(entry, path):
@@ -105,12 +103,7 @@ def _ask(entry, execute, path, loaded, is_ours):
   """
   version = execute("query-version", None)["qemu"]
   entry["qemu_version"] = [version["major"], version["minor"]]
-  try:
-    name = queries.get(execute, "/machine", "type")
-  except KvmPciError: # it is no reason to know nothing
-    name = None
-  if name and name.endswith(_SUFFIX):
-    entry["machine_type"] = name[:-len(_SUFFIX)]
+  entry["machine_type"] = running_type.of(execute)
   if queries.has_left(execute):
     entry["problems"].append(
       "this QEMU is paused after a migration that completed: if the guest runs"

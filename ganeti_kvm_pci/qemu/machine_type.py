@@ -178,8 +178,7 @@ class Listing(object):
 
     """
     name = name or self.default
-    alias = _ALIAS_RE.search(self._described.get(name, ""))
-    return alias.group(1) if alias else name
+    return self.aliases().get(name, name)
 
   def names(self):
     """Return the machine types that QEMU has, and its names for some.
