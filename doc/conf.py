@@ -9,3 +9,5 @@ root_doc = "index"
 extensions = ["sphinx.ext.graphviz"]
 html_theme = "alabaster"
 html_copy_source = False
+man_pages = [("ganeti-kvm-pci.8", "ganeti-kvm-pci",
+              "partitioned PCI bus for Ganeti's KVM instances", "", 8)]
