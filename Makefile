@@ -13,8 +13,8 @@ GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
         test-integration test-suite \
         test-devices test-configurations test-frozen test-versions \
         test-rollout test-preflight \
-        test-upgrade patches \
-        golden check-patches check-upstream bench alternatives fuzz dist clean
+        test-upgrade test-deb patches \
+        golden check-patches check-upstream bench alternatives fuzz dist deb clean
 
 ## prints this
 help:
@@ -225,6 +225,11 @@ test-suite: needs
 test-upgrade: needs
 	tools/test-upgrade
 
+# SUITE=bullseye, SUITE=trixie; takes some minutes
+## Debian's package on a node: installed, upgraded, purged
+test-deb: needs
+	tools/test-deb $(SUITE)
+
 ## writes patches/ anew from the package
 patches:
 	tools/make-patches
@@ -284,6 +289,11 @@ fuzz: .cache/fuzz/bin/atheris-is-here
 ## the tarball for the nodes: dist/ganeti-kvm-pci.tar.gz
 dist:
 	tools/make-dist
+
+# here if debhelper and the rest is installed, else in a root of SUITE
+## Debian's package, source and binary, in dist/
+deb:
+	tools/make-deb
 
 ## removes what the other targets have written here
 clean:

@@ -1,0 +1,87 @@
+"""What Debian's package says of itself is what the project has.
+
+What becomes of a node is C{tools/test-deb}'s.
+
+"""
+
+import glob
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+sys.path.insert(0, os.path.dirname(os.path.dirname(HERE)))
+
+import documents # pylint: disable=wrong-import-position
+import ganeti_kvm_pci # pylint: disable=wrong-import-position
+from ganeti_kvm_pci.node import intent # pylint: disable=wrong-import-position
+from ganeti_kvm_pci.node import startup_files # pylint: disable=wrong-import-position
+
+SCRIPTS = ["postinst", "postrm", "prerm"]
+
+
+def text_of(name):
+  return "\n".join(documents.lines_of(name))
+
+
+def script(name):
+  return text_of("debian/ganeti-kvm-pci." + name)
+
+
+def test_the_changelog_has_the_version():
+  assert re.match(r"ganeti-kvm-pci \(([^)]+)\) ", text_of("debian/changelog")
+                  ).group(1) == ganeti_kvm_pci.__version__
+
+
+def test_the_licence_is_the_projects():
+  licence = text_of("LICENSE").split("\n--\n")[0].strip().split("\n")[3:]
+  there = text_of("debian/copyright")
+  assert licence[0].startswith("Redistribution")
+  assert "\n".join(" " + (line or ".") for line in licence) in there
+  assert "Copyright: 2026 the Ganeti project\n" in there
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_scripts_are_a_shells(name):
+  subprocess.check_call(["sh", "-n", os.path.join(
+    documents.TOP, "debian", "ganeti-kvm-pci." + name)])
+  assert script(name).count("\n#DEBHELPER#\n") == 1
+  assert "set -e\n" in script(name)
+
+
+def test_purging_knows_all_startup_files_and_the_note():
+  for name in startup_files._NAMES:
+    assert '"$folder/%s"' % name in script("postrm")
+  for name in ("postinst", "postrm"):
+    assert "/var/lib/ganeti/%s" % intent._NOTE in script(name)
+
+
+def test_each_file_that_is_installed_is_there():
+  named = [line.split()[0] for name in ("install", "docs")
+           for line in documents.lines_of("debian/ganeti-kvm-pci." + name)
+           if line]
+  assert len(named) > 3
+  assert [name for name in named
+          if not os.path.exists(os.path.join(documents.TOP, name))] == []
+
+
+def test_a_nodes_files_are_laid_out(tmpdir):
+  root = str(tmpdir.join("root"))
+  subprocess.check_call([os.path.join(documents.TOP, "tools", "install-files"),
+                         root, "/usr/share/ganeti-kvm-pci", "/usr/sbin"])
+  package = root + "/usr/share/ganeti-kvm-pci/ganeti_kvm_pci"
+  there = os.path.join(documents.TOP, "ganeti_kvm_pci")
+  assert sorted(os.path.relpath(path, package) for path in
+                glob.glob(package + "/**", recursive=True)
+                if os.path.isfile(path)) == sorted(
+                  os.path.relpath(path, there) for path in
+                  glob.glob(there + "/**/*.py", recursive=True))
+  command = tmpdir.join("root", "usr", "sbin", "ganeti-kvm-pci")
+  assert '"/usr/share/ganeti-kvm-pci"' in command.read()
+  command.write(command.read().replace('"/usr/share', '"%s/usr/share' % root))
+  printed = subprocess.check_output([str(command), "--version"], cwd="/")
+  assert printed.decode("ascii").strip() == ganeti_kvm_pci.__version__
