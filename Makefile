@@ -13,7 +13,7 @@ GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
         test-integration test-suite \
         test-devices test-configurations test-frozen test-versions \
         test-rollout test-preflight \
-        test-upgrade test-deb patches \
+        test-upgrade test-deb test-deb-cluster patches \
         golden check-patches check-upstream bench alternatives fuzz dist deb clean
 
 ## prints this
@@ -229,6 +229,12 @@ test-upgrade: needs
 ## Debian's package on a node: installed, upgraded, purged
 test-deb: needs
 	tools/test-deb $(SUITE)
+
+## Debian's package on a cluster whose guests run
+test-deb-cluster: needs
+	TESTS=no tools/make-deb
+	DEB=$(CURDIR)/$$(ls -t dist/*.deb | head -n 1) lab/up -n 2 $(PYTHON) -m \
+	  pytest -p no:cacheprovider -v -s tests/cluster/test_deb.py
 
 ## writes patches/ anew from the package
 patches:
