@@ -85,3 +85,14 @@ def test_a_nodes_files_are_laid_out(tmpdir):
   command.write(command.read().replace('"/usr/share', '"%s/usr/share' % root))
   printed = subprocess.check_output([str(command), "--version"], cwd="/")
   assert printed.decode("ascii").strip() == ganeti_kvm_pci.__version__
+
+
+def test_each_autopkgtest_is_there():
+  text = text_of("debian/tests/control")
+  names = re.findall(r"(?m)^Test-Command: (\S+) (\S+)$", text)
+  assert [os.path.isdir(os.path.join(documents.TOP, "tests", folder))
+          for _, folder in names] == [True, True]
+  for path in [path for path, _ in names] + [
+      "debian/tests/" + name for name in re.findall(r"(?m)^Tests: (\S+)$",
+                                                    text)]:
+    assert os.access(os.path.join(documents.TOP, path), os.X_OK), path
