@@ -33,8 +33,6 @@ What preflight asks the nodes for, all that it needs of one at once.
 
 """
 
-from multiprocessing import pool
-
 from .. import __version__
 from .. import clock
 from ..errors import KvmPciError
@@ -85,6 +83,8 @@ def show_facts(opts):
     return entry
 
   names = [] if opts.no_guests else chosen(opts)
+  # no other command needs it, and what it loads in turn
+  from multiprocessing import pool
   workers = pool.ThreadPool(_AT_ONCE)
   try:
     # without a time limit, Python 2 hears of no interrupt

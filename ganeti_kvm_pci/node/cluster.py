@@ -102,7 +102,7 @@ def run(command):
                 for text in process.communicate()]
   except EnvironmentError as error:
     raise NodeError("cannot run %s: %s; run this on the master" % (
-      command[0], error.strerror))
+      command[0], os.strerror(error.errno)))
   if process.returncode:
     raise NodeError("%s exits with status %d: %s" % (
       " ".join(command[:2]), process.returncode, (err or out).strip()))

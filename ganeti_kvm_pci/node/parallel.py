@@ -79,7 +79,9 @@ class _Running(object):
           stderr=self._files[1], close_fds=True, preexec_fn=os.setsid,
           env=dict(os.environ, LC_ALL="C"))
     except EnvironmentError as error:
-      self._failure = "cannot run %s: %s" % (command[0], error.strerror)
+      # Python 3.6 and 3.7 name the program once more in strerror
+      self._failure = "cannot run %s: %s" % (command[0],
+                                             os.strerror(error.errno))
 
   def poll(self):
     """Tell how it ended.

@@ -249,7 +249,7 @@ def test_the_report_keeps_the_order_of_the_instances(made):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_freeze_goes_on_when_run_again(made, number):
-  made.node("a", instances=["vm%d" % number for number in range(40)])
+  made.node("a", instances=["vm%d" % index for index in range(40)])
   process = made.command("freeze", "--all", job=0.5)
   while made.tags() < 8 and process.poll() is None:
     time.sleep(0.05)
