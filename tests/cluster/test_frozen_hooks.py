@@ -30,7 +30,7 @@ def hooked(plugin_state):
   plugin_state.on = None
   for node in cluster.NODES:
     cluster.on(node, COMMAND, "disable", check=False)
-    cluster.on(node, "rm", COMMAND)
+    cluster.on(node, "rm", "-f", COMMAND, LOG)
 
 
 def on(node, *words, check=True):

@@ -177,7 +177,9 @@ def test_a_node_is_emptied_of_what_preflight_says(guests):
 
 @pytest.fixture(autouse=True)
 def without_hooks():
-  """Have no scripts stay behind, whatever happens."""
+  """Have nothing stay behind, whatever happens."""
   yield
   for node in cluster.NODES:
-    cluster.on(node, "sh", "-c", "rm -f /etc/ganeti/hooks/*/ganeti-kvm-pci")
+    # that of Ganeti's watcher belongs to the plugin which is on
+    cluster.on(node, "sh", "-c", "rm -f /etc/ganeti/hooks/*-p*.d/ganeti-kvm-pci"
+               " %s %s %s" % (COMMAND, OLDER, OTHER))

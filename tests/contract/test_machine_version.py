@@ -60,7 +60,7 @@ def test_the_version_is_sent_and_nothing_else_changes(world, parameters,
   assert [word for word in command_of(info)
           if word.replace("type=", "") == expected]
   # here it is what it was
-  assert hyper._ReadKVMRuntime(instance.name) == before
+  assert json.loads(hyper._ReadKVMRuntime(instance.name)) == json.loads(before)
   assert json.loads(info)[1:4] == json.loads(before)[1:4]
   if parameters.get("machine_version") == "pc" and \
       "-machine" not in parameters.get("kvm_extra", ""):
