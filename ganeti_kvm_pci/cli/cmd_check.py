@@ -258,10 +258,11 @@ def _is_quiet(opts, entry):
   return opts.pending and not entry["repaired"]
 
 
-def check(opts, judge=node_state.judge_node):
+def check(opts, judge=None):
   """Look for devices that stand where they should not.
 
-  @param judge: function(opts) that looks at the node, for an exit status
+  @param judge: function(opts) that looks at the node, for an exit status; by
+      default, L{node_state.judge_node}
   """
   def look(entry, path):
     result = _Check(entry["instance"])
@@ -288,5 +289,5 @@ def check(opts, judge=node_state.judge_node):
     entry = report.entry(opts.command, {})
     tell(opts, entry, _complete(entry, result, lambda: _tidy(
       result, path, opts.repair))) # pylint: disable=cell-var-from-loop
-  opts.report.node_status = judge(opts)
+  opts.report.node_status = (judge or node_state.judge_node)(opts)
   return max(opts.report.node_status, opts.report.status())
