@@ -14,10 +14,8 @@ import time
 
 import pytest
 
+import host
 from ganeti_kvm_pci.node import cluster
-
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(
-  os.path.abspath(__file__))))
 
 #: Asks a node as the file of its name says.
 GNT_CLUSTER = """\
@@ -104,7 +102,7 @@ class Cluster(object):
     @rtype: subprocess.Popen
 
     """
-    environment = dict(os.environ, PATH=self.path, PYTHONPATH=TOP,
+    environment = dict(os.environ, PATH=self.path, PYTHONPATH=host.compiled(),
                        PYTHONDONTWRITEBYTECODE="1",
                        GNT_SLEEP=str(options.pop("job", 0)))
     return subprocess.Popen(

@@ -221,7 +221,8 @@ def test_one_works_one_waits_and_others_need_not(tmpdir):
   def start(name, duration):
     return subprocess.Popen(
       [sys.executable, "-c", TURN, str(tmpdir), name, str(duration)],
-      env=dict(os.environ, PYTHONPATH=os.pathsep.join([host.ROOT, host.STUB]),
+      env=dict(os.environ, PYTHONPATH=os.pathsep.join([host.compiled(),
+                                                       host.STUB]),
                PYTHONDONTWRITEBYTECODE="1", STUB_ROOT=str(tmpdir)))
 
   def wait(text):
@@ -277,4 +278,4 @@ with turns.all_turns(["vm%d" % number for number in range(100)], 0) as busy:
     pass
 """
   subprocess.check_call([sys.executable, "-c", code, str(tmpdir)], env=dict(
-    os.environ, PYTHONPATH=host.ROOT, PYTHONDONTWRITEBYTECODE="1"))
+    os.environ, PYTHONPATH=host.compiled(), PYTHONDONTWRITEBYTECODE="1"))

@@ -8,6 +8,7 @@ import types
 
 import pytest
 
+import host
 import schema
 from ganeti_kvm_pci.cli import arguments
 from ganeti_kvm_pci.cli import entry as entry_
@@ -123,7 +124,7 @@ def test_names_in_other_letters_survive_a_pipe(tmpdir):
   data[0][data[0].index("-name") + 1] = u"d\u00efsk.ex"
   path = str(tmpdir.join("x.runtime"))
   json.dump(data, open(path, "w"))
-  environment = dict(os.environ, LC_ALL="C", PYTHONPATH=ROOT)
+  environment = dict(os.environ, LC_ALL="C", PYTHONPATH=host.compiled())
   output = subprocess.check_output(
     [sys.executable, "-B", "-m", "ganeti_kvm_pci", "map", path],
     env=environment)
@@ -133,7 +134,7 @@ def test_names_in_other_letters_survive_a_pipe(tmpdir):
 def test_a_reader_that_leaves_gets_no_traceback():
   process = subprocess.Popen(
     [sys.executable, "-B", "-m", "ganeti_kvm_pci", "map"] + [PLAIN] * 500,
-    env=dict(os.environ, PYTHONPATH=ROOT), stdout=subprocess.PIPE,
+    env=dict(os.environ, PYTHONPATH=host.compiled()), stdout=subprocess.PIPE,
     stderr=subprocess.PIPE)
   process.stdout.close()
   err = process.stderr.read()
@@ -145,7 +146,7 @@ def test_a_full_disk_is_one_clear_error():
   with open("/dev/full", "w") as full:
     process = subprocess.Popen(
       [sys.executable, "-B", "-m", "ganeti_kvm_pci", "map", PLAIN],
-      env=dict(os.environ, PYTHONPATH=ROOT), stdout=full,
+      env=dict(os.environ, PYTHONPATH=host.compiled()), stdout=full,
       stderr=subprocess.PIPE)
     err = process.communicate()[1].decode()
   assert process.returncode == 2

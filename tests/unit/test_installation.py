@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+import host
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 PLAIN = os.path.join(ROOT, "tests", "data", "v3.0.2-plain.runtime")
@@ -59,7 +61,7 @@ class Ganeti(object):
             " from ganeti_kvm_pci.node import installation; %s"
             " installation._MAIN = installation._MAIN.replace(%r, %r);"
             " sys.exit(entry.main())" %
-            (ROOT, only, "from ganeti_kvm_pci.cli",
+            (host.compiled(), only, "from ganeti_kvm_pci.cli",
              "from ganeti_kvm_pci.node import installation; " + only +
              " from ganeti_kvm_pci.cli"))
     process = subprocess.Popen(

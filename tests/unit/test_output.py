@@ -11,6 +11,7 @@ import sys
 import pytest
 
 import genuine
+import host
 import schema
 from ganeti_kvm_pci.cli import cmd_enable
 from ganeti_kvm_pci.cli import cmd_map
@@ -163,7 +164,7 @@ def command(arguments, **streams):
     [sys.executable, "-B", "-c", "import sys; sys.path.insert(0, %r); from"
      " ganeti_kvm_pci.cli import entry; from ganeti_kvm_pci.node import"
      " installation; installation.become_daemon_python = lambda argv: None;"
-     " sys.exit(entry.main())" % schema.TOP] + arguments,
+     " sys.exit(entry.main())" % host.compiled()] + arguments,
     **streams)
 
 
@@ -208,7 +209,7 @@ SH_PYTHON = ["sh", "-c", 'exec "$0" "$@" ' + "{}", sys.executable, "-B", "-m",
   ])
 def test_streams_that_are_closed_or_full(closed, arguments, status, out, err):
   process = subprocess.Popen(
-    [word.format(closed) for word in SH_PYTHON] + arguments, cwd=schema.TOP,
+    [word.format(closed) for word in SH_PYTHON] + arguments, cwd=host.compiled(),
     stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     env=dict(os.environ, PATH="/nonexistent:/bin:/usr/bin"))
   said = [text.decode() for text in process.communicate()]
@@ -230,7 +231,7 @@ def test_a_stream_that_is_closed_is_not_the_next_file(tmpdir):
           "os.write(fd, b'z'); os.close(fd)\n"
           "try:\n  console.flush()\n"
           "except console.OutputError: sys.exit(7)" % (
-            schema.TOP, str(made)))
+            host.compiled(), str(made)))
   assert subprocess.call(["sh", "-c", 'exec "$0" "$@" >&- 2>&- <&-',
                           sys.executable, "-B", "-c", code]) == 7
   assert made.read() == "z"
