@@ -7,8 +7,9 @@ PYTHON = /usr/bin/python3
 PYTEST = PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider -q
 GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
 
-.PHONY: help needs demo doc test lane-lab lane-rest test-unit test-pythons \
-        contract test-qemu test-doc test-runtime-files test-hotplug test-q35 \
+.PHONY: help needs demo doc test lane-lab lane-hotplug lane-rest test-unit \
+        test-pythons contract test-qemu test-doc test-runtime-files \
+        test-hotplug test-hotplug-pc test-hotplug-q35 test-q35 \
         test-patches test-cluster test-q35-cluster test-torn test-tags \
         test-integration test-suite \
         test-devices test-configurations test-frozen test-versions \
@@ -38,25 +39,31 @@ doc:
 	sphinx-build -n -W --keep-going -q -b html doc build/doc
 	@echo "written: build/doc/index.html"
 
-# two lanes: much of the cluster's time is waiting for guests
+# three lanes: two of them wait for guests much of the time, while the third
+# computes
 ## installs what is needed and runs all tests but test-torn
 test: needs
-	$(MAKE) --no-print-directory -j2 --output-sync=target lane-lab lane-rest
+	$(MAKE) --no-print-directory -j3 --output-sync=target \
+	  lane-lab lane-hotplug lane-rest
 
-## a half of "make test": cluster, patches, documents
+## a third of "make test": cluster, patches
 lane-lab: needs
 	$(MAKE) --no-print-directory test-cluster
 	$(MAKE) --no-print-directory test-patches
-	$(MAKE) --no-print-directory test-runtime-files
-	$(MAKE) --no-print-directory test-doc
 
-## the other half
-lane-rest: needs
+## the second third: contract, QEMU, hotplug
+lane-hotplug: needs
 	$(MAKE) --no-print-directory contract
 	$(MAKE) --no-print-directory test-qemu
+	$(MAKE) --no-print-directory test-hotplug-pc
+
+## the last third: all Pythons, documents, rest of hotplug
+lane-rest: needs
 	$(MAKE) --no-print-directory doc
 	$(MAKE) --no-print-directory test-pythons
-	$(MAKE) --no-print-directory test-hotplug
+	$(MAKE) --no-print-directory test-doc
+	$(MAKE) --no-print-directory test-runtime-files
+	$(MAKE) --no-print-directory test-hotplug-q35
 
 # those under every Python are test-pythons'
 ## the unit tests (PYTHON=INTERPRETER); installs nothing
@@ -64,9 +71,10 @@ test-unit:
 	@tools/check-needs $(PYTHON) pytest hypothesis
 	$(PYTEST) tests/unit
 
+# gives way to guests that run beside it
 ## unit tests, contract on stubs: each Python here; linter
 test-pythons: needs
-	tools/run-tox
+	nice -n 5 tools/run-tox
 
 # the installed Ganeti, or any other with
 # make contract GANETI_TREE=DIR PYTHON=INTERPRETER
@@ -113,13 +121,23 @@ test-versions: needs
 	VERSIONS=all VERSIONS_TABLE=$(TABLE) GANETI_TREE=$(GANETI_TREE) $(PYTEST) \
 	  $(call on_qemu,versions)
 
-# what hotplug protects from, beside unmodified Ganeti; the node daemon killed
-# at each fifth point (KILLED_EVERY=1: at every one, KILLED_THEN=both: twice); a
-# long random run (RANDOM_STEPS, RANDOM_SEED); q35 where it differs most; each
-# two versions of QEMU whose roots are here (MACHINE_VERSIONS=all)
+# with q35 where it differs most, and what test-devices and test-configurations
+# have more of
 ## hotplug and migration on a real QEMU, with faults
 test-hotplug: needs
+	$(MAKE) --no-print-directory test-hotplug-pc
+	$(MAKE) --no-print-directory test-hotplug-q35
+
+# what hotplug protects from, beside unmodified Ganeti; the node daemon killed
+# at each fifth point (KILLED_EVERY=1: at every one, KILLED_THEN=both: twice); a
+# long random run (RANDOM_STEPS, RANDOM_SEED); each two versions of QEMU whose
+# roots are here (MACHINE_VERSIONS=all)
+## the greater part of it, with pc
+test-hotplug-pc: needs
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) -s $(call on_qemu,$(HOTPLUG))
+
+## the rest of it: q35, some devices and configurations
+test-hotplug-q35: needs
 	MACHINE_TYPE=q35 GANETI_TREE=$(GANETI_TREE) $(PYTEST) -s \
 	  $(call on_qemu,hotplug one_way start random machine_type)
 	$(MAKE) --no-print-directory test-devices DEVICES_EVERY=12
