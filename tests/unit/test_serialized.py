@@ -1,6 +1,7 @@
 """The text of a runtime file as data, and back."""
 
 import json
+import re
 import sys
 
 import pytest
@@ -226,7 +227,8 @@ def test_what_is_nested_too_deeply_is_one_clear_error():
     try:
       written = serialized.parse(text, "f").dump()
     except RuntimeFileError as err:
-      assert "recursion" in str(err) or "nested too deeply" in str(err)
+      # the second since Python 3.14
+      assert re.search("recursion|Stack overflow|nested too deeply", str(err))
       continue
     assert json.loads(written) == json.loads(text)
     deepest = depth
