@@ -79,16 +79,17 @@ def parse(text, path):
           else config_reader.fill(loaded))
 
 
-def insist_own(known, path):
+def insist_own(known, path, *options):
   """Make sure that it is the guest of a file that would be asked.
 
   @type known: L{device_table.DeviceTable}
   @param known: what is in the file
+  @param options: see L{runtime_files.own_instance}
   @raise NodeError: if the file is not one of this node's
   @raise RuntimeFileError: if it is of another instance by its command
 
   """
-  instance = runtime_files.own_instance(path)
+  instance = runtime_files.own_instance(path, *options)
   if known.instance != instance:
     raise RuntimeFileError(path, "its command is that of instance %s" %
                       known.instance)

@@ -80,7 +80,7 @@ def _state(found):
   @rtype: int
 
   """
-  if found.node_status >= ERRORS:
+  if found.node_status >= ERRORS or found.damaged:
     return CRITICAL
   if found.findings["warning"] or found.node_status >= WARNINGS:
     return WARNING
@@ -116,7 +116,9 @@ def render(found, warnings, seconds):
            _count(found.findings["warning"], "warning")]
   for members, text in ((found.refused, "cannot be migrated"),
                         (found.outdated, "not on the installed QEMU"),
-                        (found.unchecked, "not looked at")):
+                        (found.damaged, "with a damaged runtime file"),
+                        ([entry for entry in found.unchecked
+                          if entry not in found.damaged], "not looked at")):
     if members:
       parts.append("%d %s (%s)" % (len(members), text, _names(members)))
   if found.removals:

@@ -204,6 +204,7 @@ def fail(entry, err):
   """Note in an entry why it is not, or not wholly, what it should be."""
   entry["error"] = str(err)
   entry["status"] = ERRORS
+  entry.failure = err
 
 
 def each(opts, look):

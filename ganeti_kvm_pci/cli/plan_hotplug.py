@@ -185,7 +185,7 @@ def look(found, path, opts, version):
   loaded = instance.parse(runtime_files.read(path).text, path)
   known = device_table.DeviceTable(loaded)
   name = found["instance"] = known.instance
-  instance.insist_own(known, path)
+  instance.insist_own(known, path, "--disk and --net")
   obstacle = instance.obstacle(known, path)
   if obstacle:
     found["remarks"].append("left to unmodified Ganeti: %s" % obstacle)

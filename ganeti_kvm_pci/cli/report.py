@@ -63,6 +63,16 @@ for _name in ("freeze", "thaw", "frozen"):
   _OWN[_name] = {"tags": [], "added": [], "removed": []}
 
 
+class Entry(dict):
+  """What is told of one instance.
+
+  @ivar failure: KvmPciError or None, why it could not be looked at; of that,
+      the document has the text alone
+
+  """
+  failure = None
+
+
 def entry(command, found):
   """Complete what was found at one instance.
 
@@ -70,10 +80,10 @@ def entry(command, found):
   @type found: dict
   @param found: what differs from the entry of an instance of which nothing
       is to be told
-  @rtype: dict
+  @rtype: L{Entry}
 
   """
-  made = dict((key, list(value) if isinstance(value, list) else value)
+  made = Entry((key, list(value) if isinstance(value, list) else value)
               for part in (_COMMON, _OWN[command])
               for key, value in part.items())
   made.update(found)

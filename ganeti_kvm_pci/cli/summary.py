@@ -31,6 +31,8 @@
 
 import collections
 
+from ..errors import RuntimeFileError
+
 
 class Summary(object):
   """The numbers.
@@ -39,6 +41,7 @@ class Summary(object):
   @ivar entries: list of dicts: the instances, see L{report.entry}
   @ivar findings: dict, severity to number of findings, of all instances
   @ivar unchecked: list of entries that could not be looked at
+  @ivar damaged: list of those of them whose runtime file is none of Ganeti's
   @ivar refused: list of those that cannot be migrated
   @ivar removals: int, removals that guests have not completed
   @ivar outdated: list of entries whose QEMU is not the installed one
@@ -66,6 +69,8 @@ class Summary(object):
       for finding in entry["findings"]:
         self.findings[finding["severity"]] += 1
     self.unchecked = [e for e in self.entries if e["error"]]
+    self.damaged = [e for e in self.unchecked
+                    if isinstance(e.failure, RuntimeFileError)]
     self.refused = [e for e in self.entries if e["refusals"]]
     self.removals = sum(len(e["removals"]) for e in self.entries)
     self.outdated = [e for e in self.entries

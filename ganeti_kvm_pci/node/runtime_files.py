@@ -38,6 +38,7 @@ import stat
 
 from ..errors import NodeError
 from ..errors import RuntimeFileError
+from ..errors import readable
 
 #: How the name of each ends.
 SUFFIX = ".runtime"
@@ -154,9 +155,10 @@ def instance_of(path):
   return None
 
 
-def own_instance(path):
+def own_instance(path, options="--live and --repair"):
   """Tell which instance of this node a runtime file is of.
 
+  @param options: what asks a guest
   @rtype: string
   @raise NodeError: if it is of none: a copy, or a file of another node
 
@@ -165,7 +167,7 @@ def own_instance(path):
   if instance is None:
     raise NodeError("%s is not a runtime file of this node (they are in %s), so"
                     " there is no guest to ask; name the instance, or leave out"
-                    " --live and --repair" % (path, control_dir("conf")))
+                    " %s" % (path, control_dir("conf"), options))
   return instance
 
 
@@ -186,6 +188,7 @@ def read(path):
 
   @rtype: L{Seen}
   @raise RuntimeFileError: if it cannot be read as text of a sane size
+  @raise NodeError: if there is none, or this user may not read it
 
   """
   try:
@@ -195,7 +198,10 @@ def read(path):
     if err.errno == errno.ELOOP:
       raise RuntimeFileError(path, "a symbolic link; name the file itself")
     if err.errno == errno.ENOENT:
-      raise RuntimeFileError(path, "no such file")
+      raise NodeError("%s: no such file" % readable(path))
+    if err.errno in (errno.EACCES, errno.EPERM):
+      raise NodeError("%s: cannot be read: %s; run this as root" %
+                      (readable(path), err.strerror))
     raise RuntimeFileError(path, "cannot be read: %s" % err.strerror)
   status = os.fstat(fd)
   if not stat.S_ISREG(status.st_mode):

@@ -1,5 +1,6 @@
 """check for monitoring systems: Nagios' form, and Prometheus'."""
 
+import errno
 import os
 import re
 import stat
@@ -7,14 +8,20 @@ import time
 
 import pytest
 
+import genuine
 from ganeti_kvm_pci import instance_lock
 from ganeti_kvm_pci.cli import cmd_check
 from ganeti_kvm_pci.cli import entry as entry_
 from ganeti_kvm_pci.cli import monitoring
 from ganeti_kvm_pci.cli import nagios
+from ganeti_kvm_pci.cli import output
 from ganeti_kvm_pci.cli import prometheus
 from ganeti_kvm_pci.cli import report as report_
 from ganeti_kvm_pci.cli import summary
+from ganeti_kvm_pci.errors import MonitorError
+from ganeti_kvm_pci.errors import NodeError
+from ganeti_kvm_pci.errors import RuntimeFileError
+from ganeti_kvm_pci.node import runtime_files
 
 _METRIC_RE = re.compile(r'([a-z_][a-z0-9_]*)(?:\{((?:[a-z_]+="(?:[^"\\\n]|'
                         r'\\["\\n])*",?)+)\})? (-?[0-9]+(?:\.[0-9]+)?)\Z')
@@ -60,8 +67,20 @@ def plugin(made):
   return lines, status
 
 
+def failed(err):
+  """Return the report of an instance, and of one that could not be looked at.
+
+  """
+  made = report({}, UNREAD)
+  output.fail(made.entries[1], err)
+  return made
+
+
 @pytest.mark.parametrize("made, status, name", [
   (report(), 0, "OK"),
+  (failed(RuntimeFileError("/f", "slot 3 is given twice")), 2, "CRITICAL"),
+  (failed(NodeError("no rights")), 3, "UNKNOWN"),
+  (failed(MonitorError("no answer")), 3, "UNKNOWN"),
   (report({}, PENDING), 0, "OK"),
   (report({}, WARNED), 1, "WARNING"),
   (report({}, UNREAD), 3, "UNKNOWN"),
@@ -236,10 +255,37 @@ def test_a_bad_file_is_counted_and_does_not_end_the_check(here, capsys):
   assert entry_.main(["check", "--prometheus"]) == 0
   found = metrics(capsys.readouterr()[0])
   assert (found["instances", ()], found["instances_unchecked", ()]) == (2, 1)
-  assert entry_.main(["check", "--nagios"]) == 3
+  assert entry_.main(["check", "--nagios"]) == 2
   out, err = capsys.readouterr()
-  assert err == "" and out.startswith("KVM-PCI UNKNOWN - 2 instances,")
+  assert err == "" and out.startswith("KVM-PCI CRITICAL - 2 instances, 0"
+                                      " warnings, 1 with a damaged runtime file"
+                                      " (bad.ex) | ")
   assert "bad.ex" in out.split("\n")[1]
+
+
+def test_a_file_with_two_devices_on_a_slot_is_critical(here, capsys):
+  text = genuine.text_of("v3.0.2-plain")
+  slot = re.search(r'"addr": "(0x[0-9a-f]+)"', text).group(1)
+  here.write(re.sub(r'"addr": "0x[0-9a-f]+"', '"addr": "%s"' % slot, text))
+  assert entry_.main(["check", "--nagios"]) == 2
+  out = capsys.readouterr()[0]
+  assert out.startswith("KVM-PCI CRITICAL - ") and "given to two devices" in out
+
+
+@pytest.mark.parametrize("number, status", [
+  (errno.EACCES, 3), (errno.EPERM, 3), (errno.ENOENT, 3), (errno.EIO, 2)])
+def test_who_may_not_read_a_file_does_not_know_it(here, capsys, monkeypatch,
+                                                  number, status):
+  path = str(here.add("v3.0.2-plain", runs=False))
+  really = os.open
+
+  def refuse(name, *more):
+    if name == path:
+      raise OSError(number, os.strerror(number), name)
+    return really(name, *more)
+  monkeypatch.setattr(runtime_files.os, "open", refuse)
+  assert entry_.main(["check", "--nagios"]) == status
+  assert path in capsys.readouterr()[0]
 
 
 def test_an_instance_that_is_busy_is_not_waited_for_long(here, capsys,

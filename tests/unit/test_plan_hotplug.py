@@ -182,6 +182,15 @@ def test_a_refusal_is_an_answer(here, capsys, outcomes):
      "id": None, "unit": None, "number": None, "refusal": entry["error"][18:]}]
 
 
+def test_a_file_elsewhere_has_no_guest(here, tmpdir, capsys, outcomes):
+  copy = tmpdir.join("plain.ex.runtime")
+  copy.write(here.add("v3.0.2-plain").read())
+  assert entry_.main(["plan", str(copy), "--disk", "add"]) == 2
+  err = capsys.readouterr()[1]
+  assert "name the instance, or leave out --disk and --net\n" in err
+  assert "--live" not in err and outcomes == []
+
+
 def test_only_a_running_guest_takes_a_hot_add(here, capsys, outcomes):
   here.add("v3.0.2-plain", runs=False)
   assert entry_.main(["plan", "plain", "--net", "add"]) == 2
