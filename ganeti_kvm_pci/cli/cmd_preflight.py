@@ -55,6 +55,11 @@ _STATUS = {rules.OK: OK, rules.WARNING: WARNINGS, rules.REFUSED: WARNINGS,
            rules.UNKNOWN: ERRORS}
 
 
+#: What is said of an instance that should not run.
+_DOWN = "down, nothing to move"
+_FAILOVER = "; gnt-instance failover takes it to another node"
+
+
 class Answers(object):
   """What nodes say of themselves and of their guests.
 
@@ -210,19 +215,22 @@ def preflight(opts):
     destinations.chosen(known, opts.names)
   guests = [(one, destinations.of(one, known)) for one in destinations.guests()
             if one.node in sources]
-  answers = _ask(opts, guests)
+  answers = _ask(opts, [found for found in guests if found[0].is_up])
   uuids = destinations.disk_uuids()
   jobs = destinations.jobs()
   for one, (names, reason) in guests:
     entry = report_.entry(opts.command, {
       "instance": one.name, "node": one.node, "template": one.template})
-    try:
-      _judge(entry, one, names, answers, uuids.get(one.name),
-             [job for job in jobs if "(%s)" % one.name in job])
-    except NodeError as err:
-      fail(entry, err)
-    if reason:
-      entry["reasons"].append({"verdict": rules.REFUSED, "text": reason})
+    if one.is_up:
+      try:
+        _judge(entry, one, names, answers, uuids.get(one.name),
+               [job for job in jobs if "(%s)" % one.name in job])
+      except NodeError as err:
+        fail(entry, err)
+      if reason:
+        entry["reasons"].append({"verdict": rules.REFUSED, "text": reason})
+    else:
+      entry["remarks"].append(_DOWN + _FAILOVER * bool(names))
     _complete(entry)
     tell(opts, entry, None)
   if not opts.json:

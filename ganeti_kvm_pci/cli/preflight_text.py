@@ -31,7 +31,10 @@
 
 import collections
 
-_ORDER = ["ok", "warning", "refused", "unknown"]
+#: Beside the verdicts: an instance that should not run.
+_DOWN = "down"
+
+_ORDER = ["ok", "warning", "refused", "unknown", _DOWN]
 
 
 def _table(rows):
@@ -74,13 +77,15 @@ def lines(entries, nodes):
   for entry in entries:
     rows += [(entry["instance"], entry["node"], target["node"],
               target["verdict"]) for target in entry["targets"]] or \
-      [(entry["instance"], entry["node"], "-", entry["verdict"])]
+      [(entry["instance"], entry["node"], "-",
+        "".join(entry["remarks"]) or entry["verdict"])]
   made = _table(rows)
   for entry in entries:
     reasons = _reasons(entry)
     if reasons:
       made += ["", entry["instance"] + ":"] + reasons
-  counts = collections.Counter(entry["verdict"] for entry in entries)
+  counts = collections.Counter(
+    _DOWN if entry["remarks"] else entry["verdict"] for entry in entries)
   return made + ["", "%d instance%s of %s: %s" % (
     len(entries), "s" * (len(entries) != 1), what,
     ", ".join("%d %s" % (counts[verdict], verdict) for verdict in _ORDER

@@ -36,13 +36,14 @@ from ..errors import NodeError
 from . import cluster
 from . import config_data
 
-#: One instance that should run, by Ganeti's configuration.
+#: One instance, by Ganeti's configuration.
 #:   - name, node: strings
 #:   - template: string, the disk template
 #:   - secondaries: list of strings
 #:   - qemu: string, its kvm_path
+#:   - is_up: bool, whether it should run
 Guest = collections.namedtuple("Guest", [
-  "name", "node", "template", "secondaries", "qemu"])
+  "name", "node", "template", "secondaries", "qemu", "is_up"])
 
 #: One node.
 #:   - name, group: strings
@@ -111,7 +112,7 @@ def nodes():
 
 
 def guests():
-  """List the KVM instances that should run.
+  """List the KVM instances.
 
   @rtype: list of L{Guest}
   @raise NodeError: if they cannot be listed
@@ -119,11 +120,11 @@ def guests():
   """
   return [Guest(name, node, template, [
     one.strip() for one in secondaries.split(",")
-    if one.strip() not in ("", "-")], qemu)
+    if one.strip() not in ("", "-")], qemu, state == "up")
           for name, node, secondaries, hypervisor, template, state, qemu in
           _listed("instance", ["name", "pnode", "snodes", "hypervisor",
                                "disk_template", "admin_state", "hv/kvm_path"])
-          if hypervisor == "kvm" and state == "up"]
+          if hypervisor == "kvm"]
 
 
 def jobs():

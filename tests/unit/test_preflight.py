@@ -210,6 +210,8 @@ def test_the_reasons_are_below_the_table(master, capsys):
     "vm2.ex    node1.ex  node2.ex  ok",
     "vm2.ex    node1.ex  node3.ex  warning",
     "vm3.ex    node1.ex  -         refused",
+    "vm4.ex    node1.ex  -         down, nothing to move; gnt-instance failover"
+    " takes it to another node",
     "",
     "vm1.ex:",
     "  refused: slot 3: by hand",
@@ -222,7 +224,20 @@ def test_the_reasons_are_below_the_table(master, capsys):
     "vm3.ex:",
     "  refused: cannot be migrated: disk template plain",
     "",
-    "3 instances of 1 node: 1 warning, 2 refused"]
+    "4 instances of 1 node: 1 warning, 2 refused, 1 down"]
+
+
+def test_what_is_down_is_told_and_nothing_is_asked_for_it(master, capsys):
+  master.instances = {"vm1.ex": "node1.ex||kvm|plain|down|" + QEMU,
+                      "vm2.ex": "node1.ex||kvm|rbd|offline|/other/qemu"}
+  master.documents["node1.ex"] = "no answer within 60 s"
+  status, found = run_json(capsys, "preflight", "node1")
+  assert status == 0 and master.asked == []
+  assert [(one["verdict"], one["remarks"], one["targets"], one["reasons"])
+          for one in found] == [
+            ("ok", ["down, nothing to move"], [], []),
+            ("ok", ["down, nothing to move; gnt-instance failover takes it to"
+                    " another node"], [], [])]
 
 
 @pytest.mark.parametrize("line, words", [
