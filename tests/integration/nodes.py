@@ -105,6 +105,24 @@ def hypervisor_class(which):
   return hypervisor.KVMHypervisor
 
 
+def until(look, is_enough, timeout=60):
+  """Look until it is enough, or nobody waits any longer.
+
+  @type look: function
+  @param look: returns what there is
+  @type is_enough: function
+  @param is_enough: told what there is, returns whether it is
+  @return: what there was at the last look
+
+  """
+  deadline = time.time() + timeout
+  while True:
+    found = look()
+    if is_enough(found) or time.time() > deadline:
+      return found
+    time.sleep(1)
+
+
 class Node(object):
   """One node with at most one instance.
 
@@ -323,6 +341,25 @@ class Node(object):
     while not lines or lines[-1] != "END":
       lines.append(serial.line().strip())
     return lines
+
+  def console(self, script):
+    """Have the guest run a script on its serial console.
+
+    @type script: string
+    @rtype: list of strings
+    @return: what it prints, by lines
+
+    """
+    serial = Socket(self.hyper._InstanceSerial(self.instance.name), 60)
+    try:
+      serial.sock.sendall(script.encode("ascii"))
+      lines = [serial.line().strip()]
+      # the guest says so after each script
+      while not lines[-1].startswith("RAN"):
+        lines.append(serial.line().strip())
+      return lines[:-1]
+    finally:
+      serial.sock.close()
 
   def wait_until_guest_sees(self, disks, nics, timeout=120):
     """Wait until the guest has drivers for that many disks and NICs."""

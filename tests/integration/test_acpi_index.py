@@ -6,7 +6,6 @@ Ganeti itself does not know the key: what becomes of it there is tried as well.
 """
 
 import json
-import time
 
 import pytest
 
@@ -45,29 +44,17 @@ def tag(node, *tags):
 
 def in_guest(node):
   """Ask the guest: NIC's number to its acpi_index, or None."""
-  serial = nodes.Socket(node.hyper._InstanceSerial(node.instance.name), 60)
-  try:
-    serial.sock.sendall(SHOW.encode("ascii"))
-    found = {}
-    while True:
-      line = serial.line().strip()
-      if line.startswith("MAC="):
-        number, index = line.split("=")[1:]
-        found[int(number, 16)] = int(index) if index != "none" else None
-      elif line.startswith("RAN"):
-        return found
-  finally:
-    serial.sock.close()
+  found = {}
+  for line in node.console(SHOW):
+    if line.startswith("MAC="):
+      number, index = line.split("=")[1:]
+      found[int(number, 16)] = int(index) if index != "none" else None
+  return found
 
 
-def seen(node, expected, timeout=60):
+def seen(node, expected):
   """Wait until the guest has these numbers."""
-  deadline = time.time() + timeout
-  while True:
-    found = in_guest(node)
-    if found == expected or time.time() > deadline:
-      return found
-    time.sleep(1)
+  return nodes.until(lambda: in_guest(node), lambda has: has == expected)
 
 
 def in_file(node):

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import time
 
 import pytest
 
@@ -41,35 +40,23 @@ def in_guest(node):
   the disk's name, or the NIC's PCI address.
 
   """
-  serial = nodes.Socket(node.hyper._InstanceSerial(nodes.NAME), 60)
-  try:
-    serial.sock.sendall(SHOW.encode("ascii"))
-    found = {}
-    while True:
-      line = serial.line().strip()
-      what, _, rest = line.partition("=")
-      name, _, path = rest.partition("=")
-      if what == "BLK":
-        scsi = re.search(r"/[0-9]+:0:([0-9]+):0\Z", path)
-        found[int(scsi.group(1)) if scsi else
-              _PCI_RE.findall(path)[-1]] = name
-      elif what == "NIC":
-        found[name.lower()] = _PCI_RE.findall(path)[-1]
-      elif line.startswith("RAN"):
-        return found
-  finally:
-    serial.sock.close()
+  found = {}
+  for line in node.console(SHOW):
+    what, _, rest = line.partition("=")
+    name, _, path = rest.partition("=")
+    if what == "BLK":
+      scsi = re.search(r"/[0-9]+:0:([0-9]+):0\Z", path)
+      found[int(scsi.group(1)) if scsi else _PCI_RE.findall(path)[-1]] = name
+    elif what == "NIC":
+      found[name.lower()] = _PCI_RE.findall(path)[-1]
+  return found
 
 
-def seen(node, count, timeout=60):
+def seen(node, count):
   """Wait until the guest has that many disks and NICs."""
-  deadline = time.time() + timeout
-  while True:
-    found = in_guest(node)
-    if len(found) == count or time.time() > deadline:
-      assert len(found) == count, found
-      return found
-    time.sleep(1)
+  found = nodes.until(lambda: in_guest(node), lambda has: len(has) == count)
+  assert len(found) == count, found
+  return found
 
 
 @pytest.fixture
