@@ -301,7 +301,8 @@ def walk(put_back): # noqa: F811
   finally:
     made.remove()
   cluster.gnt("cluster", "command", "rm -rf /usr/local/lib/ganeti-kvm-pci"
-              " /usr/local/sbin/ganeti-kvm-pci")
+              " /usr/local/sbin/ganeti-kvm-pci"
+              " /usr/local/share/bash-completion/completions/ganeti-kvm-pci")
 
 
 def test_what_is_frozen_stays_until_it_is_asked_to_move(walk):

@@ -273,7 +273,8 @@ class Walk(object):
     output = given("gnt-cluster command ganeti-kvm-pci status").output
     on_all(output, ", without the plugin")
     given("gnt-cluster command rm -rf /usr/local/lib/ganeti-kvm-pci"
-          " /usr/local/sbin/ganeti-kvm-pci")
+          " /usr/local/sbin/ganeti-kvm-pci"
+          " /usr/local/share/bash-completion/completions/ganeti-kvm-pci")
     for node in nodes:
       # but for the log of what Ganeti's hooks did
       left = cluster.on(node, "find", "/usr", "/etc", "/var", "-name",

@@ -80,6 +80,9 @@ def test_a_nodes_files_are_laid_out(tmpdir):
                 if os.path.isfile(path)) == sorted(
                   os.path.relpath(path, there) for path in
                   glob.glob(there + "/**/*.py", recursive=True))
+  completion = tmpdir.join("root", "usr", "share", "bash-completion",
+                           "completions", "ganeti-kvm-pci")
+  assert completion.read() == text_of("completion/ganeti-kvm-pci")
   command = tmpdir.join("root", "usr", "sbin", "ganeti-kvm-pci")
   assert '"/usr/share/ganeti-kvm-pci"' in command.read()
   command.write(command.read().replace('"/usr/share', '"%s/usr/share' % root))
