@@ -139,7 +139,7 @@ def commands(path, title):
   """
   text = "\n".join(_section(path, title))
   (block, mark) = (r"^  ", "``") if path.endswith(".rst") else (r"^", "`")
-  names = r"(?:cp|make|gnt-\w+|ganeti-kvm-pci)"
+  names = r"(?:apt|cp|make|gnt-\w+|ganeti-kvm-pci)"
   found = set(re.findall(r"%s(%s [^`\n]+)$" % (block, names), text, re.M))
   for inline in re.findall(r"(?<!`)%s([^`]+)%s(?!`)" % (mark, mark), text):
     command = " ".join(inline.split())

@@ -14,6 +14,7 @@ import cluster
 
 from guests import Guest
 from test_migration import other
+from test_rollout import FOLDER
 from test_rollout import given
 from test_rollout import on_all
 from test_rollout import step
@@ -58,7 +59,7 @@ def status(check=True):
 def nodes(plugin):
   """The folder of L{given} is there, and it is left as it was."""
   plugin("disable")
-  os.makedirs("/root/project", exist_ok=True)
+  os.makedirs(FOLDER, exist_ok=True)
   shutil.copy(os.environ["DEB"], PACKAGE)
   yield cluster.NODES
   for node in cluster.NODES:
@@ -101,6 +102,14 @@ def test_the_package_under_guests_that_run(nodes, vm, another_vm, tmp_path):
          "restarted, with the plugin")
   assert ", an older copy" not in status()
   guests[0].moves(other(guests[0].vm.node()))
+  everyone_is_up()
+  step("one node, by the document's two lines")
+  cluster.on("node1", "apt-get", "-y", "remove", "ganeti-kvm-pci")
+  shutil.copy(os.environ["DEB"], FOLDER)
+  assert "not enabled on this node" in given(
+    "apt install ./ganeti-kvm-pci_*.deb").output
+  assert "restarted, with the plugin" in given(
+    "ganeti-kvm-pci enable --restart").output
   everyone_is_up()
   step("removed")
   on_all(given("gnt-cluster command apt-get -y remove ganeti-kvm-pci").output,

@@ -74,18 +74,26 @@ PROCEDURES = [
   ]
 
 
+def given_in(name):
+  """List the commands that a scenario gives as they stand in a document."""
+  with io.open(os.path.join(documents.TOP, "tests", "cluster", name),
+               encoding="utf-8") as stream:
+    tree = ast.parse(stream.read())
+  return set(node.args[0].value for node in ast.walk(tree)
+             if isinstance(node, ast.Call)
+             and getattr(node.func, "id", "") == "given"
+             and isinstance(node.args[0], ast.Constant))
+
+
 def test_each_command_of_a_roll_out_is_run_on_a_cluster():
   """As it stands there, by C{given} of C{test_rollout}, and no other.
 
-  Or by C{tools/test-upgrade}.
+  Or by C{tools/test-upgrade}; what installs Debian's package, in C{test_deb}.
 
   """
-  path = os.path.join(documents.TOP, "tests", "cluster", "test_rollout.py")
-  with io.open(path, encoding="utf-8") as stream:
-    tree = ast.parse(stream.read())
-  run = set(ast.literal_eval(node.args[0]) for node in ast.walk(tree)
-            if isinstance(node, ast.Call)
-            and getattr(node.func, "id", "") == "given")
+  run = given_in("test_rollout.py")
+  run.update(command for command in given_in("test_deb.py")
+             if command.startswith("apt "))
   told = [documents.commands(*procedure) for procedure in PROCEDURES]
   assert min(len(commands) for commands in told) > 10
   with io.open(os.path.join(documents.TOP, "tools", "test-upgrade")) as stream:
