@@ -5,18 +5,20 @@ disk and one in memory), by turns in one run, the same 10 000 runtime files are
 upgraded, and loaded, dumped, written and brought to the disk by nothing but
 json and os.fsync. All guests run, as far as the command can see. The files are
 genuine ones of all releases, under other names; they are made anew before each
-turn, which is not counted.
+turn, which is not counted. C{FILES} and C{PAIRS} in the environment decide how
+much is measured.
 
 """
 
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
+
+import results_file
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [HERE, os.path.join(HERE, "tests", "unit")]
@@ -36,6 +38,19 @@ VERSION = (3, 1)
 #: How many guests share a process; its command line is then about as long as
 #: that of a real one.
 _GUESTS = 50
+
+BARE, UPGRADE = "json and fsync", "ganeti-kvm-pci upgrade"
+
+ABOUT = """\
+- json and fsync: each file is read, loaded, dumped, written where it is, and
+  brought to the disk; nothing else
+- ganeti-kvm-pci upgrade: the command, in this process: the same, and for each
+  file whether its guest runs, the lock, two checks of all that is in it, a file
+  beside it that is renamed, and the backup. Python's start is not counted
+
+Files of all releases under other names, made anew before each turn; which
+come by turns.
+"""
 
 
 def text_of(number):
@@ -120,9 +135,17 @@ def measure(scratch, texts):
   return (written, pairs)
 
 
+def where(folder):
+  """Tell on what file system a folder is."""
+  return subprocess.check_output(
+    ["stat", "-f", "-c", "%T", folder]).decode("ascii").strip()
+
+
 def main():
   installation.become_daemon_python = lambda argv: None
   installation.version = lambda: VERSION
+  results = results_file.Results("upgrade", "Upgrade of very many files", ABOUT,
+                                 {"files": FILES, "pairs": PAIRS})
   texts = dict(("vm%d.ex" % number, text_of(number))
                for number in range(FILES))
   for parent in sys.argv[1:] or [tempfile.gettempdir(), "/dev/shm"]:
@@ -131,12 +154,16 @@ def main():
       written, pairs = measure(scratch, texts)
     finally:
       shutil.rmtree(scratch)
-    print("%s: %d files, %d of them upgraded, %d pairs: json and fsync %.2f s,"
-          " upgrade %.2f s, ratio %.2f (medians)" %
-          (parent, FILES, written, PAIRS,
-           statistics.median(pair[0] for pair in pairs),
-           statistics.median(pair[1] for pair in pairs),
-           statistics.median(pair[1] / pair[0] for pair in pairs)))
+    group = "%d files on %s" % (FILES, where(parent))
+    bare_, ours = zip(*pairs)
+    results.add(group, BARE, "s", bare_)
+    found = results.add(group, UPGRADE, "s", ours, to=BARE)
+    results.tell(group, "upgraded", "%d of the files" % written)
+    print("%s: %d of them upgraded, %d pairs: %s %.2f s, upgrade %.2f s, ratio"
+          " %.2f (medians)" %
+          (group, written, PAIRS, BARE, results.rows[-3]["median"],
+           found["median"], found["ratio"]["median"]))
+  results.write()
 
 
 if __name__ == "__main__":
