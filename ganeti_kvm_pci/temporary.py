@@ -131,16 +131,31 @@ def is_abandoned(path, remove=False):
     os.close(fd)
 
 
-def _candidates(folder, name, only_ours):
+def hidden(folder):
+  """List what is hidden in a folder: half-written files are.
+
+  @rtype: list of strings
+  @return: names; none if the folder cannot be read
+
+  """
+  try:
+    return sorted(entry for entry in os.listdir(folder)
+                  if entry.startswith("."))
+  except EnvironmentError:
+    return []
+
+
+def _candidates(folder, name, only_ours, listed):
+  start = "." + name
+  entries = [entry for entry in (hidden(folder) if listed is None else listed)
+             if entry.startswith(start)]
+  if not entries: # nearly always
+    return []
   own = re.compile(r"\.%s%s\Z" % (re.escape(name), (
     # up to 0.1.0, without the mark
     r"\.?(%s%s|%s%s)" % (_CHOSEN, RANDOM, RANDOM, re.escape(MARK))
     if only_ours else r"\.%s%s" % (RANDOM, re.escape(MARK)))))
-  try:
-    return [os.path.join(folder, entry) for entry in sorted(os.listdir(folder))
-            if own.match(entry)]
-  except EnvironmentError:
-    return []
+  return [os.path.join(folder, entry) for entry in entries if own.match(entry)]
 
 
 def find(folder, name, only_ours=False):
@@ -153,16 +168,18 @@ def find(folder, name, only_ours=False):
   @return: paths; empty also where the folder cannot be read
 
   """
-  return [path for path in _candidates(folder, name, only_ours)
+  return [path for path in _candidates(folder, name, only_ours, None)
           if is_abandoned(path)]
 
 
-def sweep(folder, name, only_ours=False):
+def sweep(folder, name, only_ours=False, listed=None):
   """Remove what L{find} finds.
 
+  @param listed: what L{hidden} has found, for who goes through a whole folder;
+      what was left there since is left
   @rtype: list of strings
   @return: paths of what was removed
 
   """
-  return [path for path in _candidates(folder, name, only_ours)
+  return [path for path in _candidates(folder, name, only_ours, listed)
           if is_abandoned(path, remove=True)]

@@ -70,13 +70,17 @@ def upgrade(opts):
 
   """
   wanted = versions.parse(opts.to) if opts.to else installation.version()
+  asked = {} # of a program, once
 
   def convert(loaded, is_of_this_node):
     changes = upgrade_.normalise(loaded, wanted)
     qemu = opts.qemu
     # a file in another folder names a program that nobody here has chosen
     if is_of_this_node:
-      qemu = qemu or qemu_version.version(loaded.words[0])
+      program = loaded.words[0]
+      if not qemu and program not in asked:
+        asked[program] = qemu_version.version(program)
+      qemu = qemu or asked[program]
       config_reader.fill(loaded)
     renewed, warnings = _renew(loaded, qemu)
     return (changes + renewed, warnings)

@@ -53,7 +53,7 @@ def _as_text(entry, dry_run):
   return "\n".join(lines)
 
 
-def _convert_one(entry, path, running, convert, opts):
+def _convert_one(entry, path, running, convert, opts, listed):
   """Convert one file.
 
   @type entry: dict
@@ -61,6 +61,7 @@ def _convert_one(entry, path, running, convert, opts):
   @param convert: function(runtime, bool) that changes it, and returns two
       lists of strings: changes and warnings; the latter tells whether the file
       is of an instance of this node
+  @param listed: see L{replacement.replace}
 
   """
   seen = runtime_files.read(path)
@@ -75,10 +76,11 @@ def _convert_one(entry, path, running, convert, opts):
   else:
     changes, warnings = convert(loaded, running is not None)
   # what is written must be what can be read
-  device_table.DeviceTable(serialized.Runtime(path, loaded.as_list()))
+  device_table.DeviceTable(serialized.Runtime(path, loaded.as_list())
+                           if changes else loaded)
   if changes and not opts.dry_run:
     entry["backup"] = replacement.replace(seen, loaded.dump(),
-                                            opts.backup_dir)
+                                          opts.backup_dir, listed)
   entry.update(changes=changes, warnings=warnings, changed=bool(changes),
                status=WARNINGS if warnings else OK)
 
@@ -90,9 +92,11 @@ def convert_files(opts, convert):
   @return: exit status
 
   """
+  listed = {}
+
   def look(entry, path):
     with guests.alone(path) as running:
-      _convert_one(entry, path, running, convert, opts)
+      _convert_one(entry, path, running, convert, opts, listed)
     return _as_text(entry, opts.dry_run)
   status = each(opts, look)
   folders = set()

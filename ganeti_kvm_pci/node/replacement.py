@@ -114,7 +114,19 @@ def _back_up(seen, folder):
   return path
 
 
-def replace(seen, text, backup_dir=None):
+def _sweep(folder, name, listed, only_ours=False):
+  """Remove what killed processes left that were to replace a file.
+
+  @param listed: see L{replace}
+
+  """
+  if listed is not None and folder not in listed:
+    listed[folder] = temporary.hidden(folder)
+  temporary.sweep(folder, name, only_ours,
+                  None if listed is None else listed[folder])
+
+
+def replace(seen, text, backup_dir=None, listed=None):
   """Replace a file that was read by another text.
 
   Owner and mode stay. What stood there is kept: in a folder of its own, where
@@ -125,6 +137,9 @@ def replace(seen, text, backup_dir=None):
   @type text: string
   @type backup_dir: string or None
   @param backup_dir: is made if it is not there
+  @type listed: dict or None
+  @param listed: for who replaces many: empty at first, and kept by him; each
+      folder is looked at for what was left half-written, once
   @rtype: string
   @return: path of the backup
   @raise NodeError: if it was changed meanwhile, or cannot be written; then it
@@ -140,8 +155,8 @@ def replace(seen, text, backup_dir=None):
   try:
     if not os.path.isdir(backup_dir):
       os.makedirs(backup_dir, 0o700)
-    temporary.sweep(folder, name, only_ours=is_own)
-    temporary.sweep(backup_dir, name + leftovers.BACKUP)
+    _sweep(folder, name, listed, only_ours=is_own)
+    _sweep(backup_dir, name + leftovers.BACKUP, listed)
     with temporary.written(folder, name, *_dressed(text, seen.status)) as new:
       unchanged = _is_unchanged(seen)
       if unchanged:

@@ -146,6 +146,8 @@ def instance_of(path):
   """
   # a link to one of them is not read
   folder, name = os.path.split(path)
+  if folder == control_dir("conf"): # as all of L{all_runtimes}
+    return name[:-len(SUFFIX)] if name.endswith(SUFFIX) else None
   try:
     folder = os.path.realpath(folder)
   except EnvironmentError: # the current folder was removed

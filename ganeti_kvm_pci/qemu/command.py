@@ -85,7 +85,7 @@ _IN_ADDRESS_RE = re.compile(r"(^|\.)\s*\+?")
 def arguments(command, flags):
   """Yield position and text of the arguments of an option."""
   argument = None
-  for position, word in enumerate(command):
+  for position, word in () if flags.isdisjoint(command) else enumerate(command):
     if position == argument:
       yield (position, word)
     elif word in flags:
@@ -173,7 +173,8 @@ def ports(command):
 
   """
   found = set()
-  for _, text in arguments(command, DEVICE_FLAGS):
+  for text in [text for _, text in arguments(command, DEVICE_FLAGS)
+               if ROOT_PORT in text or text.startswith("{")]:
     keys = keys_of(text)
     number = root_ports.number_of(text_of(keys, "id"))
     # a port of the user's own may have such an id, on pc as well

@@ -79,6 +79,14 @@ def _cut(text):
   @return: each part as written, its key, and its value; None for a lone word
 
   """
+  if ",," not in text: # as nearly always, and then it takes half the time
+    parts = []
+    for part in text.split(","):
+      key, equals, value = part.partition("=")
+      parts.append((part, key, value if equals else None))
+    if len(parts) > 1 and not parts[-1][0]:
+      parts.pop()
+    return parts
   parts = []
   at = 0
   while at < len(text) or not parts:

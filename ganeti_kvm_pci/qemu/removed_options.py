@@ -246,6 +246,11 @@ OPTIONS = [
   _option("-virtfs", (9, 2), argument=re.compile(r"proxy,", re.S)),
   ]
 
+#: The same by the word that names one: most words of a command do not.
+BY_WORD = dict((dash + option.flag, [other for other in OPTIONS
+                                     if other.flag == option.flag])
+               for option in OPTIONS for dash in ("", "-"))
+
 
 def of_type(name):
   """Make the entry of a machine type.

@@ -83,18 +83,27 @@ def find(command, configs=None):
   @return: in the command's order, the machine type last
 
   """
-  found = []
-  at = 0
+  return _options(command, configs) + _removed_type(_texts(command), configs)
+
+
+def _texts(command):
   # -m has a number in a runtime file
-  words = [str(w) if isinstance(w, int) else w for w in command]
-  while at < len(words):
+  return [str(w) if isinstance(w, int) else w for w in command]
+
+
+def _options(command, configs):
+  """Do what L{find} does, but for the machine type."""
+  found = []
+  words = _texts(command)
+  end = 0
+  for at in [at for at, word in enumerate(words)
+             if word in removed_options.BY_WORD]:
+    if at < end: # the argument of another
+      continue
     word = words[at]
-    flag = word[1:] if word.startswith("--") else word
     following = (command[at + 1:] or [None])[0]
     length = 1
-    for option in removed_options.OPTIONS:
-      if option.flag != flag:
-        continue
+    for option in removed_options.BY_WORD[word]:
       if option.argument is None:
         text, successor = word, option.renew and option.renew(None)
       elif hasattr(following, "split") and option.argument.match(following):
@@ -105,8 +114,8 @@ def find(command, configs=None):
         continue
       found.append(Found(option, at, length, text, successor))
       break
-    at += length
-  return _sound(found, words, configs) + _removed_type(words, configs)
+    end = at + length
+  return _sound(found, words, configs)
 
 
 def _has_default_devices(configs):
@@ -148,7 +157,7 @@ def renew(command, qemu, needed=False, configs=None):
   words, changes = list(command), []
   devices = []
   # backwards, because what stands before a change keeps its position
-  for item in reversed(find(command, configs)):
+  for item in reversed(_options(command, configs)):
     if not _is_due(item, qemu, needed):
       continue
     renewed = item.words

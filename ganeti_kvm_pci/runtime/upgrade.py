@@ -145,6 +145,8 @@ def controllers_with_iothread(runtime):
 
   """
   words = runtime.words
+  if not any("iothread" in word or word.startswith("{") for word in words):
+    return []
   extra = command_.words_of(runtime.hvparams.get("kvm_extra"))
   return [option.position for option in command_.devices(words)
           if option.id == scsi_ids.CONTROLLER and

@@ -371,3 +371,24 @@ def test_a_warning_is_shown_as_one(here, capsys):
   assert status == 1 and err == ""
   assert len([line for line in out.splitlines()
               if line.startswith("  warning: ")]) == 4
+
+
+@pytest.mark.parametrize("count", [3, 30])
+def test_no_folder_is_listed_for_each_file(here, capsys, monkeypatch, count):
+  """With many files, that would take longer than all else."""
+  text = genuine.text_of(OLD)
+  for number in range(count):
+    here.write(text.replace("plain.ex", "vm%d.ex" % number),
+               "vm%d.ex" % number)
+  left = here.conf.join(".vm1.ex.runtime.abc_1234.kvm-pci")
+  left.write("{")
+  listed = []
+  genuine_listdir = os.listdir
+  monkeypatch.setattr(os, "listdir", lambda *folder: listed.append(folder) or
+                      genuine_listdir(*folder))
+  status, entries = run_json(capsys, "upgrade")
+  assert status == 0 and [found["changed"] for found in entries] == \
+    [True] * count
+  assert len(listed) <= 3
+  # what a killed process left is removed all the same
+  assert not left.check()

@@ -182,6 +182,15 @@ def test_an_option_is_read_as_qemu_does(text, driver, name, address):
   assert (found.driver, found.id, found.address) == (driver, name, address)
 
 
+@pytest.mark.parametrize("text", [
+  "", ",", "=", "a,", ",a", "a,b=", "=b,a", "a=b=c,d", "a=1,b,c=2,",
+  "virtio-net-pci,id=x,addr=0xd", "a=b\nc,d"])
+def test_what_is_read_does_not_depend_on_a_doubled_comma_elsewhere(text):
+  longer = text + ("" if text.endswith(",") else ",") + "z=,,"
+  assert command.split_option(longer) == command.split_option(text) + [
+    ("z", ",")]
+
+
 @given(st.lists(st.tuples(st.sampled_from(["a", "noa", "bus", "addr", "id"]),
                           st.text("ab,=\"' \n{"))), st.text("dr,{'", min_size=1))
 def test_whatever_is_joined_is_split_again(pairs, first):
