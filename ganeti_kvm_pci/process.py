@@ -111,9 +111,9 @@ def mapped(pid, end):
   @type pid: int
   @type end: string
   @param end: what a file's path ends with
-  @rtype: list of bools or None
-  @return: one each, whether it was removed or replaced since; None if this
-      user may not know
+  @rtype: list of tuples or None
+  @return: one each: its path (bytes), and whether it was removed or replaced
+      since; None if this user may not know
 
   """
   try:
@@ -121,8 +121,12 @@ def mapped(pid, end):
   except EnvironmentError:
     return None
   end = end.encode("ascii")
-  return [line.endswith(b" (deleted)") for line in lines if line.endswith(
-    (end, end + b" (deleted)"))]
+  gone = b" (deleted)"
+  # the path is the sixth word, and the last
+  paths = [line.split(None, 5)[5] for line in lines
+           if line.endswith((end, end + gone))]
+  return [(path[:-len(gone)], True) if path.endswith(gone) else (path, False)
+          for path in paths]
 
 
 def is_replaced(pid):

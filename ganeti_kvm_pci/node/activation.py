@@ -78,11 +78,21 @@ class Hook(object):
     return all(startup_files.read(os.path.join(self.folder, name)) == text
                for name, text in self.contents)
 
+  def leads_to(self):
+    """Tell which package what is there leads to.
+
+    @rtype: string or None
+    @return: path of its folder; None if it is none
+
+    """
+    folder = startup_files.package_folder(self.folder, self.contents)
+    package = folder and os.path.join(folder, os.path.basename(self.package))
+    return package if package and os.path.isfile(
+      os.path.join(package, "hook.py")) else None
+
   def is_damaged(self):
     """Tell whether what is there leads to no package at all."""
-    folder = startup_files.package_folder(self.folder, self.contents)
-    return folder is None or not os.path.isfile(
-      os.path.join(folder, os.path.basename(self.package), "hook.py"))
+    return self.leads_to() is None
 
   def writable(self):
     """Look for what of it and the package others than root can write.
@@ -175,7 +185,7 @@ class Status(object):
   @ivar elsewhere: bool, whether it is there but for a package elsewhere
   @ivar pid: int, the node daemon's process, or None if it does not run
   @ivar loaded: bool, whether that process has the plugin
-  @ivar stale: bool, whether it has an older copy of the plugin's file
+  @ivar stale: string or None, see L{daemon.marks}
 
   """
   def __init__(self):
@@ -210,7 +220,7 @@ class Status(object):
                    if os.path.realpath(os.path.dirname(path)) != folder]
     self.reasons = intent.reasons()
     self.pid = daemon.pid_of_daemon()
-    self.loaded, self.stale = daemon.marks(self.pid)
+    self.loaded, self.stale = daemon.marks(self.pid, self.hook.leads_to())
 
   @property
   def damaged(self):
@@ -258,7 +268,7 @@ class Status(object):
       "hook": self.hook.path, "hooked": self.hooked, "damaged": self.damaged,
       "elsewhere": self.elsewhere, "other_hooks": self.others,
       "wanted": self.reasons, "missing": self.missing(), "pid": self.pid,
-      "loaded": self.loaded, "stale": self.stale,
+      "loaded": self.loaded, "stale": bool(self.stale),
       "consistent": self.consistent(), "job_hooks": hooks.states(),
       }
 
@@ -289,7 +299,7 @@ class Status(object):
       state = "running (pid %d), %s the plugin" % (
         self.pid, "with" if self.loaded else "without")
       if self.stale:
-        state += ", an older copy"
+        state += ", %s" % self.stale
       if not self.consistent() and not self.unfit:
         state += "; restart it (enable --restart or disable --restart)"
     found.append("node daemon  " + state)

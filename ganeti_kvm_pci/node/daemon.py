@@ -62,20 +62,33 @@ def pid_of_daemon():
   return pid if pid is not None and utils.IsProcessAlive(pid) else None
 
 
-def marks(pid):
+def _bytes_of(path):
+  return path if isinstance(path, bytes) else os.fsencode(path)
+
+
+def marks(pid, package=None):
   """Look for the marks of L{import_hook} in a process.
 
-  @rtype: tuple of two bools
-  @return: whether it has the plugin, and whether that copy was replaced since
+  @param package: path of the package's folder that the hook leads to, or None
+  @rtype: tuple of a bool, and a string or None
+  @return: whether it has the plugin; and which copy, if that is not what it
+      would load now: "an older copy", whose file was replaced or removed since,
+      or "another copy", of another folder
 
   """
   if pid is None:
-    return (False, False)
+    return (False, None)
   found = process.mapped(pid, "/ganeti_kvm_pci/hypervisor.py")
   if found is None:
     raise NodeError("cannot look into the node daemon (pid %d): run this as"
                     " root" % pid)
-  return (bool(found), any(found))
+  if any(is_replaced for _, is_replaced in found):
+    return (True, "an older copy")
+  wanted = package and _bytes_of(os.path.join(os.path.realpath(package),
+                                              "hypervisor.py"))
+  if wanted and any(path != wanted for path, _ in found):
+    return (True, "another copy")
+  return (bool(found), None)
 
 
 def _check_start(environment):
