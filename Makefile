@@ -14,7 +14,8 @@ GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
         test-integration test-suite \
         test-devices test-configurations test-frozen test-versions \
         test-rollout test-preflight \
-        test-upgrade test-deb test-deb-cluster patches \
+        test-upgrade test-deb test-deb-cluster test-autopkgtest \
+        test-systemd patches \
         golden check-patches check-upstream bench alternatives fuzz dist deb clean
 
 ## prints this
@@ -238,21 +239,42 @@ test-configurations: needs
 test-suite: needs
 	tools/test-suite $(SUITE)
 
-# the new release's Python has no hook; takes some minutes
+# the new release's Python has no hook; takes some minutes. WAY=package for
+# Debian's package, RELEASES="bullseye bookworm" for that upgrade
 ## upgrade of a node from Debian 12 to 13, in its own root
 test-upgrade: needs
-	tools/test-upgrade
+	tools/test-upgrade $(or $(WAY),tarball) $(RELEASES)
 
 # SUITE=bullseye, SUITE=trixie; takes some minutes
 ## Debian's package on a node: installed, upgraded, purged
 test-deb: needs
 	tools/test-deb $(SUITE)
 
-## Debian's package on a cluster whose guests run
+# the contract, a real QEMU, a node, a cluster, on what apt has installed
+## debian/tests by autopkgtest's runner (also SUITE=trixie)
+test-autopkgtest: needs
+	tools/test-deb --autopkgtest $(SUITE)
+
+# built and run in the root of the SUITE that is named
+## Debian's package under guests that run (also SUITE=trixie)
 test-deb-cluster: needs
 	TESTS=no tools/make-deb
-	DEB=$(CURDIR)/$$(ls -t dist/*.deb | head -n 1) lab/up -n 2 $(PYTHON) -m \
-	  pytest -p no:cacheprovider -v -s tests/cluster/test_deb.py
+	$(if $(SUITE),tools/test-suite $(SUITE)) env \
+	  DEB=$$(ls -t dist/*.deb | head -n 1) lab/up -n 2 \
+	  $(PYTHON) -m pytest -p no:cacheprovider -v -s tests/cluster/test_deb.py
+
+# the units are those of Debian's sid: up to trixie, its package has none. Its
+# Ganeti makes no cluster there. Also SUITE=trixie
+UNITS = /usr/lib/systemd/system
+## the plugin in daemons that systemd started, by Debian's units
+test-systemd: needs
+	tools/test-suite sid true
+	rm -rf build/units
+	mkdir -p build/units$(UNITS)
+	cp .cache/suites/sid$(UNITS)/ganeti* build/units$(UNITS)
+	$(if $(SUITE),tools/test-suite $(SUITE)) lab/up -n 1 -s -l build/units \
+	  $(PYTHON) -m pytest -p no:cacheprovider -v -s \
+	  tests/cluster/test_systemd.py
 
 ## writes patches/ anew from the package
 patches:

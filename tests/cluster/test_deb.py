@@ -1,16 +1,23 @@
 """Debian's package on a cluster whose guests run: C{make test-deb-cluster}.
 
-It is installed, enabled, upgraded, removed and purged on all nodes. C{DEB} is
-the package's file; what a node's own files become of is C{tools/test-deb}'s.
+It is installed, enabled, upgraded, removed and purged on all nodes, and nothing
+of the checkout acts there meanwhile. C{DEB} is the package's file; what becomes
+of a node's own files without guests is C{tools/test-deb}'s.
 
 """
 
 import os
+import re
 import shutil
+import sys
 
 import pytest
 
-import cluster
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(
+  os.path.abspath(__file__)))), "demo"))
+
+import cluster  # noqa: E402 pylint: disable=wrong-import-position
+import demo  # noqa: E402 pylint: disable=wrong-import-position
 
 from guests import Guest
 from test_migration import other
@@ -19,12 +26,22 @@ from test_rollout import given
 from test_rollout import on_all
 from test_rollout import step
 
-pytestmark = [
-  pytest.mark.two_nodes,
-  pytest.mark.skipif("DEB" not in os.environ, reason="DEB is not set"),
-  ]
+pytestmark = pytest.mark.two_nodes
 
 PACKAGE = "/root/ganeti-kvm-pci.deb"
+
+#: What a package may leave; Ganeti's own files in these folders change
+#: with its jobs, so of them only what the plugin could have made.
+FILES = """
+find /etc /usr /var/lib -xdev \\( -path /var/lib/apt -o -path /var/lib/dpkg \
+  -o -path /var/lib/man-db -o -path /var/lib/systemd -o -path /var/lib/ganeti \
+  -o -name ld.so.cache -o -name __pycache__ \\) -prune -o -print
+find /var/lib/ganeti /var/log /run -xdev -name '*kvm*pci*'
+"""
+
+
+def files(node):
+  return set(cluster.on(node, "sh", "-c", FILES).output.splitlines())
 
 
 def next_version(folder):
@@ -51,6 +68,23 @@ def daemons():
           for node in cluster.NODES]
 
 
+def command(node, args, check=True):
+  """Run the package's command, in place of L{cluster.project_command}."""
+  return cluster.on(node, "/usr/sbin/ganeti-kvm-pci", *args, check=check)
+
+
+def the_demos_steps(monkeypatch):
+  """Go the steps of the demo, whose map and guest have to agree in each."""
+  monkeypatch.setattr(cluster, "project_command", command)
+  monkeypatch.setattr(demo, "VM", "vm9.gnt.test")
+  walk = demo.Walk("plugin")
+  given("gnt-cluster modify -H kvm:kvm_pci_reservations=8")
+  walk.run()
+  given("gnt-cluster modify -H kvm:kvm_pci_reservations=12")
+  assert walk.faults == []
+  assert walk.found == demo.EXPECTED["plugin"]
+
+
 def status(check=True):
   return given("gnt-cluster command ganeti-kvm-pci status", check=check).output
 
@@ -66,7 +100,26 @@ def nodes(plugin):
     cluster.on(node, "dpkg", "--purge", "ganeti-kvm-pci", check=False)
 
 
-def test_the_package_under_guests_that_run(nodes, vm, another_vm, tmp_path):
+@pytest.fixture
+def installed_package(plugin):
+  """The package that is installed already is enabled on all nodes."""
+  assert plugin
+  for node in cluster.NODES:
+    assert "restarted, with the plugin" in command(
+      node, ["enable", "--restart"]).output
+  yield
+  for node in cluster.NODES:
+    command(node, ["disable", "--restart"])
+
+
+@pytest.mark.skipif("INSTALLED" not in os.environ, reason="autopkgtest's")
+def test_the_demos_steps_with_what_is_installed(installed_package, monkeypatch):
+  the_demos_steps(monkeypatch)
+
+
+@pytest.mark.skipif("DEB" not in os.environ, reason="DEB is not set")
+def test_the_package_under_guests_that_run(nodes, vm, another_vm, monkeypatch):
+  before_all = dict((node, files(node)) for node in nodes)
   step("on unmodified Ganeti")
   guests = [Guest(one, disks=2, nics=2) for one in (vm, another_vm)]
 
@@ -89,9 +142,11 @@ def test_the_package_under_guests_that_run(nodes, vm, another_vm, tmp_path):
     guest.moves(other(guest.vm.node()))
     guest.boots(guest.restarts)
     assert guest.slots()[1][0] == 24
+  step("the demo's steps")
+  the_demos_steps(monkeypatch)
   step("upgraded")
   before = daemons()
-  next_version(str(tmp_path))
+  next_version("/root/next")
   on_all(is_brought(), "Setting up ganeti-kvm-pci (99)")
   assert daemons() == before
   assert status(False).count(", an older copy") == len(nodes)
@@ -116,15 +171,21 @@ def test_the_package_under_guests_that_run(nodes, vm, another_vm, tmp_path):
          "restarted, without the plugin")
   everyone_is_up()
   for guest in guests:
+    guest.hotplugs()
     guest.moves(other(guest.vm.node()))
   step("purged")
   on_all(given("gnt-cluster command apt-get -y purge ganeti-kvm-pci").output,
          "Purging configuration files for ganeti-kvm-pci")
   for node in nodes:
-    left = cluster.on(node, "find", "/usr", "/etc", "/var", "-name",
-                      "*ganeti*kvm*pci*").output
-    assert not left, (node, left)
+    # the guests that run there keep their way back until the node boots
+    names = set(path for path in files(node) ^ before_all[node]
+                if not re.match(r"/run/ganeti/kvm-hypervisor/kvm-pci(/|\Z)",
+                                path))
+    assert not names, (node, sorted(names))
   everyone_is_up()
   for guest in guests:
     guest.boots(guest.restarts)
     assert max(guest.slots()[1]) < 24
+    guest.hotplugs()
+    guest.moves(other(guest.vm.node()))
+  everyone_is_up()

@@ -95,6 +95,15 @@ def test_each_autopkgtest_is_there():
   names = re.findall(r"(?m)^Test-Command: (\S+) (\S+)$", text)
   assert [os.path.isdir(os.path.join(documents.TOP, "tests", folder))
           for _, folder in names] == [True, True]
+  # what the lab needs of Debian is what it says in one place
+  needed = subprocess.check_output([os.path.join(
+    documents.TOP, "tools", "install-needs"), "--list"]).decode("ascii").split()
+  cluster = re.search(r"(?ms)^Tests: cluster$.*?^Depends:(.*?)^\S", text)
+  known = set(re.findall(r"[a-z][\w-]+", cluster.group(1)))
+  assert set(needed) - known == {
+    # Depends on by the package; of other tests
+    "ganeti", "python3", "python3-hypothesis", "python3-mock",
+    "ca-certificates", "git"}
   for path in [path for path, _ in names] + [
       "debian/tests/" + name for name in re.findall(r"(?m)^Tests: (\S+)$",
                                                     text)]:
