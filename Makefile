@@ -251,12 +251,12 @@ test-deb: needs
 	tools/test-deb $(SUITE)
 
 # the contract, a real QEMU, a node, a cluster, on what apt has installed
-## debian/tests by autopkgtest's runner (also SUITE=trixie)
+## debian/tests by autopkgtest's runner (SUITE=trixie)
 test-autopkgtest: needs
 	tools/test-deb --autopkgtest $(SUITE)
 
 # built and run in the root of the SUITE that is named
-## Debian's package under guests that run (also SUITE=trixie)
+## Debian's package under running guests (SUITE=trixie)
 test-deb-cluster: needs
 	TESTS=no tools/make-deb
 	$(if $(SUITE),tools/test-suite $(SUITE)) env \
@@ -266,7 +266,7 @@ test-deb-cluster: needs
 # the units are those of Debian's sid: up to trixie, its package has none. Its
 # Ganeti makes no cluster there. Also SUITE=trixie
 UNITS = /usr/lib/systemd/system
-## the plugin in daemons that systemd started, by Debian's units
+## the plugin in daemons that systemd has started
 test-systemd: needs
 	tools/test-suite sid true
 	rm -rf build/units
