@@ -1,7 +1,7 @@
 # A line "## ..." says what the next target does; "make" alone prints them.
 # "make demo" and "make test" install what they need (Debian 12, root), and so
-# do most others; "make help", "test-unit", "doc", "patches" and "dist" install
-# nothing.
+# do most others; "make help", "test-unit", "doc", "man", "patches" and "dist"
+# install nothing.
 
 PYTHON = /usr/bin/python3
 PYTEST = PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider -q
@@ -16,7 +16,8 @@ GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
         test-rollout test-preflight \
         test-upgrade test-deb test-deb-cluster test-autopkgtest \
         test-systemd patches \
-        golden check-patches check-upstream bench alternatives fuzz dist deb clean
+        golden check-patches check-upstream bench alternatives fuzz man dist \
+        deb test-pip clean
 
 ## prints this
 help:
@@ -332,6 +333,13 @@ fuzz: .cache/fuzz/bin/atheris-is-here
 	.cache/fuzz/bin/pip install --quiet atheris
 	touch $@
 
+# what pip installs, where there is no Sphinx; without a date
+## writes man/ganeti-kvm-pci.8 anew from doc/
+man:
+	@tools/check-needs $(PYTHON) -- sphinx-build
+	sphinx-build -q -b man -D "today= " -d build/doctrees doc build/man
+	grep -v '^\.\\"' build/man/ganeti-kvm-pci.8 > man/ganeti-kvm-pci.8
+
 ## the tarball for the nodes: dist/ganeti-kvm-pci.tar.gz
 dist:
 	tools/make-dist
@@ -340,6 +348,11 @@ dist:
 ## Debian's package, source and binary, in dist/
 deb:
 	tools/make-deb
+
+# from PyPI: setuptools, wheel, twine, for each Python that is here
+## pip with each Python: wheel, installed, tried, removed
+test-pip: needs
+	PIP=all $(PYTEST) -s tests/doc/test_pip.py
 
 ## removes what the other targets have written here
 clean:
