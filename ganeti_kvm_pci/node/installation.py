@@ -88,10 +88,19 @@ def daemon_script():
 
 
 def daemon_python():
-  """Find the Python that Ganeti's daemons use.
+  """Return the path of the Python that Ganeti's daemons use.
 
-  @rtype: string
-  @return: path of the interpreter, from the node daemon's first line
+  @raise NodeError: if it cannot be told
+
+  """
+  return _daemon_words()[0]
+
+
+def _daemon_words():
+  """Read the node daemon's first line.
+
+  @rtype: list of strings
+  @return: path of the interpreter, and its options
   @raise NodeError: if it cannot be told
 
   """
@@ -107,7 +116,7 @@ def daemon_python():
   if not words or "python" not in os.path.basename(words[0]):
     raise NodeError("%s does not say in its first line which Python runs it"
                     % script)
-  return words[0]
+  return words
 
 
 def package():
@@ -169,9 +178,13 @@ def become_daemon_python(argv):
 
 
 def _ask_python(code, what):
-  """Have the daemons' Python print something."""
+  """Have the daemons' Python print something.
+
+  With C{-s}, Red Hat's has no site folder in C{/usr/local}.
+
+  """
   try:
-    output = subprocess.check_output([daemon_python(), "-E", "-c", code])
+    output = subprocess.check_output(_daemon_words() + ["-E", "-c", code])
   except (EnvironmentError, subprocess.CalledProcessError) as err:
     raise NodeError("cannot ask the daemons' Python for its %s: %s" %
                     (what, err))
