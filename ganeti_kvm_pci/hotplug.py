@@ -111,9 +111,9 @@ class Hotplug(Presence):
                           **others)
       self._Remember(instance, dev_type, device, extra)
       try:
-        with self._Monitor(instance.name) as execute:
-          # what another attempt may have left behind
-          self._TakeBack(instance, execute, known, device_class, device_id)
+        if device_id in self._operation.seen.backends: # of another attempt
+          with self._Monitor(instance.name) as execute:
+            self._TakeBack(instance, execute, known, device_class, device_id)
         slot = self._Slot(device)
         if slot is not None:
           cooldown.wait(self._Vacated(instance), slot)

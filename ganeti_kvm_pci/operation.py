@@ -35,8 +35,13 @@ read once is kept here for as long as the outermost of them runs.
 """
 
 import contextlib
+import os
+
+from ganeti import constants
 
 from . import instance_lock
+from . import kept_answers
+from . import process
 from .errors import CommandError
 from .errors import MonitorError
 from .qmp import client
@@ -51,23 +56,29 @@ class Operation(object):
       but not in QEMU yet; unmodified Ganeti is about to add it to both
   @ivar human_replies: list of (command, line) pairs, what QEMU's human monitor
       has replied to the commands of the last hot-add
+  @ivar seen: L{settling.Settling} or None, what QEMU had when the operation
+      began; while it lasts, nobody else adds a device of Ganeti's
   @ivar is_modifying: bool, whether what is removed is to be added again
 
   """
-  def __init__(self, name, socket):
+  def __init__(self, name, socket, runtime_path):
     """Begin one.
 
     @type name: string
     @type socket: string
     @param socket: path of QEMU's QMP socket
+    @param runtime_path: the instance's runtime file
 
     """
     self.name = name
     self.text = None
     self.announced = None
     self.human_replies = []
+    self.seen = None
     self.is_modifying = False
     self._socket = socket
+    self._answers = kept_answers.Answers(os.path.dirname(
+      instance_lock.path_for(runtime_path)), self._program)
     self._connection = None
 
   def execute(self, command, arguments):
@@ -100,7 +111,19 @@ class Operation(object):
     """
     if self._connection is None:
       self._connection = client.Connection(self._socket)
-    return self._connection.lend()
+    return self._connection.lend(self._answers.of)
+
+  def _program(self):
+    """Tell which QEMU runs, see L{kept_answers.Answers}.
+
+    Never that which is installed: it may be another since the guest started.
+
+    """
+    found = self._connection and self._connection.program()
+    program = found and process.identity_of_program(found[0])
+    return program and {"running": program, "version": found[1],
+                        "ganeti": constants.RELEASE_VERSION,
+                        "boot": process.boot()}
 
   def human(self, line):
     """Give the human monitor a command, see L{client.human}."""
@@ -126,7 +149,7 @@ def begin(name, socket, runtime_path):
 
   """
   with instance_lock.held(instance_lock.path_for(runtime_path)):
-    made = Operation(name, socket)
+    made = Operation(name, socket, runtime_path)
     try:
       yield made
     finally:

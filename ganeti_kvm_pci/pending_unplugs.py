@@ -145,7 +145,8 @@ class Pending(object):
                        "devices": unplug_request.as_data(requests)})
     try:
       with temporary.written(*os.path.split(self._path),
-                             data=text.encode("ascii"), mode=0o600) as new:
+                             data=text.encode("ascii"), mode=0o600,
+                             lasting=False) as new:
         os.rename(new, self._path)
     except EnvironmentError as err:
       raise NodeError("cannot write %s: %s" % (self._path, err.strerror))

@@ -156,9 +156,8 @@ class Presence(Reconcile):
     part = self._DeviceTable(instance).partition
     with self._Monitor(instance.name) as execute:
       others = ["%s (%s)" % (name, part.show(unit[0])) if unit else name
-                for name, mac, unit in queries.macs(execute, part)
-                if mac.lower() == (device.mac or "").lower() and
-                name != replaced]
+                for name, unit in queries.nics_with(
+                  execute, part, device.mac or "", replaced)]
     if others:
       raise errors.HotplugError(
         "Instance %s: the guest still has a NIC with this MAC address, %s: %s;"
@@ -196,6 +195,9 @@ class Presence(Reconcile):
     """
     device_class = CLASS[dev_type]
     part = self._DeviceTable(instance).partition
+    if not any(is_of(name, device_class, device.uuid)
+               for name in self._operation.seen.ids):
+      return False
     with self._Monitor(instance.name) as execute:
       device_id, unit = self._InQemuOnly(execute, part, device_class, device)
     if unit is None:

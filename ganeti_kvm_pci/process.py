@@ -164,6 +164,50 @@ def runs_file(pid, path):
   return (there.st_dev, there.st_ino) == (running.st_dev, running.st_ino)
 
 
+def identity_of_program(pid):
+  """Tell the program that a process runs from others.
+
+  It is the one that was started, whatever is at its path by now.
+
+  @type pid: int
+  @rtype: list or None
+  @return: see L{identity_of_file}; None if this user may not know
+
+  """
+  try:
+    return identity_of_file(os.stat("/proc/%d/exe" % pid))
+  except EnvironmentError: # it has ended
+    return None
+
+
+def identity_of_file(status):
+  """Tell a file, with what it contains, from others.
+
+  Whoever writes to it, or gives it the times of another, changes its ctime.
+
+  @param status: its os.stat_result
+  @rtype: list
+  @return: what JSON can hold; on Python 2 the times are not quite exact
+
+  """
+  return [status.st_dev, status.st_ino, status.st_size,
+          getattr(status, "st_mtime_ns", None) or repr(status.st_mtime),
+          getattr(status, "st_ctime_ns", None) or repr(status.st_ctime)]
+
+
+def boot():
+  """Tell this boot of the node from others.
+
+  @rtype: string or None
+
+  """
+  try:
+    with open("/proc/sys/kernel/random/boot_id") as stream:
+      return stream.read().strip()
+  except EnvironmentError:
+    return None
+
+
 def identity(pid):
   """Tell a process from others, those too that will get its number.
 

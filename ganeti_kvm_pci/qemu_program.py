@@ -44,6 +44,7 @@ import threading
 import time
 
 from . import clock
+from . import process as process_
 from .errors import NodeError
 from .errors import show
 
@@ -57,6 +58,13 @@ AGE = 60
 
 #: How many programs' answers are kept.
 _PROGRAMS = 16
+
+#: In seconds, more than any file system's times are apart.
+_SETTLED = 3
+
+#: Where QEMU's modules are, from its own folder.
+_MODULES = [("lib", "qemu"), ("lib64", "qemu"),
+            ("lib", os.uname()[4] + "-linux-gnu", "qemu")]
 
 #: Between two looks whether a program has ended, in seconds.
 _INTERVAL = 0.01
@@ -169,6 +177,38 @@ class Answers(object):
           del self._kept[min((key for key in self._kept if key != path),
                              key=lambda key: self._kept[key][1])]
     return answer
+
+
+def identity(path):
+  """Tell a program, and what it prints of itself, from others.
+
+  A script's answer is that of another program. What a program prints of its
+  devices comes from its modules, too.
+
+  @type path: string
+  @rtype: dict or None
+  @return: what JSON can hold; None if that cannot be told, for a script, and
+      for what was changed so lately that it may change once more and keep its
+      times
+
+  """
+  try:
+    with open(path, "rb") as stream:
+      if stream.read(4) != b"\x7fELF":
+        return None
+      found = [os.fstat(stream.fileno())]
+    folders = [os.path.join(os.path.dirname(os.path.realpath(path)), os.pardir,
+                            *folder) for folder in _MODULES]
+    folders.append(os.environ.get("QEMU_MODULE_DIR") or "")
+    folders = [folder for folder in folders if os.path.isdir(folder)]
+    found += [os.stat(folder) for folder in folders]
+  except (EnvironmentError, TypeError, ValueError): # no name of a file
+    return None
+  if max(max(status.st_mtime, status.st_ctime) for status in found) > \
+      time.time() - _SETTLED:
+    return None
+  return {"path": path, "boot": process_.boot(), "folders": folders,
+          "files": [process_.identity_of_file(status) for status in found]}
 
 
 def _file(path):

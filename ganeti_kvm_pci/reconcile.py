@@ -153,6 +153,9 @@ class Reconcile(_base(hv_kvm.KVMHypervisor)):
     self._TellUnclaimed(instance, found.unclaimed)
     # what a node daemon that died had no time to remove
     removed, in_use = found.sweep()
+    begun = self._Running(instance.name)
+    if begun:
+      begun.seen = found
     if removed:
       logging.info("Instance %s: removed %s", instance.name, ", ".join(removed))
     for text in in_use:

@@ -54,6 +54,8 @@ class Settling(object):
       bus
   @ivar closed: list of strings, the descriptors that were closed
   @ivar dropped: list of L{device_table.Device}, those that L{forget} was given
+  @ivar backends: set of strings or None, the ids of all backends that L{sweep}
+      has found or removed; None if QEMU was not asked
 
   """
   def __init__(self, execute, table, ids=None, slots=None):
@@ -81,6 +83,7 @@ class Settling(object):
     self.lost = table.lost(self.ids, slots)
     self.closed = []
     self.dropped = []
+    self.backends = None
 
   def forget(self, devices, close, write, pending, vacated):
     """Remove devices from all that is kept of the guest.
@@ -117,9 +120,12 @@ class Settling(object):
     @return: see L{backends.sweep}
 
     """
-    return backends.sweep(self._execute, [
+    found = set()
+    swept = backends.sweep(self._execute, [
       device.id for device in self._table.devices
-      if device not in self.dropped], self._table.command)
+      if device not in self.dropped], self._table.command, found)
+    self.backends = found
+    return swept
 
   def take_back(self):
     """Remove the backends of what L{forget} was given, and nothing else.

@@ -77,14 +77,19 @@ def make(folder, name):
 
 
 @contextlib.contextmanager
-def written(folder, name, data, mode, owner=None):
-  """Write a whole file to the disk.
+def written(folder, name, data, mode, owner=None, lasting=True):
+  """Write a whole file.
 
   @param name: of the file that it is to become
   @type data: bytes
   @param mode: its permissions
   @type owner: tuple (int, int) or None
   @param owner: user and group; None for those of this process
+  @type lasting: bool
+  @param lasting: whether it is to be on the disk before it gets its name, so
+      that a loss of power leaves it or the one before whole. What is about a
+      QEMU that runs needs that not: no QEMU outlives it. Nor does a process
+      that is killed (kill -9) leave half a file under the name
   @return: a context, which gives its path; what has no other by its end is
       removed
   @raise EnvironmentError: if it cannot be written
@@ -100,7 +105,8 @@ def written(folder, name, data, mode, owner=None):
       if owner and (made.st_uid, made.st_gid) != owner:
         os.fchown(fd, *owner)
       os.fchmod(fd, mode)
-      os.fsync(fd)
+      if lasting:
+        os.fsync(fd)
     yield path
   finally:
     if instance_lock.is_at(fd, path):

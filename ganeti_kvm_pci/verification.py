@@ -27,7 +27,9 @@
 # NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
 # SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 
-"""Whether QEMU has what Ganeti has hot-added: asked by the device's id.
+"""Whether QEMU can hot-add, and has what Ganeti has hot-added.
+
+The latter is asked by the device's id.
 
 Upstream of 2.16 to master looks up to five times, a second apart. In 3.1 (and
 master until its pull request 1964) it never sees a disk on the SCSI bus: it
@@ -42,12 +44,37 @@ C{device_add} has attached it when it returns, whatever the guest does.
 
 import logging
 
+from ganeti import constants
+
 from .access import Access
 from .qmp import queries
 
 
 class Verification(Access):
   """Hotplug that is verified by C{qom-list}, once, and without the guest."""
+
+  def VerifyHotplugSupport(self, instance, action, *more, **others):
+    """Leave it to a hot-add to ask QEMU what it can.
+
+    Upstream opens a connection for that, which L{HotAddDevice} does without.
+
+    """
+    if action != constants.HOTPLUG_ACTION_ADD:
+      # pylint: disable=no-member
+      super(Verification, self).VerifyHotplugSupport(instance, action, *more,
+                                                     **others)
+
+  def HotAddDevice(self, instance, dev_type, *more, **others):
+    """Hot-add a device if QEMU has the commands for it.
+
+    @raise errors.HotplugError: if it has not
+
+    """
+    # pylint: disable=no-member
+    upstream = super(Verification, self)
+    upstream.VerifyHotplugSupport(instance, constants.HOTPLUG_ACTION_ADD,
+                                  dev_type)
+    return upstream.HotAddDevice(instance, dev_type, *more, **others)
 
   def _VerifyHotplugCommand(self, instance, kvm_devid, should_exist, *more,
                             **others):

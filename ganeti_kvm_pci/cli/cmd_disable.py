@@ -29,6 +29,8 @@
 
 """The command that disables the plugin on this node: disable."""
 
+from .. import instance_lock
+from .. import kept_answers
 from ..bus.pools import QEMU
 from ..errors import KvmPciError
 from ..node import activation
@@ -112,6 +114,8 @@ def disable(opts):
     if after.loaded:
       restart_daemon(opts, False)
       after = activation.Status()
+    # a node daemon with the plugin would keep them anew
+    kept_answers.remove(runtime_files.control_dir(instance_lock.FOLDER))
   note(opts, after)
   if after.reasons:
     complain("this node will be reported, because %s; take it away with"

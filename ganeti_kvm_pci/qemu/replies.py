@@ -142,6 +142,16 @@ def address_of(bus, devfn, partition):
   return None if slot is None else (slot, function)
 
 
+def has_truth_text(arguments):
+  """Tell whether any argument of C{device_add} may be a truth value in text.
+
+  @type arguments: dict
+  @rtype: bool
+
+  """
+  return any("%s" % (value, ) in _TRUTH for value in arguments.values())
+
+
 def typed(arguments, properties):
   """Give truth values that are text their type.
 

@@ -147,7 +147,7 @@ def _netdevs(execute):
     return found
 
 
-def orphans(execute, known, command):
+def orphans(execute, known, command, found=None):
   """List the backends that are Ganeti's and that nothing uses.
 
   Unmodified Ganeti leaves them where C{device_add} was refused, and where the
@@ -159,13 +159,18 @@ def orphans(execute, known, command):
       netdev, of that name, and no device
   @type command: list of strings
   @param command: the runtime file's command
+  @type found: set or None
+  @param found: gets the ids of all backends that there are, orphaned or not
   @rtype: list of (device class, id) pairs
   @raise MonitorError: if QEMU does not tell
 
   """
   blocks = _Blocks(execute)
   kept = queries.ids(execute).union(known, ids.named_in(command))
-  names = set(name for name, is_used in _netdevs(execute).items()
+  netdevs = _netdevs(execute)
+  if found is not None:
+    found.update(netdevs, blocks.nodes, blocks.drives)
+  names = set(name for name, is_used in netdevs.items()
               if not is_used and ids.class_of(name) == NIC)
   if blocks.unused() - kept:
     blocks.look_for_users(execute)
@@ -207,12 +212,13 @@ def take_back(execute, device_class, device_id, command):
                     else [])
 
 
-def sweep(execute, known, command):
+def sweep(execute, known, command, found=None):
   """Remove all orphaned backends, and what was passed for them.
 
   @param execute: see L{queries}
   @param known: see L{orphans}
   @param command: see L{orphans}
+  @param found: see L{orphans}
   @rtype: tuple (list of strings, list of strings)
   @return: what was removed, and what is in use by now, both for an
       administrator
@@ -220,7 +226,7 @@ def sweep(execute, known, command):
 
   """
   removed, kept = [], []
-  for device_class, name in orphans(execute, known, command):
+  for device_class, name in orphans(execute, known, command, found):
     try:
       removed += take_back(execute, device_class, name, command)
     except CommandError as err:

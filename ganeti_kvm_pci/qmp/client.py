@@ -38,6 +38,7 @@ few more may queue; any further one is refused.
 import contextlib
 import errno
 import socket
+import struct
 import time
 
 from ganeti.hypervisor import hv_kvm
@@ -65,6 +66,9 @@ _QUEUE_LIMIT = 5
 #: the one of a NIC on a root port.
 _KEYS = "_DEVICE_ATTRIBUTES"
 _ACPI_INDEX = "acpi-index"
+
+#: Its question for which QEMU sends all of its schema (3.0; 22 of 40 ms).
+_SCHEMA = "HasDynamicAutoReadOnly"
 
 
 def hang_up(qmp):
@@ -208,7 +212,26 @@ class Connection(object):
       raise self._unanswered
     return self._ask(command, arguments)
 
-  def lend(self):
+  def program(self):
+    """Tell which program serves this connection.
+
+    The process at the other end counts: at its path, there may be another
+    program by now.
+
+    @rtype: tuple (int, list) or None
+    @return: the process, and the version by which it has greeted; None if that
+        cannot be told
+
+    """
+    try:
+      pid = struct.unpack("3i", self._qmp.sock.getsockopt(
+        socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))[0]
+      version = list(self._qmp.version) + [self._qmp.package]
+    except (AttributeError, TypeError, EnvironmentError, struct.error):
+      return None # Python 2, or the client of a release to come
+    return (pid, version)
+
+  def lend(self, keep=lambda _question, ask, _fits: ask()):
     """Give the client to Ganeti's own methods.
 
     They connect before what they do, and close after it; here it stays open.
@@ -217,6 +240,8 @@ class Connection(object):
     with several queues), which QEMU 9.2 and later refuse: see
     L{queries.typed}.
 
+    @type keep: function
+    @param keep: as L{kept_answers.Answers.of} of the program that serves it
     @rtype: unmodified Ganeti's C{QmpConnection}
 
     """
@@ -235,6 +260,10 @@ class Connection(object):
 
     self._qmp.connect = self._qmp.close = lambda: None
     setattr(self._qmp, self._name, _Run)
+    ask = getattr(self._qmp, _SCHEMA, None)
+    if ask:
+      setattr(self._qmp, _SCHEMA, lambda: keep(
+        _SCHEMA, ask, lambda answer: isinstance(answer, bool)))
     keys = getattr(self._qmp, _KEYS, None)
     if isinstance(keys, list) and _ACPI_INDEX not in keys:
       setattr(self._qmp, _KEYS, keys + [_ACPI_INDEX])
@@ -242,7 +271,7 @@ class Connection(object):
 
   def close(self):
     """Hang up."""
-    for name in ("connect", "close", self._name, _KEYS):
+    for name in ("connect", "close", self._name, _KEYS, _SCHEMA):
       vars(self._qmp).pop(name, None)
     hang_up(self._qmp)
 

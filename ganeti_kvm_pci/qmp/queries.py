@@ -118,11 +118,12 @@ def typed(execute, arguments):
 
   QEMU 9.2 and later take no text for a truth value.
 
-  @type arguments: dict
   @rtype: dict
   @raise MonitorError: if QEMU does not answer
 
   """
+  if not replies.has_truth_text(arguments):
+    return arguments
   try:
     properties = execute("device-list-properties",
                          {"typename": arguments.get("driver")})
@@ -132,12 +133,7 @@ def typed(execute, arguments):
 
 
 def has_property(execute, driver, name):
-  """Ask whether the devices of a driver have a property.
-
-  @rtype: bool
-  @raise MonitorError: if QEMU does not answer
-
-  """
+  """Ask whether the devices of a driver have a property: bool."""
   try:
     return replies.has_property(execute("device-list-properties",
                                         {"typename": driver}), name)
@@ -145,25 +141,26 @@ def has_property(execute, driver, name):
     return False # what is wrong with the driver, device_add will tell
 
 
-def macs(execute, partition):
-  """Ask for the MAC addresses that NICs were given.
+def nics_with(execute, partition, wanted, but):
+  """Ask for the NICs that were given a MAC address.
 
   The guest may use others by now, and two NICs the same (bonding).
 
   @type partition: L{pools.Partition}
-  @rtype: list of tuples (string, string, tuple of two ints or None)
-  @return: id of each NIC, or its driver where it has none; MAC address; slot
-      and function
+  @type wanted: string
+  @param but: id of a NIC that is left out
+  @return: list of tuples: its id, or driver where it has none; its slot and
+      function, or None
   @raise MonitorError: if QEMU does not tell
 
   """
   found = []
   for path, name, driver in listed(execute):
-    if ids_.class_of(name) == DISK:
+    if ids_.class_of(name) == DISK or (name or driver) == but:
       continue
     mac = get(execute, path, "mac")
-    if mac:
-      found.append((name or driver, mac, replies.address_of(
+    if mac and mac.lower() == wanted.lower():
+      found.append((name or driver, replies.address_of(
         get(execute, path, "parent_bus"), get(execute, path, "addr"),
         partition)))
   return found

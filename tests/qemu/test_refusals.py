@@ -31,7 +31,7 @@ class Compat(hmp_compat.HmpCompat):
   def __init__(self, qmp, human):
     self.qmp = qmp
     self.human = human
-    self._operation = operation.Operation("vm1", qmp)
+    self._operation = operation.Operation("vm1", qmp, "/nonexistent/conf/x")
 
   def _LeaveMonitor(self):
     pass

@@ -11,6 +11,7 @@ VERSION_MAJOR, VERSION_MINOR = [int(n) for n in RELEASE_VERSION.split(".")[:2]]
 NODED = "ganeti-noded"
 HOOKS_NAME_WATCHER = "watcher"
 HT_KVM = "kvm"
+HOTPLUG_ACTION_ADD = "hotadd"
 HOTPLUG_TARGET_DISK = "disk"
 HOTPLUG_TARGET_NIC = "nic"
 HVC_DEFAULTS = {
