@@ -129,9 +129,10 @@ def make_image(folder, name):
   return path
 
 
-def all_ways():
+def all_ways(only_daemon):
   """Start the guests.
 
+  @param only_daemon: whether the whole of C{gnt-instance modify} is left out
   @return: list of ways
 
   """
@@ -146,9 +147,13 @@ def all_ways():
     ways.NodeDaemon(PLUGIN, guest, loaded, KVMHypervisor, image),
     ways.NodeDaemon("unmodified, node daemon's part", guest, loaded,
                     hv_kvm.KVMHypervisor, image),
-    ways.GntInstance("plugin, gnt-instance modify", guest, instance, True),
-    ways.GntInstance("unmodified, gnt-instance modify", guest, instance, False),
     ]
+  if not only_daemon:
+    found += [
+      ways.GntInstance("plugin, gnt-instance modify", guest, instance, True),
+      ways.GntInstance("unmodified, gnt-instance modify", guest, instance,
+                       False),
+      ]
   if domain.installed():
     found.extend(start_domain(folder, image, instance, loaded))
   for way in found:
@@ -157,14 +162,16 @@ def all_ways():
   return found
 
 
-def in_lab(count):
+def in_lab(count, only_daemon):
   """Measure.
+
+  @param only_daemon: see L{all_ways}
 
   @return: what L{results} wants
 
   """
   load = os.getloadavg()[0]
-  order = all_ways()
+  order = all_ways(only_daemon)
   samples = dict((way.name, dict((device_type, [])
                                  for device_type in DEVICE_TYPES))
                  for way in order)
@@ -231,16 +238,23 @@ def aims(samples, ifup):
       statistics.median(milliseconds(samples[name], *operation))
       for name in (RAW, PLUGIN)]
     if operation[1] == "add":
+      # the administrator's script, which raw QMP leaves out; virsh's way of
+      # putting a NIC on a bridge is in its own time
+      script = ifup if operation[0] == ways.NIC else 0
       (aim, met) = ("within raw + %d ms" % ADD_MARGIN,
-                    plugin - raw <= ADD_MARGIN)
+                    plugin - script - raw <= ADD_MARGIN)
+      if script:
+        aim += ", kvm-ifup (%.1f ms) left out" % script
     else:
       (aim, met) = ("within %.1f × raw" % REMOVE_RATIO,
                     plugin / raw <= REMOVE_RATIO)
     yield "- %s %s: %.1f ms, raw %.1f ms: **%s**" % (
       TITLES[operation], aim, plugin, raw, "met" if met else "not met")
-    if operation == (ways.NIC, "add"):
-      yield ("  (%.1f ms are kvm-ifup, the administrator's script, which raw"
-             " QMP leaves out)" % ifup)
+    if operation[1] == "add" and VIRSH in samples:
+      virsh = statistics.median(milliseconds(samples[VIRSH], *operation))
+      yield "- %s faster than virsh: %.1f ms, virsh %.1f ms: **%s**" % (
+        TITLES[operation], plugin, virsh,
+        "met" if plugin < virsh else "not met")
 
 
 def results(measured, command, revision):
@@ -268,8 +282,10 @@ def git_revision():
 
 def main():
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument("--count", type=int, default=20,
+  parser.add_argument("--count", type=int, default=30,
                       help="rounds to measure (%(default)s)")
+  parser.add_argument("--only-daemon", action="store_true",
+                      help="leave out the whole of gnt-instance modify")
   parser.add_argument("--output", help="instead of RESULTS.md",
                       default=os.path.join(ways.HERE, "benchmarks",
                                            "RESULTS.md"))
@@ -277,12 +293,13 @@ def main():
   if options.count < 2:
     parser.error("no quartiles of less than 2 rounds")
   if "LAB_NODE" in os.environ:
-    json.dump(in_lab(options.count), sys.stdout)
+    json.dump(in_lab(options.count, options.only_daemon), sys.stdout)
     return 0
   revision = git_revision()
   done = subprocess.run(
     [os.path.join(ways.HERE, "lab", "up"), "-n", "1", cluster.PYTHON,
-     "benchmarks/hotplug.py", "--count", str(options.count)],
+     "benchmarks/hotplug.py", "--count", str(options.count)] +
+    ["--only-daemon"] * options.only_daemon,
     stdout=subprocess.PIPE, encoding="utf-8", check=False)
   if done.returncode != 0:
     say("failed: nothing is written")

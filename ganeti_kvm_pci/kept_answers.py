@@ -78,9 +78,8 @@ def _name(identity):
 def _load(path):
   """Read a file's text.
 
-  @raise EnvironmentError: if it cannot be read, or anybody else may have
-      written it
-  @raise ValueError: if it is no text
+  @raise EnvironmentError: if it cannot be read
+  @raise ValueError: if it is no text, or anybody else may have written it
 
   """
   fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
@@ -89,7 +88,7 @@ def _load(path):
     if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or \
         stat.S_IMODE(status.st_mode) & 0o077 or status.st_nlink != 1 or \
         status.st_size > _MAX_SIZE:
-      raise EnvironmentError(errno.EPERM, "not a file of this plugin's")
+      raise ValueError(path)
     return stream.read(_MAX_SIZE).decode("ascii")
 
 
