@@ -112,7 +112,7 @@ test-runtime-files: needs
 on_qemu = $(patsubst %,tests/integration/test_%.py,$(1))
 HOTPLUG = faults scsi adverse left_behind monitor multiqueue one_way repair \
           unclaimed events pending refusals threads killed random migration \
-          acpi_index frozen plan_hotplug guest_names versions \
+          acpi_index frozen plan_hotplug guest_names kept_answers versions \
           machine_type
 
 # TABLE=FILE for a table of it, such as benchmarks/results/versions.txt

@@ -1,21 +1,21 @@
 """How long it takes to hot-add a disk or a NIC, and to have it out again.
 
 Brings up the lab, has each of L{ways} do the same by turns, and writes what it
-has measured to C{RESULTS.md}. A run in which anything fails writes nothing.
+has measured to a file of C{results}. A run in which anything fails writes
+nothing.
 
 """
 
 import argparse
 import json
 import os
-import platform
-import shlex
 import statistics
 import subprocess
 import sys
 import time
 
 import domain
+import results_file
 import ways
 
 import cluster
@@ -51,6 +51,7 @@ EXPLANATION = """\
 A device is removed only after the guest has reported that it uses it, and
 QEMU was asked after each step whether it had the device or not. The rounds go
 in one direction and the other by turns; one more, before them, is not counted.
+The guest is Linux, emulated (TCG), with 1 CPU and 256 MiB.
 """
 
 #: What the plugin aims at
@@ -166,11 +167,9 @@ def in_lab(count, only_daemon):
   """Measure.
 
   @param only_daemon: see L{all_ways}
-
-  @return: what L{results} wants
+  @return: what L{fill} wants
 
   """
-  load = os.getloadavg()[0]
   order = all_ways(only_daemon)
   samples = dict((way.name, dict((device_type, [])
                                  for device_type in DEVICE_TYPES))
@@ -189,15 +188,11 @@ def in_lab(count, only_daemon):
   return {
     "samples": samples,
     "ifups": [seconds * 1000 for seconds in order[0].ifups[1:]],
-    "facts": {
-      "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
-      "Ganeti": constants.RELEASE_VERSION,
-      "QEMU": order[0].guest.monitor.version,
+    "versions": {
+      "ganeti": constants.RELEASE_VERSION,
+      "qemu": order[0].guest.monitor.version,
       "libvirt": domain.virsh("--version").strip() if domain.installed()
-                 else "not installed, not measured",
-      "guest": "Linux, emulated (TCG), 1 CPU, 256 MiB",
-      "host": "%d CPUs, Linux %s, load %.2f before" %
-              (os.cpu_count(), platform.release(), load),
+                 else None,
       },
     }
 
@@ -206,78 +201,59 @@ def milliseconds(samples, device_type, action):
   return [pair[0 if action == "add" else 1] for pair in samples[device_type]]
 
 
-def table(samples):
-  """Write the measurements as lines of Markdown.
+def fill(results, measured):
+  """Put what was measured into the results, and whether the aims are met.
+
+  @type results: L{results_file.Results}
+  @param measured: what L{in_lab} returns
 
   """
+  samples, ifups = measured["samples"], measured["ifups"]
+  medians = {}
   for operation in OPERATIONS:
-    yield "| %s | n | median | quartiles | ratio to raw | beyond raw |" % \
-      TITLES[operation]
-    yield "|:---|---:|---:|---:|---:|---:|"
-    raw = statistics.median(milliseconds(samples[RAW], *operation))
     for name, found in samples.items():
-      values = milliseconds(found, *operation)
-      quartiles = statistics.quantiles(values, n=4, method="inclusive")
-      median = quartiles[1]
-      yield "| %s | %d | %.1f ms | %.1f–%.1f | %.2f × | %+.1f ms |" % (
-        name, len(values), median, quartiles[0], quartiles[2], median / raw,
-        median - raw)
+      row = results.add(TITLES[operation], name, "ms",
+                        milliseconds(found, *operation),
+                        to=None if name == RAW else RAW)
+      medians[operation, name] = row["median"]
     if VIRSH not in samples:
-      yield "| %s | 0 | libvirt is not installed | | | |" % VIRSH
-    yield ""
-
-
-def aims(samples, ifup):
-  """Say as lines of Markdown whether the plugin is where it should be.
-
-  @param ifup: median of the milliseconds that Ganeti's script takes
-
-  """
+      results.tell(TITLES[operation], VIRSH,
+                   "libvirt is not installed, or does not start")
+  results.add("Ganeti's script, left out of the aim", "kvm-ifup", "ms", ifups)
   for operation in OPERATIONS:
-    (raw, plugin) = [
-      statistics.median(milliseconds(samples[name], *operation))
-      for name in (RAW, PLUGIN)]
-    if operation[1] == "add":
-      # the administrator's script, which raw QMP leaves out; virsh's way of
-      # putting a NIC on a bridge is in its own time
-      script = ifup if operation[0] == ways.NIC else 0
-      (aim, met) = ("within raw + %d ms" % ADD_MARGIN,
-                    plugin - script - raw <= ADD_MARGIN)
-      if script:
-        aim += ", kvm-ifup (%.1f ms) left out" % script
-    else:
-      (aim, met) = ("within %.1f × raw" % REMOVE_RATIO,
-                    plugin / raw <= REMOVE_RATIO)
-    yield "- %s %s: %.1f ms, raw %.1f ms: **%s**" % (
-      TITLES[operation], aim, plugin, raw, "met" if met else "not met")
-    if operation[1] == "add" and VIRSH in samples:
-      virsh = statistics.median(milliseconds(samples[VIRSH], *operation))
-      yield "- %s faster than virsh: %.1f ms, virsh %.1f ms: **%s**" % (
-        TITLES[operation], plugin, virsh,
-        "met" if plugin < virsh else "not met")
+    raw, plugin = [medians[operation, name] for name in (RAW, PLUGIN)]
+    title = TITLES[operation]
+    if operation[1] == "remove":
+      results.aim("%s: the node daemon's part within %.1f × raw QMP" %
+                  (title, REMOVE_RATIO), "%.1f ms, raw %.1f ms" %
+                  (plugin, raw), plugin / raw <= REMOVE_RATIO)
+      continue
+    # the administrator's script, which raw QMP leaves out
+    script = statistics.median(ifups) if operation[0] == ways.NIC else 0
+    results.aim("%s: the node daemon's part within raw QMP + %d ms%s" %
+                (title, ADD_MARGIN, ", kvm-ifup left out" if script else ""),
+                "%.1f ms, raw %.1f ms%s" % (plugin, raw, (
+                  ", kvm-ifup %.1f ms" % script) if script else ""),
+                plugin - script - raw <= ADD_MARGIN)
+    if VIRSH in samples:
+      virsh = medians[operation, VIRSH]
+      results.aim("%s: faster than the whole of virsh" % title,
+                  "%.1f ms, virsh %.1f ms" % (plugin, virsh), plugin < virsh)
 
 
-def results(measured, command, revision):
-  """Make the text of C{RESULTS.md}.
-
-  """
-  (samples, ifups) = (measured["samples"], measured["ifups"])
-  lines = ["# Hotplug, measured", "",
-           "Written by `%s`; do not edit." % command, ""]
-  lines.extend("- %s: %s" % fact for fact in
-               list(measured["facts"].items()) + [("plugin", revision)])
-  lines += ["", "## Medians", ""] + list(table(samples))
-  lines += ["## The plugin's aims", "",
-            "For the node daemon's part.", ""]
-  lines += list(aims(samples, statistics.median(ifups)))
-  return "\n".join(lines + ["", "## What was measured", "", EXPLANATION])
-
-
-def git_revision():
-  done = subprocess.run(["git", "-C", ways.HERE, "describe", "--always",
-                         "--dirty"], stdout=subprocess.PIPE, check=False,
-                        stderr=subprocess.DEVNULL, encoding="utf-8")
-  return done.stdout.strip() or "of no known revision"
+def table(results):
+  """Write the measurements as lines of text."""
+  for row in results.rows:
+    if "words" in row:
+      yield "%-38s %-36s %s" % (row["group"], row["row"], row["words"])
+      continue
+    ratio = "%.2f x raw" % row["ratio"]["median"] if row["ratio"] else ""
+    yield "%-38s %-36s n %d, median %.1f ms, quartiles %.1f-%.1f %s" % (
+      row["group"], row["row"], row["n"], row["median"], row["quartiles"][0],
+      row["quartiles"][1], ratio)
+  for aim in results.aims:
+    yield "%s: %s: %s" % (aim["aim"], aim["measured"],
+                          "met" if aim["met"] else "not met")
 
 
 def main():
@@ -286,16 +262,14 @@ def main():
                       help="rounds to measure (%(default)s)")
   parser.add_argument("--only-daemon", action="store_true",
                       help="leave out the whole of gnt-instance modify")
-  parser.add_argument("--output", help="instead of RESULTS.md",
-                      default=os.path.join(ways.HERE, "benchmarks",
-                                           "RESULTS.md"))
   options = parser.parse_args()
   if options.count < 2:
     parser.error("no quartiles of less than 2 rounds")
   if "LAB_NODE" in os.environ:
     json.dump(in_lab(options.count, options.only_daemon), sys.stdout)
     return 0
-  revision = git_revision()
+  results = results_file.Results("hotplug", "Hotplug", EXPLANATION, {
+    "rounds": options.count, "only_daemon": options.only_daemon})
   done = subprocess.run(
     [os.path.join(ways.HERE, "lab", "up"), "-n", "1", cluster.PYTHON,
      "benchmarks/hotplug.py", "--count", str(options.count)] +
@@ -304,11 +278,11 @@ def main():
   if done.returncode != 0:
     say("failed: nothing is written")
     return done.returncode
-  text = results(json.loads(done.stdout), shlex.join(
-    ["benchmarks/hotplug.py"] + sys.argv[1:]), revision)
-  with open(options.output, "w", encoding="utf-8") as stream:
-    stream.write(text)
-  print(text)
+  measured = json.loads(done.stdout)
+  results.head["versions"].update(measured["versions"])
+  fill(results, measured)
+  results.write()
+  print("\n".join(table(results)))
   return 0
 
 
