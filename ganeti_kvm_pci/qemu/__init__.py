@@ -50,6 +50,7 @@
   - L{q35_errors}: what QEMU's complaints about slots mean there
   - L{unknown_option}: what keeps a guest from a node without the plugin
   - L{explicit}: explicit addresses for QEMU's own devices
+  - L{device_tree}: the properties of all devices, in one answer
   - L{topology}: the devices that a guest sees; L{board}, L{ram_blocks}: what it
     has beside them; memory, firmware and ROMs in it
   - L{acpi_index}: the number by which it may name a NIC

@@ -30,6 +30,7 @@
 """A running QEMU, asked and changed through a function that reaches it.
 
   - L{queries}, L{inventory}: what QEMU has; the devices that a guest sees
+  - L{device_lists}, L{properties}: which devices QEMU has, their properties
   - L{vcpus}: how many vCPUs the guest has, and which devices these are
   - L{board}: CPU model, memory and firmware, which a target must have alike
   - L{running_type}: the machine type that it really is

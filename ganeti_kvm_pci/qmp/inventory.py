@@ -46,6 +46,8 @@ from ..qemu import pci_functions
 from ..qemu import replies
 from ..qemu import topology as topology_
 from ..qemu.topology import Part
+from . import device_lists
+from . import properties as properties_
 from . import queries
 from . import vcpus as vcpus_
 
@@ -75,11 +77,10 @@ _SOUND = "hda-"
 _Listed = collections.namedtuple("_Listed", ["path", "id", "driver"])
 
 
-def _listed(execute, folder):
+def _listed(folder, children):
   return [_Listed("%s/%s" % (folder, name),
                   name if folder == replies.WITH_ID else None, driver)
-          for name, driver in replies.children(
-            execute("qom-list", {"path": folder}))]
+          for name, driver in children]
 
 
 class _Look(object):
@@ -89,28 +90,28 @@ class _Look(object):
   a device only that is asked which no list tells.
 
   """
-  def __init__(self, execute, disks):
-    """Ask for the lists.
+  def __init__(self, execute, lists, disks):
+    """Ask for what the lists do not tell.
 
+    @type lists: L{device_lists.Lists}
     @type disks: dict
     @param disks: file to the id that Ganeti gives a disk
 
     """
     self._execute = execute
     self._disks = disks
-    answer = execute("query-pci", None)
     # bus and address to what query-pci tells
-    self._functions = pci_functions.details(answer)
+    self._functions = pci_functions.details(lists.pci)
     self._drives = replies.drives(execute("query-block", None))
-    self._options = _listed(execute, replies.WITH_ID) + \
-      _listed(execute, replies.WITHOUT_ID)
+    self._options = _listed(replies.WITH_ID, lists.with_id) + \
+      _listed(replies.WITHOUT_ID, lists.without_id)
     # vCPUs are counted elsewhere
     if any(topology_.is_cpu(device.driver) for device in self._options):
       vcpus = vcpus_.paths(execute)
       self._options = [device for device in self._options
                        if device.path not in vcpus]
-    # driver to the names of all its properties
-    self._known = {}
+    self._properties = properties_.Properties(
+      execute, _OF_ALL | _OF_VIRTIO, len(self._options))
     # bus in the object model to its name here
     self._buses = {}
     self._made = []
@@ -133,7 +134,7 @@ class _Look(object):
       location, wanted = named.get(device.path, (None, _OF_ALL))
       if device.driver.startswith(_VIRTIO):
         wanted = wanted | _OF_VIRTIO
-      told = self._properties(device.path, device.driver, wanted)
+      told = self._properties.of(device.path, device.driver, wanted)
       location = location or self._address(device, told)
       found.append(self._part(found, device, location, told, drive))
     found.extend(self._builtin(found, owners))
@@ -161,7 +162,7 @@ class _Look(object):
     devices += [device for device in self._made if device.path not in owners]
     found = []
     for device in devices:
-      told = self._properties(device.path, device.driver, _OF_ADDRESS)
+      told = self._properties.of(device.path, device.driver, _OF_ADDRESS)
       found.append(self._part(
         known + found, device, self._address(device, told), told,
         owners.get(device.path))._replace(builtin=True))
@@ -208,24 +209,6 @@ class _Look(object):
           location, _OF_NICS if function.is_nic else frozenset())
     return found
 
-  def _get(self, path, name):
-    return self._execute("qom-get", {"path": path, "property": name})
-
-  def _properties(self, path, driver, wanted):
-    """Ask for those properties of a device that tell something.
-
-    @type wanted: frozenset of strings
-    @rtype: dict
-
-    """
-    if not wanted:
-      return {}
-    if driver not in self._known:
-      self._known[driver] = set(
-        item["name"] for item in self._execute("qom-list", {"path": path}))
-    return dict((name, self._get(path, name))
-                for name in sorted(wanted & self._known[driver]))
-
   def _address(self, device, told):
     """Tell a device's bus and address; None if it has none.
 
@@ -268,8 +251,9 @@ class _Look(object):
       owner, _, name = path.rpartition("/")
       if owner.endswith(_INNER):
         owner = owner[:-len(_INNER)]
-      device = _Listed(owner, None, self._get(owner, "type"))
-      location = self._address(device, self._properties(
+      device = _Listed(owner, None, self._execute("qom-get", {
+        "path": owner, "property": "type"}))
+      location = self._address(device, self._properties.of(
         owner, device.driver, _OF_ADDRESS))
       self._buses[path] = "/".join(
         ([location[0], ".".join("%d" % n for n in location[1])] if location
@@ -285,7 +269,8 @@ class _Look(object):
 
     """
     self._made = [
-      device for device in _listed(self._execute, replies.UNATTACHED)
+      device for device in _listed(replies.UNATTACHED, device_lists.children(
+        self._execute, replies.UNATTACHED))
       if device.driver.startswith((_USB, _SOUND))]
     devices = [device for device in self._made + self._options
                if device.driver.startswith(_USB)]
@@ -324,5 +309,5 @@ def topology(execute, disks=None):
   @raise MonitorError: if QEMU does not tell
 
   """
-  return queries.unchanging(
-    execute, lambda: _Look(execute, disks or {}).parts())
+  return device_lists.unchanging(
+    execute, lambda lists: _Look(execute, lists, disks or {}).parts())

@@ -38,20 +38,18 @@ is its own affair (see L{client}).
 from ..bus import scsi_ids as scsi_ids_
 from ..bus.pools import DISK
 from ..errors import CommandError
-from ..errors import MonitorError
 from ..qemu import ids as ids_
 from ..qemu import refusals
 from ..qemu import pci_functions
 from ..qemu import replies
+from .device_lists import children
+from .device_lists import unchanging
 
 #: What C{query-migrate} says before, and after; None: there was nothing.
 _NOT_MOVING = frozenset([None, "none", "completed", "failed", "cancelled"])
 
 #: What C{query-status} says of a guest that runs.
 RUNNING = "running"
-
-#: How often all is looked at anew, where devices were added or removed.
-_LOOKS = 20
 
 
 def functions(execute, partition):
@@ -91,8 +89,7 @@ def ids(execute):
   @raise MonitorError: if QEMU does not tell
 
   """
-  return set(name for name, _ in replies.children(
-    execute("qom-list", {"path": replies.WITH_ID})))
+  return set(name for name, _ in children(execute, replies.WITH_ID))
 
 
 def get(execute, path, name):
@@ -108,7 +105,7 @@ def get(execute, path, name):
 def listed(execute):
   """Give path, id (or None) and driver of what the object model lists."""
   for folder in (replies.WITH_ID, replies.WITHOUT_ID):
-    for name, driver in replies.children(execute("qom-list", {"path": folder})):
+    for name, driver in children(execute, folder):
       yield ("%s/%s" % (folder, name),
              name if folder == replies.WITH_ID else None, driver)
 
@@ -171,50 +168,12 @@ def _scsi_buses(execute, path):
 
   """
   found = []
-  for name, driver in replies.children(execute("qom-list", {"path": path})):
+  for name, driver in children(execute, path):
     if driver == replies.SCSI_BUS:
       found.append("%s/%s" % (path, name))
     elif name == replies.INNER:
       found.extend(_scsi_buses(execute, "%s/%s" % (path, name)))
   return found
-
-
-def unchanging(execute, look):
-  """Look at all devices while none is added or removed.
-
-  It takes more than one question; a device that was removed between two of them
-  is in the answer to the first only. So the whole is looked at anew.
-
-  @type look: function
-  @param look: asks, and returns what was found
-  @return: what C{look} returned
-  @raise MonitorError: if QEMU does not tell, or its devices change all the time
-
-  """
-  before = _inventory(execute)
-  for _ in range(_LOOKS):
-    found, refused = None, None
-    try:
-      found = look()
-    except CommandError as err:
-      refused = err
-    after = _inventory(execute)
-    if after == before:
-      if refused:
-        raise refused
-      return found
-    before = after
-  raise MonitorError("QEMU's devices changed during each of %d looks at them"
-                     " (the last time, there were %s); try again" %
-                     (_LOOKS, ", ".join(sorted(before[0])) or "none"))
-
-
-def _inventory(execute):
-  """Ask which devices there are, to be compared with what there are later."""
-  # the guest may map them meanwhile
-  return (ids(execute), replies.children(execute(
-    "qom-list", {"path": replies.WITHOUT_ID})),
-          pci_functions.layout(execute("query-pci", None)))
 
 
 def scsi_ids(execute):
@@ -228,7 +187,7 @@ def scsi_ids(execute):
   @raise MonitorError: if QEMU does not tell
 
   """
-  return unchanging(execute, lambda: _scsi_ids(execute))
+  return unchanging(execute, lambda _: _scsi_ids(execute))
 
 
 def _scsi_ids(execute):
@@ -262,13 +221,13 @@ def peripherals(execute, partition):
   @raise MonitorError: if QEMU does not tell
 
   """
-  return unchanging(execute, lambda: _peripherals(execute, partition))
+  return unchanging(execute, lambda _: _peripherals(execute, partition))
 
 
 def _peripherals(execute, partition):
   found = []
   for folder in (replies.WITH_ID, replies.WITHOUT_ID):
-    for name, driver in replies.children(execute("qom-list", {"path": folder})):
+    for name, driver in children(execute, folder):
       path = "%s/%s" % (folder, name)
       properties = set(item["name"] for item in
                        execute("qom-list", {"path": path}))

@@ -15,6 +15,7 @@ from conftest import version
 from ganeti_kvm_pci.qemu import topology as topology_
 from ganeti_kvm_pci.qmp import client
 from ganeti_kvm_pci.qmp import inventory
+from ganeti_kvm_pci.qmp import properties
 
 IDS = ["disk-000000d%d-1111-2222" % n for n in range(2)]
 
@@ -98,7 +99,8 @@ class Two(object):
   def _image(self, number):
     return os.path.join(self._folder, "disk%d" % number)
 
-  def _start(self, text, *more):
+  def start(self, text, *more):
+    """Start one; returns its monitor."""
     for number in range(len(IDS)):
       text = text.replace("file=D%d" % number, "file=" + self._image(number))
     socket = self._qemu.start(*(text.split() + list(more)))
@@ -112,8 +114,8 @@ class Two(object):
 
     """
     place = os.path.join(self._folder, "stream")
-    target = self._start(other, "-incoming", "unix:" + place)
-    source = self._start(one)
+    target = self.start(other, "-incoming", "unix:" + place)
+    source = self.start(one)
     parts = []
     for socket in (source, target):
       with client.connect(socket) as execute:
@@ -151,3 +153,35 @@ def test_what_is_elsewhere_is_seen_though_qemu_may_not_tell(two, one, other,
   for pair in ((one, other), (other, one)):
     found, _ = two.compare(*pair)
     assert found and any(driver in text for text in found)
+
+
+NAMES = inventory._OF_ALL | inventory._OF_VIRTIO
+
+#: Of most drivers what has the properties that are asked for.
+MANY = [
+  "-nodefaults" + "".join(
+    " -netdev hubport,hubid=0,id=n%d -device %s,netdev=n%d,id=nic%d" %
+    (n, driver, n, n) for n, driver in enumerate([
+      "virtio-net-pci", "e1000", "rtl8139",
+      "virtio-net-pci,mq=on,vectors=10,host_mtu=9000,mac=52:54:00:12:34:56"])),
+  "-nodefaults -device virtio-balloon-pci,id=balloon -device"
+  " virtio-rng-pci,id=rng " + SCSI.replace("-pci,id", "-pci,num_queues=3,id") +
+  "scsi.0,scsi-id=3,lun=2 " + PORTS,
+  "-nodefaults -usb -device usb-tablet,id=t,port=2 -device usb-kbd,id=k -device"
+  " lsi,id=l -device intel-hda,id=h -drive if=none,format=raw,file=D0,id=x"
+  " -device virtio-blk-pci,id=y,drive=x,serial=a=b -device ide-cd,id=c,bus=ide.1",
+  ]
+
+
+@pytest.mark.parametrize("options", MANY)
+def test_what_is_told_at_once_is_what_qom_get_tells(two, options, monkeypatch):
+  with client.connect(two.start(options)) as execute:
+    told = properties._told(execute, NAMES)
+    found = inventory.topology(execute)
+    for path, values in told.items():
+      for name, value in values.items():
+        answer = execute("qom-get", {"path": path, "property": name})
+        assert (answer, type(answer)) == (value, type(value)), (path, name)
+    monkeypatch.setattr(properties, "_told", lambda *_: {})
+    assert inventory.topology(execute) == found
+  assert sum(map(len, told.values())) >= 3

@@ -1,0 +1,98 @@
+#
+#
+
+# Copyright (C) 2026 the Ganeti project
+# All rights reserved.
+#
+# Redistribution and use in source and binary forms, with or without
+# modification, are permitted provided that the following conditions are
+# met:
+#
+# 1. Redistributions of source code must retain the above copyright notice,
+# this list of conditions and the following disclaimer.
+#
+# 2. Redistributions in binary form must reproduce the above copyright
+# notice, this list of conditions and the following disclaimer in the
+# documentation and/or other materials provided with the distribution.
+#
+# THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS
+# IS" AND ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED
+# TO, THE IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR
+# PURPOSE ARE DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR
+# CONTRIBUTORS BE LIABLE FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL,
+# EXEMPLARY, OR CONSEQUENTIAL DAMAGES (INCLUDING, BUT NOT LIMITED TO,
+# PROCUREMENT OF SUBSTITUTE GOODS OR SERVICES; LOSS OF USE, DATA, OR
+# PROFITS; OR BUSINESS INTERRUPTION) HOWEVER CAUSED AND ON ANY THEORY OF
+# LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY, OR TORT (INCLUDING
+# NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
+# SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
+
+"""Which devices a running QEMU has; C{execute} as in L{queries}."""
+
+import collections
+
+from ..errors import CommandError
+from ..errors import MonitorError
+from ..qemu import pci_functions
+from ..qemu import replies
+
+#: How often all is looked at anew, where devices were added or removed.
+_LOOKS = 20
+
+
+def children(execute, folder):
+  """Ask what is in a folder of the object model, see L{replies.children}.
+
+  @raise MonitorError: if QEMU does not tell
+
+  """
+  return replies.children(execute("qom-list", {"path": folder}))
+
+
+class Lists(collections.namedtuple("Lists", ["with_id", "without_id", "pci"])):
+  """Which devices there are, and what C{query-pci} tells of them.
+
+  The first two are as of L{replies.children}.
+
+  """
+  def devices(self):
+    """Return what is to be compared with what there is later."""
+    # the guest may map them meanwhile
+    return (self.with_id, self.without_id, pci_functions.layout(self.pci))
+
+
+def _lists(execute):
+  return Lists(children(execute, replies.WITH_ID),
+               children(execute, replies.WITHOUT_ID),
+               execute("query-pci", None))
+
+
+def unchanging(execute, look):
+  """Look at all devices while none is added or removed.
+
+  It takes more than one question; a device that was removed between two of them
+  is in the answer to the first only. So the whole is looked at anew.
+
+  @type look: function
+  @param look: asks, and returns what was found; is given L{Lists}
+  @return: what C{look} returned
+  @raise MonitorError: if QEMU does not tell, or its devices change all the time
+
+  """
+  before = _lists(execute)
+  for _ in range(_LOOKS):
+    found, refused = None, None
+    try:
+      found = look(before)
+    except CommandError as err:
+      refused = err
+    after = _lists(execute)
+    if after.devices() == before.devices():
+      if refused:
+        raise refused
+      return found
+    before = after
+  raise MonitorError("QEMU's devices changed during each of %d looks at them"
+                     " (the last time, there were %s); try again" %
+                     (_LOOKS, ", ".join(name for name, _ in before.with_id) or
+                      "none"))
