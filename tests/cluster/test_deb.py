@@ -118,7 +118,8 @@ def test_the_demos_steps_with_what_is_installed(installed_package, monkeypatch):
 
 
 @pytest.mark.skipif("DEB" not in os.environ, reason="DEB is not set")
-def test_the_package_under_guests_that_run(nodes, vm, another_vm, monkeypatch):
+def test_the_package_under_guests_that_run(nodes, vm, another_vm, monkeypatch,
+                                           tmp_path):
   before_all = dict((node, files(node)) for node in nodes)
   step("on unmodified Ganeti")
   guests = [Guest(one, disks=2, nics=2) for one in (vm, another_vm)]
@@ -146,7 +147,7 @@ def test_the_package_under_guests_that_run(nodes, vm, another_vm, monkeypatch):
   the_demos_steps(monkeypatch)
   step("upgraded")
   before = daemons()
-  next_version("/root/next")
+  next_version(str(tmp_path))
   on_all(is_brought(), "Setting up ganeti-kvm-pci (99)")
   assert daemons() == before
   assert status(False).count(", an older copy") == len(nodes)
