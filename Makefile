@@ -264,8 +264,8 @@ test-deb-cluster: needs
 	  DEB=$$(ls -t dist/*.deb | head -n 1) lab/up -n 2 \
 	  $(PYTHON) -m pytest -p no:cacheprovider -v -s tests/cluster/test_deb.py
 
-# the units are those of Debian's sid: up to trixie, its package has none. Its
-# Ganeti makes no cluster there. Also SUITE=trixie
+# the units are those of Debian's sid: up to trixie, its package has none. In
+# sid, whose Ganeti makes no cluster, the node daemon alone. Also SUITE=trixie
 UNITS = /usr/lib/systemd/system
 ## the plugin in daemons that systemd has started
 test-systemd: needs
@@ -276,6 +276,8 @@ test-systemd: needs
 	$(if $(SUITE),tools/test-suite $(SUITE)) lab/up -n 1 -s -l build/units \
 	  $(PYTHON) -m pytest -p no:cacheprovider -v -s \
 	  tests/cluster/test_systemd.py
+	tools/test-suite sid lab/up -n 1 -b -s $(PYTHON) -m pytest \
+	  -p no:cacheprovider -v -s tests/cluster/test_systemd.py
 
 ## writes patches/ anew from the package
 patches:

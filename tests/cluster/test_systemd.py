@@ -1,7 +1,8 @@
 """The plugin in daemons that systemd started: C{make test-systemd}.
 
 The node's first process is systemd, and what starts the node daemon is the unit
-of Debian's package of Ganeti.
+of Debian's package of Ganeti. Where that makes no cluster (C{lab/up -b}: sid's,
+whose pyOpenSSL has no X509Req any more), it is the daemon alone.
 
 """
 
@@ -21,13 +22,13 @@ pytestmark = pytest.mark.skipif(not os.path.isdir("/run/systemd/system"),
                                 reason="make test-systemd")
 
 UNIT = "ganeti-noded.service"
+CERTIFICATE = "/var/lib/ganeti/server.pem"
 DEFAULTS = "/etc/default/ganeti"
 DROP_IN = "/srv/lab/units/%s.d/test.conf" % UNIT
 
-#: What an administrator may add who trusts no daemon with more than it needs. Not
-#: ProtectHome=yes: ssh, by which hooks reach the node of an instance, has its key
-#: in root's home.
-#: The last are where disks and QEMU's sockets of this lab are.
+#: What an administrator may add who trusts no daemon with more than it needs.
+#: Not ProtectHome=yes: ssh, by which hooks reach the node of an instance, has its
+#: key in root's home. The last folder has this lab's disks.
 HARDENED = """[Service]
 ProtectSystem=strict
 ProtectHome=read-only
@@ -80,8 +81,20 @@ def confinement(process):
           os.readlink("/proc/%s/ns/mnt" % process))
 
 
+@pytest.fixture(scope="module")
+def daemon():
+  """The node daemon runs, by its unit."""
+  if not os.path.exists(CERTIFICATE):
+    run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days",
+        "30", "-subj", "/CN=ganeti", "-keyout", "/run/key", "-out", "/run/cert")
+    run("sh", "-c", "umask 77; cat /run/key /run/cert > %s && cp %s %s" % (
+      CERTIFICATE, CERTIFICATE, CERTIFICATE.replace("server", "client")))
+    run("systemctl", "start", UNIT)
+  assert pid() != "0"
+
+
 @pytest.fixture
-def enabled():
+def enabled(daemon):
   """The plugin is on, with its hooks, and what is set here is undone."""
   cluster.install_command()
   with open(DEFAULTS) as stream:
@@ -128,6 +141,7 @@ def test_the_unit_keeps_the_daemon_from_nothing(enabled):
   assert confinement(pid()) == confinement("1")
 
 
+@pytest.mark.skipif(not os.path.exists(cluster.CONFIG), reason="no cluster")
 @pytest.mark.parametrize("text", ["", HARDENED], ids=["as it is", "hardened"])
 def test_what_the_plugin_does_under_the_unit(enabled, vm, text):
   drop_in(text)
