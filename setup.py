@@ -48,10 +48,24 @@ def metadata():
     "author": project["authors"][0]["name"],
     "keywords": project["keywords"],
     "classifiers": project["classifiers"],
+    "project_urls": tables()["project.urls"],
     "python_requires": project["requires-python"],
     "entry_points": {"console_scripts": [
       "%s = %s" % script for script in sorted(scripts.items())]},
     }
+
+
+def data():
+  """List what is installed beside the package, by folders below the prefix."""
+  doc = "share/doc/ganeti-kvm-pci"
+  return [
+    ("share/man/man8", ["man/ganeti-kvm-pci.8"]),
+    ("share/bash-completion/completions", ["completion/ganeti-kvm-pci"]),
+    (doc, ["README.md", "NEWS.md"]),
+    (doc + "/doc", ["doc/" + name for name in (
+      "design-pci-partition.rst", "operation.rst", "output-schema.json",
+      "output.rst")]),
+    ]
 
 
 old = int(setuptools.__version__.split(".")[0]) < 61
@@ -59,4 +73,7 @@ setuptools.setup(
   license="BSD-2-Clause",
   packages=setuptools.find_packages(
     include=["ganeti_kvm_pci", "ganeti_kvm_pci.*"]),
+  data_files=data(),
+  # one for both; "universal" goes out of setuptools
+  options={"bdist_wheel": {"python_tag": "py2.py3"}},
   **(metadata() if old else {}))
