@@ -153,6 +153,7 @@ class Answers(object):
     self._ask = ask
     self._lock = threading.Lock()
     self._kept = {}
+    self._turns = {} # path to the lock of who asks
 
   def of(self, path):
     """Give a program's answer.
@@ -162,14 +163,39 @@ class Answers(object):
 
     """
     file_ = _file(path)
+    is_kept, answer = self._find(path, file_)
+    if is_kept:
+      return answer
+    if file_ is None:
+      return self._ask(path)
+    with self._lock:
+      turn = self._turns.setdefault(path, threading.Lock())
+    # others need not wait for a program that takes its time; who wants to know
+    # the same has it then
+    with turn:
+      try:
+        is_kept, answer = self._find(path, file_)
+        return answer if is_kept else self._ask_and_keep(path, file_)
+      finally:
+        with self._lock:
+          self._turns.pop(path, None)
+
+  def _find(self, path, file_):
+    """Look for an answer that is there.
+
+    @rtype: tuple (bool, object)
+    @return: whether there is one, and it
+
+    """
     with self._lock:
       kept, when, answer = self._kept.get(path, (None, 0, None))
-    if file_ and kept == file_ and clock.monotonic() - when < AGE:
-      return answer
-    # others need not wait for a program that takes its time
+    return (bool(file_ and kept == file_ and clock.monotonic() - when < AGE),
+            answer)
+
+  def _ask_and_keep(self, path, file_):
     answer = self._ask(path)
     # it may have been replaced meanwhile
-    if file_ and answer is not None and _file(path) == file_:
+    if answer is not None and _file(path) == file_:
       with self._lock:
         self._kept[path] = (file_, clock.monotonic(), answer)
         while len(self._kept) > _PROGRAMS:

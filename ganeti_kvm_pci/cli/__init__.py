@@ -30,6 +30,7 @@
 """The command.
 
   - L{report}, L{output}, L{progress}: what is printed, and how; how far it is
+  - L{side_by_side}: many guests, looked at at the same time
   - L{node_state}: whether the plugin is on, for several commands
   - L{nic_names}: what becomes of NICs' names, for the plan
   - L{lacking_options}, L{machine_types}: options, and machine types, that some

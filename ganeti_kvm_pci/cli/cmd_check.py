@@ -283,7 +283,7 @@ def check(opts, judge=None):
   if opts.pending:
     opts.names = opts.names or settle.waiting()
     return each(opts, look) if opts.names else OK
-  each(opts, look)
+  each(opts, look, is_live=opts.live and not opts.repair)
   for path in [] if opts.names else guests.of_no_instance():
     result = _Check(runtime_files.instance_of(path))
     entry = report.entry(opts.command, {})

@@ -43,12 +43,10 @@ from ..node import installation
 from ..node import runtime_files
 from . import guest_facts
 from . import report as report_
+from . import side_by_side
 from .output import chosen
 from .output import fail
 from .output import tell
-
-#: How many guests are asked at the same time; most of it is waiting for QEMU.
-_AT_ONCE = 4
 
 #: After how many seconds no further guest is asked: who asks does not wait for
 #: ever, and wants to know of the others.
@@ -83,14 +81,7 @@ def show_facts(opts):
     return entry
 
   names = [] if opts.no_guests else chosen(opts)
-  # no other command needs it, and what it loads in turn
-  from multiprocessing import pool
-  workers = pool.ThreadPool(_AT_ONCE)
-  try:
-    # without a time limit, Python 2 hears of no interrupt
-    entries = workers.map_async(look, names).get(1 << 20)
-  finally:
-    workers.terminate()
+  entries = list(side_by_side.in_order(look, names))
   for entry in entries:
     tell(opts, entry, _as_text(entry))
   paths = set(entry["qemu"] for entry in entries if entry["qemu"])

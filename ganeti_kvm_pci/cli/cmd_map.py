@@ -97,4 +97,4 @@ def show_map(opts):
       installation.instance_tags(known.instance)))
     entry.update(slot_map.as_data(known, found, now))
     return slot_map.as_text(known, found, bool(live)) + "\n"
-  return each(opts, look)
+  return each(opts, look, is_live=opts.live)

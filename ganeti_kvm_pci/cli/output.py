@@ -46,6 +46,7 @@ from ..errors import readable
 from ..node import runtime_files
 from ..runtime.device_entry import is_text
 from . import report as report_
+from . import side_by_side
 
 OK = 0
 WARNINGS = 1
@@ -207,16 +208,19 @@ def fail(entry, err):
   entry.failure = err
 
 
-def each(opts, look):
+def each(opts, look, is_live=False):
   """Look at each instance that a command is asked for.
 
   @type look: function
   @param look: C{look(entry, path)} puts what it finds into an entry, see
       L{report.entry}, and returns the text of it for a person, or None
+  @type is_live: bool
+  @param is_live: whether it waits for QEMUs, see L{side_by_side}; it may change
+      nothing then but its entry
   @return: exit status
 
   """
-  for name in chosen(opts):
+  def of(name):
     entry = report_.entry(opts.command, {})
     text = None
     try:
@@ -227,6 +231,10 @@ def each(opts, look):
       text = look(entry, path)
     except KvmPciError as err:
       fail(entry, err)
+    return (entry, text)
+
+  for entry, text in (side_by_side.in_order if is_live else map)(of,
+                                                                 chosen(opts)):
     tell(opts, entry, text)
   return opts.report.status()
 

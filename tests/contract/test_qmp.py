@@ -11,6 +11,7 @@ from ganeti import constants
 from ganeti.hypervisor import hv_kvm
 
 from ganeti_kvm_pci.bus.pools import Partition
+from ganeti_kvm_pci.cli import side_by_side
 from ganeti_kvm_pci.errors import MonitorError
 from ganeti_kvm_pci.qmp import bounded_socket
 from ganeti_kvm_pci.qmp import client
@@ -213,3 +214,32 @@ def test_a_lent_connection_gives_no_late_reply(qmp, monkeypatch):
     connection.execute("query-pci", None)
   assert "does not answer remove-fd" in str(caught.value)
   connection.close()
+
+
+def test_a_qemu_that_is_silent_keeps_no_other_client_waiting(tmpdir,
+                                                            monkeypatch):
+  """Each has its own time limit, whatever client is waiting beside."""
+  for name in ("_SOCKET_TIMEOUT", "_QMP_TIMEOUT"):
+    if hasattr(hv_kvm.QmpConnection, name):
+      monkeypatch.setattr(hv_kvm.QmpConnection, name, 1)
+  paths = [str(tmpdir.join("%d.qmp" % number)) for number in range(8)]
+  listeners = []
+  for path in paths:
+    listeners.append(socket.socket(socket.AF_UNIX))
+    listeners[-1].bind(path)
+    listeners[-1].listen(1)
+
+  def look(path):
+    try:
+      with client.connect(path):
+        return None
+    except MonitorError as err:
+      return str(err)
+
+  before = time.time()
+  found = list(side_by_side.in_order(look, paths))
+  took = time.time() - before
+  for listener in listeners:
+    listener.close()
+  assert all(path in said for path, said in zip(paths, found))
+  assert 1 <= took < 4

@@ -204,3 +204,24 @@ def test_threads_share_answers_and_do_not_wait_for_another(tmpdir):
       thread.join()
   assert found == [slow] * 4
   assert answers.of(slow) == slow
+
+
+def test_threads_that_want_to_know_the_same_ask_once(program):
+  path = program("1")
+  times = []
+
+  def ask(_):
+    times.append(1)
+    time.sleep(0.2)
+    return "answer"
+
+  answers = qemu_program.Answers(ask)
+  found = []
+  threads = [threading.Thread(target=lambda: found.append(answers.of(path)))
+             for _ in range(8)]
+  for thread in threads:
+    thread.start()
+  for thread in threads:
+    thread.join()
+  assert found == ["answer"] * 8
+  assert len(times) == 1 and not answers._turns

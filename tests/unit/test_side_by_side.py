@@ -1,0 +1,104 @@
+"""Several guests that do not answer cost no more time than one."""
+
+import contextlib
+import json
+import socket
+import threading
+import time
+
+import pytest
+
+import genuine
+from ganeti_kvm_pci.cli import cmd_facts
+from ganeti_kvm_pci.cli import instance
+from ganeti_kvm_pci.cli import side_by_side
+from ganeti_kvm_pci.errors import MonitorError
+from test_cmd_upgrade import run
+
+#: How long a guest of these tests may take to answer, in seconds.
+LIMIT = 1.0
+
+COUNT = 6
+
+
+def test_what_is_found_keeps_the_order_of_the_things():
+  """Those behind one that takes long are looked at, and wait for it."""
+  last = threading.Event()
+  items = list(range(COUNT))
+
+  def look(item):
+    if item == items[-1]:
+      last.set()
+    elif item == 0:
+      assert last.wait(30)
+    return item * 2
+
+  assert list(side_by_side.in_order(look, items)) == [0, 2, 4, 6, 8, 10]
+
+
+@pytest.mark.parametrize("count", [1, COUNT])
+def test_an_error_ends_it(count):
+  def look(_):
+    raise ValueError("no")
+  with pytest.raises(ValueError):
+    list(side_by_side.in_order(look, list(range(count))))
+
+
+def test_of_nothing_nothing_is_found():
+  assert list(side_by_side.in_order(None, [])) == []
+
+
+@pytest.fixture
+def silent(here, tmpdir, monkeypatch):
+  """Provide guests whose monitors take a client, and never say a word."""
+  listeners = []
+
+  @contextlib.contextmanager
+  def monitor(known):
+    sock = socket.socket(socket.AF_UNIX)
+    sock.settimeout(LIMIT)
+    try:
+      sock.connect(str(tmpdir.join(known.instance)))
+      try:
+        sock.recv(1)
+      except socket.timeout:
+        raise MonitorError("%s does not answer" % known.instance)
+      yield None
+    finally:
+      sock.close()
+
+  monkeypatch.setattr(instance, "monitor", monitor)
+  text = genuine.text_of("v3.0.2-plain")
+  names = ["vm%d.ex" % number for number in range(COUNT)]
+  for name in names:
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmpdir.join(name)))
+    listener.listen(1)
+    listeners.append(listener)
+    here.write(text.replace("plain.ex", name), name)
+  yield names
+  for listener in listeners:
+    listener.close()
+
+
+@pytest.mark.parametrize("command", [
+  ("check", "--live"), ("map", "--live"), ("facts", )])
+def test_those_that_do_not_answer_are_waited_for_at_the_same_time(
+    silent, capsys, monkeypatch, command):
+  monkeypatch.setattr(cmd_facts.activation, "Status", lambda: Nothing)
+  monkeypatch.setattr(cmd_facts.installation, "without_q35", lambda: None)
+  before = time.time()
+  status, out, _ = run(capsys, *command + ("--json", ))
+  took = time.time() - before
+  entries = json.loads(out)["instances"]
+  assert status == 2
+  assert [found["instance"] for found in entries] == silent
+  assert all("does not answer" in found["error"] for found in entries)
+  # one after another, that would be six times as long
+  assert LIMIT <= took < 3 * LIMIT
+
+
+class Nothing(object):
+  @staticmethod
+  def as_data():
+    return {}
