@@ -14,7 +14,7 @@ GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
         test-integration test-suite \
         test-devices test-configurations test-frozen test-versions \
         test-rollout test-preflight \
-        test-upgrade test-deb test-deb-cluster test-autopkgtest \
+        test-upgrade test-deb test-deb-cluster test-autopkgtest test-qa \
         test-systemd patches \
         golden check-patches check-upstream bench alternatives fuzz man dist \
         deb test-pip clean
@@ -207,6 +207,13 @@ test-torn: needs
 test-tags: needs
 	TAGS=1 lab/up -n 2 $(PYTHON) -m pytest -p no:cacheprovider -v \
 	  tests/cluster/test_tags.py
+
+# GANETI_GIT=DIR is Ganeti's repository; takes an hour or so. PLUGIN=no,
+# PLUGIN=only: the one run alone; TEMPLATES=sharedfile: that disk template alone
+## Ganeti's QA suite, without and with the plugin (SUITE=trixie)
+test-qa: needs
+	PLUGIN=$(PLUGIN) tools/test-qa $(or $(GANETI_GIT),$(error GANETI_GIT=DIR)) \
+	  $(SUITE)
 
 # make test-integration GANETI_TREE=DIR PYTHON=INTERPRETER
 ## hotplug on a real QEMU with any Ganeti (GANETI_TREE=DIR)

@@ -1,0 +1,84 @@
+"""Two runs of Ganeti's QA suite, compared."""
+
+import json
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                os.pardir, os.pardir, "lab"))
+
+import qa_results  # noqa: E402
+
+
+def run(**statuses):
+  return [{"name": name, "status": status, "seconds": 1,
+           "reason": "because" if status == "FAILED" else ""}
+          for (name, status) in statuses.items()]
+
+
+@pytest.mark.parametrize("before, after, worse", [
+  ("passed", "passed", False),
+  ("passed", "FAILED", True),
+  ("passed", "skipped", True),
+  ("skipped", "passed", False),
+  ("skipped", "skipped", False),
+  ("skipped", "FAILED", True),
+  ("FAILED", "FAILED", False),
+  ("FAILED", "passed", False),
+  ("FAILED", "skipped", False),
+])
+def test_a_result_is_worse(before, after, worse):
+  assert qa_results.worse(run(a=before, b="passed"),
+                          run(a=after, b="passed")) == (["a"] if worse else [])
+
+
+@pytest.mark.parametrize("before", ["passed", "skipped", "FAILED"])
+def test_a_test_that_the_second_run_did_not_get_to_is_worse(before):
+  assert qa_results.worse(run(a="passed", b=before), run(a="passed")) == ["b"]
+
+
+def test_a_test_that_only_the_second_run_has():
+  assert qa_results.worse(run(a="passed"), run(a="passed", b="passed")) == []
+  assert qa_results.worse(run(a="passed"), run(a="passed", b="FAILED")) == ["b"]
+
+
+def test_table_keeps_the_order_and_says_a_reason_once():
+  lines = qa_results.table(run(b="passed", a="FAILED", c="passed"),
+                           run(b="passed", a="FAILED", c="FAILED"),
+                           ("unmodified", "plugin"))
+  assert [line.split() for line in lines[1:6]] == [
+    ["b", "passed", "passed"], ["a", "FAILED", "FAILED"], ["because"],
+    ["c", "passed", "FAILED", "<-", "worse"], ["because"]]
+  assert lines[-2:] == ["unmodified: 2 passed, 0 skipped, 1 FAILED, 3 s",
+                        "plugin: 1 passed, 0 skipped, 2 FAILED, 3 s"]
+
+
+@pytest.fixture
+def status(tmp_path, capsys):
+  """What the command exits with for two runs, and what it prints."""
+  def _status(*runs):
+    paths = []
+    for results in runs:
+      paths.append(tmp_path / ("%d.json" % len(paths)))
+      paths[-1].write_text("".join(json.dumps(r) + "\n" for r in results))
+    return (qa_results.main([str(path) for path in paths]),
+            capsys.readouterr().out)
+  return _status
+
+
+def test_exit_status(status):
+  same = status(run(a="passed", b="FAILED"), run(a="passed", b="FAILED"))
+  assert same[0] == 0 and same[1].endswith("worse with the plugin: none\n")
+  worse = status(run(a="passed", b="passed"), run(a="passed", b="FAILED"))
+  assert worse[0] == 1 and worse[1].endswith("worse with the plugin: b\n")
+
+
+def test_one_run_alone(status):
+  assert status(run(a="passed"))[0] == 0
+
+
+def test_nothing_passed_is_no_comparison(status):
+  assert status(run(a="FAILED"), run(a="FAILED"))[0] == 1
+  assert status([], [])[0] == 1
