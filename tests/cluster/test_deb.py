@@ -104,6 +104,7 @@ def nodes(plugin):
 def installed_package(plugin):
   """The package that is installed already is enabled on all nodes."""
   assert plugin
+  os.makedirs(FOLDER, exist_ok=True)
   for node in cluster.NODES:
     assert "restarted, with the plugin" in command(
       node, ["enable", "--restart"]).output
