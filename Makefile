@@ -210,7 +210,7 @@ test-tags: needs
 
 # GANETI_GIT=DIR is Ganeti's repository; takes an hour or so. PLUGIN=no,
 # PLUGIN=only: the one run alone; TEMPLATES=sharedfile: that disk template alone
-## Ganeti's QA suite, without and with the plugin (SUITE=trixie)
+## Ganeti's QA suite, without and with the plugin
 test-qa: needs
 	PLUGIN=$(PLUGIN) tools/test-qa $(or $(GANETI_GIT),$(error GANETI_GIT=DIR)) \
 	  $(SUITE)
