@@ -173,12 +173,12 @@ def test_the_page_has_each_file():
   paths = set(re.findall(r"\"(/(?:etc|var|run|root|srv|tmp)/[^\"% ]*)\"", text))
   assert paths and [path for path in paths if path not in page] == []
   names = set(re.findall(
-    r"(?m)^_?(?:FOLDER|LOG|NOTE|PTH|START|SUFFIX|HALF|ARRIVING|BACKUP)"
-    r"(?:, [A-Z]+)* = (.+)$", text))
+    r"(?m)^_?(?:FOLDER|LOG|NOTE|PTH|START|PREFIX(?=,)|SUFFIX|ARRIVING|"
+    r"BACKUP)(?:, _?[A-Z]+)* = (.+)$", text))
   words = set(word for name in names for word in
               re.findall(r"\"([^\"]+)\"", name))
   assert set([".lock", ".pending", "kvm-pci-tags", "ganeti-kvm-pci.enabled",
-              ".arriving", ".backup"]) <= words
+              ".arriving", ".backup", "qemu-", ".answers"]) <= words
   assert [word for word in words if word not in page] == []
 
 

@@ -131,11 +131,12 @@ class Environment(object):
     must(*(self._pip + ["uninstall", "-q", "-y", "ganeti-kvm-pci"]))
 
   def files(self):
-    """List what there is; of folders, those that are no Python's own."""
-    return set(os.path.join(path, name) for path, folders, names in
-               os.walk(self._folder) for name in folders + names
-               if "__pycache__" not in os.path.join(path, name) or
-               "kvm_pci" in path)
+    """List what there is, but for what Python compiles of others."""
+    return set(path for path in (
+      os.path.join(folder, name) for folder, folders, names in
+      os.walk(self._folder) for name in folders + names)
+               if "kvm_pci" in path or not (
+                 "__pycache__" in path or path.endswith(".pyc")))
 
   def command(self, *arguments):
     return run(os.path.join(self.bin, "ganeti-kvm-pci"), *arguments,
