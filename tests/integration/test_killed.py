@@ -113,7 +113,9 @@ def files_of(node):
   found = []
   for folder in (os.path.dirname(path),
                  os.path.dirname(instance_lock.path_for(path))):
-    found.extend(os.listdir(folder) if os.path.isdir(folder) else [])
+    # what is kept of QEMU's program is of no instance
+    found.extend(name for name in (os.listdir(folder) if os.path.isdir(folder)
+                                   else []) if not name.startswith("qemu-"))
   whole = set(name + suffix for suffix in ("", ".vacated", ".lock", ".backup"))
   # one for each repair
   whole.update(entry for entry in found
