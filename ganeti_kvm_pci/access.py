@@ -91,6 +91,20 @@ def Explained(instance_name, error_class=errors.HypervisorError):
     raise error_class("Instance %s: %s" % (instance_name, err))
 
 
+@contextlib.contextmanager
+def Lent(owner, **attributes):
+  """Give an object attributes for a while."""
+  own = vars(owner)
+  before = dict((name, own[name]) for name in attributes if name in own)
+  own.update(attributes)
+  try:
+    yield
+  finally:
+    for name in attributes:
+      own.pop(name, None)
+    own.update(before)
+
+
 class Access(versions.compat_class(hv_kvm.KVMHypervisor),
              hv_kvm.KVMHypervisor):
   """What all operations of L{hypervisor.KVMHypervisor} begin with.

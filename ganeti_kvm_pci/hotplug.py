@@ -36,7 +36,6 @@ Upstream's methods do it; what is asked before and noted is in L{presence}.
 # The names are Ganeti's.
 # pylint: disable=invalid-name
 
-import contextlib
 import logging
 import os
 import time
@@ -49,6 +48,7 @@ from . import cooldown
 from . import time_limit
 from . import unmet_tags
 from .access import CLASS
+from .access import Lent
 from .bus import frozen
 from .bus import pools
 from .errors import CommandError
@@ -65,20 +65,6 @@ from .runtime import unplug_request
 
 #: What may come of a hot-add that is to be explained; all else is a fault.
 _REASONS = (errors.GenericError, EnvironmentError, KvmPciError)
-
-
-@contextlib.contextmanager
-def _Lent(owner, **attributes):
-  """Give an object attributes for a while."""
-  own = vars(owner)
-  before = dict((name, own[name]) for name in attributes if name in own)
-  own.update(attributes)
-  try:
-    yield
-  finally:
-    for name in attributes:
-      own.pop(name, None)
-    own.update(before)
 
 
 class Hotplug(Presence):
@@ -174,8 +160,8 @@ class Hotplug(Presence):
       self.qmp = begun.lend()
 
     try:
-      with _Lent(self, qmp=begun.lend(), _ConfigureNIC=_ConfigureNIC,
-                 **self._Listening(begun.human)):
+      with Lent(self, qmp=begun.lend(), _ConfigureNIC=_ConfigureNIC,
+                **self._Listening(begun.human)):
         return super(Hotplug, self).HotAddDevice(instance, dev_type, device,
                                                  extra, seq, *more, **others)
     except Exception:

@@ -170,6 +170,8 @@ class Presence(Reconcile):
     """Tell whether an attempt that did not end has added a device.
 
     """
+    if device.uuid not in self._operation.seen.uuids:
+      return False
     found = self._Find(self._LoadKVMRuntime(instance), device_class, device)
     if found is None:
       return False
@@ -194,10 +196,10 @@ class Presence(Reconcile):
 
     """
     device_class = CLASS[dev_type]
-    part = self._DeviceTable(instance).partition
     if not any(is_of(name, device_class, device.uuid)
                for name in self._operation.seen.ids):
       return False
+    part = self._DeviceTable(instance).partition
     with self._Monitor(instance.name) as execute:
       device_id, unit = self._InQemuOnly(execute, part, device_class, device)
     if unit is None:

@@ -135,16 +135,21 @@ class Reconcile(_base(hv_kvm.KVMHypervisor)):
     if not chipset.applies(loaded.words, loaded.hvparams):
       return
     with self._Monitor(instance.name) as execute:
-      self._SettleBy(execute, instance, keep)
+      self._SettleBy(execute, instance, keep, loaded)
 
-  def _SettleBy(self, execute, instance, keep=None):
+  def _SettleBy(self, execute, instance, keep=None, loaded=None):
     """Do what L{_Settle} does, through a connection that is there.
 
+    @type loaded: L{serialized.Runtime} or None
+    @param loaded: the runtime file, if it was read already
+
     """
-    loaded = self._Loaded(instance)
+    loaded = loaded or self._Loaded(instance)
     upgrade.normalise(loaded, VERSION, HAS_IOTHREADS)
     table = device_table.DeviceTable(loaded)
     found = settling.Settling(execute, table)
+    found.uuids = frozenset(device.get("uuid") for device in loaded.nics +
+                            [disk[0] for disk in loaded.disks])
     found.forget(
       found.lost,
       lambda device_id: self._CloseDescriptors(instance, execute, device_id),

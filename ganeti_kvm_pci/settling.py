@@ -54,6 +54,8 @@ class Settling(object):
       bus
   @ivar closed: list of strings, the descriptors that were closed
   @ivar dropped: list of L{device_table.Device}, those that L{forget} was given
+  @ivar uuids: collection of strings, those of all disks and NICs that the
+      runtime file had before; set by who knows them
   @ivar backends: set of strings or None, the ids of all backends that L{sweep}
       has found or removed; None if QEMU was not asked
 
@@ -83,6 +85,7 @@ class Settling(object):
     self.lost = table.lost(self.ids, slots)
     self.closed = []
     self.dropped = []
+    self.uuids = frozenset()
     self.backends = None
 
   def forget(self, devices, close, write, pending, vacated):

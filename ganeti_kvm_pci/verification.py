@@ -47,6 +47,7 @@ import logging
 from ganeti import constants
 
 from .access import Access
+from .access import Lent
 from .qmp import queries
 
 
@@ -72,9 +73,15 @@ class Verification(Access):
     """
     # pylint: disable=no-member
     upstream = super(Verification, self)
-    upstream.VerifyHotplugSupport(instance, constants.HOTPLUG_ACTION_ADD,
-                                  dev_type)
-    return upstream.HotAddDevice(instance, dev_type, *more, **others)
+    # both begin with that; the former changes nothing of it
+    loaded = [self._LoadKVMRuntime(instance)] * 2
+    load = self._LoadKVMRuntime
+    with Lent(self, _LoadKVMRuntime=lambda *args, **kwargs: (
+        loaded.pop() if loaded else load(*args, **kwargs))):
+      upstream.VerifyHotplugSupport(instance, constants.HOTPLUG_ACTION_ADD,
+                                    dev_type)
+      del loaded[1:]
+      return upstream.HotAddDevice(instance, dev_type, *more, **others)
 
   def _VerifyHotplugCommand(self, instance, kvm_devid, should_exist, *more,
                             **others):
