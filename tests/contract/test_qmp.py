@@ -1,6 +1,7 @@
 """Ganeti's own QMP client, spoken to over a real socket."""
 
 import json
+import os
 import socket
 import threading
 import time
@@ -243,3 +244,39 @@ def test_a_qemu_that_is_silent_keeps_no_other_client_waiting(tmpdir,
     listener.close()
   assert all(path in said for path, said in zip(paths, found))
   assert 1 <= took < 4
+
+
+@pytest.mark.skipif(not hasattr(socket, "SO_PEERCRED"), reason="Python 2")
+def test_the_program_is_that_of_the_process_at_the_other_end(qmp):
+  connection = client.Connection(qmp)
+  try:
+    pid, version = connection.program()
+    assert pid == os.getpid()
+    found = GREETING["QMP"]["version"]
+    assert version == [found["qemu"][part] for part in (
+      "major", "minor", "micro")] + [found["package"].strip()]
+  finally:
+    connection.close()
+
+
+@pytest.mark.skipif(not hasattr(hv_kvm.QmpConnection,
+                                "HasDynamicAutoReadOnly"),
+                    reason="this Ganeti does not ask for the schema")
+def test_what_is_kept_of_the_schema_is_not_asked(qmp):
+  connection = client.Connection(qmp)
+  kept = []
+
+  def keep(question, ask, fits):
+    kept.append((question, [fits(answer) for answer in (True, False, None,
+                                                        1, "yes")]))
+    return False
+
+  try:
+    lent = connection.lend(keep)
+    assert lent.HasDynamicAutoReadOnly() is False
+    assert kept == [("HasDynamicAutoReadOnly",
+                     [True, True, False, False, False])]
+  finally:
+    connection.close()
+  # given back, the client is as it was
+  assert "HasDynamicAutoReadOnly" not in vars(lent)

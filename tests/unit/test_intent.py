@@ -253,6 +253,17 @@ def test_disable_removes_the_hooks_of_all_pythons(node):
   assert "no hook was there" in again.out
 
 
+def test_disable_removes_what_was_kept_of_qemus(node):
+  folder = node.folder.join("root", "var", "run", "ganeti", "kvm-hypervisor",
+                            "kvm-pci")
+  answers = folder.ensure("qemu-0123456789abcdef.answers")
+  backup = folder.ensure("vm1.ex.runtime.backup")
+  node.run("enable")
+  assert answers.check()
+  assert node.run("disable").status == 0
+  assert not answers.check() and backup.check()
+
+
 def test_what_killed_processes_left_is_removed_by_the_next(node):
   def leave_behind():
     for folder, name in ((node.site, "ganeti-kvm-pci.pth"),
