@@ -16,8 +16,8 @@ GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
         test-rollout test-preflight \
         test-upgrade test-deb test-deb-cluster test-autopkgtest test-qa \
         test-systemd patches \
-        golden check-patches check-upstream bench alternatives fuzz man dist \
-        deb test-pip clean
+        golden check-patches check-upstream bench bench-check alternatives \
+        fuzz man dist deb test-pip clean
 
 ## prints this
 help:
@@ -304,16 +304,22 @@ check-upstream: needs
 	$(PYTHON) tools/check-upstream $(if $(MODULES),--modules $(MODULES)) \
 	  --commit $(or $(COMMIT),master) $(GANETI_GIT)
 
-# benchmarks/RESULTS.md says so if there was no libvirt to measure
+BENCHMARKS = hook hotplug upgrade node migration q35
+
+# what each is, and how long it takes: benchmarks/README.md. RESULTS.md says so
+# if there was no libvirt to measure, or if something failed
 ## the benchmarks; writes benchmarks/RESULTS.md
 bench: needs
 	tools/install-needs libvirt-clients libvirt-daemon \
 	  libvirt-daemon-driver-qemu || echo "going on without libvirt"
-	$(PYTHON) benchmarks/hook.py
-	$(PYTHON) benchmarks/hotplug.py
-	$(PYTHON) benchmarks/upgrade.py
-	$(PYTHON) benchmarks/migration.py
-	$(PYTHON) benchmarks/q35.py
+	for name in $(BENCHMARKS); do \
+	  $(PYTHON) benchmarks/$$name.py || exit; done
+	$(PYTHON) benchmarks/results_report.py
+
+# ratios, not times; what is too slow is measured twice
+## compares quick benchmarks with benchmarks/limits.json
+bench-check: needs
+	$(PYTHON) benchmarks/check.py --run
 
 # what the design document says of other ways, and benchmarks/results has as it
 # was printed; with another release's QEMU:

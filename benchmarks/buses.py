@@ -18,6 +18,13 @@ import tempfile
 import time
 
 import bare
+import results_file
+
+ABOUT = """\
+QEMU without Ganeti. Boot of a guest with 16 disks and 8 NICs; random hot-adds
+and unplugs, each until QEMU, or the guest, has completed it; then a migration to
+a QEMU that was started with the same devices.
+"""
 
 DISKS = 16
 NICS = 8
@@ -159,6 +166,24 @@ def try_out(trial, count):
   return row
 
 
+def add(results, trial, row):
+  """Add what was found to the results.
+
+  @param row: of L{try_out}
+
+  """
+  name, first = trial.way.name, WAYS[0].name
+  groups = [found["group"] for found in results.rows
+            if found["row"] == first and "n" in found]
+  for group, values in (("Hot-add, QEMU alone", trial.adds),
+                        ("Unplug, QEMU alone", trial.removals)):
+    if values:
+      results.add(group, name, "ms", values,
+                  to=first if group in groups else None)
+  results.tell("Boot, in s", name, row[1] or "none")
+  results.tell("Migration", name, row[-1])
+
+
 def main():
   parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
   parser.add_argument("--operations", type=int, default=1000)
@@ -168,11 +193,18 @@ def main():
   form = "%-22s  %7s  %7s  %10s  %10s  %s"
   bare.begin("seed %d" % options.seed, form, [
     "", "boot, s", "add, ms", "remove, ms", "operations", "migration"])
+  results = results_file.Results(
+    "buses", "Other buses", ABOUT,
+    {"operations": options.operations, "seed": options.seed})
   with tempfile.TemporaryDirectory() as folder:
     bare.build_guest(folder)
     for way in [way for way in WAYS if options.only in way.name]:
-      bare.show(form, try_out(Trial(way, folder, options.seed),
-                              options.operations))
+      trial = Trial(way, folder, options.seed)
+      row = try_out(trial, options.operations)
+      bare.show(form, row)
+      add(results, trial, row)
+  if not options.only:
+    results.write()
 
 
 if __name__ == "__main__":

@@ -227,6 +227,24 @@ def measure(results, node, cases, rounds, may_fail=False):
       sys.stdout.flush()
 
 
+def stop_some(results, node, names, rounds):
+  """Measure what guests cost that do not answer."""
+  group = "check --live of %d guests" % len(names)
+  taken = [[] for _ in STOPPED]
+  for _ in range(rounds):
+    for number, found in zip(STOPPED, taken):
+      stopped = [guest for guest in node.guests if guest.name in names[:number]]
+      for guest in stopped:
+        guest.kill(signal.SIGSTOP)
+      found.append(node.run(COMMANDS["check --live"], names, True)[0])
+      for guest in stopped:
+        guest.kill(signal.SIGCONT)
+  rows = ["all answer", "one does not", "%d do not" % STOPPED[-1]]
+  for row, values, to in zip(rows, taken, [None, None, rows[1]]):
+    added = results.add(group, row, "s", values, to)
+    print("%-28s  %-28s  %7.3f s" % (group, row, added["median"]))
+
+
 def grows(results, group, counts):
   """Add by how much one more guest costs, between each two numbers of them."""
   medians = dict((row["row"], row["median"]) for row in results.rows
@@ -285,26 +303,16 @@ def main():
     try:
       if "start" in tables:
         starts(results, node, 4 * options.rounds)
-      if "devices" in tables or "stopped" in tables:
-        some = dict((number, node.add("d%02d-" % number, FEW, *DEVICES[number]))
-                    for number in sorted(DEVICES))
+      some = dict((number, node.add("d%02d-" % number, FEW, *DEVICES[number]))
+                  for number in sorted(DEVICES)
+                  if "devices" in tables or "stopped" in tables and number == 1)
       if "devices" in tables:
         measure(results, node, [
           ("%s, %d guests" % (name, FEW), "%d devices" % number, argv,
            some[number]) for name, argv in commands
           for number in sorted(some)], options.rounds)
       if "stopped" in tables:
-        names = some[1]
-        for number in STOPPED:
-          stopped = [guest for guest in node.guests
-                     if guest.name in names[:number]]
-          for guest in stopped:
-            guest.kill(signal.SIGSTOP)
-          measure(results, node, [
-            ("check --live, %d guests, %d do not answer" % (FEW, number),
-             "check --live", COMMANDS["check --live"], names)], 2, True)
-          for guest in stopped:
-            guest.kill(signal.SIGCONT)
+        stop_some(results, node, some[1], options.rounds)
       if "guests" in tables:
         names = node.add("vm", counts[-1], 1, 1)
         measure(results, node, [

@@ -32,6 +32,13 @@ import tempfile
 import time
 
 import bare
+import results_file
+
+ABOUT = """\
+QEMU without Ganeti. Two layouts of 24 root ports: random hot-adds and unplugs of
+16 disks and 8 NICs; windows for I/O ports; how many devices without an address
+QEMU starts with beside them; what the firmware finds.
+"""
 
 NICS = ["rp%d" % number for number in range(3, 11)]
 DISKS = ["rp%d" % number for number in range(11, 27)]
@@ -418,6 +425,27 @@ def boot_disk(folder):
           "bootindex=0" % DISKS[-1]]
 
 
+def add(results, trial, row):
+  """Add what operations have shown to the results.
+
+  @param row: of L{try_operations}
+
+  """
+  name, first = trial.layout.name, LAYOUTS[0].name
+  for group, values in (("Hot-add on a root port, QEMU alone", trial.adds),
+                        ("Unplug on a root port, QEMU alone", trial.removals)):
+    known = [found for found in results.rows
+             if (found["group"], found["row"]) == (group, first)]
+    if values:
+      results.add(group, name, "ms", values, to=first if known else None)
+  tell(results, "Operations: boot in s, migration", [name, row[1], row[-1]])
+
+
+def tell(results, group, row):
+  """Add a row that was printed to the results."""
+  results.tell(group, row[0], ", ".join(str(cell) for cell in row[1:]))
+
+
 def main():
   parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
   parser.add_argument("--operations", type=int, default=1000)
@@ -427,6 +455,9 @@ def main():
   options = parser.parse_args()
   tables = options.tables.split(",")
   layouts = [layout for layout in LAYOUTS if options.only in layout.name]
+  results = results_file.Results(
+    "ports", "Root ports in two layouts", ABOUT,
+    {"operations": options.operations, "seed": options.seed, "tables": tables})
   with tempfile.TemporaryDirectory() as folder:
     bare.build_guest(folder)
     if "operations" in tables:
@@ -435,8 +466,10 @@ def main():
         "", "boot, s", "add, ms", "remove, ms", "2, ms", "operations",
         "migration"])
       for layout in layouts:
-        bare.show(form, try_operations(Trial(layout, folder, options.seed),
-                                       options.operations))
+        trial = Trial(layout, folder, options.seed)
+        row = try_operations(trial, options.operations)
+        bare.show(form, row)
+        add(results, trial, row)
     if "windows" in tables:
       form = "%-12s  %-20s  %7s  %6s  %7s  %6s  %s"
       bare.begin("windows for I/O ports", form, [
@@ -444,13 +477,17 @@ def main():
         "last error"])
       for layout in layouts:
         for case in CASES:
-          bare.show(form, count_windows(layout, folder, case))
+          row = count_windows(layout, folder, case)
+          bare.show(form, row)
+          tell(results, "Windows: " + case[0], [layout.name] + row[2:])
     if "room" in tables:
       form = "%-12s  %7s  %7s  %s"
       bare.begin("devices without an address", form, [
         "", "beside", "-usb", "then"])
       for layout in layouts:
-        bare.show(form, count_room(layout, folder))
+        row = count_room(layout, folder)
+        bare.show(form, row)
+        tell(results, "Devices beside the ports, with -usb", row)
     if "firmware" in tables:
       form = "%-12s  %-8s  %7s  %s"
       bare.begin("firmware, 16 disks, 8 NICs", form, [
@@ -458,7 +495,11 @@ def main():
       names = ["SeaBIOS"] + (["OVMF"] if "OVMF" in os.environ else [])
       for layout in layouts:
         for name in names:
-          bare.show(form, boot_firmware(layout, folder, name, len(DISKS)))
+          row = boot_firmware(layout, folder, name, len(DISKS))
+          bare.show(form, row)
+          tell(results, "Firmware: " + name, [layout.name] + row[2:])
+  if not options.only:
+    results.write()
 
 
 if __name__ == "__main__":

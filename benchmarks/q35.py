@@ -11,7 +11,7 @@ both. Taken are
     QEMU its backend;
   - the migration as L{migration} takes it.
 
-Prints a table for each size; a run in which anything fails prints none.
+Prints a table for each size; a run in which anything fails writes none.
 
 """
 
@@ -24,11 +24,19 @@ import tempfile
 import time
 
 import migration
+import results_file
 
 SIZES = [(1, 1), (15, 7)]
 
 ADDS = ["hot-add of a disk", "hot-add of a NIC"]
 REMOVALS = ["unplug of a disk", "unplug of a NIC"]
+ABOUT = """\
+- the plugin in Ganeti's own code on a real QEMU, without a cluster, with a guest
+  of each machine type by turns
+- boot: from the end of `StartInstance` until the guest's first word. After each
+  hot-add the guest reports the device before it goes on
+"""
+
 TAKEN = ["StartInstance", "boot"] + ADDS + REMOVALS + migration.DURING
 
 
@@ -86,6 +94,15 @@ def measure(size, types, rounds, guest, folder):
   return taken
 
 
+def add(results, size, types, taken):
+  """Add what was taken to the results."""
+  for name in TAKEN:
+    group = "%s (%d + %d devices)" % ((name, ) + size)
+    for type_ in types:
+      results.add(group, type_, "ms", [found[name] for found in taken[type_]],
+                  to=None if type_ == types[0] else types[0])
+
+
 def show(size, types, taken):
   print("\n%d disks, %d NICs, n = %d each, medians in ms" %
         (size + (len(taken[types[0]]), )))
@@ -110,6 +127,8 @@ def main():
     os.execvp("unshare", ["unshare", "--net", sys.executable] + sys.argv)
   subprocess.check_call(["ip", "link", "set", "lo", "up"])
   before = os.getloadavg()[0]
+  results = results_file.Results("q35", "q35 beside pc", ABOUT,
+                                 {"rounds": options.rounds})
   with tempfile.TemporaryDirectory() as folder:
     subprocess.check_call([os.path.join(migration.TOP, "lab", "guest"), folder])
     found = [(size, measure(size, types, options.rounds, folder,
@@ -121,6 +140,8 @@ def main():
     time.strftime("%F %T %Z")))
   for size, taken in found:
     show(size, types, taken)
+    add(results, size, types, taken)
+  results.write()
 
 
 if __name__ == "__main__":
