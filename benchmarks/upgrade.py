@@ -152,7 +152,7 @@ def where(folder):
 
 
 def main():
-  installation.become_daemon_python = lambda argv: None
+  installation.become_daemon_python = lambda *_: None
   installation.version = lambda: VERSION
   results = results_file.Results("upgrade", "Upgrade of very many files", ABOUT,
                                  {"files": FILES, "pairs": PAIRS})

@@ -122,7 +122,10 @@ def _run(opts, argv):
   try:
     try:
       # it alone knows where its files are
-      installation.become_daemon_python(argv)
+      if opts.command == "map" and not opts.live:
+        installation.become_daemon_python(argv, False)
+      else:
+        installation.become_daemon_python(argv)
     except NodeError:
       if _needs_ganeti(opts):
         raise

@@ -58,7 +58,7 @@ def measured():
     return findings(stream.read())
 
 
-def test_the_results_are_those_of_ports():
+def test_the_results_are_those_of_ports(tmpdir):
   expected = measured()
   arguments = ["--operations", "4", "--only", "packed", "--tables",
                "operations"]
@@ -66,6 +66,7 @@ def test_the_results_are_those_of_ports():
     arguments = ["--operations", "4"]
   environment = dict(os.environ)
   environment.pop("OVMF", None)
+  environment["BENCH_RESULTS"] = str(tmpdir)
   printed = subprocess.check_output(
     [sys.executable, os.path.join(BENCHMARKS, "ports.py")] + arguments,
     env=environment, timeout=900).decode("utf-8")

@@ -64,7 +64,7 @@ def devices(node, monkeypatch, capsys):
   """Provide the command, for the node's instance."""
   monkeypatch.setattr(runtime_files, "control_dir", lambda name: os.path.join(
     node.folder, {"pid": "pids", "nic": "nics"}.get(name, name) + "_dir"))
-  monkeypatch.setattr(installation, "become_daemon_python", lambda argv: None)
+  monkeypatch.setattr(installation, "become_daemon_python", lambda *_: None)
 
   def run():
     capsys.readouterr()

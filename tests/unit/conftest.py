@@ -109,7 +109,7 @@ def here(tmpdir, monkeypatch):
   monkeypatch.setattr(runtime_files, "control_dir", made.control_dir)
   # no guest runs QEMU here
   monkeypatch.setattr(process, "runs_file", lambda pid, path: None)
-  monkeypatch.setattr(installation, "become_daemon_python", lambda argv: None)
+  monkeypatch.setattr(installation, "become_daemon_python", lambda *_: None)
   monkeypatch.setattr(installation, "version", lambda: made.version)
   monkeypatch.setattr(installation, "cluster_reservations", lambda: None)
   monkeypatch.setattr(installation, "instance_tags", lambda _: set())
@@ -131,7 +131,7 @@ _BECOME = installation.become_daemon_python
 @pytest.fixture(autouse=True)
 def same_python(monkeypatch):
   """Keep the tests in the Python that they run in."""
-  monkeypatch.setattr(installation, "become_daemon_python", lambda argv: None)
+  monkeypatch.setattr(installation, "become_daemon_python", lambda *_: None)
 
 
 @pytest.fixture

@@ -121,6 +121,7 @@ def test_a_ganeti_for_another_python_is_one_clear_error(ganeti, source):
     source = "print('Python 3', file=None)\n"
   put(ganeti.conf())
   ganeti.hv_kvm.write(source)
+  ganeti.hv_kvm.dirpath("..", "constants.py").write(source)
   for command in (["map"], ["status"], ["check", "--live"], ["plan", "plain"],
                   ["map", "--live", PLAIN]):
     status, out, err = ganeti.command(*command)
@@ -141,3 +142,12 @@ def test_it_is_run_by_its_own_python(ganeti, tmpdir):
   ganeti.script.write("#!%s\n" % python)
   status, out, err = ganeti.command("map")
   assert (status, err) == (0, "") and out.startswith("plain.ex")
+
+
+def test_what_asks_no_qemu_imports_no_hypervisor(ganeti):
+  """That takes three times as long as all that map does."""
+  put(ganeti.conf())
+  ganeti.hv_kvm.write("raise RuntimeError('odd')\n")
+  status, out, err = ganeti.command("map")
+  assert (status, err) == (0, "") and out.startswith("plain.ex")
+  assert ganeti.command("map", "--live")[0] == 2

@@ -163,7 +163,7 @@ def command(arguments, **streams):
   return subprocess.Popen(
     [sys.executable, "-B", "-c", "import sys; sys.path.insert(0, %r); from"
      " ganeti_kvm_pci.cli import entry; from ganeti_kvm_pci.node import"
-     " installation; installation.become_daemon_python = lambda argv: None;"
+     " installation; installation.become_daemon_python = lambda *_: None;"
      " sys.exit(entry.main())" % host.compiled()] + arguments,
     **streams)
 

@@ -173,7 +173,7 @@ def master(monkeypatch):
   made = Master()
   monkeypatch.setattr(cluster, "run", made.run)
   monkeypatch.setattr(cluster, "ask", made.ask)
-  monkeypatch.setattr(installation, "become_daemon_python", lambda argv: None)
+  monkeypatch.setattr(installation, "become_daemon_python", lambda *_: None)
   monkeypatch.setattr(destinations, "disk_uuids", lambda: {"vm1.ex": [A]})
   monkeypatch.setattr(cluster, "is_master", lambda: True)
   return made
