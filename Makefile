@@ -304,7 +304,7 @@ check-upstream: needs
 	$(PYTHON) tools/check-upstream $(if $(MODULES),--modules $(MODULES)) \
 	  --commit $(or $(COMMIT),master) $(GANETI_GIT)
 
-BENCHMARKS = hook hotplug upgrade node migration q35
+BENCHMARKS = hook hotplug upgrade node migration instance_start q35
 
 # what each is, and how long it takes: benchmarks/README.md. RESULTS.md says so
 # if there was no libvirt to measure, or if something failed

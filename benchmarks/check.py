@@ -31,6 +31,7 @@ QUICK = collections.OrderedDict([
   ("upgrade", (["upgrade.py", "/dev/shm"], {"FILES": "500", "PAIRS": "5"})),
   ("node", (["node.py", "--guests", "10,40", "--rounds", "3", "--tables",
              "guests,stopped"], {})),
+  ("instance_start", (["instance_start.py", "--rounds", "5"], {})),
   ])
 
 

@@ -226,13 +226,16 @@ def peripherals(execute, partition):
 
 def _peripherals(execute, partition):
   found = []
+  has_address = {} # what a driver's devices have, they all have
   for folder in (replies.WITH_ID, replies.WITHOUT_ID):
     for name, driver in children(execute, folder):
       path = "%s/%s" % (folder, name)
-      properties = set(item["name"] for item in
-                       execute("qom-list", {"path": path}))
+      if driver not in has_address:
+        names = set(item["name"] for item in
+                    execute("qom-list", {"path": path}))
+        has_address[driver] = names.issuperset(["addr", "parent_bus"])
       place = None
-      if "addr" in properties and "parent_bus" in properties:
+      if has_address[driver]:
         place = replies.address_of(
           execute("qom-get", {"path": path, "property": "parent_bus"}),
           execute("qom-get", {"path": path, "property": "addr"}), partition)
