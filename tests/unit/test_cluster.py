@@ -107,7 +107,7 @@ class Cluster(object):
                        GNT_SLEEP=str(options.pop("job", 0)))
     return subprocess.Popen(
       [sys.executable, "-c", "import sys; from ganeti_kvm_pci.node import"
-       " installation; installation.become_daemon_python = lambda _: None;"
+       " installation; installation.become_daemon_python = lambda *_: None;"
        " from ganeti_kvm_pci.node import turns; turns._folder = lambda: %r;"
        " from ganeti_kvm_pci.cli import main; sys.exit(main())" % str(
          self.folder.ensure("turns", dir=True))] + list(args),
