@@ -212,8 +212,7 @@ test-tags: needs
 # PLUGIN=only: the one run alone; TEMPLATES=sharedfile: that disk template alone
 ## Ganeti's QA suite, without and with the plugin
 test-qa: needs
-	PLUGIN=$(PLUGIN) tools/test-qa $(or $(GANETI_GIT),$(error GANETI_GIT=DIR)) \
-	  $(SUITE)
+	tools/test-qa $(or $(GANETI_GIT),$(error GANETI_GIT=DIR)) $(SUITE)
 
 # make test-integration GANETI_TREE=DIR PYTHON=INTERPRETER
 ## hotplug on a real QEMU with any Ganeti (GANETI_TREE=DIR)

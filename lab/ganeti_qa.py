@@ -206,7 +206,6 @@ class Suite(object):
     """
     self._results = results
     self._inside = False
-    self._had_instances = False
     # as when it is started by its name; it imports by both ways
     sys.path[:0] = [folder + "/qa", folder,
                     os.path.dirname(os.path.realpath("/usr/sbin/ganeti-noded"))]
@@ -224,7 +223,9 @@ class Suite(object):
     self._run_instance_tests = self._main.RunInstanceTests
     self._main.RunTest = self.run_test
     self._main.RunTestBlock = self.run_block
-    self._main.RunInstanceTests = self.run_instance_tests
+    self._main.RunInstanceTests = lambda: None
+    self._set_up_cluster = self._main.SetupCluster
+    self._main.SetupCluster = self.set_up
     self._main.ReportTestSkip = lambda description, names: None
     self._verify = self._main.qa_cluster.AssertClusterVerify
     self._main.qa_cluster.AssertClusterVerify = self.verify
@@ -302,9 +303,17 @@ class Suite(object):
     self._verify.__name__ = "AssertClusterVerify"
     return self.run_test(self._verify, *args, **kwargs)
 
+  def set_up(self):
+    """The suite's C{SetupCluster}, and the instance tests at once after it.
+
+    They are what a run is for; the suite has them late.
+
+    """
+    self._set_up_cluster()
+    self.run_block(self.run_instance_tests)
+
   def run_instance_tests(self):
     """The suite's instance tests, one disk template after the other."""
-    self._had_instances = True
     instance = self._main.qa_instance
     config = self._main.qa_config.GetConfig()
     everything = instance.available_instance_tests
@@ -345,12 +354,7 @@ class Suite(object):
 
     """
     self._main.qa_config.Load(settings)
-    self._main.UsesRapiClient(self._run)()
-
-  def _run(self):
-    self.run_block(self._main.RunQa)
-    if not self._had_instances:
-      self.run_block(self.run_instance_tests)
+    self._main.UsesRapiClient(lambda: self.run_block(self._main.RunQa))()
 
 
 def main(argv):
