@@ -24,83 +24,14 @@ import yaml
 
 import cluster
 import qa_settings
-from commands import LabError, gnt, on, wait_until
+from commands import LabError, gnt
+from qa_nodes import instance_state, prepare, remove_all, settle
 
 #: Seconds that one test may take; the longest takes some three minutes.
 LIMIT = 900
 
 #: What the suite says where a test finds that it has nothing to do.
 NOTHING_TO_DO = re.compile(r"skipping|not supported|only supported|must specify")
-
-#: The suite asks this before and after many tests. Beyond what it hands over,
-#: an instance that runs has one QEMU, on its own node.
-INSTANCE_CHECK = """#!/bin/sh
-want=${INSTANCE_RUNNING:-0}
-have=0
-for node in node1 node2; do
-  if ssh -n -o LogLevel=ERROR $node pgrep -f -- "'-name $INSTANCE_NAME[, ]'" \\
-    > /dev/null; then have=$((have + 1)); on=$node; fi
-done
-[ $have = $want ] || { echo "$have QEMU instead of $want" >&2; exit 1; }
-[ $want = 0 ] && exit 0
-pnode=$(gnt-instance list --no-headers -o pnode $INSTANCE_NAME)
-[ "$pnode" = $on.gnt.test ] || { echo "runs on $on, not $pnode" >&2; exit 1; }
-"""
-
-#: Commands that stand before those of the nodes: the kernel has no SysRq, which
-#: C{gnt-cluster verify} calls an error; and the suite's own SSH client, which
-#: has what it runs on its command line, is on a node here.
-COMMANDS = {
-  "gnt-cluster": """#!/bin/sh
-[ "$1" != verify ] || { shift; set -- verify --ignore-errors=ENODESETUP "$@"; }
-exec /usr/sbin/gnt-cluster "$@"
-""",
-  "pkill": """#!/bin/sh
-[ "$1" != -f ] || set -- -f "^[^ ]*qemu.*$2"
-exec /usr/bin/pkill "$@"
-""",
-}
-
-BOUNDS = "/".join([
-  "min:memory-size=128,cpu-count=1,disk-count=0,disk-size=512,nic-count=0,"
-  "spindle-use=1",
-  "max:memory-size=4096,cpu-count=8,disk-count=16,disk-size=65536,nic-count=8,"
-  "spindle-use=12"])
-
-
-def prepare(path):
-  """Give the lab's nodes what the suite takes for granted.
-
-  @param path: folder for what the suite reads
-
-  """
-  os.makedirs(path)
-  with open(path + "/settings.json", "w", encoding="utf-8") as settings:
-    json.dump(qa_settings.settings(os.environ.get("HVPARAMS") == "yes"),
-              settings)
-  with open(path + "/instance-check", "w", encoding="utf-8") as script:
-    script.write(INSTANCE_CHECK)
-  os.chmod(path + "/instance-check", 0o755)
-  for node in cluster.NODES:
-    for (name, script) in COMMANDS.items():
-      on(node, "sh", "-c", 'printf %s "$1" > "$2" && chmod 755 "$2"', "sh",
-         script, "/usr/local/sbin/" + name)
-    # a node's own, while all else in /srv is shared
-    on(node, "mount", "-t", "tmpfs", "-o", "mode=750", "lab",
-       qa_settings.STORAGE["file"])
-    # "Assume /sbin/init exists on all systems"
-    on(node, "sh", "-c", "[ -e /sbin/init ] || touch /sbin/init")
-    users = "/var/lib/ganeti/rapi/users"
-    on(node, "sh", "-c", "echo ganeti-qa {CLEARTEXT}lab write > %s;"
-       " chmod 644 %s" % (users, users))
-  # Debian's listens on 127.0.0.1 only
-  on("node1", "sh", "-c", "echo 'RAPI_ARGS=\"\"' >> /etc/default/ganeti")
-  for action in ("stop", "start"):
-    on("node1", "/usr/lib/ganeti/daemon-util", action, "ganeti-rapi")
-  wait_until(lambda: on("node1", "sh", "-c", "ss -ltn | grep -q :5080",
-                        check=False).returncode == 0, "RAPI listens")
-  gnt("cluster", "modify", "--ipolicy-bounds-specs", BOUNDS)
-
 
 class Results(object):
   """The results so far, printed one by one."""
@@ -140,54 +71,6 @@ class Results(object):
                "seconds": round(seconds, 1)}, self._output)
     self._output.write("\n")
     self._output.flush()
-
-
-def instance_state(name):
-  """Tell an instance's status and primary node.
-
-  @return: C{(None, None)} where there is no such instance
-
-  """
-  listed = gnt("instance", "list", "--no-headers", "--separator=|", "-o",
-               "status,pnode", name, check=False)
-  parts = listed.output.strip().split("|")
-  return tuple(parts) if listed.returncode == 0 and len(parts) == 2 else (
-    None, None)
-
-
-def settle(name, before, should_run):
-  """After a failed test, bring its instance to where the next expects it.
-
-  @param before: what L{instance_state} said before the test
-  @param should_run: whether it is to run
-
-  """
-  (status, node) = instance_state(name)
-  if status is None:
-    return
-  if (status == "running") == should_run and node == before[1]:
-    return
-  print("lab: %s is %s on %s; settling" % (name, status, node))
-  gnt("instance", "modify", "--online", name, check=False)
-  gnt("instance", "shutdown", "--timeout=0", "--force", name, check=False)
-  if node != before[1]:
-    gnt("instance", "failover", "--force", "--ignore-consistency", name,
-        check=False)
-  if should_run:
-    gnt("instance", "start", name, check=False)
-
-
-def remove_all():
-  """Remove what a part of the suite has left, and put the cluster right."""
-  listed = gnt("instance", "list", "--no-headers", "-o", "name", check=False)
-  for name in listed.output.split():
-    print("lab: left behind: %s" % name)
-    cluster.Instance(name).remove(check=False)
-  templates = "sharedfile,file,diskless"
-  gnt("cluster", "modify", "--enabled-disk-templates=" + templates,
-      "--ipolicy-disk-templates=" + templates, check=False)
-  gnt("cluster", "modify", "--user-shutdown=false", check=False)
-  gnt("cluster", "modify", "--max-running-jobs=20", check=False)
 
 
 def _expire(*_):
@@ -259,32 +142,46 @@ class Suite(object):
                   "TestInstanceShutdown": False,
                   "TestRapiInstanceShutdown": False}.get(
                     function.__name__, before[0] == "running")
+    attempts = qa_settings.ATTEMPTS if function.__name__ in (
+      qa_settings.RACY) else 1
     self._results.begin()
-    self._inside = True
     started = time.monotonic()
+    for left in reversed(range(attempts)):
+      (result, err) = self._attempt(function, args, kwargs)
+      if err is None:
+        self._results.add(function.__name__, "passed",
+                          seconds=time.monotonic() - started)
+        return result
+      if left and name:
+        settle(name, before, should_run)
+    self._results.add(function.__name__, "FAILED",
+                      "%s: %s" % (type(err).__name__, err),
+                      time.monotonic() - started)
+    if "Add" in function.__name__ or "MultiAlloc" in function.__name__:
+      remove_all()
+      raise err
+    if name and "Remove" in function.__name__:
+      cluster.Instance(name).remove(check=False)
+    elif name:
+      settle(name, before, should_run)
+    # an export's name is that of its instance
+    return name
+
+  def _attempt(self, function, args, kwargs):
+    """Run a test once.
+
+    @return: what it returns and None, or None and the exception
+
+    """
+    self._inside = True
     signal.alarm(LIMIT)
     try:
-      result = self._run_test(function, *args, **kwargs)
+      return (self._run_test(function, *args, **kwargs), None)
     except Exception as err:  # pylint: disable=W0703
-      signal.alarm(0)
-      self._results.add(function.__name__, "FAILED",
-                        "%s: %s" % (type(err).__name__, err),
-                        time.monotonic() - started)
-      if "Add" in function.__name__ or "MultiAlloc" in function.__name__:
-        remove_all()
-        raise
-      if name and "Remove" in function.__name__:
-        cluster.Instance(name).remove(check=False)
-      elif name:
-        settle(name, before, should_run)
-      # an export's name is that of its instance
-      return name
+      return (None, err)
     finally:
       signal.alarm(0)
       self._inside = False
-    self._results.add(function.__name__, "passed",
-                      seconds=time.monotonic() - started)
-    return result
 
   def run_block(self, function, *args, **kwargs):
     """Run some tests, and go on where the block itself fails."""

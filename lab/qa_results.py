@@ -9,6 +9,8 @@ import argparse
 import json
 import sys
 
+from qa_settings import RACY
+
 (PASSED, SKIPPED, FAILED, MISSING) = ("passed", "skipped", "FAILED", "missing")
 
 
@@ -52,14 +54,24 @@ def is_worse(before, after):
   return before["status"] == PASSED and after["status"] != PASSED
 
 
+def why_racy(name):
+  """Tell why a test passes by luck.
+
+  @param name: name of a result
+  @return: text, or None where it does not
+
+  """
+  return RACY.get(name.split(": ")[-1].split(" #")[0])
+
+
 def worse(before, after):
   """Name the tests that went worse in the second run.
 
-  @return: list of names
+  @return: list of names, without those of racy tests
 
   """
   return [name for (name, first, second) in pairs(before, after)
-          if is_worse(first, second)]
+          if is_worse(first, second) and not why_racy(name)]
 
 
 def counts(run):
@@ -82,9 +94,11 @@ def table(before, after, titles):
   """
   lines = ["%-58s %-12s %s" % (("test",) + tuple(titles))]
   for (name, first, second) in pairs(before, after):
+    mark = "   <- worse" if is_worse(first, second) else ""
+    if mark and why_racy(name):
+      mark = "   (does not count: %s)" % why_racy(name)
     lines.append("%-58s %-12s %s%s" % (
-      name, first["status"], second["status"],
-      "   <- worse" if is_worse(first, second) else ""))
+      name, first["status"], second["status"], mark))
     reasons = [result["reason"] for result in (first, second)
                if result["reason"]]
     lines.extend("    " + reason for reason in dict.fromkeys(reasons))

@@ -44,6 +44,17 @@ def test_a_test_that_only_the_second_run_has():
   assert qa_results.worse(run(a="passed"), run(a="passed", b="FAILED")) == ["b"]
 
 
+def test_a_racy_test_does_not_count():
+  name = "file: TestInstanceUserDown #2"
+  (before, after) = (run(**{name: "passed"}), run(**{name: "FAILED"}))
+  assert qa_results.worse(before, after) == []
+  table = qa_results.table(before, after, ("unmodified", "plugin"))
+  assert "does not count: ganeti-kvmd" in table[1]
+  other = "file: TestInstanceUserDownOrUp"
+  assert qa_results.worse(run(**{other: "passed"}),
+                          run(**{other: "FAILED"})) == [other]
+
+
 def test_table_keeps_the_order_and_says_a_reason_once():
   lines = qa_results.table(run(b="passed", a="FAILED", c="passed"),
                            run(b="passed", a="FAILED", c="FAILED"),
