@@ -156,6 +156,8 @@ def _write(folder, name, identity, answers):
     text = json.dumps({"of": identity, "answers": answers}).encode("ascii")
     if len(text) > _MAX_SIZE:
       return
+    if not os.path.isdir(folder): # before the first operation on an instance
+      os.mkdir(folder, 0o700)
     with temporary.written(folder, name, text, 0o600, lasting=False) as new:
       os.rename(new, os.path.join(folder, name))
     temporary.sweep(folder, name)

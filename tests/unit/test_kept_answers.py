@@ -227,10 +227,18 @@ def test_without_room_the_program_is_asked(program, monkeypatch):
   assert os.listdir(program.folder) == []
 
 
+def test_the_folder_is_made(program):
+  program.folder = os.path.join(program.folder, "kvm-pci")
+  for _ in range(2):
+    assert program.of() == "an answer"
+  assert program.asked == 1
+  assert stat.S_IMODE(os.lstat(program.folder).st_mode) == 0o700
+
+
 def test_without_a_folder_the_program_is_asked(program):
-  program.folder += "/none"
+  program.folder = os.path.join(program.folder, "none", "kvm-pci")
   assert program.of() == program.of() == "an answer"
-  assert program.asked == 2
+  assert program.asked == 2 and kept_answers.files(program.folder) == []
 
 
 def test_the_oldest_answers_go(program):
