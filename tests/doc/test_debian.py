@@ -90,6 +90,22 @@ def test_a_nodes_files_are_laid_out(tmpdir):
   assert printed.decode("ascii").strip() == ganeti_kvm_pci.__version__
 
 
+def test_what_a_tarball_leaves_is_named(tmpdir):
+  """By the package that is installed over it; an earlier tarball had less."""
+  root = str(tmpdir.join("root"))
+  subprocess.check_call([os.path.join(documents.TOP, "tools", "install-files"),
+                         root, "/usr/local/lib/ganeti-kvm-pci",
+                         "/usr/local/sbin"])
+  named = set(re.findall(r"/usr/local/\S*ganeti-kvm-pci", script("postinst")))
+  found = set()
+  for folder, _, names in os.walk(root):
+    found.update("/" + os.path.relpath(os.path.join(folder, name), root)
+                 for name in names)
+  assert len(found) > 3
+  assert [path for path in found if not any(
+    (path + "/").startswith(known + "/") for known in named)] == []
+
+
 def test_each_autopkgtest_is_there():
   text = text_of("debian/tests/control")
   names = re.findall(r"(?m)^Test-Command: (\S+) (\S+)$", text)
