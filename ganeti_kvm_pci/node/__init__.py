@@ -33,6 +33,7 @@
     one that is replaced; which guest runs
   - L{installation}, L{daemon}, L{config_data}: the Ganeti of this node, its
     node daemon, its configuration
+  - L{ganeti_import}: as much of Ganeti as a command needs
   - L{startup_files}, L{intent}: what Python runs at its start; whether the
     plugin should be on
   - L{cluster}, L{parallel}: the instances of all nodes, on the master; commands

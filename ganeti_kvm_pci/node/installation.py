@@ -43,6 +43,7 @@ from .. import versions
 from ..errors import GanetiError
 from ..errors import NodeError
 from . import config_data
+from . import ganeti_import
 
 _DAEMON = "ganeti-noded"
 _DAEMON_DIRS = ["/usr/sbin", "/usr/local/sbin"]
@@ -146,26 +147,17 @@ def make_ganeti_importable():
 def become_daemon_python(argv, needs_hypervisor=True):
   """Go on in the Python of Ganeti's daemons, unless this is it.
 
-  Ganeti's modules import under that one only. Does not return if it has to
-  change.
+  Ganeti's modules import under that one only. Returns only if this is it.
 
-  @type argv: list of strings
-  @param argv: the command's arguments
-  @type needs_hypervisor: bool
-  @param needs_hypervisor: whether the command uses more of Ganeti than where
-      its files are; that takes three times as long to import as all of ours
+  @param argv: the command's arguments, a list of strings
+  @param needs_hypervisor: see L{ganeti_import.take}
   @raise NodeError: if there is no Ganeti, or its Python does not start
 
   """
   python = daemon_python()
   make_ganeti_importable()
   try:
-    # pylint: disable=unused-import
-    from ganeti import constants
-    from ganeti import pathutils
-    if needs_hypervisor or \
-        os.path.realpath(sys.executable or "") != os.path.realpath(python):
-      import ganeti.hypervisor.hv_kvm
+    ganeti_import.take(python, needs_hypervisor)
     return
   except Exception as err: # pylint: disable=broad-except
     # another Python's Ganeti may be no syntax to this one

@@ -331,3 +331,47 @@ def test_a_refusal_that_is_not_about_that_is_passed_on():
   for question in (inventory.topology, PERIPHERALS):
     with pytest.raises(CommandError):
       question(reply_shapes.checking(execute))
+
+
+@pytest.mark.parametrize("command", sorted(reply_shapes._SHAPES))
+def test_the_short_check_finds_what_the_long_one_finds(command):
+  """Each value is replaced by others, at each depth, and each key left out."""
+  shape = reply_shapes._SHAPES[command]
+  fits = reply_shapes._fitting(shape)
+  count = {True: 0, False: 0}
+  for reply in replies_like(shape):
+    found = reply_shapes._misfit(reply, shape, "reply") is None
+    assert fits(reply) == found, reply
+    count[found] += 1
+  assert count[True] and count[False]
+
+
+def replies_like(shape):
+  """Make replies that have a shape, and such as nearly have it."""
+  if isinstance(shape, reply_shapes._Shape):
+    return [None, True, 0, 7, 31, 32, -1, 1 << 70, 1.5, "", "1.2", "x", [], {}]
+  if isinstance(shape, list):
+    inner = replies_like(shape[0])
+    return [None, {}, "x", []] + [[item] for item in inner] + [
+      [inner[-1], item] for item in inner]
+  values = {}
+  for key, inner in shape.items():
+    values[key] = replies_like(
+      inner.shape if isinstance(inner, reply_shapes._Optional) else inner)
+  good = dict((key, fitting(inner)) for key, inner in shape.items())
+  found = [None, [], "x", {}, good]
+  for key, others in values.items():
+    found.append(dict(pair for pair in good.items() if pair[0] != key))
+    found += [dict(good, **{key: other}) for other in others]
+  return found
+
+
+def fitting(shape):
+  """Make a reply that has a shape."""
+  if isinstance(shape, reply_shapes._Optional):
+    return fitting(shape.shape)
+  if isinstance(shape, list):
+    return [fitting(shape[0])]
+  if isinstance(shape, dict):
+    return dict((key, fitting(inner)) for key, inner in shape.items())
+  return [value for value in (True, 7, "1.2") if shape.fits(value)][0]
