@@ -197,7 +197,7 @@ def test_without_room_hot_adds_work(node, monkeypatch):
 
 @needs_schema
 def test_killed_while_it_is_written(node, monkeypatch):
-  """The next one has it, and what was half-written is gone."""
+  """The next one has it, and what was half-written was removed."""
   from ganeti_kvm_pci import kept_answers
   from ganeti_kvm_pci import temporary
   start(node, monkeypatch)
