@@ -31,7 +31,7 @@ from qa_nodes import instance_state, prepare, remove_all, settle
 LIMIT = 900
 
 #: What the suite says where a test finds that it has nothing to do.
-NOTHING_TO_DO = re.compile(r"skipping|not supported|only supported|must specify")
+NOTHING_TO_DO = re.compile("skipping|not supported|only supported|must specify")
 
 class Results(object):
   """The results so far, printed one by one."""
@@ -45,14 +45,31 @@ class Results(object):
     self._output = output
     self._seen = {}
     self._notes = []
+    self._stderr = ""
     self.where = ""
 
   def note(self, text):
     """Remember what the suite says in a test."""
     self._notes.append(str(text))
 
+  def note_output(self, _, stderr):
+    """Remember what a command of the suite's said last on standard error."""
+    self._stderr = stderr or ""
+
   def begin(self):
     self._notes = []
+
+  def reason(self, err):
+    """Tell why a test failed.
+
+    @param err: the exception
+    @return: text, with what the command said where one failed
+
+    """
+    text = "%s: %s" % (type(err).__name__, err)
+    if "Command '" in text and self._stderr.strip():
+      text += ": " + self._stderr.strip().splitlines()[-1]
+    return text
 
   def add(self, name, status, reason="", seconds=0):
     """Print a test's result.
@@ -120,13 +137,18 @@ class Suite(object):
       storage == constants.ST_LVM_VG or supported(storage))
     for name in ("qa.qa_utils", "qa_utils"):
       module = sys.modules[name]
-      module.FormatInfo = self._noting(module.FormatInfo)
+      module.FormatInfo = self._noting(module.FormatInfo,
+                                       self._results.note)
+      module._PrintCommandOutput = self._noting(  # pylint: disable=W0212
+        module._PrintCommandOutput,  # pylint: disable=W0212
+        self._results.note_output)
 
-  def _noting(self, format_info):
-    def _format(text):
-      self._results.note(text)
-      return format_info(text)
-    return _format
+  @staticmethod
+  def _noting(function, note):
+    def _noted(*args):
+      note(*args)
+      return function(*args)
+    return _noted
 
   def run_test(self, function, *args, **kwargs):
     """Run a test, and go on where it fails.
@@ -154,8 +176,7 @@ class Suite(object):
         return result
       if left and name:
         settle(name, before, should_run)
-    self._results.add(function.__name__, "FAILED",
-                      "%s: %s" % (type(err).__name__, err),
+    self._results.add(function.__name__, "FAILED", self._results.reason(err),
                       time.monotonic() - started)
     if "Add" in function.__name__ or "MultiAlloc" in function.__name__:
       remove_all()
@@ -259,6 +280,7 @@ def main(argv):
   signal.signal(signal.SIGALRM, _expire)
   output = os.fdopen(os.dup(1), "w", encoding="utf-8")
   os.dup2(2, 1)
+  sys.stdout.reconfigure(line_buffering=True)
   (folder, plugged) = (os.path.abspath(argv[0]), "--plugin" in argv)
   prepare("/srv/lab/qa")
   if plugged:

@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 
-from qa_settings import RACY
+from qa_settings import KNOWN, RACY
 
 (PASSED, SKIPPED, FAILED, MISSING) = ("passed", "skipped", "FAILED", "missing")
 
@@ -54,6 +54,11 @@ def is_worse(before, after):
   return before["status"] == PASSED and after["status"] != PASSED
 
 
+def function_of(name):
+  """Name the suite's function whose result this is."""
+  return name.split(": ")[-1].split(" #")[0]
+
+
 def why_racy(name):
   """Tell why a test passes by luck.
 
@@ -61,7 +66,7 @@ def why_racy(name):
   @return: text, or None where it does not
 
   """
-  return RACY.get(name.split(": ")[-1].split(" #")[0])
+  return RACY.get(function_of(name))
 
 
 def worse(before, after):
@@ -102,6 +107,8 @@ def table(before, after, titles):
     reasons = [result["reason"] for result in (first, second)
                if result["reason"]]
     lines.extend("    " + reason for reason in dict.fromkeys(reasons))
+    if first["status"] == FAILED and function_of(name) in KNOWN:
+      lines.append("    known: " + KNOWN[function_of(name)])
   for (title, run) in zip(titles, (before, after)):
     lines.append("%s: %s, %d s" % (title, counts(run),
                                    sum(result["seconds"] for result in run)))
