@@ -62,6 +62,10 @@ KNOWN = {
     " refuses since 2.16",
   "TestInstanceModifyDisks":
     "3.0: as TestInstanceDeviceNames; 3.1: gives spindles both times",
+  "TestInstanceExport":
+    "3.1: socat 1.8 wants the host's name in the certificate, which has"
+    " another",
+  "TestInstanceImport": "where nothing was exported",
   "TestInstanceReinstall":
     "the image that cannot be had stays in the instance's OS parameters, so"
     " that its next step fetches it again",
