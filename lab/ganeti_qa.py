@@ -159,7 +159,7 @@ class Suite(object):
     name = getattr(args[0], "name", args[0]) if args else None
     if not isinstance(name, str) or not name.startswith("vm"):
       name = None
-    before = instance_state(name) if name else (None, None)
+    before = instance_state(name) if name else (None, )
     should_run = {"TestInstanceStartup": True, "TestRapiInstanceStartup": True,
                   "TestInstanceShutdown": False,
                   "TestRapiInstanceShutdown": False}.get(

@@ -82,16 +82,17 @@ def prepare(path):
 
 
 def instance_state(name):
-  """Tell an instance's status and primary node.
+  """Tell an instance's status, primary node, number of disks and of NICs.
 
-  @return: C{(None, None)} where there is no such instance
+  @return: tuple of four texts, of four times None where there is no such
+      instance
 
   """
   listed = gnt("instance", "list", "--no-headers", "--separator=|", "-o",
-               "status,pnode", name, check=False)
+               "status,pnode,disk.count,nic.count", name, check=False)
   parts = listed.output.strip().split("|")
-  return tuple(parts) if listed.returncode == 0 and len(parts) == 2 else (
-    None, None)
+  return tuple(parts) if listed.returncode == 0 and len(parts) == 4 else (
+    (None, ) * 4)
 
 
 def settle(name, before, should_run):
@@ -101,15 +102,18 @@ def settle(name, before, should_run):
   @param should_run: whether it is to run
 
   """
-  (status, node) = instance_state(name)
-  if status is None:
+  now = instance_state(name)
+  if now[0] is None or before[0] is None:
     return
-  if (status == "running") == should_run and node == before[1]:
+  if (now[0] == "running") == should_run and now[1:] == before[1:]:
     return
-  print("lab: %s is %s on %s; settling" % (name, status, node))
+  print("lab: %s was %s, is %s; settling" % (name, before, now))
   gnt("instance", "modify", "--online", name, check=False)
   gnt("instance", "shutdown", "--timeout=0", "--force", name, check=False)
-  if node != before[1]:
+  for (index, option) in [(2, "--disk"), (3, "--net")]:
+    for _ in range(int(before[index]), int(now[index])):
+      gnt("instance", "modify", option, "-1:remove", name, check=False)
+  if now[1] != before[1]:
     gnt("instance", "failover", "--force", "--ignore-consistency", name,
         check=False)
   if should_run:
