@@ -138,6 +138,22 @@ def _end(process, deadline):
   return process.returncode
 
 
+def _refuse(text):
+  raise NodeError(text)
+
+
+class _Turn(object):
+  """One who asks a program, and those who wait for it.
+
+  @ivar outcome: function that gives the answer, or raises L{NodeError}; None if
+      who asked was interrupted
+
+  """
+  def __init__(self):
+    self.is_over = threading.Event()
+    self.outcome = None
+
+
 class Answers(object):
   """What programs have said, for as long as they are the same files.
 
@@ -153,7 +169,7 @@ class Answers(object):
     self._ask = ask
     self._lock = threading.Lock()
     self._kept = {}
-    self._turns = {} # path to the lock of who asks
+    self._turns = {} # path and file to the L{_Turn} of who asks
 
   def of(self, path):
     """Give a program's answer.
@@ -169,16 +185,37 @@ class Answers(object):
     if file_ is None:
       return self._ask(path)
     with self._lock:
-      turn = self._turns.setdefault(path, threading.Lock())
+      turn = self._turns.get((path, file_))
+      is_asking = turn is None
+      if is_asking:
+        turn = self._turns[path, file_] = _Turn()
+    if is_asking:
+      return self._take(turn, path, file_)
     # others need not wait for a program that takes its time; who wants to know
-    # the same has it then
-    with turn:
-      try:
-        is_kept, answer = self._find(path, file_)
-        return answer if is_kept else self._ask_and_keep(path, file_)
-      finally:
-        with self._lock:
-          self._turns.pop(path, None)
+    # the same has what comes of that, be it no answer
+    turn.is_over.wait()
+    return self.of(path) if turn.outcome is None else turn.outcome()
+
+  def _take(self, turn, path, file_):
+    """Ask, for those too who want to know the same meanwhile.
+
+    @type turn: L{_Turn}
+
+    """
+    try:
+      is_kept, answer = self._find(path, file_)
+      if not is_kept:
+        answer = self._ask_and_keep(path, file_)
+      turn.outcome = lambda: answer
+      return answer
+    except NodeError as err:
+      text = str(err)
+      turn.outcome = lambda: _refuse(text)
+      raise
+    finally:
+      with self._lock:
+        del self._turns[path, file_]
+      turn.is_over.set()
 
   def _find(self, path, file_):
     """Look for an answer that is there.

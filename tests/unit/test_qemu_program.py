@@ -225,3 +225,63 @@ def test_threads_that_want_to_know_the_same_ask_once(program):
     thread.join()
   assert found == ["answer"] * 8
   assert len(times) == 1 and not answers._turns
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_program_that_takes_its_time_costs_all_that_once(program, fails):
+  path = program("1")
+  times = []
+
+  def ask(_):
+    times.append(1)
+    time.sleep(0.3)
+    if fails:
+      raise NodeError("it has not ended")
+
+  answers = qemu_program.Answers(ask)
+  found = []
+
+  def look():
+    try:
+      found.append(answers.of(path))
+    except NodeError as err:
+      found.append(str(err))
+
+  threads = [threading.Thread(target=look) for _ in range(8)]
+  for thread in threads:
+    thread.start()
+  for thread in threads:
+    thread.join()
+  assert found == ["it has not ended" if fails else None] * 8
+  # one that began late asks anew
+  assert len(times) <= 2 and not answers._turns
+
+
+def test_who_is_interrupted_leaves_nobody_waiting(program):
+  path = program("1")
+  asks, times = threading.Event(), []
+
+  def ask(_):
+    times.append(1)
+    if len(times) > 1:
+      return "answer"
+    asks.set()
+    time.sleep(0.3)
+    raise KeyboardInterrupt()
+
+  answers = qemu_program.Answers(ask)
+  found = []
+
+  def look():
+    try:
+      found.append(answers.of(path))
+    except KeyboardInterrupt:
+      found.append("interrupted")
+
+  threads = [threading.Thread(target=look) for _ in range(2)]
+  threads[0].start()
+  assert asks.wait(30)
+  threads[1].start()
+  for thread in threads:
+    thread.join()
+  assert sorted(found) == ["answer", "interrupted"]
