@@ -35,9 +35,13 @@ With hundreds of instances it has some MB.
 
 import json
 import os
+import threading
 
 #: The tags of all instances, by what tells the state of the file.
 _TAGS = {}
+
+#: Of who reads them: guests are looked at side by side.
+_LOCK = threading.Lock()
 
 
 def read():
@@ -62,6 +66,11 @@ def tags():
   @raise Exception: see L{read}
 
   """
+  with _LOCK:
+    return _tags()
+
+
+def _tags():
   from ganeti import pathutils
   status = os.stat(pathutils.CLUSTER_CONF_FILE)
   # Ganeti replaces the file

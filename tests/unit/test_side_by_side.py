@@ -3,8 +3,10 @@
 import contextlib
 import json
 import socket
+import sys
 import threading
 import time
+import types
 
 import pytest
 
@@ -13,6 +15,8 @@ from ganeti_kvm_pci.cli import cmd_facts
 from ganeti_kvm_pci.cli import instance
 from ganeti_kvm_pci.cli import side_by_side
 from ganeti_kvm_pci.errors import MonitorError
+from ganeti_kvm_pci.node import config_data
+from ganeti_kvm_pci.node import installation
 from test_cmd_upgrade import run
 
 #: How long a guest of these tests may take to answer, in seconds.
@@ -46,6 +50,27 @@ def test_an_error_ends_it(count):
 
 def test_of_nothing_nothing_is_found():
   assert list(side_by_side.in_order(None, [])) == []
+
+
+def test_tags_are_read_once_for_all(tmpdir, monkeypatch):
+  path = tmpdir.join("config.data")
+  path.write("{}")
+  ganeti = types.ModuleType("ganeti")
+  ganeti.pathutils = types.ModuleType("ganeti.pathutils")
+  ganeti.pathutils.CLUSTER_CONF_FILE = str(path)
+  monkeypatch.setitem(sys.modules, "ganeti", ganeti)
+  monkeypatch.setitem(sys.modules, "ganeti.pathutils", ganeti.pathutils)
+  times = []
+
+  def read():
+    times.append(1)
+    time.sleep(0.1) # it has some MB
+    return {"instances": {"u": {"name": "vm1.ex", "tags": ["a"]}}}
+
+  monkeypatch.setattr(config_data, "read", read)
+  assert list(side_by_side.in_order(installation.instance_tags,
+                                    ["vm1.ex"] * COUNT)) == [set(["a"])] * COUNT
+  assert len(times) == 1
 
 
 @pytest.fixture
