@@ -159,6 +159,23 @@ def test_what_is_offered(root, words, expected):
   assert not root.join("files", "pwned").check()
 
 
+@pytest.mark.parametrize("name", [
+  "$(touch pwned)", "`touch pwned`", "a;touch pwned", "a b", "*", "-f", ""])
+def test_what_a_shell_would_take_apart_is_not_offered(tmpdir, name):
+  """Readline inserts a reply as it stands."""
+  ganeti = tmpdir.ensure("var", "lib", "ganeti", dir=True)
+  conf = tmpdir.ensure("var", "run", "ganeti", "kvm-hypervisor", "conf",
+                       dir=True)
+  tmpdir.mkdir("files")
+  for one in (name, "web1.example.com"):
+    conf.join(one + ".runtime").write("")
+  for one in ("instance", "node"):
+    ganeti.join("ssconf_%s_list" % one).write("%s\nweb1.example.com\n" % name)
+  for words in (["freeze", ""], ["devices", ""], ["preflight", ""],
+                ["map", ""]):
+    assert replies(tmpdir, *words) == WEB[:1], words
+
+
 def test_where_runtime_files_may_not_be_listed_all_instances_are_offered(root):
   # the tests run as root, which may
   root.join("var", "run", "ganeti").rename(root.join("var", "run", "off"))
