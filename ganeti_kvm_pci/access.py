@@ -52,6 +52,7 @@ from . import kept_answers
 from . import leftovers
 from . import operation
 from . import pending_unplugs
+from . import printed_help
 from . import qemu_program
 from . import versions
 from .bus import pools
@@ -175,8 +176,8 @@ class Access(versions.compat_class(hv_kvm.KVMHypervisor),
     """Ask a program for what it prints alike each time, once.
 
     Of a hot-added NIC, Ganeti asks for C{--help} and C{-device ?}: 40 of 65 ms.
-    What it prints is kept once it has printed the same twice: its exit status
-    proves no success (see L{qemu_program}).
+    What it prints is kept once it has printed the same twice, and only what
+    QEMU itself prints (L{printed_help}).
 
     """
     upstream = super(Access, cls)._GetKVMOutput
@@ -188,9 +189,16 @@ class Access(versions.compat_class(hv_kvm.KVMHypervisor),
       asked.append(upstream(kvm_path, option, *more, **others))
       return asked[-1]
 
+    def _IsTheSame(text):
+      try:
+        return text == _Ask()
+      except errors.GenericError: # the first time, it has answered
+        return False
+
     def _Fits(text):
-      return isinstance(text, str) and (not asked or bool(
-        text.strip() and text == _Ask()))
+      return (isinstance(text, str) and printed_help.is_answer(option, text) and
+              (not asked or (printed_help.is_qemu(kvm_path) and
+                             _IsTheSame(text))))
 
     def _Identify():
       found = qemu_program.identity(kvm_path)
