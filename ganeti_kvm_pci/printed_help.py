@@ -35,6 +35,8 @@ QEMU that does not find a module, as long as packages are being replaced.
 
 """
 
+import re
+
 #: In the program, as it is printed (QEMU 5.2 to 11.1).
 _BANNER = "QEMU emulator version "
 
@@ -52,7 +54,7 @@ def _is_device_list(text):
 #: By Ganeti's names of its questions.
 _IS_ANSWER = {
   "help": lambda text: text.startswith(_BANNER),
-  "mlist": lambda text: text.startswith("Supported machines are"),
+  "mlist": re.compile(r"Supported mach\w+ .*:").match,
   "devicelist": _is_device_list,
   }
 
@@ -66,7 +68,7 @@ def is_answer(option, text):
   @return: False also for what is not known
 
   """
-  return option in _IS_ANSWER and _IS_ANSWER[option](text)
+  return option in _IS_ANSWER and bool(_IS_ANSWER[option](text))
 
 
 def is_qemu(path):

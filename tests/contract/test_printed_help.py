@@ -12,14 +12,16 @@ from ganeti_kvm_pci import hypervisor
 from ganeti_kvm_pci import kept_answers
 from ganeti_kvm_pci import qemu_program
 
+import harness
+
 pytestmark = pytest.mark.skipif(str is bytes, reason="kept on Python 3 only")
 
 HELP = "QEMU emulator version 7.2.22 (Debian 1:7.2)\nusage: kvm [options]\n"
 DEVICES = ('Storage devices:\nname "virtio-blk-pci", bus PCI, alias'
            ' "virtio-blk"\n\nNetwork devices:\nname "e1000", bus PCI\n')
-MACHINES = "Supported machines are:\npc                   Standard PC\n"
 
-ANSWERS = {"help": HELP, "devicelist": DEVICES, "mlist": MACHINES}
+ANSWERS = {"help": HELP, "devicelist": DEVICES,
+           "mlist": "Supported mach%s are:\n" % "ines" + harness.MACHINE_TYPES}
 
 #: What may be printed while packages are being replaced.
 LINKER = ("%s: error while loading shared libraries: libfdt.so.1: cannot open"
