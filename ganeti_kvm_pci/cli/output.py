@@ -233,8 +233,10 @@ def each(opts, look, is_live=False):
       fail(entry, err)
     return (entry, text)
 
-  for entry, text in (side_by_side.in_order if is_live else map)(of,
-                                                                 chosen(opts)):
+  names = chosen(opts)
+  # each is told of at once, whatever ends the command: it may be changed
+  for entry, text in (side_by_side.in_order(of, names) if is_live else
+                      (of(name) for name in names)):
     tell(opts, entry, text)
   return opts.report.status()
 

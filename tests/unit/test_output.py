@@ -15,6 +15,7 @@ import host
 import schema
 from ganeti_kvm_pci.cli import cmd_enable
 from ganeti_kvm_pci.cli import cmd_map
+from ganeti_kvm_pci.cli import conversion
 from ganeti_kvm_pci.cli import instance
 from ganeti_kvm_pci.cli import entry as entry_
 from ganeti_kvm_pci.cli import output
@@ -96,6 +97,24 @@ def test_what_was_changed_is_told(here, capsys):
   assert document["instances"][0]["backup"]
   document = run(capsys, "upgrade")
   assert not document["changed"] and document["status"] == 0
+
+
+def test_what_was_changed_before_the_end_is_told(here, capsys, monkeypatch):
+  """Who is interrupted wants to know what was converted, and its backup."""
+  for name in ("a.ex", "b.ex"):
+    here.write(genuine.text_of(OLD).replace("plain.ex", name), name)
+  convert = conversion._convert_one
+
+  def interrupt(entry, path, *more):
+    if os.path.basename(path).startswith("b"):
+      raise KeyboardInterrupt()
+    convert(entry, path, *more)
+
+  monkeypatch.setattr(conversion, "_convert_one", interrupt)
+  document = run(capsys, "upgrade")
+  assert document["error"] == "interrupted" and document["changed"]
+  assert [(found["changed"], bool(found["backup"]))
+          for found in document["instances"]] == [(True, True)]
 
 
 def test_the_map_has_what_the_text_has(here, capsys, monkeypatch):
