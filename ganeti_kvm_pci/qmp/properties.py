@@ -37,6 +37,9 @@ from ..qemu import replies
 #: quicker than one for each property.
 _MANY = 4
 
+#: The type of a property that leads to another object begins with it.
+_LINK = "link<"
+
 
 def _told(execute, names):
   """Ask for properties of all devices that have an id.
@@ -66,7 +69,7 @@ class Properties(object):
     """
     self._execute = execute
     self._told = _told(execute, names) if count >= _MANY else {}
-    # driver to the names of all its properties
+    # driver to the names of all its properties, and their types
     self._known = {}
 
   def of(self, path, driver, wanted):
@@ -76,13 +79,18 @@ class Properties(object):
     @rtype: dict
 
     """
+    if wanted and driver not in self._known:
+      self._known[driver] = dict(
+        (item["name"], item["type"]) for item in
+        self._execute("qom-list", {"path": path}))
+    known = self._known.get(driver, {})
     told = self._told.get(path, {})
-    found = dict((name, told[name]) for name in wanted if name in told)
-    missing = wanted.difference(found)
-    if missing and driver not in self._known:
-      self._known[driver] = set(
-        item["name"] for item in self._execute("qom-list", {"path": path}))
-    found.update(
-      (name, self._execute("qom-get", {"path": path, "property": name}))
-      for name in sorted(missing.intersection(self._known.get(driver, ()))))
+    found = {}
+    for name in sorted(wanted.intersection(known)):
+      # no link is in the text, so what looks like one is part of another value
+      if name in told and not known[name].startswith(_LINK):
+        found[name] = told[name]
+      else:
+        found[name] = self._execute("qom-get",
+                                    {"path": path, "property": name})
     return found

@@ -140,3 +140,16 @@ def test_without_all_properties_each_is_asked_for(tree, count):
     "mac": "got mac", "vectors": "got vectors",
     "parent_bus": "got parent_bus"}
   assert (("info qtree", ) in qemu.asked) == (count > 1)
+
+
+@pytest.mark.parametrize("name", ["parent_bus", "unit"])
+def test_a_line_break_in_a_text_makes_up_nothing_that_is_not_told(name):
+  """The tree tells no link; nor has a driver what its list does not have."""
+  wanted = frozenset([name, "mac"])
+  text = TEXT.replace("mac = ", '%s = "/fake"\n        mac = ' % name)
+  assert device_tree.parse(text, wanted)["nic-a0"][name] == "/fake"
+  qemu = Qemu(text)
+  found = properties.Properties(qemu.execute, wanted, 30).of(
+    PATH, "virtio-net-pci", wanted)
+  assert found["mac"] == "aa:00:00:00:00:03"
+  assert found.get(name) == ("got parent_bus" if name == "parent_bus" else None)
