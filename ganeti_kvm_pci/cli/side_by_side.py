@@ -33,16 +33,61 @@ One that does not answer has its own time limit; the others do not wait for it.
 
 """
 
+import collections
+import threading
+
 #: How many at the same time. As many as that may be silent without delaying
 #: others.
 AT_ONCE = 32
 
 #: A wait without a time limit hears of no interrupt on Python 2.
-_FOREVER = 1 << 20
+_LONG = 1 << 20
+
+
+class _Thing(object):
+  """One of the things that are looked at.
+
+  @ivar give: function that returns what was found, or raises why not; None
+      while nobody knows
+
+  """
+  def __init__(self, item):
+    self.item = item
+    self.is_over = threading.Event()
+    self.give = None
+
+  def take(self, look):
+    """Look at it."""
+    try:
+      found = look(self.item)
+      self.give = lambda: found
+    except BaseException as err: # pylint: disable=broad-except
+      # whatever it is, who waits must hear of it
+      self.give = _raiser(err)
+    self.is_over.set()
+
+
+def _raiser(err):
+  def fail():
+    raise err
+  return fail
+
+
+def _work(things, look):
+  """Take the things that are left, until there are none."""
+  while True:
+    try:
+      thing = things.popleft()
+    except IndexError:
+      return
+    thing.take(look)
 
 
 def in_order(look, items):
   """Call a function of several things, of some at the same time.
+
+  Python's own pool of threads makes a semaphore (3.8 and later), which fails
+  where C{/dev/shm} is full, of guests' memory for one, or cannot be written.
 
   @type look: function
   @param look: of one of them; must not depend on the thread that it runs in
@@ -55,12 +100,16 @@ def in_order(look, items):
     for item in items:
       yield look(item)
     return
-  # no other command needs it, and what it loads in turn
-  from multiprocessing import pool
-  workers = pool.ThreadPool(min(AT_ONCE, len(items)))
+  things = [_Thing(item) for item in items]
+  waiting = collections.deque(things)
   try:
-    found = workers.imap(look, items)
-    for _ in items:
-      yield found.next(_FOREVER)
+    for _ in range(min(AT_ONCE, len(items))):
+      worker = threading.Thread(target=_work, args=(waiting, look))
+      # those that wait for a guest keep nobody who was interrupted
+      worker.daemon = True
+      worker.start()
+    for thing in things:
+      thing.is_over.wait(_LONG)
+      yield thing.give()
   finally:
-    workers.terminate()
+    waiting.clear()

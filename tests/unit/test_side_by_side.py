@@ -1,7 +1,9 @@
 """Several guests that do not answer cost no more time than one."""
 
 import contextlib
+import errno
 import json
+import multiprocessing.synchronize
 import socket
 import sys
 import threading
@@ -46,6 +48,50 @@ def test_an_error_ends_it(count):
     raise ValueError("no")
   with pytest.raises(ValueError):
     list(side_by_side.in_order(look, list(range(count))))
+
+
+def test_whatever_ends_one_is_heard_of():
+  """Python's own pool would wait for ever."""
+  def look(item):
+    raise SystemExit("end of %d" % item)
+
+  found = []
+
+  def ask():
+    try:
+      list(side_by_side.in_order(look, list(range(COUNT))))
+    except SystemExit as err:
+      found.append(str(err))
+
+  asker = threading.Thread(target=ask)
+  asker.daemon = True
+  asker.start()
+  asker.join(5)
+  assert found == ["end of 0"]
+
+
+def test_after_an_error_nothing_more_is_begun():
+  begun = []
+
+  def look(item):
+    begun.append(item)
+    time.sleep(0.2)
+    raise ValueError(item)
+
+  with pytest.raises(ValueError):
+    list(side_by_side.in_order(look, list(range(10 * side_by_side.AT_ONCE))))
+  time.sleep(0.5)
+  assert len(begun) <= 2 * side_by_side.AT_ONCE
+
+
+def test_no_shared_memory_is_needed(monkeypatch):
+  """It may be full, of what guests have there."""
+  def full(*_, **__):
+    raise EnvironmentError(errno.ENOSPC, "No space left on device")
+
+  monkeypatch.setattr(multiprocessing.synchronize._multiprocessing, "SemLock",
+                      full)
+  assert list(side_by_side.in_order(abs, [-1, -2])) == [1, 2]
 
 
 def test_of_nothing_nothing_is_found():
