@@ -62,9 +62,10 @@ _PROGRAMS = 16
 #: In seconds, more than any file system's times are apart.
 _SETTLED = 3
 
-#: Where QEMU's modules are, from its own folder.
+#: Where QEMU's modules are, from its own folder; Red Hat's are in the last.
 _MODULES = [("lib", "qemu"), ("lib64", "qemu"),
-            ("lib", os.uname()[4] + "-linux-gnu", "qemu")]
+            ("lib", os.uname()[4] + "-linux-gnu", "qemu"),
+            ("lib64", "qemu-kvm")]
 
 #: Between two looks whether a program has ended, in seconds.
 _INTERVAL = 0.01

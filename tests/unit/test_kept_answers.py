@@ -309,9 +309,13 @@ def test_a_program_that_was_changed_in_place_is_another(binary):
   assert qemu_program.identity(binary) != before
 
 
-def test_a_program_with_other_modules_is_another(binary, monkeypatch, tmpdir):
+@pytest.mark.parametrize("folder", [
+  "lib/qemu", "lib64/qemu", "lib/%s-linux-gnu/qemu" % os.uname()[4],
+  "lib64/qemu-kvm"])
+def test_a_program_with_other_modules_is_another(binary, monkeypatch, tmpdir,
+                                                 folder):
   found = [qemu_program.identity(binary)]
-  modules = tmpdir.mkdir("lib").mkdir("qemu")
+  modules = tmpdir.ensure(*folder.split("/"), dir=True)
   found.append(qemu_program.identity(binary))
   time.sleep(0.05)
   modules.join("hw-display-qxl.so").write("")
