@@ -124,3 +124,55 @@ def test_each_autopkgtest_is_there():
       "debian/tests/" + name for name in re.findall(r"(?m)^Tests: (\S+)$",
                                                     text)]:
     assert os.access(os.path.join(documents.TOP, path), os.X_OK), path
+
+
+def purge(folder):
+  """Remove what guests have left, as purging does, below a folder."""
+  function, = re.findall(r"(?ms)^remove_guest_files\(\).*?^[)}]$",
+                         script("postrm"))
+  subprocess.check_call(["sh", "-ec", "run=$1\n%s\nremove_guest_files" %
+                         function, "sh", str(folder)])
+
+
+def left(folder):
+  return sorted(os.path.relpath(os.path.join(path, name), str(folder))
+                for path, _, names in os.walk(str(folder)) for name in names)
+
+
+#: What the plugin keeps of an instance.
+MADE = ["%s.runtime." + end for end in ("lock", "backup.1", "arriving",
+                                        "vacated")] + [
+  ".%s.runtime.pending.aB3_x9.kvm-pci"]
+
+
+def test_purging_leaves_what_a_running_guest_has(tmpdir):
+  for name, pid in (("vm1", os.getpid()), ("vm2", "none"), ("vm3", "")):
+    tmpdir.ensure("pid", name).write("%s\n" % pid)
+    for made in MADE:
+      tmpdir.ensure("kvm-pci", made % name)
+  for name in ("qemu-0a.answers", ".qemu-0a.answers.aB3_x9.kvm-pci",
+               "a b.runtime.lock", "--help.runtime.lock"):
+    tmpdir.ensure("kvm-pci", name)
+  purge(tmpdir)
+  assert left(tmpdir.join("kvm-pci")) == sorted(made % "vm1" for made in MADE)
+  tmpdir.join("pid", "vm1").write("")
+  purge(tmpdir)
+  assert left(tmpdir) == ["pid/vm1", "pid/vm2", "pid/vm3"]
+  assert not tmpdir.join("kvm-pci").check()
+  purge(tmpdir)
+
+
+def test_purging_removes_no_file_that_is_not_the_plugins(tmpdir):
+  """Ganeti's users may rename folders of Ganeti's, and put links there."""
+  other = tmpdir.mkdir("other")
+  for name in ("passwd", ".profile", "qemu-0a.answers", "vm2.runtime.lock"):
+    other.join(name).write("")
+  before = left(other)
+  run = tmpdir.mkdir("run")
+  run.join("kvm-pci").mksymlinkto(other)
+  purge(run)
+  assert left(other) == before
+  run.join("kvm-pci").remove()
+  run.ensure("kvm-pci", "passwd")
+  purge(run)
+  assert left(run) == ["kvm-pci/passwd"]
