@@ -73,6 +73,27 @@ def test_it_is_noted_and_the_monitor_is_given_to_others(monkeypatch):
   assert notes == [True] and closed
 
 
+def test_looks_are_close_together_at_first(monkeypatch):
+  # a guest that takes 17 looks of the first moment, and one that takes ages
+  times = [100]
+  pauses = []
+
+  def sleep(seconds):
+    pauses.append(seconds)
+    times[0] += seconds
+
+  monkeypatch.setattr(unplug, "_INTERVAL", 0.1)
+  monkeypatch.setattr(unplug, "_HOLD", 0.5)
+  monkeypatch.setattr(unplug, "_REPEAT", 60)
+  monkeypatch.setattr(unplug.clock, "monotonic", lambda: times[0])
+  monkeypatch.setattr(unplug.time, "sleep", sleep)
+  assert unplug.unplug(Qemu(looks=17).connect, NAME, 1)
+  assert sum(pauses) < 0.2
+  del pauses[:]
+  assert unplug.unplug(Qemu(looks=60).connect, NAME, 5)
+  assert pauses[-1] == 0.1 and pauses[0] == 0.01
+
+
 def test_a_request_is_made_again():
   qemu = Qemu(requests=2)
   assert unplug.unplug(qemu.connect, NAME, 1) and qemu.asked == 2
