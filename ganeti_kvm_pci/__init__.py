@@ -47,8 +47,8 @@ C{qemu} and C{runtime} touch no socket, no file and no Ganeti:
         and no slot used again at once
       - L{temporary}, L{leftovers}: half-written files; what else there is of an
         instance, and when it goes
-      - L{kept_answers}, L{printed_help}: what a program answers alike each time;
-        what a QEMU prints of itself
+      - L{kept_answers}, L{printed_help}: what a program answers alike each
+        time; what a QEMU prints of itself
       - L{time_limit}, L{pending_unplugs}: how long a guest may take to complete
         an unplug, and those that took longer
       - L{outdated_options}, L{start}, L{reboot}: options that this node's QEMU
