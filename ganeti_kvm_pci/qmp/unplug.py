@@ -42,8 +42,8 @@ from . import queries
 #: Between two looks, in seconds.
 _INTERVAL = 0.1
 
-#: The same, in the first moment. Linux takes about 0.17 for an unplug: who waits
-#: for it should not wait much longer.
+#: The same, in the first moment. Linux takes about 0.17 for an unplug, and who
+#: waits for it should not wait much longer.
 _SOON = 0.01
 
 #: How long that is, in seconds, and a connection is kept. After that others can
