@@ -213,11 +213,11 @@ def test_a_refused_disk_leaves_nothing_behind(node, which, monkeypatch):
     slot for slot, name in node.live().items() if name == "byhand")
 
 
-def test_a_removal_is_looked_for_ten_times_a_second_and_not_once(
+def test_a_removal_is_looked_for_at_once_and_not_a_second_later(
     booted, which, monkeypatch):
   slow_guest.lend(booted, monkeypatch)
   booted.hot_add(DISK, 8, 2)
-  expected = 0.1
+  expected = 0.1 # at most
   if which == "unmodified":
     # or not at all: it waits for QEMU's event
     expected = int(faults.here("an unplug is looked for once a second"))
@@ -236,7 +236,10 @@ def test_a_removal_is_looked_for_ten_times_a_second_and_not_once(
   monkeypatch.setattr(time, "sleep", sleep)
   booted.hot_del(DISK, 8, 2)
   assert id_of(DISK, 8) not in Inventory(booted).devices
-  assert max(pauses or [0]) == expected
+  if which == "plugin":
+    assert pauses[0] == 0.01 and max(pauses) <= expected
+  else:
+    assert max(pauses or [0]) == expected
 
 
 def qemu_major(node):

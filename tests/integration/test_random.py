@@ -12,12 +12,26 @@ import time
 
 import pytest
 
+from ganeti.hypervisor import hv_kvm
+
 import random_run
 from line_socket import Socket
 import nodes
 
 STEPS = int(os.environ.get("RANDOM_STEPS", "200"))
 SEED = int(os.environ.get("RANDOM_SEED", "20140"))
+
+
+@pytest.fixture(autouse=True)
+def unhastened():
+  """Take back what L{killable.hasten} does to Ganeti's client for good."""
+  before = dict(vars(hv_kvm.QmpConnection))
+  yield
+  name = "HasDynamicAutoReadOnly"
+  if name in before:
+    setattr(hv_kvm.QmpConnection, name, before[name])
+  elif hasattr(hv_kvm.QmpConnection, name):
+    delattr(hv_kvm.QmpConnection, name)
 
 
 @pytest.mark.parametrize("which", ["plugin"], indirect=True)
