@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import traceback
+import types
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -33,6 +34,15 @@ def compiled():
                     ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
     compileall.compile_dir(package, quiet=1)
   return _compiled[0]
+
+
+def configuration_at(monkeypatch, path):
+  """Have Ganeti keep its configuration in another file."""
+  ganeti = types.ModuleType("ganeti")
+  ganeti.pathutils = types.ModuleType("ganeti.pathutils")
+  ganeti.pathutils.CLUSTER_CONF_FILE = str(path)
+  monkeypatch.setitem(sys.modules, "ganeti", ganeti)
+  monkeypatch.setitem(sys.modules, "ganeti.pathutils", ganeti.pathutils)
 
 
 def _remove(folder, pid):

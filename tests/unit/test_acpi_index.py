@@ -1,12 +1,11 @@
 """The numbers by which guests name NICs."""
 
 import json
-import sys
-import types
 
 import pytest
 
 import genuine
+import host
 from ganeti_kvm_pci import outdated_options
 from ganeti_kvm_pci import qemu_version
 from ganeti_kvm_pci.bus import root_ports
@@ -136,11 +135,7 @@ def test_tags_are_those_of_the_configuration(tmpdir, monkeypatch, text, tags):
   path = tmpdir.join("config.data")
   if text is not None:
     path.write(text)
-  ganeti = types.ModuleType("ganeti")
-  ganeti.pathutils = types.ModuleType("ganeti.pathutils")
-  ganeti.pathutils.CLUSTER_CONF_FILE = str(path)
-  monkeypatch.setitem(sys.modules, "ganeti", ganeti)
-  monkeypatch.setitem(sys.modules, "ganeti.pathutils", ganeti.pathutils)
+  host.configuration_at(monkeypatch, path)
   assert installation.instance_tags("vm1") == tags
 
 
@@ -148,11 +143,7 @@ def test_the_configuration_is_read_once_while_it_stays_the_same(tmpdir,
                                                                 monkeypatch):
   path = tmpdir.join("config.data")
   path.write('{"instances": {"u": {"name": "vm1", "tags": ["a"]}}}')
-  ganeti = types.ModuleType("ganeti")
-  ganeti.pathutils = types.ModuleType("ganeti.pathutils")
-  ganeti.pathutils.CLUSTER_CONF_FILE = str(path)
-  monkeypatch.setitem(sys.modules, "ganeti", ganeti)
-  monkeypatch.setitem(sys.modules, "ganeti.pathutils", ganeti.pathutils)
+  host.configuration_at(monkeypatch, path)
   whole = json.load
   read = []
   monkeypatch.setattr(json, "load", lambda one: read.append(1) or whole(one))

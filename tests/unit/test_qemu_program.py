@@ -177,6 +177,16 @@ def test_answers_do_not_pile_up(tmpdir, asked):
   assert len(answers._kept) == qemu_program._PROGRAMS
 
 
+def asking(number, answers, path):
+  """Have threads ask for one answer: what they find, and the threads."""
+  found = []
+  threads = [threading.Thread(target=lambda: found.append(answers.of(path)))
+             for _ in range(number)]
+  for thread in threads:
+    thread.start()
+  return found, threads
+
+
 def test_threads_share_answers_and_do_not_wait_for_another(tmpdir):
   slow, quick = [str(tmpdir.join(name)) for name in ("slow", "quick")]
   for path in (slow, quick):
@@ -190,11 +200,7 @@ def test_threads_share_answers_and_do_not_wait_for_another(tmpdir):
     return path
 
   answers = qemu_program.Answers(ask)
-  found = []
-  threads = [threading.Thread(target=lambda: found.append(answers.of(slow)))
-             for _ in range(4)]
-  for thread in threads:
-    thread.start()
+  found, threads = asking(4, answers, slow)
   try:
     assert asks.wait(30)
     assert answers.of(quick) == quick # while the other is asked
@@ -216,11 +222,7 @@ def test_threads_that_want_to_know_the_same_ask_once(program):
     return "answer"
 
   answers = qemu_program.Answers(ask)
-  found = []
-  threads = [threading.Thread(target=lambda: found.append(answers.of(path)))
-             for _ in range(8)]
-  for thread in threads:
-    thread.start()
+  found, threads = asking(8, answers, path)
   for thread in threads:
     thread.join()
   assert found == ["answer"] * 8

@@ -5,14 +5,13 @@ import errno
 import json
 import multiprocessing.synchronize
 import socket
-import sys
 import threading
 import time
-import types
 
 import pytest
 
 import genuine
+import host
 from ganeti_kvm_pci.cli import cmd_facts
 from ganeti_kvm_pci.cli import instance
 from ganeti_kvm_pci.cli import side_by_side
@@ -101,11 +100,7 @@ def test_of_nothing_nothing_is_found():
 def test_tags_are_read_once_for_all(tmpdir, monkeypatch):
   path = tmpdir.join("config.data")
   path.write("{}")
-  ganeti = types.ModuleType("ganeti")
-  ganeti.pathutils = types.ModuleType("ganeti.pathutils")
-  ganeti.pathutils.CLUSTER_CONF_FILE = str(path)
-  monkeypatch.setitem(sys.modules, "ganeti", ganeti)
-  monkeypatch.setitem(sys.modules, "ganeti.pathutils", ganeti.pathutils)
+  host.configuration_at(monkeypatch, path)
   times = []
 
   def read():
