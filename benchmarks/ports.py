@@ -93,7 +93,7 @@ class Guest(bare.Guest):
     """Run a line of shell in the guest; returns its output."""
     # the guest reads only between two reports
     self._serial.until("\nEND")
-    self._serial.sock.sendall(line.encode("ascii") + b"\n")
+    self._serial.sock.sendall(b"\n" + line.encode("ascii") + b"\n")
     self._serial.until("RUN")
     return self._serial.until("\nRAN").replace("\r", "").strip()
 

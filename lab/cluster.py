@@ -339,7 +339,7 @@ class Instance(object):
       if line is not None:
         # before its first report a guest does not listen
         console.find(Report.PATTERN)
-        console.send(line)
+        console.send("\n" + line)
         match = console.find(r"^RUN\n(.*?)\nRAN (\d+)\n")
         (output, status) = (match.group(1), int(match.group(2)))
       while True:

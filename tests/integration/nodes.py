@@ -352,7 +352,7 @@ class Node(object):
     """
     serial = Socket(self.hyper._InstanceSerial(self.instance.name), 60)
     try:
-      serial.sock.sendall(script.encode("ascii"))
+      serial.sock.sendall(b"\n" + script.encode("ascii"))
       lines = [serial.line().strip()]
       # the guest says so after each script
       while not lines[-1].startswith("RAN"):

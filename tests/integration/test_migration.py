@@ -275,7 +275,7 @@ def eject(pair, slot):
                   if device["qdev_id"] == "rp%d" % slot]
     where = "%02x:00" % number
   serial.sock.sendall((
-    "cd /sys/bus/pci/slots; for s in *; do [ `cat $s/address` = 0000:%s ] &&"
+    "\ncd /sys/bus/pci/slots; for s in *; do [ `cat $s/address` = 0000:%s ] &&"
     " echo 0 > $s/power; done; cd /\n" % where).encode("ascii"))
   deadline = time.time() + _PATIENCE
   while slot in pair.source.live():

@@ -40,7 +40,7 @@ def test_runtime_file_and_qemu_agree_after_each_operation(node, guest, capsys):
   node.wait_for_guest()
   # its reports take time that it could be answering in
   serial = Socket(node.hyper._InstanceSerial(node.instance.name))
-  serial.sock.sendall(b"sleep 1000000\n")
+  serial.sock.sendall(b"\nsleep 1000000\n")
   run = random_run.Run(node, SEED)
   started = time.time()
   try:
