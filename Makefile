@@ -15,7 +15,7 @@ GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
         test-devices test-configurations test-frozen test-versions \
         test-rollout test-preflight \
         test-upgrade test-deb test-deb-cluster test-autopkgtest test-qa \
-        test-systemd patches \
+        test-peers test-systemd patches \
         golden check-patches check-upstream bench bench-check alternatives \
         fuzz man dist deb test-pip clean
 
@@ -207,6 +207,17 @@ test-torn: needs
 test-tags: needs
 	TAGS=1 lab/up -n 2 $(PYTHON) -m pytest -p no:cacheprovider -v \
 	  tests/cluster/test_tags.py
+
+# takes hours; PEERS=FILE or PEERS="FILE FILE" for some of them, such as
+# PEERS=tests/peers/test_jobs.py. Counts are the environment's: see each file
+PEERS = $(sort $(wildcard tests/peers/test_*.py tests/peers/cluster/test_*.py))
+in_the_lab = $(filter tests/peers/cluster/%,$(PEERS))
+## hotplug and migration as QEMU and libvirt test them
+test-peers: needs
+	$(if $(filter-out $(in_the_lab),$(PEERS)),GANETI_TREE=$(GANETI_TREE) \
+	  $(PYTEST) -v -s $(filter-out $(in_the_lab),$(PEERS)))
+	$(if $(in_the_lab),lab/up -n 2 $(PYTHON) -m pytest -p no:cacheprovider \
+	  -v -s $(in_the_lab))
 
 # GANETI_GIT=DIR is Ganeti's repository; takes an hour or so. PLUGIN=no,
 # PLUGIN=only: the one run alone; TEMPLATES=sharedfile: that disk template alone
