@@ -124,7 +124,8 @@ class Arrival(Incoming):
     """
     with self._Operate(instance):
       with self._Monitor(instance.name) as execute:
-        parts = told.left_out(inventory.topology(execute))
+        parts = told.left_out(inventory.topology(
+          execute, kept=self._operation.kept))
       for part in parts:
         text = ("Instance %s: the guest ejected or disabled %s at %s while it"
                 " was migrated" % (instance.name, topology_.show(part),

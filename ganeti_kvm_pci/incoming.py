@@ -90,9 +90,10 @@ class Incoming(Migration):
         loaded = serialized.parse(info, "runtime file from the source node")
         told = topology_file.read(loaded.source_report, instance.primary_node,
                                   loaded.source)
-        # from here on it may be that nobody comes to finish this
-        self._SetAside(instance, loaded.dump(source_report=told is not None))
-        self._CompareArrival(instance, loaded, told)
+        with self._Operate(instance):
+          # from here on it may be that nobody comes to finish this
+          self._SetAside(instance, loaded.dump(source_report=told is not None))
+          self._CompareArrival(instance, loaded, told)
     except Exception:
       self._GiveUp(instance, info)
       raise
@@ -127,7 +128,8 @@ class Incoming(Migration):
     outdated_options.renew(instance, loaded)
     config_reader.fill(loaded)
     with self._Monitor(instance.name) as execute:
-      parts = inventory.topology(execute, disk_links.ids(loaded))
+      parts = inventory.topology(execute, disk_links.ids(loaded),
+                                 self._operation.kept)
       vcpus = vcpus_.count(execute)
       board = board_.ask(execute) if told else None
     problems = self._CheckMigration(instance, loaded, parts, vcpus).problems

@@ -46,12 +46,14 @@ not read. The disks travel under the names that the target gives them
 import logging
 
 from ganeti import errors
+from ganeti.hypervisor import hv_kvm
 
 from . import chipset
 from . import machine_version
 from . import process
 from .access import Explained
 from .access import KNOWS_Q35
+from .access import Lent
 from .errors import CommandError
 from .errors import KvmPciError
 from .nic_modification import NicModification
@@ -69,6 +71,9 @@ from .runtime import migration_check
 from .runtime import serialized
 from .runtime import topology_file
 from .runtime import unplug_request
+
+#: Whether Ganeti sends a guest by QMP (3.0), not by the human monitor.
+_BY_QMP = hasattr(hv_kvm.QmpConnection, "StartMigration")
 
 _OTHER_TOPOLOGY = "The runtime file does not match the running QEMU"
 
@@ -144,7 +149,8 @@ class Migration(NicModification):
 
     """
     loaded = self._Loaded(instance)
-    parts = inventory.topology(execute, disk_links.ids(loaded))
+    parts = inventory.topology(execute, disk_links.ids(loaded),
+                               self._operation.kept)
     left_out = ejected.leave_out(parts, loaded)
     return (loaded, left_out, parts,
             self._CheckMigration(instance, loaded, parts,
@@ -230,15 +236,21 @@ class Migration(NicModification):
     """Migrate a guest, if the runtime file still matches its QEMU.
 
     """
-    with self._Operate(instance):
+    migrate = super(Migration, self).MigrateInstance
+    with self._Operate(instance) as begun:
       loaded = self._Loaded(instance)
       if chipset.applies(loaded.words, loaded.hvparams):
         with self._Monitor(instance.name) as execute:
           self._Refuse(instance, _OTHER_TOPOLOGY,
                        self._Compared(instance, execute)[3].problems)
           self._SetReturnPath(instance, execute, True)
-    return super(Migration, self).MigrateInstance(
-      cluster_name, instance, target, live_migration, *more, **others)
+        if _BY_QMP:
+          # which would connect for each command
+          with Lent(self, qmp=begun.lend()):
+            return migrate(cluster_name, instance, target, live_migration,
+                           *more, **others)
+    return migrate(cluster_name, instance, target, live_migration, *more,
+                   **others)
 
   @staticmethod
   def _SetReturnPath(instance, execute, state):

@@ -113,6 +113,12 @@ class Operation(object):
       self._connection = client.Connection(self._socket)
     return self._connection.lend(self._answers.of)
 
+  def kept(self, question, ask, fits):
+    """Give what this QEMU has answered before, see L{kept_answers.Answers.of}.
+
+    """
+    return self._answers.of(question, ask, fits)
+
   def _program(self):
     """Tell which QEMU runs, see L{kept_answers.Answers}.
 

@@ -67,8 +67,10 @@ _MODULES = [("lib", "qemu"), ("lib64", "qemu"),
             ("lib", os.uname()[4] + "-linux-gnu", "qemu"),
             ("lib64", "qemu-kvm")]
 
-#: Between two looks whether a program has ended, in seconds.
+#: Between two looks whether a program has ended, in seconds; at first, as it
+#: has closed its output already.
 _INTERVAL = 0.01
+_SHORTEST = 0.0005
 
 
 def run(command, limit=LIMIT):
@@ -130,12 +132,14 @@ def _end(process, deadline):
   @return: its status, or None
 
   """
+  interval = _SHORTEST
   while process.poll() is None:
     if clock.monotonic() > deadline:
       process.kill()
       process.wait()
       return None
-    time.sleep(_INTERVAL)
+    time.sleep(interval)
+    interval = min(2 * interval, _INTERVAL)
   return process.returncode
 
 

@@ -83,6 +83,11 @@ def _listed(folder, children):
           for name, driver in children]
 
 
+def _outer(path):
+  """Name the outer one of a virtio device's two objects."""
+  return path[:-len(_INNER)] if path.endswith(_INNER) else path
+
+
 class _Look(object):
   """One look at a QEMU.
 
@@ -90,12 +95,13 @@ class _Look(object):
   a device only that is asked which no list tells.
 
   """
-  def __init__(self, execute, lists, disks):
+  def __init__(self, execute, lists, disks, kept):
     """Ask for what the lists do not tell.
 
     @type lists: L{device_lists.Lists}
     @type disks: dict
     @param disks: file to the id that Ganeti gives a disk
+    @param kept: see L{properties.Properties}
 
     """
     self._execute = execute
@@ -105,16 +111,25 @@ class _Look(object):
     self._drives = replies.drives(execute("query-block", None))
     self._options = _listed(replies.WITH_ID, lists.with_id) + \
       _listed(replies.WITHOUT_ID, lists.without_id)
+    unattached = _listed(replies.UNATTACHED, device_lists.children(
+      execute, replies.UNATTACHED))
+    # path to type
+    self._types = dict((device.path, device.driver)
+                       for device in self._options + unattached)
+    unnamed = [(device.path, device.driver)
+               for device in self._options + unattached if not device.id]
     # vCPUs are counted elsewhere
     if any(topology_.is_cpu(device.driver) for device in self._options):
       vcpus = vcpus_.paths(execute)
       self._options = [device for device in self._options
                        if device.path not in vcpus]
     self._properties = properties_.Properties(
-      execute, _OF_ALL | _OF_VIRTIO, len(self._options))
+      execute, _OF_ALL | _OF_VIRTIO, unnamed,
+      dict((_outer(drive.path), drive.name) for drive in self._drives), kept)
     # bus in the object model to its name here
     self._buses = {}
-    self._made = []
+    self._made = [device for device in unattached
+                  if device.driver.startswith((_USB, _SOUND))]
     self._ports = {}
 
   def parts(self):
@@ -154,7 +169,8 @@ class _Look(object):
     @param owners: path to L{replies.Drive}
 
     """
-    drivers = [(path, queries.get(self._execute, path, "type"))
+    drivers = [(path, self._types.get(path) or
+                queries.get(self._execute, path, "type"))
                for path in sorted(owners, key=replies.age)]
     # for a moment, a drive still names a device that was removed
     devices = [_Listed(path, None, driver) for path, driver in drivers
@@ -249,10 +265,9 @@ class _Look(object):
     """
     if path not in self._buses:
       owner, _, name = path.rpartition("/")
-      if owner.endswith(_INNER):
-        owner = owner[:-len(_INNER)]
-      device = _Listed(owner, None, self._execute("qom-get", {
-        "path": owner, "property": "type"}))
+      owner = _outer(owner)
+      device = _Listed(owner, None, self._types.get(owner) or self._execute(
+        "qom-get", {"path": owner, "property": "type"}))
       location = self._address(device, self._properties.of(
         owner, device.driver, _OF_ADDRESS))
       self._buses[path] = "/".join(
@@ -268,10 +283,6 @@ class _Look(object):
     @return: path to port
 
     """
-    self._made = [
-      device for device in _listed(replies.UNATTACHED, device_lists.children(
-        self._execute, replies.UNATTACHED))
-      if device.driver.startswith((_USB, _SOUND))]
     devices = [device for device in self._made + self._options
                if device.driver.startswith(_USB)]
     if not devices:
@@ -296,12 +307,13 @@ class _Look(object):
     return found
 
 
-def topology(execute, disks=None):
+def topology(execute, disks=None, kept=properties_.ask_always):
   """Ask for the devices that the guest sees.
 
   @type disks: dict or None
   @param disks: file to the id that Ganeti gives a disk, for those that QEMU
       has under another name
+  @param kept: see L{properties.Properties}
   @rtype: list of L{topology.Part}
   @return: what QEMU makes by itself, then what has an id, then what has none,
       in the order of its creation, then what QEMU's own controllers have
@@ -310,4 +322,4 @@ def topology(execute, disks=None):
 
   """
   return device_lists.unchanging(
-    execute, lambda lists: _Look(execute, lists, disks or {}).parts())
+    execute, lambda lists: _Look(execute, lists, disks or {}, kept).parts())

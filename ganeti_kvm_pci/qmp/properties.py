@@ -31,46 +31,64 @@
 
 from ..errors import CommandError
 from ..qemu import device_tree
-from ..qemu import replies
-
-#: From so many devices on, one answer that tells the properties of all is
-#: quicker than one for each property.
-_MANY = 4
 
 #: The type of a property that leads to another object begins with it.
 _LINK = "link<"
 
+#: Of those, the only one that the text tells, by its columns.
+_BUS = "parent_bus"
 
-def _told(execute, names):
-  """Ask for properties of all devices that have an id.
 
-  @rtype: dict
-  @return: path to a dict, see L{device_tree.parse}; empty if QEMU does not tell
+def ask_always(_question, ask, _fits):
+  """Keep no answer, see L{kept_answers.Answers.of}."""
+  return ask()
 
-  """
-  try:
-    answer = execute("human-monitor-command", {"command-line": "info qtree"})
-  except CommandError:
-    return {}
-  return dict(("%s/%s" % (replies.WITH_ID, name), properties)
-              for name, properties in device_tree.parse(answer, names).items())
+
+def _is_types(answer):
+  return isinstance(answer, dict) and all(
+    hasattr(type_, "startswith") for type_ in answer.values())
 
 
 class Properties(object):
   """What is asked of devices while none is added or removed."""
 
-  def __init__(self, execute, names, count):
+  def __init__(self, execute, names, unnamed=(), drives=None, kept=ask_always):
     """Ask for what is told at once.
 
     @type names: collection of strings
     @param names: all properties that will be asked for
-    @param count: of how many devices
+    @param unnamed: see L{device_tree.Tree}
+    @param drives: see L{device_tree.Tree}
+    @param kept: as L{kept_answers.Answers.of} of this QEMU: which properties a
+        driver has is the same in all that run this program
 
     """
     self._execute = execute
-    self._told = _told(execute, names) if count >= _MANY else {}
+    self._names = sorted(names)
+    self._kept = kept
+    try:
+      answer = execute("human-monitor-command", {"command-line": "info qtree"})
+    except CommandError: # it does not tell
+      answer = ""
+    self._tree = device_tree.Tree(answer, names, list(unnamed), drives or {})
     # driver to the names of all its properties, and their types
     self._known = {}
+
+  def _types(self, path, driver):
+    """Tell which of the properties a driver has.
+
+    @param path: of one of its devices
+    @rtype: dict
+    @return: name to type
+
+    """
+    if driver not in self._known:
+      self._known[driver] = self._kept(
+        "properties of %s among %s" % (driver, " ".join(self._names)),
+        lambda: dict((item["name"], item["type"]) for item in
+                     self._execute("qom-list", {"path": path})
+                     if item["name"] in self._names), _is_types)
+    return self._known[driver]
 
   def of(self, path, driver, wanted):
     """Ask for those properties of a device that tell something.
@@ -79,16 +97,15 @@ class Properties(object):
     @rtype: dict
 
     """
-    if wanted and driver not in self._known:
-      self._known[driver] = dict(
-        (item["name"], item["type"]) for item in
-        self._execute("qom-list", {"path": path}))
-    known = self._known.get(driver, {})
-    told = self._told.get(path, {})
+    known = self._types(path, driver) if wanted else {}
+    told = self._tree.properties.get(path, {})
     found = {}
     for name in sorted(wanted.intersection(known)):
-      # no link is in the text, so what looks like one is part of another value
-      if name in told and not known[name].startswith(_LINK):
+      # no link is among the properties in the text, so what looks like one is
+      # part of another value
+      if name == _BUS and path in self._tree.buses:
+        found[name] = self._tree.buses[path]
+      elif name in told and not known[name].startswith(_LINK):
         found[name] = told[name]
       else:
         found[name] = self._execute("qom-get",

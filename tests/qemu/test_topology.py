@@ -12,6 +12,7 @@ import pytest
 
 from conftest import version
 
+from ganeti_kvm_pci.errors import CommandError
 from ganeti_kvm_pci.qemu import topology as topology_
 from ganeti_kvm_pci.qmp import client
 from ganeti_kvm_pci.qmp import inventory
@@ -173,15 +174,51 @@ MANY = [
   ]
 
 
-@pytest.mark.parametrize("options", MANY)
+#: A guest of Ganeti's, which starts QEMU with its own drives.
+USUAL = "-usb -device usb-tablet -device virtio-balloon-pci" + "".join(
+  " -drive if=none,format=raw,file=D%d,id=disk%d -device"
+  " virtio-blk-pci,drive=disk%d,id=disk%d" % (n, n, n, n) for n in range(2))
+
+
+def all_of(options):
+  return sorted(set(text for pair in options for text in pair[:2]))
+
+
+@pytest.mark.parametrize("options", MANY + [USUAL] + all_of(SAME + DIFFERENT))
 def test_what_is_told_at_once_is_what_qom_get_tells(two, options, monkeypatch):
+  trees, commands = [], []
+  read = properties.device_tree.Tree
+  monkeypatch.setattr(properties.device_tree, "Tree", lambda *args:
+                      trees.append(read(*args)) or trees[-1])
   with client.connect(two.start(options)) as execute:
-    told = properties._told(execute, NAMES)
-    found = inventory.topology(execute)
-    for path, values in told.items():
+
+    def noting(command, arguments):
+      commands.append(command)
+      return execute(command, arguments)
+
+    def without_tree(command, arguments):
+      if "info qtree" in (arguments or {}).values():
+        raise CommandError(command, "no")
+      return noting(command, arguments)
+
+    found = inventory.topology(noting)
+    counts = [len(commands)]
+    assert inventory.topology(without_tree) == found
+    counts.append(len(commands) - counts[0])
+    (told, _) = trees
+    known = {}
+    for path, values in told.properties.items():
+      known[path] = set(item["name"] for item in
+                        execute("qom-list", {"path": path}))
       for name, value in values.items():
-        answer = execute("qom-get", {"path": path, "property": name})
-        assert (answer, type(answer)) == (value, type(value)), (path, name)
-    monkeypatch.setattr(properties, "_told", lambda *_: {})
-    assert inventory.topology(execute) == found
-  assert sum(map(len, told.values())) >= 3
+        if name in NAMES & known[path]:
+          answer = execute("qom-get", {"path": path, "property": name})
+          assert (answer, type(answer)) == (value, type(value)), (path, name)
+    for path, bus in told.buses.items():
+      answer = execute("qom-get", {"path": path, "property": "parent_bus"})
+      assert answer == bus or bus.count("/") == 1 and answer.endswith(bus)
+  print(counts)
+  assert counts[0] <= counts[1] + 1
+  # of the usual ones, nothing is left to be asked
+  if options == USUAL:
+    assert "qom-get" not in commands[:counts[0]] and counts[1] > counts[0] + 12
