@@ -181,18 +181,33 @@ class Access(versions.compat_class(hv_kvm.KVMHypervisor),
 
     """
     upstream = super(Access, cls)._GetKVMOutput
+    return cls._Printed(kvm_path, option, lambda: upstream(
+      kvm_path, option, *more, **others))
+
+  @classmethod
+  def _Printed(cls, kvm_path, option, ask):
+    """Ask a program for what it prints, or know it from before.
+
+    @type option: string
+    @param option: Ganeti's name of the question, see L{printed_help}
+    @type ask: function
+    @param ask: asks the program
+    @rtype: string
+    @raise Exception: what C{ask} raises
+
+    """
     if str is bytes: # Python 2, where JSON gives another type
-      return upstream(kvm_path, option, *more, **others)
+      return ask()
     asked = []
 
     def _Ask():
-      asked.append(upstream(kvm_path, option, *more, **others))
+      asked.append(ask())
       return asked[-1]
 
     def _IsTheSame(text):
       try:
         return text == _Ask()
-      except errors.GenericError: # the first time, it has answered
+      except (errors.GenericError, KvmPciError): # the first time, it answered
         return False
 
     def _Fits(text):

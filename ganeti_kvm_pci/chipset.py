@@ -68,16 +68,24 @@ def _ask(path):
 _LISTINGS = qemu_program.Answers(_ask)
 
 
-def machine_types(path):
+def machine_types(path, printed=None):
   """Ask a QEMU for its machine types.
 
   @type path: string
   @param path: the program, as a runtime file names it
+  @type printed: function or None
+  @param printed: keeps what it prints for other processes too, see
+      L{access.Access}
   @rtype: L{machine_type.Listing}
   @raise NodeError: if it does not tell
 
   """
-  return _LISTINGS.of(path)
+  if printed is None:
+    return _LISTINGS.of(path)
+  # what is kept is what it prints each time, so each question asks it
+  ways = [_ask, _LISTINGS.of]
+  return machine_type.Listing(printed(
+    path, "mlist", lambda: ways.pop()(path).text))
 
 
 def _type(command, hvparams, configs, is_trusted):

@@ -107,7 +107,7 @@ class Incoming(Migration):
 
     """
     config_reader.fill(loaded)
-    lack = machine_version.lack(loaded)
+    lack = machine_version.lack(loaded, self._Printed)
     self._Refuse(instance, "The QEMU of this node would not start for it", [
       "%s; migrate it to a node whose QEMU has it (%s -machine help lists"
       " them), or shut the instance down and start it: without machine_version,"

@@ -68,10 +68,11 @@ def name_in(instance, loaded, running):
                running)
 
 
-def lack(loaded):
+def lack(loaded, printed=None):
   """Tell why this node's QEMU cannot be what a runtime file names.
 
   @type loaded: L{serialized.Runtime}
+  @param printed: see L{chipset.machine_types}
   @rtype: string or None
   @return: None if it can, or does not list its machine types: then it says so
       itself when it is started
@@ -80,7 +81,7 @@ def lack(loaded):
   words = loaded.words
   name = machine_type.named(words, loaded.configs)
   try:
-    if name is None or chipset.machine_types(words[0]).has(name):
+    if name is None or chipset.machine_types(words[0], printed).has(name):
       return None
   except NodeError as err:
     logging.info("Machine type %s: %s", name, err)

@@ -156,6 +156,24 @@ class Migration(NicModification):
             self._CheckMigration(instance, loaded, parts,
                                  vcpus_.count(execute)))
 
+  def _Rewrite(self, instance):
+    """Write the runtime file in the form of this release, if it is in another.
+
+    A target without the plugin reads no other.
+
+    """
+    before = self._ReadKVMRuntime(instance.name)
+    write = self._WriteKVMRuntime
+
+    def _WriteKVMRuntime(name, data, *more, **others):
+      # Ganeti 3.0 and later hand over bytes
+      if before != (data if isinstance(data, str) else data.decode("utf-8")):
+        write(name, data, *more, **others)
+
+    runtime = self._LoadKVMRuntime(instance)
+    with Lent(self, _WriteKVMRuntime=_WriteKVMRuntime):
+      self._SaveKVMRuntime(instance, runtime)
+
   def _Told(self, instance, execute):
     """Make the runtime file, and what is sent with it, match QEMU.
 
@@ -163,8 +181,7 @@ class Migration(NicModification):
 
     """
     self._SettleBy(execute, instance)
-    # in the form of this release: a target without the plugin reads less
-    self._SaveKVMRuntime(instance, self._LoadKVMRuntime(instance))
+    self._Rewrite(instance)
     loaded, left_out, parts, compared = self._Compared(instance, execute)
     if compared.problems:
       # an unplug may have completed after the runtime file was settled

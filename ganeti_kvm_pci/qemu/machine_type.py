@@ -139,11 +139,13 @@ def of_class(name):
 class Listing(object):
   """What QEMU prints for C{-machine help}.
 
+  @ivar text: string, the whole
   @ivar default: string or None, the machine type that it takes by itself
   @ivar is_list: bool, whether it is a list at all, and not an error's text
 
   """
   def __init__(self, text):
+    self.text = text
     self.is_list = bool(_TITLE_RE.search(text))
     self._described = dict(_LINE_RE.findall(text))
     self.default = ([name for name, description in

@@ -116,6 +116,27 @@ def test_before_it_is_sent_qemu_is_looked_at_once(world, moving):
   assert asked.count("query-pci") == 2
 
 
+def test_a_runtime_file_is_not_written_anew_as_it_is(moving, monkeypatch):
+  """That waits for the disk."""
+  hyper, instance, _ = moving
+  path = hyper._InstanceKVMRuntime(instance.name)
+  written = []
+  write = hv_kvm.KVMHypervisor._WriteKVMRuntime
+  monkeypatch.setattr(hv_kvm.KVMHypervisor, "_WriteKVMRuntime",
+                      lambda *args: written.append(args[1]) or write(*args))
+  hyper.MigrationInfo(instance)
+  assert written == []
+  # in another form it is
+  with open(path) as stream:
+    text = stream.read()
+  with open(path, "w") as stream:
+    stream.write(text.replace("[", "[ ", 1))
+  hyper.MigrationInfo(instance)
+  assert written == [instance.name]
+  with open(path) as stream:
+    assert stream.read() == text
+
+
 def test_outside_of_hotplug_no_error_is_one_of_hotplug(world, moving):
   hyper, instance, info = moving
   world.monitor = False

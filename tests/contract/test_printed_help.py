@@ -8,9 +8,11 @@ import pytest
 from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
+from ganeti_kvm_pci import chipset
 from ganeti_kvm_pci import hypervisor
 from ganeti_kvm_pci import kept_answers
 from ganeti_kvm_pci import qemu_program
+from ganeti_kvm_pci.qemu import machine_type
 
 import harness
 
@@ -106,3 +108,32 @@ def test_no_other_question_is_kept(program):
   program.of("devicehelp")
   program.told["devicehelp"] = "others\n"
   assert program.of("devicehelp") == "others\n"
+
+
+def test_machine_types_are_asked_for_once(program, monkeypatch):
+  """Each guest that arrives is compared with them, by a process of its own."""
+  asked = []
+
+  def ask(path):
+    asked.append(path)
+    return machine_type.Listing(program.told["mlist"])
+
+  monkeypatch.setattr(chipset, "_ask", ask)
+
+  def names():
+    kept_answers._MEMORY.clear()
+    monkeypatch.setattr(chipset, "_LISTINGS", qemu_program.Answers(ask))
+    return chipset.machine_types(
+      program.path, hypervisor.KVMHypervisor._Printed).names()
+
+  found = names()
+  assert "pc-i440fx-7.2" in found
+  assert [names() for _ in range(3)] == [found] * 3
+  assert asked == [program.path] * 2
+  # it is what Ganeti is told
+  assert program.of("mlist") == ANSWERS["mlist"] and program.asked == []
+  # another program has others
+  program.told["mlist"] = ANSWERS["mlist"].replace("7.2", "10.0")
+  with open(program.path, "ab") as stream:
+    stream.write(b"new")
+  assert "pc-i440fx-10.0" in names()

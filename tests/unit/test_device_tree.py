@@ -48,8 +48,8 @@ NAMES = ["vectors", "addr", "acpi-index", "mq", "mac", "netdev", "speed",
          "num_queues", "serial", "scsi-id", "lun"]
 
 READ = {
-  "nic-a0": {"vectors": 4, "addr": 0x1b << 3, "acpi-index": 0, "mq": False, "speed": -1,
-             "mac": "aa:00:00:00:00:03", "netdev": "nic-a0"},
+  "nic-a0": {"vectors": 4, "addr": 0x1b << 3, "acpi-index": 0, "mq": False,
+             "speed": -1, "mac": "aa:00:00:00:00:03", "netdev": "nic-a0"},
   "scsi": {"vectors": 5, "num_queues": 3},
   "disk-d0": {"serial": "SERIAL", "scsi-id": 2, "lun": 0},
   }

@@ -287,3 +287,14 @@ def test_who_is_interrupted_leaves_nobody_waiting(program):
   for thread in threads:
     thread.join()
   assert sorted(found) == ["answer", "interrupted"]
+
+
+def test_a_program_that_is_about_to_end_is_not_waited_for_long(monkeypatch):
+  """Most have closed their output a moment before."""
+  paused, pause = [], time.sleep
+  monkeypatch.setattr(qemu_program.time, "sleep",
+                      lambda seconds: paused.append(seconds) or pause(seconds))
+  assert qemu_program.run(["sh", "-c", "exec >&- 2>&-; sleep 0.1"]) == ("", 0)
+  assert paused[0] < 0.001 and sum(paused[:4]) < 0.01
+  # and one that goes on is not looked at all the time
+  assert max(paused) == 0.01 and len(paused) < 20
