@@ -57,6 +57,7 @@ from .errors import KvmPciError
 from .errors import RuntimeFileError
 from .migration import Migration
 from .qmp import board as board_
+from .qmp import device_lists
 from .qmp import ejected
 from .qmp import inventory
 from .qmp import queries
@@ -128,10 +129,11 @@ class Incoming(Migration):
     outdated_options.renew(instance, loaded)
     config_reader.fill(loaded)
     with self._Monitor(instance.name) as execute:
-      parts = inventory.topology(execute, disk_links.ids(loaded),
+      noted = device_lists.Noted(execute)
+      parts = inventory.topology(noted.execute, disk_links.ids(loaded),
                                  self._operation.kept)
       vcpus = vcpus_.count(execute)
-      board = board_.ask(execute) if told else None
+      board = board_.ask(noted.recall) if told else None
     problems = self._CheckMigration(instance, loaded, parts, vcpus).problems
     if told:
       problems = told.differences(parts, vcpus, board) or problems

@@ -60,6 +60,7 @@ from .nic_modification import NicModification
 from .qemu import q35
 from .qemu import unknown_option
 from .qmp import board as board_
+from .qmp import device_lists
 from .qmp import ejected
 from .qmp import inventory
 from .qmp import queries
@@ -139,9 +140,10 @@ class Migration(NicModification):
         loaded.command[:] = unknown_option.add(loaded.command, instance.name)
       return self._AsSent(loaded)
 
-  def _Compared(self, instance, execute):
+  def _Compared(self, instance, noted):
     """Compare what would be sent of the runtime file with QEMU.
 
+    @type noted: L{device_lists.Noted}
     @rtype: tuple (L{serialized.Runtime}, list, list of L{topology.Part},
         L{migration_check.MigrationCheck})
     @return: what would be sent; what L{ejected} left out of it; and the answer
@@ -149,12 +151,12 @@ class Migration(NicModification):
 
     """
     loaded = self._Loaded(instance)
-    parts = inventory.topology(execute, disk_links.ids(loaded),
-                               self._operation.kept)
+    parts = inventory.topology(noted.execute, disk_links.ids(loaded),
+                               self._operation.kept, noted.recall)
     left_out = ejected.leave_out(parts, loaded)
     return (loaded, left_out, parts,
             self._CheckMigration(instance, loaded, parts,
-                                 vcpus_.count(execute)))
+                                 vcpus_.count(noted.execute)))
 
   def _Rewrite(self, instance):
     """Write the runtime file in the form of this release, if it is in another.
@@ -180,13 +182,14 @@ class Migration(NicModification):
     @rtype: string
 
     """
-    self._SettleBy(execute, instance)
+    noted = device_lists.Noted(execute)
+    self._SettleBy(noted.execute, instance)
     self._Rewrite(instance)
-    loaded, left_out, parts, compared = self._Compared(instance, execute)
+    loaded, left_out, parts, compared = self._Compared(instance, noted)
     if compared.problems:
       # an unplug may have completed after the runtime file was settled
-      self._SettleBy(execute, instance)
-      loaded, left_out, parts, compared = self._Compared(instance, execute)
+      self._SettleBy(noted.execute, instance)
+      loaded, left_out, parts, compared = self._Compared(instance, noted)
     self._Refuse(instance, _OTHER_TOPOLOGY, compared.problems)
     if compared.fixed:
       loaded.command[:] = compared.command
@@ -196,7 +199,7 @@ class Migration(NicModification):
       logging.info("Instance %s: explicit address in the runtime file: %s",
                    instance.name, ", ".join(compared.fixed))
     loaded.source_report = topology_file.write(
-      parts, instance.primary_node, compared.vcpus, board_.ask(execute))
+      parts, instance.primary_node, compared.vcpus, board_.ask(noted.recall))
     if left_out:
       loaded.source_report[ejected.FIELD] = left_out
     requests = self._Pending(instance).requests()
@@ -259,7 +262,8 @@ class Migration(NicModification):
       if chipset.applies(loaded.words, loaded.hvparams):
         with self._Monitor(instance.name) as execute:
           self._Refuse(instance, _OTHER_TOPOLOGY,
-                       self._Compared(instance, execute)[3].problems)
+                       self._Compared(instance, device_lists.Noted(
+                         execute))[3].problems)
           self._SetReturnPath(instance, execute, True)
         if _BY_QMP:
           # which would connect for each command

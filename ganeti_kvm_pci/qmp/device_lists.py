@@ -49,6 +49,39 @@ def children(execute, folder):
   return replies.children(execute("qom-list", {"path": folder}))
 
 
+class Noted(object):
+  """What QEMU has answered to some questions.
+
+  What was asked before a look belongs to it as well: if nothing was added or
+  removed until its end, nothing was since then.
+
+  """
+  def __init__(self, execute):
+    """Note nothing so far.
+
+    @param execute: see L{queries}
+
+    """
+    self._execute = execute
+    self._answers = {}
+
+  def execute(self, command, arguments):
+    """Ask, and note the answer."""
+    answer = self._execute(command, arguments)
+    self._answers[self._key(command, arguments)] = answer
+    return answer
+
+  def recall(self, command, arguments):
+    """Give the answer that was noted last; ask if there is none."""
+    key = self._key(command, arguments)
+    return self._answers[key] if key in self._answers else \
+      self.execute(command, arguments)
+
+  @staticmethod
+  def _key(command, arguments):
+    return (command, tuple(sorted((arguments or {}).items())))
+
+
 class Lists(collections.namedtuple("Lists", ["with_id", "without_id", "pci"])):
   """Which devices there are, and what C{query-pci} tells of them.
 
@@ -67,7 +100,7 @@ def _lists(execute):
                execute("query-pci", None))
 
 
-def unchanging(execute, look):
+def unchanging(execute, look, earlier=None):
   """Look at all devices while none is added or removed.
 
   It takes more than one question; a device that was removed between two of them
@@ -75,11 +108,12 @@ def unchanging(execute, look):
 
   @type look: function
   @param look: asks, and returns what was found; is given L{Lists}
+  @param earlier: like C{execute}, but may give answers from before
   @return: what C{look} returned
   @raise MonitorError: if QEMU does not tell, or its devices change all the time
 
   """
-  before = _lists(execute)
+  before = _lists(earlier or execute)
   for _ in range(_LOOKS):
     found, refused = None, None
     try:

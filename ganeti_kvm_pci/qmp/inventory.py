@@ -307,13 +307,14 @@ class _Look(object):
     return found
 
 
-def topology(execute, disks=None, kept=properties_.ask_always):
+def topology(execute, disks=None, kept=properties_.ask_always, earlier=None):
   """Ask for the devices that the guest sees.
 
   @type disks: dict or None
   @param disks: file to the id that Ganeti gives a disk, for those that QEMU
       has under another name
   @param kept: see L{properties.Properties}
+  @param earlier: see L{device_lists.unchanging}
   @rtype: list of L{topology.Part}
   @return: what QEMU makes by itself, then what has an id, then what has none,
       in the order of its creation, then what QEMU's own controllers have
@@ -322,4 +323,5 @@ def topology(execute, disks=None, kept=properties_.ask_always):
 
   """
   return device_lists.unchanging(
-    execute, lambda lists: _Look(execute, lists, disks or {}, kept).parts())
+    execute, lambda lists: _Look(execute, lists, disks or {}, kept).parts(),
+    earlier)

@@ -108,11 +108,12 @@ class MigrationCheck(object):
     # QEMU takes its options with two dashes as well
     self._given = [word[1:] if word.startswith("--") else word
                    for word in command]
+    made = _devices(self._given, runtime.configs)
     self._check_vcpus()
     self._check_assigned()
     self._check_options()
-    self._check_strangers()
-    self._check_unnamed()
+    self._check_strangers(made)
+    self._check_unnamed(made)
     self.command, self.fixed = self._fix()
 
   def _find(self, device):
@@ -237,28 +238,26 @@ class MigrationCheck(object):
        "it has no id, so only a reset of QEMU removes it: %s" % _COLD_BOOT,
        _COLD_BOOT))
 
-  def _check_strangers(self):
+  def _check_strangers(self, made):
     """Look for devices with an id that is not in the runtime file."""
     if _UNREADABLE.intersection(self._given):
       return
     known = [name for option, name in sorted(_MAKERS_WITH_ID.items())
              if option in self._given]
     known += [option.id for option in self._options if option.id]
-    known += [option.id for option in _devices(self._given,
-                                               self._runtime.configs)
+    known += [option.id for option in made
               if option.id and not ids.is_ours(option.id)]
     known += [d.id for d in self._table.devices if d.id]
     for part in self._parts:
-      if part.driver and part.id and \
+      if part.driver and part.id and part.id not in known and \
           not any(ids.is_same(name, part.id) for name in known):
         self._strange(part)
 
-  def _check_unnamed(self):
+  def _check_unnamed(self, made):
     """Count the devices without id: those by hand were created last."""
     words = self._given
     if _UNREADABLE.intersection(words):
       return
-    made = _devices(words, self._runtime.configs)
     expected = (len([o for o in made if not o.id]) +
                 len(command_.virtio_drives(words)))
     more = len([word for word in words if word in _MAKERS])
