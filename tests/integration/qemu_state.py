@@ -135,13 +135,17 @@ class Inventory(object):
     """List the devices of one type."""
     return set(name for name in self.devices if _dev_type(name) == dev_type)
 
-  def check(self):
-    """Make sure that there is no orphaned backend."""
+  def check(self, queues=1):
+    """Make sure that there is no orphaned backend.
+
+    @param queues: how many each NIC has
+
+    """
     assert self.drives == self.of(DISK), vars(self)
     assert self.netdevs == self.of(NIC), vars(self)
     assert not self.nodes, vars(self)
     assert self.fdsets == self.used_fdsets, vars(self)
-    assert self.tuns == len(self.netdevs), vars(self)
+    assert self.tuns == len(self.netdevs) * queues, vars(self)
 
 
 def _target(path):
@@ -151,9 +155,9 @@ def _target(path):
     return None
 
 
-def agree(node):
+def agree(node, queues=1):
   """Make sure that runtime file and QEMU agree, and nothing is left over."""
   found = Inventory(node)
   assert runtime_devices(node) == found.devices, vars(found)
-  found.check()
+  found.check(queues)
   return found
