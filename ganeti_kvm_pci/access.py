@@ -58,6 +58,8 @@ from . import versions
 from .bus import pools
 from .errors import CommandError
 from .errors import KvmPciError
+from .errors import show
+from .errors import with_remedy
 from .qmp import client
 from .qmp import queries
 from .runtime import device_table
@@ -81,7 +83,7 @@ KNOWS_Q35 = versions.knows_q35(hv_kvm.KVMHypervisor)
 
 @contextlib.contextmanager
 def Explained(instance_name, error_class=errors.HypervisorError):
-  """Turn the package's errors into what Ganeti reports as they are.
+  """Turn the package's errors, and the kernel's, into what Ganeti reports.
 
   @param error_class: Ganeti's class of errors
 
@@ -89,7 +91,25 @@ def Explained(instance_name, error_class=errors.HypervisorError):
   try:
     yield
   except KvmPciError as err:
-    raise error_class("Instance %s: %s" % (instance_name, err))
+    raise error_class("Instance %s: %s" % (instance_name,
+                                           with_remedy(str(err))))
+  except EnvironmentError as err: # Ganeti's, which does not turn all of them
+    raise error_class("Instance %s: %s" % (instance_name,
+                                           with_remedy(show(err))))
+
+
+@contextlib.contextmanager
+def _Naming(instance_name, path):
+  """Say whose runtime file cannot be read or written, and where it is.
+
+  @param path: of the runtime file
+
+  """
+  try:
+    yield
+  except errors.HypervisorError as err:
+    raise errors.HypervisorError("Instance %s: %s" % (
+      instance_name, with_remedy("%s (%s)" % (err, path))))
 
 
 @contextlib.contextmanager
@@ -236,7 +256,12 @@ class Access(versions.compat_class(hv_kvm.KVMHypervisor),
     """Read the runtime file, once in an operation.
 
     """
-    read = super(Access, self)._ReadKVMRuntime
+    genuine = super(Access, self)._ReadKVMRuntime
+
+    def read(*args, **kwargs):
+      with _Naming(instance_name, self._InstanceKVMRuntime(instance_name)):
+        return genuine(*args, **kwargs)
+
     begun = self._Running(instance_name)
     if not begun:
       return read(instance_name, *more, **others)
@@ -252,7 +277,9 @@ class Access(versions.compat_class(hv_kvm.KVMHypervisor),
     if begun:
       # if it fails, nobody knows what is there
       begun.text = None
-    super(Access, self)._WriteKVMRuntime(instance_name, data, *more, **others)
+    with _Naming(instance_name, self._InstanceKVMRuntime(instance_name)):
+      super(Access, self)._WriteKVMRuntime(instance_name, data, *more,
+                                           **others)
     if begun:
       # Ganeti 3.0 and later hand over bytes
       begun.text = data if isinstance(data, str) else data.decode("utf-8")

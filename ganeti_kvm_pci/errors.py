@@ -78,6 +78,47 @@ def readable(value):
   return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
+#: The kernel's words where a node lacks something, and what to do. The first
+#: that fits counts.
+_LACKS = (
+  ("Too many open files in system", "raise fs.file-max (sysctl) on this node"),
+  ("Too many open files", "raise the node daemon's limit of open files"
+   " (LimitNOFILE=, ulimit -n) and restart it"),
+  ("No space left on device", "make room on that file system (df, df -i)"),
+  ("Read-only file system", "mount that file system for writing"),
+  )
+
+
+def node_remedy(text):
+  """Say what to do about what a node lacks.
+
+  @type text: string
+  @param text: an error's, with the kernel's words
+  @rtype: string or None
+  @return: None if it is not about that
+
+  """
+  return ([cure for words, cure in _LACKS if words in text] or [None])[0]
+
+
+def with_remedy(text):
+  """Add to an error's text what to do, if the node lacks something.
+
+  @type text: string
+  @rtype: string
+
+  """
+  cure = node_remedy(text)
+  return "%s; %s, then try again" % (text, cure) \
+    if cure and cure not in text else text
+
+
+def without_remedy(text):
+  """Return the text that L{with_remedy} was given."""
+  cure = node_remedy(text)
+  return text.replace("; %s, then try again" % cure, "")
+
+
 class KvmPciError(Exception):
   """Root of the package's errors."""
 

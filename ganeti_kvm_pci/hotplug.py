@@ -55,6 +55,7 @@ from .errors import CommandError
 from .errors import KvmPciError
 from .errors import MonitorError
 from .errors import NodeError
+from .errors import with_remedy
 from .presence import Presence
 from .qemu import start_error
 from .qmp import queries
@@ -139,7 +140,7 @@ class Hotplug(Presence):
       logging.warning("Instance %s: %s was added in spite of: %s",
                       instance.name, device_id, reason)
       return
-    self._Forget(instance, device_class, device)
+    text += self._TryToForget(instance, device_class, device)
     if not isinstance(err, _REASONS):
       raise # pylint: disable=misplaced-bare-raise
     raise errors.HotplugError("%s; %s" % (text, start_error.remedy(
@@ -225,9 +226,13 @@ class Hotplug(Presence):
         raise errors.HotplugError(
           "Instance %s: %s %s is not on a bus that devices can be removed"
           " from" % (instance.name, device_class, device.uuid))
+      self._CheckRoom(instance)
       self._Unplug(instance, known, device_class, found, device_id)
       if device_class == pools.NIC:
-        utils.RemoveFile(self._InstanceNICFile(instance.name, seq))
+        try:
+          utils.RemoveFile(self._InstanceNICFile(instance.name, seq))
+        except EnvironmentError as err: # it names a tap that is there no longer
+          logging.warning("Instance %s: %s", instance.name, err)
       return self._GetAddress(found)
 
   def _Unplug(self, instance, known, device_class, found, device_id):
@@ -242,7 +247,6 @@ class Hotplug(Presence):
     with self._Monitor(instance.name) as execute:
       device_id = self._LiveId(execute, device_class, found, device_id)
     name = "%s (%s)" % (device_id, self._ShowAddress(found))
-    slot = self._Slot(found)
     requested = self._Pending(instance)
     answers = []
 
@@ -250,7 +254,7 @@ class Hotplug(Presence):
       answers.append(is_taken)
       try:
         requested.note({device_id: unplug_request.Request(
-          slot, int(time.time()),
+          self._Slot(found), int(time.time()),
           self._operation.is_modifying)})
       except NodeError as err: # the guest is asked already
         logging.warning("Instance %s: %s", instance.name, err)
@@ -266,15 +270,18 @@ class Hotplug(Presence):
       raise errors.HotplugError("Instance %s: %s cannot be removed: %s" %
                                 (instance.name, name, err))
     # whatever else may fail, QEMU no longer has it
-    self._Forget(instance, device_class, found)
+    left = self._TryToForget(instance, device_class, found)
     for tell in (lambda: requested.forget(device_id),
-                 lambda: slot is None or cooldown.note(
-                   self._Vacated(instance), [slot])):
+                 lambda: self._Slot(found) is None or cooldown.note(
+                   self._Vacated(instance), [self._Slot(found)])):
       try:
         tell()
       except NodeError as err: # the next operation sees to the rest
         logging.warning("Instance %s: %s", instance.name, err)
     self._CloseBackend(instance, known, device_class, device_id)
+    if left:
+      raise errors.HotplugError("Instance %s: %s" % (
+        instance.name, with_remedy("QEMU has removed %s%s" % (name, left))))
 
   def _Unanswered(self, instance, device_class, name, limit, is_taken):
     """Say that the guest did not complete an unplug in time.

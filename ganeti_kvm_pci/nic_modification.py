@@ -39,7 +39,9 @@ from ganeti import errors
 from . import chipset
 from .access import CLASS
 from .bus import pools
+from .errors import MonitorError
 from .hotplug import Hotplug
+from .qmp import queries
 
 
 class NicModification(Hotplug):
@@ -91,9 +93,8 @@ class NicModification(Hotplug):
     @raise errors.HotplugError: where that has changed something
 
     """
-    if before is not None and self._Find(self._LoadKVMRuntime(instance),
-                                         pools.NIC, before) is not None:
-      return # QEMU still has it
+    if before is not None and self._IsAttached(instance, before):
+      return
     try:
       if before is None:
         raise errors.HotplugError("it was in no runtime file")
@@ -103,3 +104,19 @@ class NicModification(Hotplug):
         "%s; the guest is without this NIC now (it could not be put back: %s);"
         " modify it again" % (reason, err))
     raise errors.HotplugError("%s; the NIC is as it was before" % reason)
+
+  def _IsAttached(self, instance, nic):
+    """Tell whether QEMU still has a NIC, as far as it answers.
+
+    The runtime file may name one that was removed, where it could not be
+    written.
+
+    @param nic: Ganeti's object
+
+    """
+    try:
+      with self._Monitor(instance.name) as execute:
+        return self._LiveId(execute, pools.NIC, nic, self._DeviceId(
+          pools.NIC, nic)) in queries.ids(execute)
+    except MonitorError: # the error that there is says it
+      return True

@@ -40,14 +40,19 @@ all that QEMU may have, and the next operation can ask QEMU what of it is true
 # pylint: disable=invalid-name,protected-access
 
 import logging
+import os
+import re
 
 from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
+from . import temporary
 from .access import CLASS
 from .access import Explained
 from .bus import pools
 from .bus import scsi_ids
+from .errors import with_remedy
+from .errors import without_remedy
 from .qemu import acpi_index
 from .qemu.ids import is_of
 from .qmp import acpi_indices
@@ -92,6 +97,41 @@ class Presence(Reconcile):
     if len(kept) < len(entries):
       entries[:] = kept
       self._SaveKVMRuntime(instance, runtime)
+
+  def _TryToForget(self, instance, device_class, device):
+    """Remove a device from the runtime file, if that can be written.
+
+    @rtype: string
+    @return: why it cannot, to be added to an error's text; else empty
+
+    """
+    try:
+      self._Forget(instance, device_class, device)
+    except errors.GenericError as err:
+      return ("; it is still in the runtime file, until the next operation: %s"
+              % without_remedy(re.sub(r"^Instance [^ ]+: ", "", str(err))))
+    return ""
+
+  def _CheckRoom(self, instance):
+    """Make sure that the runtime file can be written after an unplug.
+
+    QEMU would not have the device any longer, and the file would.
+
+    @raise errors.HotplugError: if it cannot; nothing has changed so far
+
+    """
+    path = self._InstanceKVMRuntime(instance.name)
+    data = self._ReadKVMRuntime(instance.name)
+    try:
+      with temporary.written(*os.path.split(path), mode=0o600, lasting=False,
+                             data=data if isinstance(data, bytes) else
+                             data.encode("utf-8")):
+        pass
+    except EnvironmentError as err:
+      raise errors.HotplugError("Instance %s: %s" % (
+        instance.name, with_remedy(
+          "cannot write beside the runtime file %s: %s; no device was removed"
+          % (path, err.strerror))))
 
   @staticmethod
   def _Find(runtime, device_class, device):

@@ -41,6 +41,7 @@ from ..bus.pools import DISK
 from ..bus.pools import NIC
 from ..errors import CommandError
 from ..errors import SlotTakenError
+from ..errors import node_remedy
 from ..errors import show
 from . import named_slots
 from . import q35_errors
@@ -126,8 +127,7 @@ def refused(text):
 
   @type text: string
   @rtype: tuple (string, string) or None
-  @return: the command that QEMU refused, and why, in its words; None if it
-      did not refuse one
+  @return: the command that QEMU refused, and its words; None if there is none
 
   """
   match = _CLIENT_RE.search(text)
@@ -176,8 +176,7 @@ def remedy(words, device_class):
   """Say what to do about a device that was not plugged.
 
   @type words: string or None
-  @param words: why, in QEMU's words, or the node's; None if there is nothing
-      to mend
+  @param words: QEMU's, or the node's; None if there is nothing to mend
   @param device_class: L{pools.DISK} or L{pools.NIC}
   @rtype: string
 
@@ -189,7 +188,8 @@ def remedy(words, device_class):
     if device_class in classes and re.search(pattern, bare):
       return "%s, then %s" % (cure, _AGAIN[device_class] if is_live
                               else _RESTART)
-  return "mend that, then %s" % _AGAIN[device_class]
+  return "%s, then %s" % (node_remedy(bare) or "mend that",
+                          _AGAIN[device_class])
 
 
 def _namers(slot, command, configs):

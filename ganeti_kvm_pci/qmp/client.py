@@ -47,6 +47,7 @@ from .. import clock
 from ..errors import CommandError
 from ..errors import MonitorError
 from ..errors import show
+from ..errors import with_remedy
 from ..qemu import refusals
 from ..qemu import reply_shapes
 from ..qemu import start_error
@@ -89,18 +90,21 @@ def hang_up(qmp):
     sock.close()
 
 
-def _is_full(err):
-  """Tell whether an error is that of a full queue.
+def _of_kernel(err, *numbers):
+  """Find an error of the kernel's behind another.
 
   3.0 raises one of its own from it, 3.1 lets it through; on Python 2 it is
   lost.
 
+  @param numbers: those that are looked for: EAGAIN is a full queue
+  @rtype: EnvironmentError or None
+
   """
   while err is not None:
-    if getattr(err, "errno", None) == errno.EAGAIN:
-      return True
+    if getattr(err, "errno", None) in numbers:
+      return err
     err = getattr(err, "__context__", None)
-  return False
+  return None
 
 
 def _greet(path):
@@ -129,7 +133,13 @@ def _greet(path):
     except Exception as err: # pylint: disable=broad-except
       # 3.1 lets errors of the socket through, and of a greeting that is none
       reason = show(err)
-      full = _is_full(err)
+      full = _of_kernel(err, errno.EAGAIN)
+      # that is not QEMU's fault
+      lack = _of_kernel(err, errno.EMFILE, errno.ENFILE)
+      if lack:
+        hang_up(qmp)
+        raise MonitorError("no connection to QEMU's monitor %s: %s" %
+                           (path, with_remedy(show(lack))))
     hang_up(qmp)
     if full:
       again = clock.monotonic() < deadline

@@ -103,7 +103,7 @@ def asked_for(node, monkeypatch, opened=None):
   """Hot-add a NIC with vhost_net, which fails.
 
   @param opened: what to open instead of L{VHOST}; QEMU gets one name more than
-      there are, which it refuses (7.2 ends if a descriptor is of another kind)
+      there are, which it refuses (7.2 ends if a descriptor is of another device)
   @return: what QEMU was asked for, and the error's text
 
   """

@@ -1,0 +1,89 @@
+"""Hotplug while the guest itself scans its PCI bus, or removes and finds a device.
+
+"""
+
+import os
+
+import pytest
+
+from qemu_state import agree
+from nodes import DISK, NIC
+import nodes
+
+pytestmark = pytest.mark.parametrize("which", ["plugin"], indirect=True)
+
+#: How often a disk and a NIC are added and removed.
+TIMES = int(os.environ.get("BUS_SCAN_TIMES", "10"))
+
+
+def pairs(node, name):
+  """Read what the guest has of a type, name to PCI address."""
+  lines = dict(line.partition(":")[::2] for line in node.wait_for_guest())
+  return dict(word.split("=") for word in lines[name].split())
+
+
+def removed_by_guest(node, name):
+  """Have the guest remove the last device of a type, and scan for it."""
+  address = sorted(pairs(node, name).items())[-1][1].split("/")[0]
+  address = address.split("-")[-1]
+  node.console("echo 1 > /sys/bus/pci/devices/%s/remove\n" % address)
+  return address
+
+
+@pytest.fixture
+def scanning(booted):
+  """Provide a node whose guest scans its bus all the time."""
+  booted.console("touch /scan; (while [ -e /scan ]; do"
+                 " echo 1 > /sys/bus/pci/rescan; echo x >> /scanned; done)"
+                 " > /dev/null 2>&1 &\n")
+  yield booted
+  lines = booted.console("rm /scan; wc -l < /scanned; rm /scanned\n")
+  print("scans: %s" % lines)
+  assert int([line for line in lines if line.strip().isdigit()][0]) > TIMES
+
+
+def test_devices_are_added_and_removed_while_the_guest_scans(scanning):
+  before = agree(scanning).devices
+  for number in range(4, 4 + TIMES):
+    scanning.hot_add(DISK, number, 2)
+    scanning.hot_add(NIC, number, 2)
+    agree(scanning)
+    scanning.wait_until_guest_sees(3, 3)
+    scanning.hot_del(NIC, number, 2)
+    scanning.hot_del(DISK, number, 2)
+    assert agree(scanning).devices == before
+    scanning.wait_until_guest_sees(2, 2)
+
+
+@pytest.mark.parametrize("dev_type", [DISK, NIC], ids=["disk", "nic"])
+@pytest.mark.parametrize("is_found", [True, False], ids=["found", "not found"])
+def test_a_device_that_the_guest_itself_has_removed(booted, dev_type, is_found):
+  """QEMU has it still: it is removed as any other."""
+  before = agree(booted).devices
+  booted.hot_add(dev_type, 4, 2)
+  found = agree(booted).devices
+  disks, nics = (3, 2) if dev_type == DISK else (2, 3)
+  booted.wait_until_guest_sees(disks, nics)
+  removed_by_guest(booted, "BLK" if dev_type == DISK else "NET")
+  booted.wait_until_guest_sees(2, 2)
+  assert agree(booted).devices == found
+  if is_found:
+    booted.console("echo 1 > /sys/bus/pci/rescan\n")
+    booted.wait_until_guest_sees(disks, nics)
+  booted.hot_del(dev_type, 4, 2)
+  assert agree(booted).devices == before
+  booted.wait_until_guest_sees(2, 2)
+
+
+def test_another_is_added_while_the_guest_has_removed_one(booted):
+  before = agree(booted).devices
+  booted.hot_add(DISK, 4, 2)
+  booted.wait_until_guest_sees(3, 2)
+  removed_by_guest(booted, "BLK")
+  # the event of the new one makes Linux look at all slots, or behind that port
+  booted.hot_add(DISK, 5, 3)
+  nodes.until(lambda: len(pairs(booted, "BLK")), lambda it: it >= 3, 30)
+  agree(booted)
+  booted.hot_del(DISK, 4, 2)
+  booted.hot_del(DISK, 5, 2)
+  assert agree(booted).devices == before

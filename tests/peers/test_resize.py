@@ -1,0 +1,190 @@
+"""Disks that grow between hotplugs, and while they are removed.
+
+Ganeti 3.1 and later tell QEMU of a C{gnt-instance grow-disk}
+(C{block_resize}); for those before, an administrator does.
+
+"""
+
+import os
+import threading
+import time
+
+import pytest
+
+from ganeti import errors
+from ganeti.hypervisor import hv_kvm
+
+from qemu_state import agree, tell
+from test_faults import id_of
+from test_migration import Pair
+from nodes import DISK
+import nodes
+
+pytestmark = pytest.mark.parametrize("which", ["plugin"], indirect=True)
+
+#: How often a disk is removed that grows meanwhile.
+TIMES = int(os.environ.get("RESIZE_TIMES", "10"))
+
+_MIB = 1 << 20
+
+_BY_GANETI = hasattr(hv_kvm.KVMHypervisor, "ResizeDisk")
+
+
+def path_of(node, number):
+  return os.path.join(node.folder, "disk%d" % number)
+
+
+def grow(node, number, size):
+  """Do what C{gnt-instance grow-disk} does: first the file, then QEMU."""
+  with open(path_of(node, number), "r+b") as stream:
+    stream.truncate(size)
+  if _BY_GANETI:
+    node.hyper.ResizeDisk(node.instance, nodes.disk(number), size)
+  else:
+    tell(node, "block_resize", device=id_of(DISK, number), size=size)
+
+
+def mark(node, number):
+  """Write to a disk's image what the guest is to find there."""
+  with open(path_of(node, number), "r+b") as stream:
+    stream.write(b"DISK%04d" % number)
+
+
+def seen_by_guest(node):
+  """Ask the guest for its disks: mark to size in MiB."""
+  lines = node.console(
+    "for d in /sys/block/vd*; do echo SEEN $(dd if=/dev/${d##*/} bs=8 count=1"
+    " iflag=direct 2>/dev/null || head -c 8 /dev/${d##*/}) $(cat $d/size);"
+    " done\n")
+  found = {}
+  for words in [line.split() for line in lines]:
+    if words[:1] == ["SEEN"] and len(words) == 3:
+      found[words[1]] = int(words[2]) // 2048
+  return found
+
+
+def test_a_disk_grows_between_hotplugs_and_moves(which, guest, tmpdir):
+  for name in ("source", "target"):
+    tmpdir.mkdir(name)
+  pair = Pair(which, which, str(tmpdir))
+  source = pair.source
+  try:
+    for number in range(2):
+      source.image(number)
+    pair.start(guest)
+    for number in (0, 1):
+      mark(source, number)
+    sizes = {0: 1, 1: 1}
+
+    def add(number, position):
+      source.hot_add(DISK, number, position)
+      mark(source, number)
+      sizes[number] = 1
+
+    def remove(number, position):
+      source.hot_del(DISK, number, position)
+      del sizes[number]
+
+    def bigger(number):
+      sizes[number] += 3
+      grow(source, number, sizes[number] * _MIB)
+
+    for do, args in ((add, (2, 2)), (bigger, (2, )), (add, (3, 3)),
+                     (bigger, (0, )), (remove, (2, 2)), (bigger, (3, )),
+                     (add, (4, 3)), (bigger, (4, )), (bigger, (3, )),
+                     (remove, (3, 2)), (bigger, (1, )), (add, (2, 3))):
+      do(*args)
+      agree(source)
+      wanted = dict(("DISK%04d" % number, size)
+                    for number, size in sizes.items())
+      seen = nodes.until(lambda: seen_by_guest(source),
+                         lambda found: found == wanted, 20) # pylint: disable=W0640
+      assert seen == wanted
+    for number, size in sizes.items():
+      os.link(path_of(source, number), path_of(pair.target, number))
+    info = pair.accept()
+    assert pair.migrate() == "completed"
+    pair.finalize(info, True)
+    agree(pair.target)
+    pair.target.wait_for_guest()
+    assert seen_by_guest(pair.target) == wanted
+    # one that has moved grows on
+    sizes[4] += 2
+    grow(pair.target, 4, sizes[4] * _MIB)
+    assert nodes.until(lambda: seen_by_guest(pair.target),
+                       lambda found: found["DISK0004"] == sizes[4],
+                       20)["DISK0004"] == sizes[4]
+  finally:
+    pair.stop()
+
+
+class Growing(object):
+  """A disk that grows until it can no longer."""
+
+  def __init__(self, node, number):
+    self.count = 0
+    self.error = None
+    self._thread = threading.Thread(target=self._run, args=[node, number])
+    self._thread.start()
+
+  def _run(self, node, number):
+    size = _MIB
+    qmp = node.watch()
+    try:
+      while self.error is None:
+        size += 1 << 16
+        answer = qmp.ask("block_resize", device=id_of(DISK, number), size=size)
+        if "error" in answer:
+          self.error = answer["error"]["desc"]
+        else:
+          self.count += 1
+    finally:
+      qmp.sock.close()
+
+  def end(self):
+    self._thread.join(60)
+    assert not self._thread.is_alive()
+
+
+def test_a_disk_is_removed_while_it_grows(booted):
+  before = agree(booted).devices
+  for number in range(4, 4 + TIMES):
+    booted.hot_add(DISK, number, 2)
+    growing = Growing(booted, number)
+    time.sleep(0.3)
+    booted.hot_del(DISK, number, 2)
+    growing.end()
+    print("grew %d times, then: %s" % (growing.count, growing.error))
+    assert growing.count
+    assert agree(booted).devices == before
+  assert booted.wait_for_guest()
+
+
+@pytest.mark.skipif(not _BY_GANETI, reason="there is no ResizeDisk before 3.1")
+def test_ganeti_resizes_during_a_removal_that_waits(booted, monkeypatch):
+  booted.hot_add(DISK, 4, 2)
+  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "4")
+  said = []
+
+  def remove():
+    try:
+      booted.hot_del(DISK, 4, 2)
+    except errors.HotplugError as err:
+      said.append(str(err))
+
+  tell(booted, "stop")
+  thread = threading.Thread(target=remove)
+  thread.start()
+  time.sleep(1)
+  other = type(booted.hyper)()
+  with open(path_of(booted, 4), "r+b") as stream:
+    stream.truncate(4 * _MIB)
+  other.ResizeDisk(booted.instance, nodes.disk(4), 4 * _MIB)
+  getattr(other, "qmp", None) and other.qmp.close()
+  thread.join(60)
+  assert "timed out" in said[0]
+  agree(booted)
+  tell(booted, "cont")
+  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "30")
+  booted.hot_del(DISK, 4, 2)
+  agree(booted)
