@@ -39,6 +39,7 @@ which removals were requested from it on the other node, is noted here as well.
 # pylint: disable=invalid-name
 
 import logging
+import os
 
 from ganeti import constants
 from ganeti import errors
@@ -51,6 +52,7 @@ from .qemu import ids
 from .qemu import topology as topology_
 from .qmp import ejected
 from .qmp import inventory
+from .qmp import queries
 from .runtime import configuration
 from .runtime import disk_links
 from .runtime import serialized
@@ -77,9 +79,12 @@ class Arrival(Incoming):
   def FinalizeMigrationDst(self, instance, info, success, *more, **others):
     """Finish a migration on the target.
 
+    @raise errors.HypervisorError: if the job failed, and the guest is here
+
     """
     finalize = super(Arrival, self).FinalizeMigrationDst
     if not success:
+      self._RefuseToEnd(instance)
       self._Withdraw(instance, info,
                      lambda: finalize(instance, info, success, *more,
                                       **others))
@@ -97,6 +102,36 @@ class Arrival(Incoming):
       except (errors.GenericError, KvmPciError, EnvironmentError) as err:
         # the guest runs here, and a cold boot brings back what it ejected
         logging.error("Instance %s: %s: %s", instance.name, lost, err)
+
+  def _RefuseToEnd(self, instance):
+    """Refuse to end a guest that has arrived, though its job failed.
+
+    The job lost the source node's daemon, or its QEMU, after the guest had
+    left. It gets its runtime file, so that Ganeti finds it here. A cleanup that
+    finds both QEMUs has asked the source first, and had the list of instances
+    move the runtime file that waits: it may end the guest.
+
+    @raise errors.HypervisorError: if it has arrived
+
+    """
+    name = instance.name
+    if not (os.path.exists(self._Waiting(name)) and
+            self._InstancePidAlive(name)[2]):
+      return
+    try:
+      with self._Operate(instance) as begun:
+        if queries.is_expecting(begun.execute):
+          return
+        self._Arrive(name, [name])
+    except (errors.GenericError, KvmPciError, EnvironmentError) as err:
+      # it is no guest, as far as can be told
+      logging.info("Instance %s: %s", name, err)
+      return
+    if self._InstancePidAlive(name)[2]:
+      raise errors.HypervisorError(
+        "Instance %s is not ended on this node: its guest arrived here before"
+        " the migration was given up, and goes on; run gnt-instance migrate"
+        " --cleanup %s" % (name, name))
 
   def _RemoveEjected(self, instance, _):
     """Remove what the guest ejected while it was copied.

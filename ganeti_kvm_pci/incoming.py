@@ -83,6 +83,9 @@ class Incoming(Migration):
     loaded = self._Follow(instance, info)
     self._RefuseMachineType(instance, loaded)
     info = self._AsSent(loaded)
+    if not self._InstancePidAlive(instance.name)[2]:
+      # of a QEMU that was killed here: the guest is not to be listed by it
+      utils.RemoveFile(self._InstanceKVMRuntime(instance.name))
     # where it fails, something may run here that is not ours to end
     result = super(Incoming, self).AcceptInstance(instance, info, target, *more,
                                                   **others)
@@ -235,10 +238,11 @@ class Incoming(Migration):
     final = self._InstanceKVMRuntime(name)
     # it may have been started after they were listed
     is_running = name in running or self._InstancePidAlive(name)[2]
-    if is_running and not os.path.exists(final):
+    if is_running:
       with self._Monitor(name) as execute:
         if queries.is_expecting(execute):
           return
+    if is_running and not os.path.exists(final):
       # what was meant for the comparison alone is left out
       utils.WriteFile(path, data=self._Completed(name).dump())
       try:

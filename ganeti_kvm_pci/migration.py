@@ -104,6 +104,17 @@ class Migration(NicModification):
         "Instance %s is not migrated, and goes on where it is. %s: %s" %
         (instance.name, where, "; AND ".join(problems)))
 
+  def _HasLeft(self, instance):
+    """Say what is to be done with a QEMU that the guest has left.
+
+    @return: for L{_Refuse}
+
+    """
+    return ("This QEMU is paused after a migration that completed", [
+      "if the guest runs on another node, end this process (kill %d) and run"
+      " gnt-instance migrate --cleanup; only if it runs nowhere, resume it here"
+      " (cont at QEMU's monitor)" % self._InstancePidAlive(instance.name)[1]])
+
   def MigrationInfo(self, instance, *more, **others):
     """Return the runtime file, and beside it the devices that the guest has.
 
@@ -120,12 +131,7 @@ class Migration(NicModification):
       told = super(Migration, self).MigrationInfo(instance, *more, **others)
       with self._Monitor(instance.name) as execute:
         if queries.has_left(execute):
-          self._Refuse(instance, "This QEMU is paused after a migration that"
-                       " completed", [
-            "if the guest runs on another node, end this process (kill %d) and"
-            " run gnt-instance migrate --cleanup; only if it runs nowhere,"
-            " resume it here (cont at QEMU's monitor)" %
-            self._InstancePidAlive(instance.name)[1]])
+          self._Refuse(instance, *self._HasLeft(instance))
         if queries.is_leaving(execute):
           # Ganeti cleans up; nothing may change by that
           return told
@@ -291,7 +297,15 @@ class Migration(NicModification):
   def FinalizeMigrationSource(self, instance, success, live, *more, **others):
     """Finish a migration on the source.
 
+    A job that lost this node's daemon, or got no answer of it, takes for failed
+    what may have completed. To resume the guest then would be to run it twice,
+    or with disks that are newer than its memory.
+
+    @raise errors.HypervisorError: if it has left, and the job failed
+
     """
+    if not success and self._InstancePidAlive(instance.name)[2]:
+      self._RefuseToResume(instance)
     super(Migration, self).FinalizeMigrationSource(instance, success, live,
                                                    *more, **others)
     if success or not self._InstancePidAlive(instance.name)[2]:
@@ -302,3 +316,16 @@ class Migration(NicModification):
         self._SetReturnPath(instance, execute, False)
     except (KvmPciError, errors.HypervisorError) as err:
       logging.info("Instance %s: %s", instance.name, err)
+
+  def _RefuseToResume(self, instance):
+    """Refuse to resume a guest that was migrated to another node."""
+    try:
+      with self._Monitor(instance.name) as execute:
+        if not queries.has_left(execute):
+          return
+    except KvmPciError as err: # Ganeti will say so
+      logging.info("Instance %s: %s", instance.name, err)
+      return
+    where, remedy = self._HasLeft(instance)
+    raise errors.HypervisorError("Instance %s is not resumed on this node. %s:"
+                                 " %s" % (instance.name, where, remedy[0]))

@@ -454,6 +454,55 @@ def test_a_guest_that_moved_is_not_called_back(moving, monkeypatch):
   assert "completed" in text and "--cleanup" in text
 
 
+def test_a_guest_that_moved_is_not_resumed(moving, monkeypatch):
+  """Its job lost this node's daemon, and takes the migration for failed."""
+  hyper, instance, _ = moving
+  resumed = []
+  monkeypatch.setattr(UNMODIFIED, "FinalizeMigrationSource",
+                      lambda *_: resumed.append(True))
+  answering(monkeypatch, {"query-status": {"status": "postmigrate"}})
+  with pytest.raises(errors.HypervisorError) as caught:
+    hyper.FinalizeMigrationSource(instance, False, True)
+  text = text_of(caught)
+  assert "vm1.example.com is not resumed" in text and "--cleanup" in text
+  assert not resumed
+  answering(monkeypatch, {"query-status": {"status": "paused"}})
+  hyper.FinalizeMigrationSource(instance, False, True)
+  assert len(resumed) == 1
+
+
+def test_a_guest_that_has_arrived_is_not_ended(world, moving, monkeypatch):
+  """Its job lost the source; a cleanup, which has asked that, may end it."""
+  _, instance, info = moving
+  hyper = accept(world, hypervisor_of(world), instance, info)[0]
+  path = hyper._InstanceKVMRuntime(instance.name)
+  ended = []
+  monkeypatch.setattr(UNMODIFIED, "FinalizeMigrationDst",
+                      lambda *_: ended.append(True))
+  # Ganeti removes its NICs' folder, which is here that of all
+  monkeypatch.setattr(hyper, "CleanupInstance", lambda _: None)
+  with pytest.raises(errors.HypervisorError) as caught:
+    hyper.FinalizeMigrationDst(instance, info, False)
+  text = text_of(caught)
+  assert "vm1.example.com is not ended" in text and "--cleanup" in text
+  assert not ended and os.path.exists(path)
+  hyper.FinalizeMigrationDst(instance, info, False)
+  assert len(ended) == 1
+
+
+def test_a_guest_that_has_not_arrived_is_ended(world, moving, monkeypatch):
+  _, instance, info = moving
+  hyper = accept(world, hypervisor_of(world), instance, info)[0]
+  answering(monkeypatch, {"query-status": {"status": "inmigrate"}})
+  ended = []
+  monkeypatch.setattr(UNMODIFIED, "FinalizeMigrationDst",
+                      lambda *_: ended.append(True))
+  # Ganeti removes its NICs' folder, which is here that of all
+  monkeypatch.setattr(hyper, "CleanupInstance", lambda _: None)
+  hyper.FinalizeMigrationDst(instance, info, False)
+  assert len(ended) == 1
+
+
 def test_a_bus_without_pools_is_left_to_unmodified_ganeti(world):
   hyper, instance = start(
     world, 0, 0, machine_version="q35",
@@ -471,12 +520,19 @@ def test_a_bus_without_pools_is_left_to_unmodified_ganeti(world):
   accept(world, hypervisor_of(world), instance, info)
 
 
-def test_an_accepted_guest_has_its_runtime_file_at_once(world, moving):
-  _, instance, info = moving
+def test_an_accepted_guest_has_a_runtime_file_that_waits_at_once(world, moving):
+  """One of a QEMU that was killed here before is not taken for it."""
+  old, instance, info = moving
+  path = old._InstanceKVMRuntime(instance.name)
+  assert os.path.exists(path) # here both nodes have one folder
   hyper = accept(world, hypervisor_of(world), instance, info)[0]
+  with open(hyper._Waiting(instance.name)) as stream:
+    kept = json.load(stream)
   loaded = json.loads(info)[:4]
-  loaded[0] = harness.as_named(loaded[0])
-  assert json.loads(hyper._ReadKVMRuntime(instance.name)) == loaded
+  kept[0], loaded[0] = [harness.as_named(words)
+                        for words in (kept[0], loaded[0])]
+  assert kept[:4] == loaded
+  assert not os.path.exists(path)
 
 
 def test_the_return_path_is_taken_back(world, moving, monkeypatch):
@@ -795,7 +851,10 @@ def test_the_plugin_takes_a_q35_guest_and_writes_no_such_option(
   # here all of an instance's files have one folder, and Ganeti removes that of
   # its NICs
   monkeypatch.setattr(target, "CleanupInstance", lambda _: None)
-  target.FinalizeMigrationDst(instance, info, success)
+  with monkeypatch.context() as waiting:
+    if not success:
+      answering(waiting, {"query-status": {"status": "inmigrate"}})
+    target.FinalizeMigrationDst(instance, info, success)
   texts = [text if isinstance(text, str) else text.decode()
            for text in written] + files_of(world)
   assert any("rp11" in text for text in texts)
