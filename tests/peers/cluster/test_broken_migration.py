@@ -1,0 +1,207 @@
+"""Migrations that break, in a cluster: Ganeti's own jobs, and their cleanup.
+
+The link between the nodes is slow, or cut; the node daemon or QEMU is killed on
+either side while the guest is copied.
+
+"""
+
+import contextlib
+import re
+import subprocess
+
+import pytest
+
+import cluster
+from test_migration import Moving
+from test_migration import is_clean
+from test_migration import other
+from test_migration import predicted
+
+pytestmark = pytest.mark.two_nodes
+
+#: Has a migration last, without end.
+SLOW = {"migration_bandwidth": 4, "migration_downtime": 1}
+QUICK = {"migration_bandwidth": 1024, "migration_downtime": 10000}
+
+#: The wire to the other node.
+WIRE = {"node1": "eth2", "node2": "eth1"}
+
+_NODED = "/usr/lib/ganeti/daemon-util"
+
+
+def processes(vm, node):
+  """List an instance's QEMUs on a node, whatever its files say."""
+  found = cluster.on(node, "pgrep", "-f", "[n]ame %s" % vm.name, check=False)
+  return [int(pid) for pid in found.output.split()]
+
+
+def kill_qemu(vm, node):
+  (pid, ) = processes(vm, node)
+  cluster.on(node, "kill", "-9", str(pid))
+  cluster.wait_until(lambda: not processes(vm, node), "QEMU has ended")
+
+
+def kill_daemon(node):
+  cluster.on(node, "sh", "-c", "kill -9 $(cat /run/ganeti/ganeti-noded.pid)")
+
+
+def start_daemon(node):
+  cluster.on(node, _NODED, "start", "ganeti-noded")
+  cluster.wait_until(lambda: cluster.on(
+    node, _NODED, "check", "ganeti-noded", check=False).returncode == 0,
+                     "the node daemon runs")
+
+
+@contextlib.contextmanager
+def shaped(node, *words):
+  """Have the wire of a node be slow."""
+  cluster.on(node, "tc", "qdisc", "add", "dev", WIRE[node], "root", *words)
+  try:
+    yield
+  finally:
+    cluster.on(node, "tc", "qdisc", "del", "dev", WIRE[node], "root")
+
+
+class Job(object):
+  """A migration that runs beside the test."""
+
+  def __init__(self, vm):
+    self._vm = vm
+    self._process = subprocess.Popen(
+      ["gnt-instance", "migrate", "--force", vm.name], stdin=subprocess.DEVNULL,
+      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
+
+  def is_copying(self):
+    """Wait until a part of the guest is copied."""
+    def look():
+      ram = self._vm.qmp("query-migrate").get("ram")
+      return ram and ram["remaining"] < 0.8 * ram["total"]
+    cluster.wait_until(look, "the guest is copied", 60)
+
+  def end(self, timeout=300):
+    """Wait for it.
+
+    @return: exit status, output
+
+    """
+    output = self._process.communicate(timeout=timeout)[0]
+    print(output)
+    return self._process.returncode, output
+
+
+@pytest.fixture
+def moving(vm, plugged):
+  vm.add(disks=2, nics=1, hvparams=dict(SLOW, kvm_pci_reservations=8))
+  return Moving(vm)
+
+
+def goes_on(moving, node):
+  """Check that the guest runs once, where the configuration has it."""
+  vm = moving.vm
+  assert vm.node() == node and len(processes(vm, node)) == 1
+  assert vm.qmp("query-status")["status"] == "running"
+  assert processes(vm, other(node)) == []
+  moving.home = node
+  moving.is_alive()
+  assert predicted(vm) == []
+
+
+def hotplugs(moving):
+  """Have it get a disk and a NIC, and lose them."""
+  vm = moving.vm
+  disks, nics = len(moving.before.disks), len(moving.before.nics)
+  for change in ("add:size=1G", "%d:remove" % disks):
+    more = change.startswith("add")
+    vm.modify("--disk", change)
+    vm.modify("--net", "add" if more else "%d:remove" % nics)
+    moving.changes(lambda r: (len(r.disks), len(r.nics)) ==
+                   (disks + more, nics + more))
+
+
+def cleanup(vm):
+  return cluster.gnt("instance", "migrate", "--cleanup", "--force", vm.name,
+                     check=False)
+
+
+def moves(moving):
+  moving.vm.set_hvparams(**QUICK)
+  moving.moves()
+  assert is_clean(moving.vm, other(moving.home)) == (True, "")
+
+
+def test_a_slow_link(moving):
+  moving.vm.set_hvparams(**QUICK)
+  with shaped("node1", "tbf", "rate", "60mbit", "burst", "64kb", "latency",
+              "400ms"):
+    moving.moves()
+  hotplugs(moving)
+  moving.moves()
+
+
+def test_a_link_that_is_cut(moving):
+  """For longer than TCP tries, which is made short here."""
+  vm = moving.vm
+  retries = "/proc/sys/net/ipv4/tcp_retries2"
+  usual = cluster.on("node1", "cat", retries).output.strip()
+  cluster.on("node1", "sh", "-c", "echo 4 > " + retries)
+  try:
+    job = Job(vm)
+    job.is_copying()
+    cluster.on("node1", "ip", "link", "set", WIRE["node1"], "down")
+    try:
+      status = job.end(400)[0]
+    finally:
+      cluster.on("node1", "ip", "link", "set", WIRE["node1"], "up")
+  finally:
+    cluster.on("node1", "sh", "-c", "echo %s > %s" % (usual, retries))
+  assert status != 0 and vm.node() == "node1"
+  moving.is_alive()
+  cluster.wait_until(lambda: cluster.on("node2", "true", check=False
+                                        ).returncode == 0, "node2", 60, 1)
+  print("waiting on node2: %s" % processes(vm, "node2"))
+  assert cleanup(vm).returncode == 0
+  goes_on(moving, "node1")
+  assert is_clean(vm, "node2") == (True, "")
+  hotplugs(moving)
+  moves(moving)
+
+
+@pytest.mark.parametrize("node", ["node1", "node2"])
+def test_a_node_daemon_that_is_killed(moving, node):
+  vm = moving.vm
+  job = Job(vm)
+  job.is_copying()
+  kill_daemon(node)
+  if node == "node2":
+    # the source has not noticed; the job cannot finish
+    vm.qmp("migrate-set-parameters", **{"max-bandwidth": 1 << 30,
+                                        "downtime-limit": 10000})
+  status = job.end()[0]
+  start_daemon(node)
+  assert status != 0 and vm.node() == "node1"
+  result = cleanup(vm)
+  print(result.output)
+  assert result.returncode == 0
+  goes_on(moving, {"node1": "node1", "node2": "node2"}[node])
+  hotplugs(moving)
+  moves(moving)
+
+
+@pytest.mark.parametrize("node", ["node1", "node2"])
+def test_a_qemu_that_is_killed(moving, node):
+  vm = moving.vm
+  job = Job(vm)
+  job.is_copying()
+  kill_qemu(vm, node)
+  assert job.end()[0] != 0
+  if node == "node1":
+    result = cleanup(vm)
+    print(result.output)
+    assert re.search("not seem to be running at all", result.output)
+    assert processes(vm, "node1") == processes(vm, "node2") == []
+    vm.start()
+    moving.before = vm.guest(timeout=600)
+  goes_on(moving, "node1")
+  assert is_clean(vm, "node2") == (True, "")
+  hotplugs(moving)
+  moves(moving)

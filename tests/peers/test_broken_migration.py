@@ -1,0 +1,487 @@
+"""Migrations that are cancelled, or break, at each moment.
+
+QEMU is killed on either side, or the node daemon, or the link between the nodes
+is cut. After each no guest runs twice; one runs, but where its QEMU was killed;
+runtime file, QEMU, guest and the configuration agree; each disk has its data;
+and the guest can be hotplugged, and moves.
+
+C{BROKEN_EVERY} in the environment: at each how many of the points at which a
+node daemon can be killed it is.
+
+"""
+
+import os
+import re
+import signal
+import time
+
+import pytest
+
+import kill_points
+import master as master_
+import nodes
+import slow_link
+from guest_disks import GuestDisks
+from master import SOURCE
+from master import TARGET
+from master import Failed
+from nodes import DISK
+from nodes import NIC
+from qemu_state import agree
+from qemu_state import tell
+from test_migration import BOTH
+from test_migration import between
+from test_migration import ended
+from test_migration import is_clean
+from test_migration import is_plugin
+from test_migration import pair  # noqa: F401 (a fixture)
+from test_migration import waiting
+
+UNMODIFIED = ("unmodified", "unmodified")
+
+#: From one point to the next.
+STRIDE = int(os.environ.get("BROKEN_EVERY", "7"))
+
+_PATIENCE = 120
+
+#: Has a migration last, without end.
+SLOW = {"migration_bandwidth": 8, "migration_downtime": 1}
+
+#: A link's bytes per second: the last of a guest takes seconds.
+NARROW = 6 << 20
+
+
+def processes(node):
+  """List the QEMUs of a node, whatever the files say."""
+  mark = os.path.join(node.folder, "%s.watch" % nodes.NAME).encode("ascii")
+  found = []
+  for name in os.listdir("/proc"):
+    if name.isdigit():
+      try:
+        with open("/proc/%s/cmdline" % name, "rb") as stream:
+          words = stream.read().split(b"\0")
+      except EnvironmentError: # it has ended
+        continue
+      if words[-2:-1] and mark in words[-2]:
+        found.append(int(name))
+  return found
+
+
+def run_state(node):
+  """Ask QEMU; None if none runs."""
+  if not processes(node):
+    return None
+  try:
+    return tell(node, "query-status")["status"]
+  except (AssertionError, EnvironmentError): # it is just ending
+    return None
+
+
+def running(pair):
+  """List the nodes on which the guest runs."""
+  return [node for node in (pair.source, pair.target)
+          if run_state(node) == "running"]
+
+
+class Broken(object):
+  """A guest whose migrations break."""
+
+  def __init__(self, pair, guest, folder):
+    self.pair = pair
+    self.link = slow_link.Link(master_.SENT_TO, master_.LISTENS)
+    self.disks = GuestDisks(pair, folder)
+    pair.start(guest)
+    for node in (pair.source, pair.target):
+      kill_points.hasten(node.hyper, node.qemu)
+    self.master = master_.Master(pair)
+    self.uptime = pair.source.uptime
+
+  def restart(self):
+    """Start the instance where the configuration has it, as a watcher does."""
+    node = self.master.primary
+    assert not processes(self.pair.source) and not processes(self.pair.target)
+    node.hyper.StartInstance(
+      node.instance, [(nodes.disk(n), self.disks.image(n), None)
+                      for n in range(2)], False)
+    self.uptime = 0
+    self.goes_on(self.pair.source.wait_for_guest()
+                 if node is self.pair.source else node.wait_for_guest())
+
+  def goes_on(self, report=None, killed=False):
+    """Check that the guest runs once, and where the configuration has it.
+
+    @param killed: whether a QEMU was killed on the other node, which leaves
+        Ganeti's files
+
+    """
+    self.pair.report = report or self.pair.report
+    here = self.master.primary
+    assert nodes.until(lambda: running(self.pair), lambda found: found == [here],
+                       30) == [here], self.master.said
+    other = (self.pair.target if here is self.pair.source else self.pair.source)
+    assert not processes(other), self.master.said
+    assert waiting(other) == []
+    if not killed:
+      is_clean(other)
+    assert here.wait_for_guest() == self.pair.report
+    assert here.uptime >= self.uptime
+    self.uptime = here.uptime
+    agree(here)
+    assert waiting(here) == []
+    self.disks.check(here)
+
+  def hotplugs(self):
+    """Have it get a disk and a NIC, and lose them, and another of each."""
+    self.master.turn()
+    node = self.master.primary
+    count = [len(found) for found in node.agreed_slots()]
+    self.do(lambda: node.hot_add(DISK, 5, count[0]))
+    self.do(lambda: node.hot_add(NIC, 5, count[1]))
+    node.wait_until_guest_sees(count[0] + 1, count[1] + 1)
+    self.disks.check(node)
+    self.do(lambda: node.hot_del(DISK, 5, count[0]))
+    self.do(lambda: node.hot_del(NIC, 5, count[1]))
+    node.wait_until_guest_sees(*count)
+    agree(node)
+
+  @staticmethod
+  def do(operation):
+    assert master_.child_processes.alone(operation) is None
+
+  def moves(self):
+    """Check that it moves, once nothing is broken."""
+    self.link.rate, self.link.passes, self.link.answers = None, True, True
+    self.master.down.clear()
+    self.master.turn()
+    for node in (self.pair.source, self.pair.target):
+      node.instance.hvparams.update(migration_bandwidth=1024,
+                                    migration_downtime=10000)
+    before = self.master.primary
+    self.master.migrate()
+    assert self.master.primary is not before
+    self.goes_on()
+    self.master.turn()
+
+  def fails(self, at=None):
+    with pytest.raises(Failed) as caught:
+      self.master.migrate(at)
+    print("%s\n%s" % (caught.value, "\n".join(self.master.said)))
+    return str(caught.value)
+
+
+@pytest.fixture
+def broken(pair, guest, tmpdir):
+  made = Broken(pair, guest, str(tmpdir.mkdir("shared")))
+  try:
+    yield made
+  finally:
+    made.link.close()
+
+
+def kill(node):
+  (pid, ) = processes(node)
+  os.kill(pid, signal.SIGKILL)
+  ended(pid)
+
+
+def copied(pair):
+  """Tell how much of the memory is copied, in percent; None before."""
+  ram = tell(pair.source, "query-migrate").get("ram")
+  return ram and 100.0 * (ram["total"] - ram["remaining"]) / ram["total"]
+
+
+class When(object):
+  """A moment of a migration: waits for it at the first look, and acts."""
+
+  def __init__(self, name, broken, action):
+    self._name, self._broken, self._action = name, broken, action
+    self.acted = False
+    if name == "switch-over":
+      broken.link.rate = NARROW
+    elif name == "copy":
+      broken.pair.source.instance.hvparams.update(SLOW)
+
+  def _is_now(self):
+    pair = self._broken.pair
+    if self._name == "copy":
+      return (copied(pair) or 0) > 30
+    if self._name == "switch-over":
+      return run_state(pair.source) == "finish-migrate"
+    return (tell(pair.source, "query-migrate").get("status") == "completed" and
+            run_state(pair.target) == "running")
+
+  def __call__(self, step):
+    if step == "accepted" or self.acted:
+      return
+    deadline = time.time() + _PATIENCE
+    while not self._is_now():
+      assert time.time() < deadline, self._name
+      time.sleep(0.02)
+    self.acted = True
+    self._action()
+
+
+@between(BOTH)
+@pytest.mark.parametrize("percent", [10, 50, 90])
+def test_a_cancelled_migration_hinders_nothing(broken, percent):
+  pair = broken.pair
+  pair.source.instance.hvparams.update(SLOW)
+  seen = []
+
+  def at(step):
+    if step == "accepted" or seen:
+      return
+    deadline = time.time() + _PATIENCE
+    while (copied(pair) or 0) < percent:
+      assert time.time() < deadline
+      time.sleep(0.01)
+    seen.append(copied(pair))
+    tell(pair.source, "migrate_cancel")
+
+  broken.fails(at)
+  print("cancelled at %.0f %%" % seen[0])
+  broken.goes_on()
+  broken.hotplugs()
+  broken.moves()
+  broken.hotplugs()
+  broken.moves()
+
+
+@between(BOTH)
+@pytest.mark.parametrize("moment", ["copy", "switch-over", "after"])
+@pytest.mark.parametrize("side", [SOURCE, TARGET])
+def test_a_qemu_that_is_killed(broken, moment, side):
+  pair, master = broken.pair, broken.master
+  when = When(moment, broken, lambda: kill(master.node(side)))
+  if (moment, side) == ("after", TARGET):
+    master.migrate(when)
+    assert master.primary is pair.target
+  else:
+    broken.fails(when)
+    assert master.primary is pair.source
+  if (moment, side) == ("after", SOURCE):
+    # the job knows nothing of the guest, the target does
+    master.cleanup()
+    assert master.primary is pair.target
+  assert when.acted
+  if (moment == "after") == (side == TARGET):
+    # that was the guest
+    assert nodes.until(lambda: processes(pair.source) + processes(pair.target),
+                       lambda found: not found, 10) == []
+    for node in (pair.source, pair.target):
+      if node is not master.primary:
+        is_clean(node)
+    broken.restart()
+  else:
+    broken.goes_on(killed=True)
+    broken.hotplugs()
+  broken.moves()
+  broken.moves()
+
+
+#: Calls, and whether it is those of a migration that fails.
+CALLS = [(SOURCE, "MigrationInfo", False), (TARGET, "AcceptInstance", False),
+         (SOURCE, "MigrateInstance", False),
+         (SOURCE, "GetMigrationStatus", False),
+         (SOURCE, "FinalizeMigrationSource", False),
+         (TARGET, "FinalizeMigrationDst", False),
+         (TARGET, "FinalizeMigrationDst", True),
+         (SOURCE, "FinalizeMigrationSource", True)]
+
+
+def settle(broken):
+  """Clean up as the operator's page says, until all is right."""
+  master = broken.master
+  master.down.clear()
+  killed = False
+  try:
+    master.cleanup()
+  except Failed as err:
+    print("cleanup: %s" % err)
+    match = re.search(r"paused after a migration that completed.*\(kill (\d+)\)",
+                      str(err))
+    assert match, err
+    assert int(match.group(1)) in processes(broken.pair.source)
+    kill(broken.pair.source)
+    killed = True
+    master.cleanup()
+  broken.goes_on(killed=killed)
+
+
+@between(BOTH)
+@pytest.mark.parametrize("call", CALLS, ids=lambda c: "%s%s" % (
+  c[1], "-fails" if c[2] else ""))
+def test_a_node_daemon_that_is_killed(broken, call, capsys):
+  """It is there again at once, and the next time when the job has ended."""
+  side, method, is_failing = call
+  pair, master = broken.pair, broken.master
+  began = time.time()
+  visits = 0
+  while True:
+    master.turn()
+    master.said = []
+    node = master.node(side)
+    number = visits * STRIDE + 1
+    when = None
+    if is_failing:
+      when = When("copy", broken, lambda: tell(pair.source, "migrate_cancel"))
+    master.fatal = {(side, method): number}
+    if visits % 2:
+      master.fatal["then down"] = node
+    try:
+      master.migrate(when)
+      failed = False
+    except Failed as err:
+      failed = True
+      print("%s, point %d: %s" % (method, number, err))
+    died = (side, method) not in master.fatal and any(
+      "killed" in text for text in master.said)
+    master.fatal = {}
+    print("\n".join(master.said))
+    if failed:
+      settle(broken)
+    else:
+      broken.goes_on()
+    if not died:
+      break
+    visits += 1
+    broken.moves()
+  with capsys.disabled():
+    print("\n%s: killed %d times, at each %d. of %s points, %.0f s" % (
+      method, visits, STRIDE, len(master.points), time.time() - began))
+  assert visits
+
+
+@between(BOTH)
+@pytest.mark.parametrize("moment", ["copy", "switch-over"])
+def test_a_link_that_is_cut(broken, moment):
+  when = When(moment, broken, broken.link.cut)
+  broken.fails(when)
+  assert when.acted
+  broken.goes_on()
+  broken.hotplugs()
+  broken.moves()
+
+
+@between(BOTH)
+@pytest.mark.parametrize("moment", ["copy", "switch-over"])
+def test_a_link_that_stands_still_and_goes_on(broken, moment):
+  """For longer than Ganeti's client waits for an answer of QEMU's."""
+  pair = broken.pair
+
+  def stand_still():
+    broken.link.passes = False
+    ended_at = time.time() + 8
+    while time.time() < ended_at:
+      assert tell(pair.source, "query-migrate")["status"] == "active"
+      time.sleep(0.5)
+    broken.link.passes = True
+    broken.link.rate = None
+    tell(pair.source, "migrate-set-parameters", max_bandwidth=1 << 30,
+         downtime_limit=10000)
+
+  when = When(moment, broken, stand_still)
+  broken.master.migrate(when)
+  assert when.acted
+  broken.goes_on()
+  broken.hotplugs()
+  broken.moves()
+
+
+@between(BOTH)
+def test_a_slow_link(broken):
+  broken.link.rate = 4 << 20
+  broken.master.migrate()
+  broken.goes_on()
+  broken.moves()
+
+
+def arrived(pair):
+  """Wait until the guest runs on the target, and there alone."""
+  assert nodes.until(lambda: running(pair), lambda found: found ==
+                     [pair.target]) == [pair.target]
+
+
+@between(BOTH)
+def test_a_target_whose_confirmation_takes_long(broken):
+  """The source waits, and does not resume the guest."""
+  pair = broken.pair
+  broken.link.answers = False
+
+  def at(step):
+    if step == "status" and not broken.link.answers:
+      arrived(pair)
+      for _ in range(8):
+        time.sleep(1)
+        assert running(pair) == [pair.target]
+      broken.link.answers = True
+
+  broken.master.migrate(at)
+  broken.goes_on()
+  broken.moves()
+
+
+@between(BOTH, UNMODIFIED)
+def test_a_link_that_is_cut_before_the_target_can_confirm(broken):
+  """The one case in which a guest runs twice, until a cleanup.
+
+  Unmodified Ganeti has the source wait for no confirmation: a target that dies
+  on the way costs it the guest.
+
+  """
+  pair, master = broken.pair, broken.master
+  broken.link.answers = False
+
+  def cut(step):
+    if step == "status":
+      arrived(pair)
+      broken.link.cut()
+      time.sleep(1)
+
+  if not is_plugin(pair.source):
+    master.migrate(cut)
+    broken.goes_on()
+    return
+  broken.fails(cut)
+  print([run_state(node) for node in (pair.source, pair.target)])
+  settle(broken)
+  assert master.primary is pair.source
+  broken.moves()
+
+
+@between(BOTH, UNMODIFIED)
+@pytest.mark.parametrize("call", ["MigrateInstance", "GetMigrationStatus"])
+def test_an_arrived_guest_is_not_ended_by_a_job_that_lost_its_source(broken,
+                                                                     call):
+  """The source's node daemon was killed, or restarted, while it arrived."""
+  pair, master = broken.pair, broken.master
+  plain = pair.source.hyper.MigrateInstance
+
+  def die(*args):
+    plain(*args)
+    arrived(pair)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+  def at(step):
+    if step == "status" and call == "GetMigrationStatus":
+      arrived(pair)
+      master.down.add(pair.source)
+
+  if call == "MigrateInstance":
+    pair.source.hyper.MigrateInstance = die
+  broken.fails(at)
+  pair.source.hyper.__dict__.pop("MigrateInstance", None)
+  states = [run_state(node) for node in (pair.source, pair.target)]
+  if not is_plugin(pair.source):
+    # the memory is older than the disks; or nobody runs
+    assert states == [
+      {"MigrateInstance": "running", "GetMigrationStatus": "postmigrate"}[call],
+      None]
+    master.down.clear()
+    master.cleanup()
+    assert master.primary is pair.source and run_state(pair.source) == states[0]
+    return
+  assert states == ["postmigrate", "running"]
+  settle(broken)
+  assert master.primary is pair.target
+  broken.moves()
