@@ -19,9 +19,8 @@ from test_migration import predicted
 
 pytestmark = pytest.mark.two_nodes
 
-#: Has a migration last, without end.
-SLOW = {"migration_bandwidth": 4, "migration_downtime": 1}
-QUICK = {"migration_bandwidth": 1024, "migration_downtime": 10000}
+#: Bandwidth and downtime; with the first a migration lasts, without end.
+SLOW, QUICK = (4, 1), (1024, 10000)
 
 #: The wire to the other node.
 WIRE = {"node1": "eth2", "node2": "eth1"}
@@ -89,10 +88,18 @@ class Job(object):
     return self._process.returncode, output
 
 
+def set_speed(speed):
+  """Set how quick migrations are; it is the cluster's."""
+  cluster.gnt("cluster", "modify", "-H", "kvm:migration_bandwidth=%d,"
+              "migration_downtime=%d" % speed)
+
+
 @pytest.fixture
 def moving(vm, plugged):
-  vm.add(disks=2, nics=1, hvparams=dict(SLOW, kvm_pci_reservations=8))
-  return Moving(vm)
+  set_speed(SLOW)
+  vm.add(disks=2, nics=1, hvparams={"kvm_pci_reservations": 8})
+  yield Moving(vm)
+  set_speed(QUICK)
 
 
 def goes_on(moving, node):
@@ -124,13 +131,13 @@ def cleanup(vm):
 
 
 def moves(moving):
-  moving.vm.set_hvparams(**QUICK)
+  set_speed(QUICK)
   moving.moves()
   assert is_clean(moving.vm, other(moving.home)) == (True, "")
 
 
 def test_a_slow_link(moving):
-  moving.vm.set_hvparams(**QUICK)
+  set_speed(QUICK)
   with shaped("node1", "tbf", "rate", "60mbit", "burst", "64kb", "latency",
               "400ms"):
     moving.moves()
