@@ -487,3 +487,24 @@ def test_an_arrived_guest_is_not_ended_by_a_job_that_lost_its_source(broken,
   settle(broken)
   assert master.primary is pair.target
   broken.moves()
+
+
+@between(BOTH)
+def test_another_attempt_takes_the_place_of_a_cleanup(broken):
+  """The target's node daemon died, and QEMU still waits there."""
+  pair, master = broken.pair, broken.master
+
+  def at(step):
+    if step == "status":
+      master.down.add(pair.target)
+      tell(pair.source, "migrate_cancel")
+
+  pair.source.instance.hvparams.update(SLOW)
+  broken.fails(at)
+  # the first attempt finds it, and ends it
+  assert len(processes(pair.target)) <= 1
+  master.down.clear()
+  if processes(pair.target):
+    broken.fails()
+  broken.goes_on()
+  broken.moves()

@@ -40,8 +40,9 @@ def kill_qemu(vm, node):
   cluster.wait_until(lambda: not processes(vm, node), "QEMU has ended")
 
 
-def kill_daemon(node):
-  cluster.on(node, "sh", "-c", "kill -9 $(cat /run/ganeti/ganeti-noded.pid)")
+def signal_daemon(node, name):
+  cluster.on(node, "sh", "-c", "kill -%s $(cat /run/ganeti/ganeti-noded.pid)" %
+             name)
 
 
 def start_daemon(node):
@@ -76,6 +77,11 @@ class Job(object):
       ram = self._vm.qmp("query-migrate").get("ram")
       return ram and ram["remaining"] < 0.8 * ram["total"]
     cluster.wait_until(look, "the guest is copied", 60)
+
+  def hurry(self):
+    """Have QEMU come to an end."""
+    self._vm.qmp("migrate-set-parameters", **{"max-bandwidth": 1 << 30,
+                                              "downtime-limit": 10000})
 
   def end(self, timeout=300):
     """Wait for it.
@@ -178,11 +184,10 @@ def test_a_node_daemon_that_is_killed(moving, node):
   vm = moving.vm
   job = Job(vm)
   job.is_copying()
-  kill_daemon(node)
+  signal_daemon(node, "KILL")
   if node == "node2":
     # the source has not noticed; the job cannot finish
-    vm.qmp("migrate-set-parameters", **{"max-bandwidth": 1 << 30,
-                                        "downtime-limit": 10000})
+    job.hurry()
   status = job.end()[0]
   start_daemon(node)
   assert status != 0 and vm.node() == "node1"
@@ -190,6 +195,34 @@ def test_a_node_daemon_that_is_killed(moving, node):
   print(result.output)
   assert result.returncode == 0
   goes_on(moving, {"node1": "node1", "node2": "node2"}[node])
+  hotplugs(moving)
+  moves(moving)
+
+
+def test_a_job_that_lost_the_source_when_the_guest_had_moved(moving):
+  """Unmodified Ganeti would end the guest; see the operator's page."""
+  vm = moving.vm
+  job = Job(vm)
+  job.is_copying()
+  # the job's next question waits
+  signal_daemon("node1", "STOP")
+  job.hurry()
+  cluster.wait_until(lambda: vm.qmp("query-status")["status"] == "postmigrate",
+                     "the guest has moved", 60)
+  signal_daemon("node1", "KILL")
+  assert job.end()[0] != 0
+  start_daemon("node1")
+  assert vm.node() == "node1" and len(processes(vm, "node2")) == 1
+  listed = cluster.gnt("instance", "list", "--no-headers", "-o", "status",
+                       vm.name).output
+  assert listed.strip() == "ERROR_wrongnode", listed
+  result = cleanup(vm)
+  print(result.output)
+  (pid, ) = re.findall(r"end this process \(kill (\d+)\)", result.output)
+  assert result.returncode != 0 and processes(vm, "node1") == [int(pid)]
+  kill_qemu(vm, "node1")
+  assert cleanup(vm).returncode == 0
+  goes_on(moving, "node2")
   hotplugs(moving)
   moves(moving)
 
