@@ -490,7 +490,7 @@ def test_an_arrived_guest_is_not_ended_by_a_job_that_lost_its_source(broken,
 
 
 @between(BOTH)
-def test_another_attempt_takes_the_place_of_a_cleanup(broken):
+def test_another_attempt_does_what_a_cleanup_does(broken):
   """The target's node daemon died, and QEMU still waits there."""
   pair, master = broken.pair, broken.master
 
