@@ -13,15 +13,20 @@ node daemon can be killed it is.
 import os
 import re
 import signal
+import socket
 import time
 
 import pytest
 
+from ganeti.hypervisor import hv_kvm
+
 import kill_points
 import master as master_
 import nodes
+import old_qemu
 import slow_link
 from guest_disks import GuestDisks
+from line_socket import Socket
 from master import SOURCE
 from master import TARGET
 from master import Failed
@@ -190,13 +195,31 @@ def copied(pair):
   return ram and 100.0 * (ram["total"] - ram["remaining"]) / ram["total"]
 
 
+def answers(node):
+  """Tell whether QEMU answers; it does not while it sends the last round."""
+  qmp = Socket(old_qemu.watch_socket(node.folder, nodes.NAME), 2)
+  try:
+    assert "QMP" in qmp.line()
+    qmp.execute("qmp_capabilities")
+  except socket.timeout:
+    return False
+  finally:
+    qmp.sock.close()
+  return True
+
+
 class When(object):
-  """A moment of a migration: waits for it at the first look, and acts."""
+  """A moment of a migration: waits for it at the first look, and acts.
+
+  The last round is sent while the guest stands still and QEMU answers nobody;
+  at the switch-over the source has sent all, and the link still has some of it.
+
+  """
 
   def __init__(self, name, broken, action):
     self._name, self._broken, self._action = name, broken, action
     self.acted = False
-    if name == "switch-over":
+    if name in ("last round", "switch-over"):
       broken.link.rate = NARROW
     elif name == "copy":
       broken.pair.source.instance.hvparams.update(SLOW)
@@ -205,6 +228,8 @@ class When(object):
     pair = self._broken.pair
     if self._name == "copy":
       return (copied(pair) or 0) > 30
+    if self._name == "last round":
+      return not answers(pair.source)
     if self._name == "switch-over":
       return run_state(pair.source) == "finish-migrate"
     return (tell(pair.source, "query-migrate").get("status") == "completed" and
@@ -248,7 +273,8 @@ def test_a_cancelled_migration_hinders_nothing(broken, percent):
 
 
 @between(BOTH)
-@pytest.mark.parametrize("moment", ["copy", "switch-over", "after"])
+@pytest.mark.parametrize("moment", ["copy", "last round", "switch-over",
+                                    "after"])
 @pytest.mark.parametrize("side", [SOURCE, TARGET])
 def test_a_qemu_that_is_killed(broken, moment, side):
   pair, master = broken.pair, broken.master
@@ -355,7 +381,7 @@ def test_a_node_daemon_that_is_killed(broken, call, capsys):
 
 
 @between(BOTH)
-@pytest.mark.parametrize("moment", ["copy", "switch-over"])
+@pytest.mark.parametrize("moment", ["copy", "last round", "switch-over"])
 def test_a_link_that_is_cut(broken, moment):
   when = When(moment, broken, broken.link.cut)
   broken.fails(when)
@@ -392,8 +418,22 @@ def test_a_link_that_stands_still_and_goes_on(broken, moment):
 
 @between(BOTH)
 def test_a_slow_link(broken):
-  broken.link.rate = 4 << 20
+  """With parameters that suit it."""
+  pair = broken.pair
+  broken.link.rate = 6 << 20
+  pair.source.instance.hvparams.update(migration_bandwidth=4,
+                                       migration_downtime=2000)
   broken.master.migrate()
+  broken.goes_on()
+  broken.moves()
+
+
+@between(BOTH, UNMODIFIED)
+def test_a_switch_over_that_takes_longer_than_ganeti_waits(broken, monkeypatch):
+  """QEMU does not answer while it sends the last (7.2), and Ganeti gives up."""
+  monkeypatch.setattr(hv_kvm.QmpConnection, nodes.TIME_LIMIT, 5)
+  broken.link.rate = 2 << 20
+  assert "imeout" in broken.fails() # Ganeti's word
   broken.goes_on()
   broken.moves()
 
