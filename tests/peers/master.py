@@ -33,7 +33,7 @@ class Master(object):
   @ivar primary: the node that the configuration has the instance on
   @ivar down: set of nodes whose node daemon does not run
   @ivar fatal: dict, (side, method) to the number of the point to die at
-  @ivar points: list of names, the points of the last call
+  @ivar points: dict, (side, method) to the points of the last call that ended
   @ivar said: list of errors of calls, which a job logs
 
   """
@@ -42,7 +42,7 @@ class Master(object):
     self.primary = pair.source
     self.down = set()
     self.fatal = {}
-    self.points = []
+    self.points = {}
     self.said = []
 
   def node(self, side):
@@ -75,7 +75,7 @@ class Master(object):
     if said is not None:
       return self._failed(side, method, said or "the node daemon was killed")
     with open(path) as stream:
-      result, self.points = json.load(stream)
+      result, self.points[(side, method)] = json.load(stream)
     return result, None
 
   def _failed(self, side, method, text):
