@@ -78,6 +78,9 @@ _BY_QMP = hasattr(hv_kvm.QmpConnection, "StartMigration")
 
 _OTHER_TOPOLOGY = "The runtime file does not match the running QEMU"
 
+#: Ganeti records it in the command of an instance that is started paused.
+_PAUSED = "-S"
+
 
 class Migration(NicModification):
   """The source's half, and what the target needs of it."""
@@ -139,7 +142,11 @@ class Migration(NicModification):
         if chipset.applies(loaded.words, loaded.hvparams):
           told = self._Told(instance, execute)
         running = running_type.of(execute)
+        state = queries.run_state(execute)
       loaded = self._Follow(instance, told)
+      if state == queries.RUNNING:
+        # with it, QEMU would leave the guest paused on the target (7.2, 10.0)
+        loaded.command[:] = [word for word in loaded.command if word != _PAUSED]
       machine_version.name_in(instance, loaded, running)
       if not KNOWS_Q35 and \
           not q35.partition(loaded.hvparams, loaded.words).is_shared:

@@ -1,0 +1,156 @@
+"""A guest that moves, and all that must be right of it afterwards.
+
+Each disk begins with a text that tells which it is; the guest reads it.
+
+"""
+
+import os
+import re
+import time
+
+from qemu_state import agree, tell
+from nodes import DISK, NIC
+import nodes
+import test_migration
+
+#: Run states in which a guest's CPUs run.
+_RUNNING = ("running", )
+
+_READ = ("for d in /sys/block/vd*; do n=${d##*/}; blockdev --flushbufs /dev/$n;"
+         " echo MARK $n `dd if=/dev/$n bs=16 count=1 2>/dev/null | head -n 1`;"
+         " done\n")
+
+
+def text_on(number):
+  """Tell what a disk begins with."""
+  return "disk %d" % number
+
+
+class Pair(test_migration.Pair):
+  """A source and a target whose disks can be told apart.
+
+  @ivar disks: list of ints, what Ganeti's configuration has
+  @ivar nics: list of ints, the same
+
+  """
+  def __init__(self, source, target, folder):
+    super(Pair, self).__init__(source, target, folder)
+    self.disks, self.nics = [0, 1], [0, 1]
+    for node in (self.source, self.target):
+      node.image = lambda number, node=node: self._image(node, number)
+
+  def _image(self, node, number):
+    """Make a disk on what both nodes share."""
+    path = os.path.join(os.path.dirname(node.folder), "disk%d" % number)
+    with open(path, "wb") as stream:
+      stream.write((text_on(number) + "\n").encode("ascii"))
+      stream.truncate(1 << 20)
+    return path
+
+  def start(self, guest, **hvparams): # pylint: disable=arguments-differ
+    """Start the instance, and wait for nothing."""
+    paused = hvparams.pop("paused", False)
+    tags = hvparams.pop("tags", ())
+    parameters = dict(test_migration.CAREFUL, migration_port=8102,
+                      **nodes.boot(guest))
+    parameters.update(hvparams)
+    self.source.start(paused=paused, tags=tags, **parameters)
+    self.target.adopt(nodes.NAME, dict(self.source.instance.hvparams,
+                                       kvm_path=self.target.qemu))
+    self.configure()
+
+  def configure(self):
+    """Have Ganeti's configuration have the disks and NICs."""
+    for node in (self.source, self.target):
+      node.instance.primary_node = "node1"
+      node.instance.disks = [nodes.disk(number).uuid for number in self.disks]
+      node.instance.nics = [nodes.nic(number) for number in self.nics]
+
+  def hot_add(self, node, dev_type, number):
+    """Do what a job does: hot-add, and then write the configuration."""
+    numbers = self.disks if dev_type == DISK else self.nics
+    node.hot_add(dev_type, number, len(numbers))
+    numbers.append(number)
+    self.configure()
+
+  def hot_del(self, node, dev_type, number):
+    """Do what a job does."""
+    numbers = self.disks if dev_type == DISK else self.nics
+    node.hot_del(dev_type, number, numbers.index(number))
+    numbers.remove(number)
+    self.configure()
+
+  def send_slowly(self):
+    """Have the source send, and not come to an end by itself."""
+    self.source.instance.hvparams.update(migration_bandwidth=1,
+                                         migration_downtime=1)
+    self.source.hyper.MigrateInstance("cluster", self.source.instance,
+                                      test_migration.HERE, True)
+    nodes.until(lambda: tell(self.source, "query-migrate").get("status"),
+                lambda status: status == "active")
+
+  def hurry(self):
+    """Have what was sent slowly come to its end."""
+    self.source.instance.hvparams.update(test_migration.CAREFUL)
+    tell(self.source, "migrate-set-parameters", max_bandwidth=1 << 30,
+         downtime_limit=10000)
+    return self.wait()
+
+  def back(self):
+    """Make the target the source of the next migration."""
+    self.source, self.target = self.target, self.source
+    for node in (self.source, self.target):
+      node.instance.hvparams["kvm_path"] = node.qemu
+
+
+  def states(self):
+    """List where QEMU runs the guest."""
+    found = []
+    for node in (self.source, self.target):
+      if node.hyper._InstancePidAlive(nodes.NAME)[2] and \
+          tell(node, "query-status")["status"] in _RUNNING:
+        found.append(node)
+    return found
+
+  def is_right(self, node, timeout=120):
+    """Check that the guest is up on that node alone, and has all of its own.
+
+    Runtime file, QEMU, configuration and guest agree, and each disk has its
+    data.
+
+    """
+    assert self.states() == [node]
+    other = self.target if node is self.source else self.source
+    test_migration.is_clean(other)
+    assert not other.hyper._InstancePidAlive(nodes.NAME)[2]
+    agree(node)
+    slots = node.runtime_slots()
+    prefix = {DISK: 0xd0, NIC: 0xa0}
+    known = dict((dev_type, sorted(int(uuid, 16) - prefix[dev_type]
+                                   for uuid, _ in slots[dev_type]))
+                 for dev_type in slots)
+    assert known == {DISK: sorted(self.disks), NIC: sorted(self.nics)}
+    node.wait_until_guest_sees(len(self.disks), len(self.nics), timeout)
+    assert self.data(node) == dict(
+      (slot, text_on(int(uuid, 16) - 0xd0)) for uuid, slot in slots[DISK])
+
+  def data(self, node):
+    """Ask the guest what its disks begin with, by slot."""
+    for _ in range(5): # a line may be lost while it reports
+      lines = node.console(_READ)
+      said = dict(line.split(" ", 2)[1:] for line in lines
+                  if line.startswith("MARK ") and line.count(" ") >= 2)
+      report = node.wait_for_guest()
+      (disks, ) = [line for line in report if line.startswith("BLK:")]
+      where = dict(re.findall(r"(vd\w+)=0000:00:(\w\w)\.0", disks))
+      if set(said) == set(where):
+        break
+    return dict((int(slot, 16), said.get(name)) for name, slot in where.items())
+
+
+def ended(node, timeout=30):
+  """Wait until a node's QEMU has ended."""
+  deadline = time.time() + timeout
+  while node.hyper._InstancePidAlive(nodes.NAME)[2]:
+    assert time.time() < deadline
+    time.sleep(0.02)
