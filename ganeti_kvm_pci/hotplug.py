@@ -57,6 +57,7 @@ from .errors import MonitorError
 from .errors import NodeError
 from .errors import with_remedy
 from .presence import Presence
+from .qemu import refusals
 from .qemu import start_error
 from .qmp import queries
 from .qmp import unplug
@@ -84,6 +85,7 @@ class Hotplug(Presence):
       if not chipset.applies(known.command, known.hvparams):
         return super(Hotplug, self).HotAddDevice(instance, dev_type, device,
                                                  extra, seq, *more, **others)
+      self._RefuseLeft(instance)
       self._Settle(instance)
       if (self._IsThere(instance, device_class, device) or
           self._Adopt(instance, dev_type, device, extra)):
@@ -217,6 +219,7 @@ class Hotplug(Presence):
       if not chipset.applies(known.command, known.hvparams):
         return super(Hotplug, self).HotDelDevice(instance, dev_type, device, _,
                                                  seq, *more, **others)
+      self._RefuseLeft(instance)
       self._Settle(instance, keep=device.uuid)
       found = self._FindLasting(instance, device_class, device)
       if found is None:
@@ -267,8 +270,9 @@ class Hotplug(Presence):
         self._Unanswered(instance, device_class, name, limit,
                          any(answers) or not answers)
     except CommandError as err:
-      raise errors.HotplugError("Instance %s: %s cannot be removed: %s" %
-                                (instance.name, name, err))
+      raise errors.HotplugError("Instance %s: %s cannot be removed: %s%s" % (
+        instance.name, name, err, refusals.is_migrating(err) and
+        "; wait until the migration has ended, and try again" or ""))
     # whatever else may fail, QEMU no longer has it
     left = self._TryToForget(instance, device_class, found)
     for tell in (lambda: requested.forget(device_id),

@@ -41,6 +41,7 @@ import re
 from . import cooldown
 from . import instance_lock
 from . import pending_unplugs
+from . import sent_devices
 from . import temporary
 
 #: Added to a runtime file's name: one that waits for its guest; one that was
@@ -54,10 +55,11 @@ _NEW = temporary.RANDOM + r"\.new"
 
 #: What is in the plugin's folder.
 _KEPT_RE = re.compile(
-  r"(?P<name>[^.].*)%s(%s(\.\d+)?|%s|%s|%s|%s(%s)?)\Z" % tuple(
+  r"(?P<name>[^.].*)%s(%s(\.\d+)?|%s|%s|%s|%s|%s(%s)?)\Z" % tuple(
     [re.escape(suffix) for suffix in (_RUNTIME, BACKUP, instance_lock.SUFFIX,
                                       cooldown.SUFFIX, pending_unplugs.SUFFIX,
-                                      ARRIVING)] + [_NEW]))
+                                      sent_devices.SUFFIX, ARRIVING)] +
+    [_NEW]))
 
 #: What is half-written there, or in the folder of the runtime files.
 _HALF_RE = re.compile(r"\.(?P<name>[^.].*)%s(%s|%s)?\.%s(%s)?\Z" % (

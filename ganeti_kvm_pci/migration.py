@@ -51,6 +51,7 @@ from ganeti.hypervisor import hv_kvm
 from . import chipset
 from . import machine_version
 from . import process
+from . import sent_devices
 from .access import Explained
 from .access import KNOWS_Q35
 from .access import Lent
@@ -78,7 +79,7 @@ _BY_QMP = hasattr(hv_kvm.QmpConnection, "StartMigration")
 
 _OTHER_TOPOLOGY = "The runtime file does not match the running QEMU"
 
-#: Ganeti records it in the command of an instance that is started paused.
+#: In Ganeti's command of an instance that is started paused.
 _PAUSED = "-S"
 
 
@@ -211,6 +212,7 @@ class Migration(NicModification):
       self._SaveKVMRuntime(instance, runtime)
       logging.info("Instance %s: explicit address in the runtime file: %s",
                    instance.name, ", ".join(compared.fixed))
+    self._NoteSent(instance)
     loaded.source_report = topology_file.write(
       parts, instance.primary_node, compared.vcpus, board_.ask(noted.recall))
     if left_out:
@@ -220,6 +222,15 @@ class Migration(NicModification):
       loaded.source_report[unplug_request.FIELD] = \
         unplug_request.as_data(requests)
     return loaded.dump(source_report=True)
+
+  def _NoteSent(self, instance):
+    """Note what the target is started with, see L{sent_devices}."""
+    try:
+      sent_devices.note(self._InstanceKVMRuntime(instance.name),
+                        self._Loaded(instance))
+    except EnvironmentError as err: # QEMU refuses most of what does not fit
+      logging.warning("Instance %s: not noted which devices it has: %s",
+                      instance.name, err)
 
   def _Follow(self, instance, info):
     """Name the disks in what is sent as the target does.
@@ -277,6 +288,12 @@ class Migration(NicModification):
           self._Refuse(instance, _OTHER_TOPOLOGY,
                        self._Compared(instance, device_lists.Noted(
                          execute))[3].problems)
+          added = sent_devices.added_since(
+            self._InstanceKVMRuntime(instance.name), loaded)
+          self._Refuse(instance, "The QEMU that waits on the target was started"
+                       " before", ["%s was hot-added or modified: migrate it"
+                                   " again" % ", ".join(added)]
+                       if added else [])
           self._SetReturnPath(instance, execute, True)
         if _BY_QMP:
           # which would connect for each command
@@ -315,6 +332,10 @@ class Migration(NicModification):
       self._RefuseToResume(instance)
     super(Migration, self).FinalizeMigrationSource(instance, success, live,
                                                    *more, **others)
+    try:
+      sent_devices.forget(self._InstanceKVMRuntime(instance.name))
+    except EnvironmentError as err: # the next migration writes it anew
+      logging.info("Instance %s: %s", instance.name, err)
     if success or not self._InstancePidAlive(instance.name)[2]:
       return
     try:

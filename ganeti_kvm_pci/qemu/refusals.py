@@ -98,6 +98,15 @@ def is_unplug_pending(err):
   return "in the process of unplug" in str(err)
 
 
+def is_migrating(err):
+  """Tell whether QEMU changes no devices, for its guest is being sent.
+
+  @type err: CommandError
+
+  """
+  return "while migrating" in str(err)
+
+
 def is_in_use(err):
   """Tell whether a device or a job uses the backend.
 

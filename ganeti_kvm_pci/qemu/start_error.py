@@ -87,13 +87,13 @@ _AGAIN = {
 _RESTART = "shut the instance down and start it, which plugs it as well"
 
 _ANY = (DISK, NIC)
-
 #: A file's name, which may have any words.
 _FILE_RE = re.compile(r"'[^']*/[^']*'")
 
 #: The words of a refusal; whose device they may be about; what to do; and
 #: whether a running guest can profit by it. The first that fits counts.
 _REMEDIES = [
+  (r"while migrating", _ANY, "wait until the migration has ended", True),
   (r"does not support hotplugging", _ANY, "set acpi=True", False),
   (r"Failed to (?:get|lock)\b.*(?:lock|byte)", [DISK],
    "another process has the image open: find it (fuser -v FILE, lslocks) and"

@@ -1052,7 +1052,7 @@ def test_a_monitor_that_hangs_up_is_one_clear_error(world, monkeypatch):
   monkeypatch.setattr(harness.FakeQmp, harness.EXECUTE, hang_up)
   with pytest.raises(errors.HotplugError) as caught:
     hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)
-  assert "does not answer qom-list" in str(caught.value)
+  assert "does not answer query-status" in str(caught.value)
 
 
 @pytest.mark.skipif(harness.SLOT_IN_PCI, reason="2.16 and later")

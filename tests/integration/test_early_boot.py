@@ -5,15 +5,12 @@ reset.
 
 """
 
-import json
 import time
 
 import pytest
 
-from ganeti import errors
-
-from moving import Pair, ended
-from qemu_state import Inventory, tell
+from moving import Pair
+from qemu_state import tell
 from nodes import DISK, NIC
 from test_migration import is_plugin
 import nodes
