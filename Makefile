@@ -15,7 +15,7 @@ GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
         test-devices test-configurations test-frozen test-versions \
         test-rollout test-preflight \
         test-upgrade test-deb test-deb-cluster test-autopkgtest test-qa \
-        test-peers test-systemd patches \
+        test-peers soak test-releases test-systemd patches \
         golden check-patches check-upstream bench bench-check alternatives \
         fuzz man dist deb test-pip clean
 
@@ -113,7 +113,7 @@ on_qemu = $(patsubst %,tests/integration/test_%.py,$(1))
 HOTPLUG = faults scsi adverse left_behind monitor multiqueue one_way repair \
           unclaimed events pending refusals threads killed random migration \
           acpi_index frozen plan_hotplug guest_names kept_answers versions \
-          machine_type
+          machine_type folder_removed samples
 
 # TABLE=FILE for a table of it, such as benchmarks/results/versions.txt
 ## bare QEMU's migrations between all versions, beside ours
@@ -218,6 +218,19 @@ test-peers: needs
 	  $(PYTEST) -v -s $(filter-out $(in_the_lab),$(PEERS)))
 	$(if $(in_the_lab),lab/up -n 2 $(PYTHON) -m pytest -p no:cacheprovider \
 	  -v -s $(in_the_lab))
+
+# SOAK_SEED has the same operations chosen again
+HOURS = 1.5
+## random operations on four guests, two nodes (HOURS=1.5)
+soak: needs
+	lab/up -n 2 $(PYTHON) tests/soak/soak.py $(HOURS)
+
+# tools/keep-samples writes what this version writes, before it is released;
+# test-unit reads the samples of all releases
+## the previous release reads this one's files
+test-releases:
+	@tools/check-needs $(PYTHON) pytest hypothesis
+	tools/test-releases $(COMMIT)
 
 # GANETI_GIT=DIR is Ganeti's repository; takes an hour or so. PLUGIN=no,
 # PLUGIN=only: the one run alone; TEMPLATES=sharedfile: that disk template alone

@@ -1,0 +1,149 @@
+"""What happens to nodes: daemons, processes and files that were removed."""
+
+import subprocess
+import time
+
+import cluster
+
+from kept_guest import agree
+
+_NODED = "/run/ganeti/ganeti-noded.pid"
+
+
+class Disturbances(object):
+  """Some of L{operations.Operations}."""
+
+  @staticmethod
+  def kill_daemon(node):
+    cluster.on(node, "sh", "-c", "kill -9 $(cat %s)" % _NODED, check=False)
+
+  @staticmethod
+  def start_daemon(node):
+    # a dead daemon's children may hold its port for a moment
+    cluster.wait_until(lambda: cluster.on(
+      node, "/usr/lib/ganeti/daemon-util", "start", "ganeti-noded",
+      check=False).returncode == 0, "%s: the node daemon starts" % node, 30, 1)
+    cluster.wait_until(lambda: cluster.gnt(
+      "node", "list", "--no-headers", "-o", "mtotal", node + ".gnt.test",
+      check=False).output.strip() not in ("", "?"), "%s answers" % node, 60, 1)
+
+  def daemon_restarted(self, guest):
+    node = guest.vm.node()
+    cluster.on(node, "/usr/lib/ganeti/daemon-util", "stop", "ganeti-noded")
+    self.start_daemon(node)
+    return node
+
+  def daemon_killed(self, guest):
+    node = guest.vm.node()
+    self.kill_daemon(node)
+    self.start_daemon(node)
+    return node
+
+  def hotplug_daemon_killed(self, guest):
+    """Kill the node daemon while it hotplugs."""
+    if not guest.runs:
+      return None
+    node = guest.vm.node()
+    option = self.random.choice(["--disk", "--net"])
+    adds = self.random.random() < 0.6
+    if adds:
+      index = self._where(guest, option)
+      if index is None:
+        return None
+      what = "%d:add" % index + (",size=1G" if option == "--disk" else "")
+    else:
+      # Ganeti deletes the file of a disk whose removal has failed
+      chosen = self._pick(guest, "--net")
+      if chosen is None:
+        return None
+      option, what = "--net", "%d:remove" % chosen[0]
+    wait = self.random.uniform(0.3, 1.2)
+    command = subprocess.Popen(
+      ["gnt-instance", "modify", "--force", "--hotplug", option, what,
+       guest.name], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+      stderr=subprocess.STDOUT, encoding="utf-8")
+    time.sleep(wait)
+    self.kill_daemon(node)
+    self.start_daemon(node)
+    self.said = command.communicate(timeout=300)[0]
+    done = "hotplug:done" in self.said
+    self._repaired(guest)
+    return "%s %s after %.1f s: %s" % (option, what, wait, "done" if done else
+                                       "not done")
+
+  def _repaired(self, guest):
+    """Have the runtime file repaired, and take what is there for right."""
+    # a guest has a second to complete what it was asked for
+    time.sleep(2)
+    self._command(guest, "check", "--live", "--repair", guest.name)
+    guest.takes_what_is_there()
+
+  def qemu_killed(self, guest):
+    if not guest.runs:
+      return None
+    self._kill(guest.vm.node(), guest.name, False)
+    if self.random.random() < 0.3:
+      # by Ganeti's watcher, as on a real node
+      cluster.on("node1", "ganeti-watcher", "--ignore-pause", check=False)
+      cluster.wait_until(guest.vm.running, "the watcher starts it", 60)
+    else:
+      self.said = guest.vm.start().output
+    guest.boots()
+    return "started again"
+
+  def paused_removal(self, guest):
+    """Remove a NIC of a guest that does not answer in time."""
+    chosen = self._pick(guest, "--net") if guest.runs else None
+    if chosen is None:
+      return None
+    guest.frozen.pop(chosen[1], None)
+    guest.vm.qmp("stop")
+    self.said = guest.vm.modify("--net", "%d:remove" % chosen[0]).output
+    guest.vm.qmp("cont")
+    agree("timed out after" in self.said, "%s: %s", guest, self.said)
+    name = "nic-" + chosen[1][:18]
+    cluster.wait_until(lambda: name not in [
+      device["qdev_id"] for device in guest.vm.pci()], "the guest ejects it",
+      60)
+    self._command(guest, "check", "--repair", "--pending")
+    guest.nics.discard(chosen[1])
+    return name
+
+  def folder_gone(self, guest):
+    """Somebody removes the plugin's folder."""
+    node = guest.vm.node()
+    cluster.on(node, "rm", "-rf", cluster.KVM_DIR + "/kvm-pci")
+    return node
+
+  def runtime_file_gone(self, guest):
+    """Nothing can be done but to boot the guest."""
+    if not guest.runs:
+      return None
+    node = guest.vm.node()
+    cluster.on(node, "rm", "%s/conf/%s.runtime" % (cluster.KVM_DIR, guest.name))
+    result = guest.vm.modify("--net", "add", check=False)
+    agree("hotplug:done" not in result.output, "%s: %s", guest, result.output)
+    self.said = result.output
+    result = guest.vm.migrate(check=False)
+    self.said += result.output
+    agree(result.returncode != 0 and guest.vm.node() == node, "%s: %s", guest,
+          result.output)
+    agree(guest.vm.running(), "%s does not run", guest)
+    self.reboot_hard(guest)
+    return node
+
+  def node_rebooted(self, guest):
+    """A node reboots: nothing runs, and nothing below /run is there."""
+    node = guest.vm.node()
+    there = [g for g in self.guests if g.vm.node() == node and g.runs]
+    cluster.on(node, "/usr/lib/ganeti/daemon-util", "stop", "ganeti-noded")
+    for one in there:
+      self._kill(node, one.name, False)
+    cluster.on(node, "sh", "-c", "rm -rf /run/ganeti/kvm-hypervisor"
+               " /run/ganeti/instance-disks")
+    cluster.on(node, "/usr/lib/ganeti/ensure-dirs")
+    self.start_daemon(node)
+    for one in there:
+      self.said += one.vm.start().output
+      one.boots()
+    return "%s, %d guests" % (node, len(there))
