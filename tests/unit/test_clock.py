@@ -10,11 +10,13 @@ import pytest
 from ganeti_kvm_pci import clock
 from ganeti_kvm_pci import cooldown
 from ganeti_kvm_pci import instance_lock
+from ganeti_kvm_pci import qemu_program
 from ganeti_kvm_pci import time_limit
 from ganeti_kvm_pci.errors import CommandError
 from ganeti_kvm_pci.errors import NodeError
 from ganeti_kvm_pci.qmp import backends
 from ganeti_kvm_pci.qmp import unplug
+from ganeti_kvm_pci.runtime import unplug_request
 
 DISK = "disk-01234567-89ab-cdef"
 
@@ -96,6 +98,29 @@ def test_a_slot_rests_all_the_same(tmpdir, monkeypatch, step):
   monkeypatch.setattr(time, "sleep", slept.append)
   cooldown.wait(path, 9)
   assert len(slept) == 1 and 0 < slept[0] <= 30
+
+
+@pytest.mark.parametrize("step, is_kept", [(-3600, False), (3600, True)])
+def test_of_a_program_from_the_future_nothing_is_kept(tmpdir, monkeypatch, step,
+                                                      is_kept):
+  """What was installed before the clock was set back may yet be changed."""
+  path = str(tmpdir.join("kvm"))
+  with open(path, "wb") as stream:
+    stream.write(b"\x7fELF")
+  now = time.time()
+  monkeypatch.setattr(time, "time", lambda: now + step)
+  assert (qemu_program.identity(path) is not None) == is_kept
+
+
+@pytest.mark.parametrize("step", [-86400 * 400, 86400 * 400])
+def test_a_requested_removal_is_told_with_its_own_time(monkeypatch, step):
+  request = unplug_request.Request(8, 1700000000, False)
+  monkeypatch.setenv("TZ", "UTC")
+  time.tzset()
+  text = unplug_request.text(request, 1700000000 + step)
+  monkeypatch.undo()
+  time.tzset()
+  assert text == "removal requested at 2023-11-14 22:13"
 
 
 def test_a_lock_ends_though_a_child_has_it_open(tmpdir, monkeypatch):
