@@ -67,31 +67,42 @@ def _read(path):
     return None
 
 
-def read(command):
+def read(command, known=None):
   """Read the files that a command names.
 
   @type command: list of strings
+  @type known: dict or None
+  @param known: for who looks at many commands: empty at first, and kept by him;
+      each file is read once
   @rtype: dict
   @return: path, as the command has it, to a list of L{config_file.Section}, or
       None for a file that cannot be read; the file that QEMU reads by itself
       is among them where there is one
 
   """
-  found = dict((path, _read(path)) for path in command_.config_files(command))
+  known = {} if known is None else known
+
+  def look(path):
+    if path not in known:
+      known[path] = _read(path)
+    return known[path]
+
+  found = dict((path, look(path)) for path in command_.config_files(command))
   default = None
-  if not _WITHOUT_DEFAULT.intersection(command):
-    default = _read(command_.DEFAULT_FILE)
+  if _WITHOUT_DEFAULT.isdisjoint(command):
+    default = look(command_.DEFAULT_FILE)
   if default:
     found.setdefault(command_.DEFAULT_FILE, default)
   return found
 
 
-def fill(loaded):
+def fill(loaded, known=None):
   """Put what the files of a runtime's command say beside it.
 
   @type loaded: L{serialized.Runtime}
+  @param known: see L{read}
   @return: the same
 
   """
-  loaded.configs = read(loaded.words)
+  loaded.configs = read(loaded.words, known)
   return loaded

@@ -182,15 +182,32 @@ def _regular(path, flags):
 
 
 def _open(path):
+  flags = os.O_RDWR | os.O_CREAT
   try:
-    if not os.path.isdir(os.path.dirname(path)):
+    try:
+      return open_alone(path, flags)
+    except EnvironmentError as err:
+      if err.errno != errno.ENOENT:
+        raise
       _make(os.path.dirname(path))
-    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    # Python 2 would hand it on to each program that it starts
-    fcntl.fcntl(fd, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
-    return fd
+      return open_alone(path, flags)
   except EnvironmentError as err:
     raise NodeError("cannot open the lock %s: %s" % (path, err.strerror))
+
+
+def open_alone(path, flags):
+  """Open a file for this process, and for no program that it starts.
+
+  @type flags: int
+  @param flags: of C{os.open}; a file that is made is this user's alone
+  @rtype: int
+  @raise EnvironmentError: if it cannot be opened
+
+  """
+  fd = os.open(path, flags, 0o600)
+  if not hasattr(os, "set_inheritable"): # Python 2 hands on all of them
+    fcntl.fcntl(fd, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
+  return fd
 
 
 def _make(folder):

@@ -40,6 +40,23 @@ import stat
 from .errors import NodeError
 
 
+#: So much is read at once; a command is nearly always shorter.
+_CHUNK = 1 << 16
+
+
+def _contents(fd):
+  """Read what is left of an open file, and close it."""
+  try:
+    chunks = []
+    while True:
+      chunk = os.read(fd, _CHUNK)
+      if not chunk:
+        return b"".join(chunks)
+      chunks.append(chunk)
+  finally:
+    os.close(fd)
+
+
 def number_in(path):
   """Read the file that has the number of a process.
 
@@ -57,10 +74,10 @@ def number_in(path):
     if err.errno == errno.ENOENT:
       return None
     raise
-  with os.fdopen(fd, "rb", 0) as stream:
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-      raise EnvironmentError(errno.EINVAL, "not a regular file")
-    pid = int(stream.read())
+  if not stat.S_ISREG(os.fstat(fd).st_mode):
+    os.close(fd)
+    raise EnvironmentError(errno.EINVAL, "not a regular file")
+  pid = int(_contents(fd))
   if pid <= 0:
     raise ValueError("no number of a process")
   return pid
@@ -68,8 +85,7 @@ def number_in(path):
 
 def _read(pid, name):
   """Read one of the files of a process."""
-  with open("/proc/%d/%s" % (pid, name), "rb") as stream:
-    return stream.read()
+  return _contents(os.open("/proc/%d/%s" % (pid, name), os.O_RDONLY))
 
 
 def words(pid):
@@ -84,6 +100,25 @@ def words(pid):
     return _read(pid, "cmdline").split(b"\0")[:-1]
   except EnvironmentError:
     return []
+
+
+def has_argument(pid, name):
+  """Tell whether one of the words after a process' first is a name.
+
+  @type pid: int
+  @type name: bytes
+  @param name: a word, or what one begins with before a comma
+  @rtype: bool
+  @return: False if it has ended
+
+  """
+  try:
+    found = _read(pid, "cmdline")
+  except EnvironmentError:
+    return False
+  # each word ends with a zero byte; what comes after the last is none
+  found = found[:found.rfind(b"\0") + 1]
+  return b"\0%s\0" % name in found or b"\0%s," % name in found
 
 
 def command(pid):

@@ -35,17 +35,23 @@ what nobody holds is written by nobody.
 
 """
 
+import binascii
 import contextlib
+import errno
 import fcntl
 import os
 import re
 import stat
-import tempfile
 
 from . import instance_lock
 
-#: What C{mkstemp} makes up, in every Python.
+#: What is made up, here and by C{mkstemp} in every Python.
 RANDOM = "[A-Za-z0-9_]{6,8}"
+
+#: Of so many bytes, in hexadecimal digits.
+_RANDOM_BYTES = 4
+
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 #: At the end of a name, so that it cannot be an administrator's.
 MARK = ".kvm-pci"
@@ -65,7 +71,14 @@ def make(folder, name):
 
   """
   while True:
-    fd, path = tempfile.mkstemp(dir=folder, prefix=".%s." % name, suffix=MARK)
+    path = os.path.join(folder, ".%s.%s%s" % (
+      name, binascii.hexlify(os.urandom(_RANDOM_BYTES)).decode("ascii"), MARK))
+    try:
+      fd = instance_lock.open_alone(path, _NEW)
+    except EnvironmentError as err:
+      if err.errno != errno.EEXIST:
+        raise
+      continue
     try:
       fcntl.flock(fd, fcntl.LOCK_EX)
     except EnvironmentError: # so does L{_is_abandoned}, and leaves it
@@ -97,16 +110,14 @@ def written(folder, name, data, mode, owner=None, lasting=True):
   """
   fd, path = make(folder, name)
   try:
-    # the lock goes with the last descriptor
-    with os.fdopen(os.dup(fd), "wb") as stream:
-      stream.write(data)
-      stream.flush()
-      made = os.fstat(fd)
-      if owner and (made.st_uid, made.st_gid) != owner:
-        os.fchown(fd, *owner)
-      os.fchmod(fd, mode)
-      if lasting:
-        os.fsync(fd)
+    while data:
+      data = data[os.write(fd, data):]
+    made = os.fstat(fd)
+    if owner and (made.st_uid, made.st_gid) != owner:
+      os.fchown(fd, *owner)
+    os.fchmod(fd, mode)
+    if lasting:
+      os.fsync(fd)
     yield path
   finally:
     if instance_lock.is_at(fd, path):

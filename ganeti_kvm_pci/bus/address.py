@@ -62,6 +62,10 @@ _ADDR_RE = re.compile(r"^(?:0[xX])?([0-9a-fA-F]+)"
                       r"(?:\.(?:0[xX])?([0-9a-fA-F]+))?\Z")
 
 
+#: What is written nearly always, read.
+_READ = dict(("0x%x" % slot, (slot, 0)) for slot in range(SLOTS))
+
+
 def check_slot(slot):
   """Return a slot that really is one.
 
@@ -103,6 +107,8 @@ def parse(text):
 
   """
   try:
+    if text in _READ:
+      return _READ[text]
     match = _ADDR_RE.match(text)
   except TypeError:
     raise AddressError(text, "it is no text")

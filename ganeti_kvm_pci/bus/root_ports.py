@@ -49,8 +49,6 @@ In code, a port is a slot like those of pci.0: its number, an int from 3 to 26.
 
 """
 
-import re
-
 from . import address
 from .pools import DISK
 from .pools import NIC
@@ -65,8 +63,6 @@ DISK_PORTS = _PORTS[DISK]
 #: All ports, lowest first.
 NUMBERS = list(range(_PORTS[NIC][0], _PORTS[DISK][1] + 1))
 
-_ID_RE = re.compile(r"^rp([1-9][0-9]?)\Z")
-
 
 def id_of(number):
   """Return QEMU's id of a root port, which is its bus's name as well.
@@ -78,6 +74,9 @@ def id_of(number):
   return "rp%d" % number
 
 
+_NUMBERS_BY_ID = dict((id_of(number), number) for number in NUMBERS)
+
+
 def number_of(name):
   """Read the id of a root port.
 
@@ -86,9 +85,7 @@ def number_of(name):
   @return: None if it is none of Ganeti's
 
   """
-  match = _ID_RE.match(name or "")
-  number = int(match.group(1)) if match else None
-  return number if number in NUMBERS else None
+  return _NUMBERS_BY_ID.get(name)
 
 
 def slot_of(bus, slot):

@@ -50,10 +50,12 @@ def _renew(loaded, qemu):
 
   """
   changes = []
-  if qemu is not None:
-    loaded.command[:], changes = renewal.renew(loaded.command, qemu,
-                                               configs=loaded.configs)
   left = renewal.find(loaded.command, loaded.configs)
+  if qemu is not None and any(renewal.is_due(item, qemu) for item in left):
+    loaded.command[:], changes = renewal.renew(loaded.command, qemu,
+                                               configs=loaded.configs,
+                                               found=left)
+    left = renewal.find(loaded.command, loaded.configs)
   warnings = [renewal.explain(item, qemu) for item in left
               if item.words is None]
   if qemu is None and len(warnings) < len(left):
@@ -70,18 +72,18 @@ def upgrade(opts):
 
   """
   wanted = versions.parse(opts.to) if opts.to else installation.version()
-  asked = {} # of a program, once
+  asked, configs = {}, {} # of a program, and a file, once
 
   def convert(loaded, is_of_this_node):
     changes = upgrade_.normalise(loaded, wanted)
     qemu = opts.qemu
     # a file in another folder names a program that nobody here has chosen
     if is_of_this_node:
-      program = loaded.words[0]
+      program = loaded.command[0]
       if not qemu and program not in asked:
         asked[program] = qemu_version.version(program)
       qemu = qemu or asked[program]
-      config_reader.fill(loaded)
+      config_reader.fill(loaded, configs)
     renewed, warnings = _renew(loaded, qemu)
     return (changes + renewed, warnings)
 

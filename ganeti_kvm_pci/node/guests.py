@@ -62,8 +62,7 @@ def runs(path):
   name = (instance if isinstance(instance, bytes)
           else instance.encode("utf-8", "surrogateescape"))
   # the number may be another process's by now
-  return any(word == name or word.startswith(name + b",")
-             for word in process.words(pid)[1:])
+  return process.has_argument(pid, name)
 
 
 def _pid(instance):

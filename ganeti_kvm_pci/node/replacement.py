@@ -153,7 +153,7 @@ def replace(seen, text, backup_dir=None, listed=None):
     runtime_files.control_dir(instance_lock.FOLDER) if is_own else folder)
   surplus = []
   try:
-    if not os.path.isdir(backup_dir):
+    if not (listed and backup_dir in listed) and not os.path.isdir(backup_dir):
       os.makedirs(backup_dir, 0o700)
     _sweep(folder, name, listed, only_ours=is_own)
     _sweep(backup_dir, name + leftovers.BACKUP, listed)

@@ -185,6 +185,17 @@ def _are_same(folder, other):
     return False
 
 
+def _read(fd, most):
+  """Read an open file to its end, or so many bytes of it."""
+  chunks = []
+  while most > 0:
+    chunks.append(os.read(fd, most))
+    if not chunks[-1]:
+      break
+    most -= len(chunks[-1])
+  return b"".join(chunks)
+
+
 def read(path):
   """Read a runtime file.
 
@@ -210,13 +221,15 @@ def read(path):
     os.close(fd)
     raise RuntimeFileError(path, "not a regular file")
   try:
-    with os.fdopen(fd, "rb") as stream:
-      if status.st_size > _MAX_RUNTIME:
-        raise RuntimeFileError(path,
-                               "larger than %d MB, that is no runtime file" %
-                               (_MAX_RUNTIME >> 20))
-      return Seen(path, stream.read(status.st_size + 1).decode("utf-8"), status)
+    if status.st_size > _MAX_RUNTIME:
+      raise RuntimeFileError(path,
+                             "larger than %d MB, that is no runtime file" %
+                             (_MAX_RUNTIME >> 20))
+    # at once: Ganeti replaces it, and writes to none that is there
+    return Seen(path, _read(fd, status.st_size + 1).decode("utf-8"), status)
   except EnvironmentError as err:
     raise RuntimeFileError(path, "cannot be read: %s" % err.strerror)
   except UnicodeDecodeError as err:
     raise RuntimeFileError(path, "not a runtime file, UTF-8 expected: %s" % err)
+  finally:
+    os.close(fd)

@@ -83,13 +83,14 @@ _IN_ADDRESS_RE = re.compile(r"(^|\.)\s*\+?")
 
 
 def arguments(command, flags):
-  """Yield position and text of the arguments of an option."""
-  argument = None
-  for position, word in () if flags.isdisjoint(command) else enumerate(command):
-    if position == argument:
-      yield (position, word)
-    elif word in flags:
-      argument = position + 1
+  """List position and text of the arguments of an option."""
+  found, argument = [], None
+  for at in () if flags.isdisjoint(command) else [
+      at for at, word in enumerate(command[:-1]) if word in flags]:
+    if at != argument:
+      argument = at + 1
+      found.append((argument, command[argument]))
+  return found
 
 
 def config_files(command):
@@ -110,8 +111,8 @@ def told(command, configs, flags, group, first="driver"):
       written; its keys
 
   """
-  for position, text in [(0, DEFAULT_FILE)] + list(
-      arguments(command, flags | _CONFIG_FLAGS)):
+  found = arguments(command, flags | _CONFIG_FLAGS)
+  for position, text in [(0, DEFAULT_FILE)] + found if configs else found:
     flag = command[position - 1] if position else "default of"
     if flag in flags:
       yield (position, "%s %s" % (flag, text), keys_of(text, first))
@@ -174,7 +175,7 @@ def ports(command):
   """
   found = set()
   for text in [text for _, text in arguments(command, DEVICE_FLAGS)
-               if ROOT_PORT in text or text.startswith("{")]:
+               if ROOT_PORT in text or text[:1] == "{"]:
     keys = keys_of(text)
     number = root_ports.number_of(text_of(keys, "id"))
     # a port of the user's own may have such an id, on pc as well
@@ -299,7 +300,6 @@ def virtio_drives(command):
 def with_address(command, position, slot, function=0):
   """Give one C{-device} option its address.
 
-  @type command: list of strings
   @type position: int
   @param position: L{DeviceOption}'s
   @rtype: list of strings

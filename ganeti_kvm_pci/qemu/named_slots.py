@@ -47,14 +47,14 @@ def addressed(command, configs=None, bus=None):
   @rtype: list of L{command.DeviceOption}
 
   """
-  # a root port has one slot, which only the name of its bus tells
-  on_ports = not bus and command_.ports(command)
   found = [option for option in command_.devices(command, configs, bus)
            if option.address]
+  is_any = bus is None
 
   def add(driver, addr, origin):
     place = command_.address_of({"addr": addr})
-    if place and not on_ports:
+    # a root port has one slot, which only the name of its bus tells
+    if place and not (is_any and command_.ports(command)):
       found.append(command_.DeviceOption(None, driver, None, place, None, False,
                                          origin))
 

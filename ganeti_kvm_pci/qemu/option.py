@@ -80,10 +80,8 @@ def _cut(text):
 
   """
   if ",," not in text: # as nearly always, and then it takes half the time
-    parts = []
-    for part in text.split(","):
-      key, equals, value = part.partition("=")
-      parts.append((part, key, value if equals else None))
+    parts = [(part, ) + tuple(part.split("=", 1)) if "=" in part else
+             (part, part, None) for part in text.split(",")]
     if len(parts) > 1 and not parts[-1][0]:
       parts.pop()
     return parts
@@ -197,12 +195,12 @@ def keys(text, first="driver"):
   found = from_json(text)
   if found is not None:
     return found
-  pairs = split(text)
-  pairs[:1] = [(first, pairs[0][0]) if pairs[0][1] is None else pairs[0]]
-  pairs = [_flag(key) if value is None else (key, value)
-           for key, value in pairs]
-  found = dict(pairs)
-  found.update([pair for pair in pairs if pair[0] == "id"][:1])
+  found = {}
+  for _, key, value in _cut(text):
+    if value is None:
+      key, value = _flag(key) if found else (first, key)
+    if key != "id" or key not in found:
+      found[key] = value
   return found
 
 

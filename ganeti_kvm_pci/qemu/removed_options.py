@@ -251,6 +251,10 @@ BY_WORD = dict((dash + option.flag, [other for other in OPTIONS
                                      if other.flag == option.flag])
                for option in OPTIONS for dash in ("", "-"))
 
+#: The words of those that Ganeti 2.16 and later replace by themselves.
+ALWAYS = frozenset(word for word, options in BY_WORD.items()
+                   if any(option.always for option in options))
+
 
 def of_type(name):
   """Make the entry of a machine type.

@@ -83,7 +83,8 @@ def find(command, configs=None):
   @return: in the command's order, the machine type last
 
   """
-  return _options(command, configs) + _removed_type(_texts(command), configs)
+  words = _texts(command)
+  return _options(command, configs, words) + _removed_type(words, configs)
 
 
 def _texts(command):
@@ -91,17 +92,21 @@ def _texts(command):
   return [str(w) if isinstance(w, int) else w for w in command]
 
 
-def _options(command, configs):
-  """Do what L{find} does, but for the machine type."""
+def _options(command, configs, words=None):
+  """Do what L{find} does, but for the machine type.
+
+  @param words: L{_texts} of the command, where it is known
+
+  """
   found = []
-  words = _texts(command)
+  words = words or _texts(command)
   end = 0
   for at in [at for at, word in enumerate(words)
              if word in removed_options.BY_WORD]:
     if at < end: # the argument of another
       continue
     word = words[at]
-    following = (command[at + 1:] or [None])[0]
+    following = command[at + 1] if at + 1 < len(command) else None
     length = 1
     for option in removed_options.BY_WORD[word]:
       if option.argument is None:
@@ -128,6 +133,8 @@ def _sound(found, words, configs):
   """Leave cards alone of which the slot is not certain; else connect them.
 
   """
+  if not found: # as most of the time
+    return found
   cards = [item for item in found if item.option.is_device]
   is_certain = len(cards) == 1 and not _has_default_devices(configs)
   for item in cards:
@@ -139,7 +146,7 @@ def _sound(found, words, configs):
   return found
 
 
-def renew(command, qemu, needed=False, configs=None):
+def renew(command, qemu, needed=False, configs=None, found=None):
   """Replace options that QEMU has removed by their successors.
 
   @type command: list of strings
@@ -150,15 +157,18 @@ def renew(command, qemu, needed=False, configs=None):
   @param needed: whether to leave what this version has
   @type configs: dict or None
   @param configs: see L{command.told}
+  @param found: what L{find} finds, where it is known
   @rtype: tuple (list of strings, list of strings)
   @return: a new command; what was changed
 
   """
   words, changes = list(command), []
+  if qemu is None and removed_options.ALWAYS.isdisjoint(command):
+    return (words, changes)
   devices = []
   # backwards, because what stands before a change keeps its position
-  for item in reversed(_options(command, configs)):
-    if not _is_due(item, qemu, needed):
+  for item in reversed(_options(command, configs) if found is None else found):
+    if not is_due(item, qemu, needed):
       continue
     renewed = item.words
     if item.option.is_device:
@@ -178,7 +188,15 @@ def _change(item):
                                       show(item.option.since))
 
 
-def _is_due(item, qemu, needed):
+def is_due(item, qemu, needed=False):
+  """Tell whether L{renew} replaces an option.
+
+  @type item: L{Found}
+  @param qemu: see L{renew}
+  @param needed: see L{renew}
+  @rtype: bool
+
+  """
   option = item.option
   if item.words is None or bool(option.always) != (qemu is None):
     return False

@@ -70,6 +70,17 @@ def add(command, instance):
   return command[:1] + [_WORD % instance] + command[1:]
 
 
+def may_be_in(words):
+  """Tell whether L{remove} has to look.
+
+  @type words: list of strings
+  @param words: the command
+  @rtype: bool
+
+  """
+  return "\0" + _MARK in "\0".join(words)
+
+
 def remove(command):
   """Undo L{add}, also where it was done twice.
 

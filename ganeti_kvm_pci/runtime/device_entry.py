@@ -53,8 +53,9 @@ DISK_KEYS = frozenset([
   "physical_id", "pci", "role", "serial_no", "size", "spindles", "uuid"])
 _HVINFO_NUMBERS = frozenset([
   "acpi-index", "channel", "lun", "num-queues", "scsi-id"])
-_HVINFO_KEYS = _HVINFO_NUMBERS | frozenset([
-  "addr", "bus", "driver", "id", "iothread", "iothread-vq-mapping"])
+_HVINFO_WORDS = frozenset(["bus", "driver", "id", "iothread"])
+_HVINFO_KEYS = _HVINFO_NUMBERS | _HVINFO_WORDS | frozenset([
+  "addr", "iothread-vq-mapping"])
 
 #: The numbers by which a guest may name a NIC; more, QEMU refuses
 #: (ONBOARD_INDEX_MAX in hw/acpi/pcihp.c; tried with 7.2), and 0 is none.
@@ -79,6 +80,10 @@ _LINE_RE = re.compile(r"[^\x00-\x1f\x7f]*\Z")
 
 #: What JSON makes of a text, on any Python.
 TEXT = (type(""), type(b"".decode("ascii")))
+
+
+#: What of a disk or NIC goes into options under its own name.
+_NAMES = (("uuid", WORD_RE), ("mac", _MAC_RE))
 
 
 def is_text(value):
@@ -112,7 +117,7 @@ def _is_value(value):
 
 
 def _check_text(source, name, key, value, pattern):
-  if not is_text(value):
+  if not isinstance(value, TEXT):
     raise RuntimeFileError(source, "%s: %s is no text" % (name, key))
   if not pattern.match(value):
     raise RuntimeFileError(
@@ -129,9 +134,10 @@ def check_names(source, name, entry):
   @raise RuntimeFileError: if it may be more than one value
 
   """
-  for key, pattern in (("uuid", WORD_RE), ("mac", _MAC_RE)):
-    if entry.get(key) is not None:
-      _check_text(source, name, key, entry[key], pattern)
+  for key, pattern in _NAMES:
+    value = entry.get(key)
+    if value is not None:
+      _check_text(source, name, key, value, pattern)
   # "" is none
   if entry.get("role"):
     _check_text(source, name, "role", entry["role"], WORD_RE)
@@ -240,17 +246,17 @@ def _check_hvinfo(source, name, hvinfo, ports):
       if not (WORD_RE.match(key) and _is_value(value)):
         raise RuntimeFileError(source, "%s: %r: %r in hvinfo is no option" %
                                (name, key, value))
+    elif key in _HVINFO_WORDS:
+      _check_text(source, name, key, value, WORD_RE)
+    elif key == "addr":
+      address.parse(value)
     elif key in _HVINFO_NUMBERS:
       if not _is_number(value):
         raise RuntimeFileError(source, "%s: %s is no number" % (name, key))
       if key == "acpi-index":
         _check_index(source, name, value)
-    elif key == "iothread-vq-mapping":
-      _check_mapping(source, name, value)
-    elif key == "addr":
-      address.parse(value)
     else:
-      _check_text(source, name, key, value, WORD_RE)
+      _check_mapping(source, name, value)
   root_ports.slot_in(hvinfo)
   _check_port(source, name, hvinfo, ports)
   return unknown
@@ -274,7 +280,9 @@ def check(source, name, entry, known, ports=()):
   """
   if not isinstance(entry, dict):
     raise RuntimeFileError(source, "%s: a dict expected" % name)
-  unknown = ["%s of %s" % (key, name) for key in sorted(set(entry) - known)]
+  unknown = []
+  if not known.issuperset(entry):
+    unknown = ["%s of %s" % (key, name) for key in sorted(set(entry) - known)]
   check_names(source, name, entry)
   hvinfo = entry.get("hvinfo")
   try:

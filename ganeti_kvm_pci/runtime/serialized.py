@@ -133,11 +133,14 @@ class Runtime(object):
       if not isinstance(value, expected):
         raise self._error(what)
     self._check_command()
-    guarded = list(self.command)
-    self.command[:] = unknown_option.remove(guarded)
-    self.is_guarded = self.command != guarded
+    words = self.words
+    self.is_guarded = False
+    if unknown_option.may_be_in(words):
+      self.command[:] = unknown_option.remove(self.command)
+      self.is_guarded = len(self.command) < len(words)
+      words = self.words
     self._check_parameters()
-    ports = command_.ports(self.words)
+    ports = command_.ports(words)
     for index, nic in enumerate(self.nics):
       self.unknown += check(source, "nic %d" % index, nic, NIC_KEYS, ports)
     check_indexes(source, self.nics)
@@ -157,19 +160,21 @@ class Runtime(object):
   def _check_command(self):
     if not self.command:
       raise self._error("the command is empty")
+    if _WORDS.issuperset(map(type, self.command)):
+      return
     for index, word in enumerate(self.command):
       if type(word) not in _WORDS:
         raise self._error("word %d of the command is no text" % index)
 
   def _check_parameters(self):
     for name in _TEXT_PARAMETERS:
-      if not is_text(self.hvparams.get(name, "")):
+      if not isinstance(self.hvparams.get(name, ""), TEXT):
         raise self._error("the parameter %s is no text" % name)
     for name in _WORD_PARAMETERS:
       value = self.hvparams.get(name)
       # the type is a driver's name where a device gets its address
       if (value or value == "" and name in _TEXT_PARAMETERS) and \
-          not (is_text(value) and WORD_RE.match(value)):
+          not (isinstance(value, TEXT) and WORD_RE.match(value)):
         raise self._error("the parameter %s is no word: %r" % (name, value))
 
   def forget(self, uuid):
@@ -194,7 +199,9 @@ class Runtime(object):
   @property
   def words(self):
     """The command as QEMU gets it, a list of strings."""
-    return [str(w) if isinstance(w, int) else w for w in self.command]
+    if str is bytes: # on Python 2, what is a text must stay one
+      return [str(w) if isinstance(w, int) else w for w in self.command]
+    return list(map(str, self.command))
 
   def as_list(self):
     """Return what the file is a text of."""

@@ -145,7 +145,8 @@ def controllers_with_iothread(runtime):
 
   """
   words = runtime.words
-  if not any("iothread" in word or word.startswith("{") for word in words):
+  text = "\0".join(words)
+  if "iothread" not in text and "\0{" not in text: # nearly always
     return []
   extra = command_.words_of(runtime.hvparams.get("kvm_extra"))
   return [option.position for option in command_.devices(words)

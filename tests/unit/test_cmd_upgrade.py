@@ -1,5 +1,6 @@
 """The commands upgrade and downgrade."""
 
+import collections
 import errno
 import json
 import os
@@ -10,6 +11,12 @@ import pytest
 import conftest
 import genuine
 import schema
+
+try:
+  import builtins
+except ImportError: # Python 2
+  import __builtin__ as builtins
+
 from ganeti_kvm_pci import instance_lock
 from ganeti_kvm_pci import time_limit
 from ganeti_kvm_pci.cli import entry
@@ -392,3 +399,60 @@ def test_no_folder_is_listed_for_each_file(here, capsys, monkeypatch, count):
   assert len(listed) <= 3
   # what a killed process left is removed all the same
   assert not left.check()
+
+
+#: What asks the system for something.
+SYSTEM = ["open", "stat", "lstat", "fstat", "listdir", "fdopen", "dup", "read",
+          "write", "link", "rename", "unlink", "fsync", "fchmod", "fchown"]
+
+
+def calls(monkeypatch, module, names):
+  """Count calls of functions; returns a dict that is filled by them."""
+  counted = collections.Counter()
+
+  def count(name, function):
+    def call(*args, **kwargs):
+      counted[name] += 1
+      return function(*args, **kwargs)
+    return call
+  for name in names:
+    monkeypatch.setattr(module, name, count(name, getattr(module, name)))
+  return counted
+
+
+def test_what_one_more_file_asks_the_system_for(here, capsys, monkeypatch):
+  # the first makes the folder of the locks
+  found = []
+  for names in (["vm0.ex"], ["vm1.ex"], ["vm2.ex", "vm3.ex", "vm4.ex"]):
+    for name in names:
+      here.write(genuine.text_of(OLD).replace("plain.ex", name), name)
+    with monkeypatch.context() as patch:
+      counted = calls(patch, os, SYSTEM)
+      opened = calls(patch, builtins, ["open"])
+      assert run(capsys, "upgrade", *names)[0] == 0
+    found.append((counted, opened["open"]))
+  (before, opened_before), (after, opened_after) = found[1:]
+  more = dict((name, (after[name] - before[name]) / 2) for name in SYSTEM)
+  assert opened_after == opened_before
+  # its process' number and command, the lock, the file, the one beside it
+  assert more["open"] == 5
+  # each of the first three is a whole at its end only
+  assert more["read"] == 6
+  # twice whether the file was changed; whether the lock is still there, when it
+  # is taken and given back; the same of the file beside; and by its name here
+  assert more["lstat"] == 7
+  # the number, the file; the lock, twice; the file beside, twice
+  assert more["fstat"] == 6
+  for name in ("write", "link", "rename", "unlink", "fsync", "fchmod"):
+    assert more[name] == 1, name
+  for name in ("stat", "listdir", "fdopen", "dup", "fchown"):
+    assert more[name] == 0, name
+
+
+def test_a_command_is_looked_through_once_for_removed_options(
+    here, capsys, monkeypatch):
+  here.version = (3, 0)
+  here.add("v3.0.2-spice")
+  counted = calls(monkeypatch, renewal, ["_options"])
+  assert run(capsys, "upgrade")[0] == 0
+  assert counted["_options"] == 1

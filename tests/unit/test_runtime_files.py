@@ -260,8 +260,9 @@ def test_an_interruption_leaves_all_as_it_was(path, monkeypatch, name):
 
 #: Dies before or after the Nth call of any function that writes.
 _DIES = """
-import itertools, os, sys, tempfile
+import itertools, os, sys
 sys.path[0] = %r
+from ganeti_kvm_pci import temporary
 from ganeti_kvm_pci.node import replacement
 from ganeti_kvm_pci.node import runtime_files as files
 left = itertools.count(int(sys.argv[2]), -1)
@@ -275,8 +276,8 @@ def deadly(function):
     return result
   return call
 seen = files.read(sys.argv[1])
-for module, name in ((tempfile, "mkstemp"), (os, "fchmod"), (os, "fsync"),
-                     (os, "link"), (os, "rename")):
+for module, name in ((temporary, "make"), (os, "write"), (os, "fchmod"),
+                     (os, "fsync"), (os, "link"), (os, "rename")):
   setattr(module, name, deadly(getattr(module, name)))
 replacement.replace(seen, sys.argv[3])
 replacement.sync([os.path.dirname(sys.argv[1])])
@@ -301,7 +302,7 @@ def test_killed_at_any_point_it_leaves_the_old_file_or_the_new_one(path):
       path.dirpath(name).remove()
     if status == 0:
       break
-  assert status == 0 and point == 12
+  assert status == 0 and point == 14
   assert found == sorted(found, key=[OLD, NEW].index)
   assert found[0] == OLD and NEW in found[:-1]
 
