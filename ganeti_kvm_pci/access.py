@@ -77,6 +77,11 @@ VERSION = versions.installed(constants)[1]
 #: Whether it serves disks by threads of their own.
 HAS_IOTHREADS = hasattr(constants, "HV_VIRTIO_DISK_IOTHREADS")
 
+# A hot-add of a NIC looks for the driver by a pattern that is made each time;
+# what is made here, the process that serves a request has from the node daemon
+getattr(hv_kvm.KVMHypervisor, "_DEVICE_DRIVER_SUPPORTED",
+        lambda *_: None)("virtio-net-pci", "")
+
 #: Whether it starts and hotplugs q35 guests without the plugin.
 KNOWS_Q35 = versions.knows_q35(hv_kvm.KVMHypervisor)
 
@@ -270,19 +275,24 @@ class Access(versions.compat_class(hv_kvm.KVMHypervisor),
     return begun.text
 
   def _WriteKVMRuntime(self, instance_name, data, *more, **others):
-    """Write the runtime file.
+    """Write the runtime file, unless this operation has written the same.
+
+    A hot-add does so before and after, see L{presence}.
 
     """
     begun = self._Running(instance_name)
+    # Ganeti 3.0 and later hand over bytes
+    text = data if isinstance(data, str) else data.decode("utf-8")
     if begun:
+      if begun.is_written and begun.text == text:
+        return
       # if it fails, nobody knows what is there
-      begun.text = None
+      begun.text, begun.is_written = None, False
     with _Naming(instance_name, self._InstanceKVMRuntime(instance_name)):
       super(Access, self)._WriteKVMRuntime(instance_name, data, *more,
                                            **others)
     if begun:
-      # Ganeti 3.0 and later hand over bytes
-      begun.text = data if isinstance(data, str) else data.decode("utf-8")
+      begun.text, begun.is_written = text, True
 
   def _Loaded(self, instance):
     """Read the runtime file.
@@ -302,6 +312,16 @@ class Access(versions.compat_class(hv_kvm.KVMHypervisor),
     """
     return device_table.DeviceTable(self._Loaded(instance))
 
+  def _Pid(self, instance_name):
+    """Return the process of an instance's QEMU, which may have ended.
+
+    """
+    def look():
+      return self._InstancePidAlive(instance_name)[1]
+
+    begun = self._Running(instance_name)
+    return begun.pid(look) if begun else look()
+
   def _Pending(self, instance):
     """Return what the guest was asked for and has not completed.
 
@@ -309,7 +329,7 @@ class Access(versions.compat_class(hv_kvm.KVMHypervisor),
 
     """
     return pending_unplugs.Pending(self._InstanceKVMRuntime(instance.name),
-                                   self._InstancePidAlive(instance.name)[1])
+                                   self._Pid(instance.name))
 
   def _Vacated(self, instance):
     """Name the file of L{cooldown}.

@@ -81,24 +81,24 @@ class Hotplug(Presence):
     """
     device_class = CLASS[dev_type]
     with self._Operate(instance, errors.HotplugError):
-      known = self._DeviceTable(instance)
-      if not chipset.applies(known.command, known.hvparams):
+      known = self._Loaded(instance)
+      if not chipset.applies(known.words, known.hvparams):
         return super(Hotplug, self).HotAddDevice(instance, dev_type, device,
                                                  extra, seq, *more, **others)
       self._RefuseLeft(instance)
-      self._Settle(instance)
+      self._Settle(instance, loaded=known)
       if (self._IsThere(instance, device_class, device) or
           self._Adopt(instance, dev_type, device, extra)):
         return None
-      if device_class == pools.NIC:
-        self._CheckMac(instance, device)
       known = self._DeviceTable(instance)
+      if device_class == pools.NIC:
+        self._CheckMac(instance, known.partition, device)
       self._ChooseAddress(instance, known, device_class, device, seq)
       device_id = self._DeviceId(device_class, device)
       if device_id is None: # not on a bus of ours
-        return self._Plug(instance, dev_type, device, extra, seq, *more,
+        return self._Plug(None, instance, dev_type, device, extra, seq, *more,
                           **others)
-      self._Remember(instance, dev_type, device, extra)
+      runtime = self._Remember(instance, dev_type, device, extra)
       try:
         if device_id in self._operation.seen.backends: # of another attempt
           with self._Monitor(instance.name) as execute:
@@ -106,8 +106,8 @@ class Hotplug(Presence):
         slot = self._Slot(device)
         if slot is not None:
           cooldown.wait(self._Vacated(instance), slot)
-        return self._Plug(instance, dev_type, device, extra, seq, *more,
-                          **others)
+        return self._Plug(runtime, instance, dev_type, device, extra, seq,
+                          *more, **others)
       except Exception as err: # pylint: disable=broad-except
         # whatever it was: what counts is what QEMU has now
         self._TellWhy(instance, known, device_class, device, extra, err)
@@ -148,22 +148,24 @@ class Hotplug(Presence):
     raise errors.HotplugError("%s; %s" % (text, start_error.remedy(
       words, device_class)))
 
-  def _Plug(self, instance, dev_type, device, extra, seq, *more, **others):
-    """Let upstream add a device that is in the runtime file already.
-
-    """
+  def _Plug(self, runtime, instance, dev_type, device, extra, seq, *more,
+            **others):
+    """Let upstream, which loads C{runtime} first, add what is in the file."""
     begun = self._operation
     begun.announced = device.uuid
-    configure = self._ConfigureNIC
+    configure, load = self._ConfigureNIC, self._LoadKVMRuntime
+    loaded = [runtime] if runtime else []
 
     def _ConfigureNIC(*args):
       # its script may take long, and others need the monitor
-      begun.hang_up()
-      configure(*args)
+      with begun.soon_left():
+        configure(*args)
       self.qmp = begun.lend()
 
     try:
       with Lent(self, qmp=begun.lend(), _ConfigureNIC=_ConfigureNIC,
+                _LoadKVMRuntime=lambda *args, **kwargs: (
+                  loaded.pop() if loaded else load(*args, **kwargs)),
                 **self._Listening(begun.human)):
         return super(Hotplug, self).HotAddDevice(instance, dev_type, device,
                                                  extra, seq, *more, **others)
@@ -190,9 +192,9 @@ class Hotplug(Presence):
     tags = frozen.of(instance)
     if self._GIVES_SLOTS_TO_ALL or device_table.is_on_pci(device_class,
                                                           known.hvparams):
-      with self._Monitor(instance.name) as execute:
-        taken = queries.held(execute, known.partition)
-        if device_class == pools.NIC:
+      taken = self._operation.seen.held()
+      if device_class == pools.NIC:
+        with self._Monitor(instance.name) as execute:
           self._NameNic(instance, execute, known)
       taken.update(known.held())
       slot = placement.hot_add(known, device_class, device.uuid, taken, seq,

@@ -120,7 +120,7 @@ class KVMHypervisor(ColdBoot):
       is_reboot = (begun is not None and begun.is_layout_due and
                    begun.name == instance.name)
       if (serialized_runtime or is_reboot or
-          not process.is_replaced(self._InstancePidAlive(instance.name)[1])):
+          not process.is_replaced(self._Pid(instance.name))):
         changed = bool(outdated_options.renew(instance, loaded)) or changed
       if is_reboot:
         begun.is_layout_due = False

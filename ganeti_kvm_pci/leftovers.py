@@ -73,17 +73,15 @@ def _folders(runtime_path):
           os.path.dirname(instance_lock.path_for(runtime_path)))
 
 
-def _matching(folder, pattern):
+def _entries(folder):
   try:
-    entries = sorted(os.listdir(folder))
+    return sorted(os.listdir(folder))
   except EnvironmentError: # nothing was ever kept, or nothing can be told
     return []
-  return [match for match in map(pattern.match, entries) if match]
 
 
-def _paths(folder, pattern):
-  return [os.path.join(folder, match.group())
-          for match in _matching(folder, pattern)]
+def _matching(folder, pattern):
+  return [match for match in map(pattern.match, _entries(folder)) if match]
 
 
 def _remove(paths):
@@ -116,22 +114,36 @@ def instances(runtime_path):
                     for match in _matching(folder, pattern)))
 
 
-def _half_written(runtime_path, tell):
+def _half_written(runtime_path, tell, listed=None):
   """Look for half-written files of the plugin's own.
 
   @param tell: L{temporary.find} or L{temporary.sweep}
+  @type listed: list of two lists or None
+  @param listed: what is in each of L{_folders}; None for what is there now
 
   """
   conf, own = _folders(runtime_path)
   name = os.path.basename(runtime_path)
-  return [path for folder, replaced in (
-    (conf, name), (own, name + BACKUP), (own, name + pending_unplugs.SUFFIX))
-          for path in tell(folder, replaced, only_ours=True)]
+  in_conf, in_own = listed or [None, None]
+  return [path for folder, replaced, entries in (
+    (conf, name, in_conf), (own, name + BACKUP, in_own),
+    (own, name + pending_unplugs.SUFFIX, in_own))
+          for path in tell(folder, replaced, only_ours=True, listed=entries)]
 
 
-def _new(folder, name):
-  """List what Ganeti's way of replacing a file left half-written."""
-  return _paths(folder, re.compile(re.escape(name) + _NEW + r"\Z"))
+def _new(folder, name, listed):
+  """List what Ganeti's way of replacing a file left half-written.
+
+  @param listed: what is in the folder
+
+  """
+  entries = [entry for entry in listed
+             if entry.startswith(name) and entry.endswith(".new")]
+  if not entries: # nearly always
+    return []
+  pattern = re.compile(re.escape(name) + _NEW + r"\Z")
+  return [os.path.join(folder, entry) for entry in entries
+          if pattern.match(entry)]
 
 
 def half_written(runtime_path):
@@ -156,9 +168,11 @@ def sweep(runtime_path, also_ganetis):
 
   """
   conf, own = _folders(runtime_path)
+  listed = [_entries(conf), _entries(own)]
   name = os.path.basename(runtime_path)
-  return _half_written(runtime_path, temporary.sweep) + _remove(
-    _new(own, name + ARRIVING) + (_new(conf, name) if also_ganetis else []))
+  return _half_written(runtime_path, temporary.sweep, listed) + _remove(
+    _new(own, name + ARRIVING, listed[1]) +
+    (_new(conf, name, listed[0]) if also_ganetis else []))
 
 
 def kept(runtime_path):
@@ -189,7 +203,8 @@ def clear(runtime_path, also_ganetis, patience=None, is_needed=None):
 
   """
   conf, name = os.path.split(os.path.abspath(runtime_path))
-  if not kept(runtime_path) and not (also_ganetis and _new(conf, name)):
+  if not kept(runtime_path) and not (also_ganetis and
+                                     _new(conf, name, _entries(conf))):
     return []
   with instance_lock.held(instance_lock.path_for(runtime_path), patience):
     if is_needed and is_needed():

@@ -74,7 +74,7 @@ class NicModification(Hotplug):
         logging.warning("Instance %s: the guest has no NIC with UUID %s; it is"
                         " added", instance.name, device.uuid)
         return self.HotAddDevice(instance, dev_type, device, _, seq)
-      self._CheckMac(instance, device, live_id)
+      self._CheckMac(instance, known.partition, device, live_id)
       begun.is_modifying = True
       try:
         return modify(instance, dev_type, device, _, seq, *more, **others)

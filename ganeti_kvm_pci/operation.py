@@ -36,6 +36,7 @@ read once is kept here for as long as the outermost of them runs.
 
 import contextlib
 import os
+import threading
 
 from ganeti import constants
 
@@ -46,18 +47,24 @@ from .errors import CommandError
 from .errors import MonitorError
 from .qmp import client
 
+#: How long a connection is kept that is not used meanwhile, in seconds.
+_HOLD = 0.1
+
 
 class Operation(object):
   """One operation.
 
   @ivar name: string, the instance's
   @ivar text: string or None, the runtime file as it was last read or written
+  @ivar is_written: bool, whether it was this operation that has written it
   @ivar announced: string or None, uuid of a device that is in the runtime file
       but not in QEMU yet; unmodified Ganeti is about to add it to both
   @ivar human_replies: list of (command, line) pairs, what QEMU's human monitor
       has replied to the commands of the last hot-add
   @ivar seen: L{settling.Settling} or None, what QEMU had when the operation
       began; while it lasts, nobody else adds a device of Ganeti's
+  @ivar run_state: string or None, as of L{queries.run_state}, if it was asked
+      through the connection that is open
   @ivar is_modifying: bool, whether what is removed is to be added again
 
   """
@@ -72,14 +79,17 @@ class Operation(object):
     """
     self.name = name
     self.text = None
+    self.is_written = False
     self.announced = None
     self.human_replies = []
     self.seen = None
     self.is_modifying = False
+    self.run_state = None
     self._socket = socket
     self._answers = kept_answers.Answers(os.path.dirname(
       instance_lock.path_for(runtime_path)), self._program)
     self._connection = None
+    self._pid = None
 
   def execute(self, command, arguments):
     """Run one QMP command, see L{queries}.
@@ -137,9 +147,48 @@ class Operation(object):
 
   def hang_up(self):
     """Let others come to the monitor, until the next command."""
+    self._pid = self.run_state = None
     if self._connection is not None:
       self._connection.close()
       self._connection = None
+
+  @contextlib.contextmanager
+  def soon_left(self):
+    """Do something that QEMU is not needed for, and that may take long.
+
+    Others come to the monitor meanwhile; but most often it takes less than to
+    connect again.
+
+    @return: a context
+
+    """
+    if str is bytes: # Python 2 would wait longer for the end of the thread
+      self.hang_up()
+      yield
+      return
+    timer = threading.Timer(_HOLD, self.hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+      yield
+    finally:
+      timer.cancel()
+      timer.join()
+
+  def pid(self, look):
+    """Tell QEMU's process.
+
+    As long as it is connected, it is the same.
+
+    @type look: function
+    @param look: looks for it
+
+    """
+    if self._connection is None:
+      return look()
+    if self._pid is None:
+      self._pid = look()
+    return self._pid
 
 
 @contextlib.contextmanager

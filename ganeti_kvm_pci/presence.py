@@ -72,6 +72,8 @@ class Presence(Reconcile):
   def _Remember(self, instance, dev_type, device, extra):
     """Write a device into the runtime file.
 
+    @return: Ganeti's runtime as it was before
+
     """
     # what cannot be read again must not be written
     with Explained(instance.name, errors.HotplugError):
@@ -82,9 +84,11 @@ class Presence(Reconcile):
         device_entry.check_extra("runtime file", name, extra if isinstance(
           extra, (list, tuple)) else [extra])
     runtime = self._LoadKVMRuntime(instance)
-    runtime[_INDEX[CLASS[dev_type]]].append(
-      hv_kvm._RUNTIME_ENTRY[dev_type](device, extra))
+    entries = runtime[_INDEX[CLASS[dev_type]]]
+    entries.append(hv_kvm._RUNTIME_ENTRY[dev_type](device, extra))
     self._SaveKVMRuntime(instance, runtime)
+    entries.pop()
+    return runtime
 
   def _Forget(self, instance, device_class, device):
     """Remove a device from the runtime file.
@@ -184,20 +188,21 @@ class Presence(Reconcile):
     if part.has_acpi_index:
       part.used_indices = acpi_indices.used(execute)
 
-  def _CheckMac(self, instance, device, replaced=None):
+  def _CheckMac(self, instance, part, device, replaced=None):
     """Make sure that no other NIC of the guest has a NIC's MAC address.
 
+    @type part: L{pools.Partition}
     @param device: Ganeti's object, the NIC that is to be attached
     @type replaced: string or None
     @param replaced: QEMU's id of the NIC that it replaces
     @raise errors.HotplugError: if there is one; nothing has changed so far
 
     """
-    part = self._DeviceTable(instance).partition
     with self._Monitor(instance.name) as execute:
       others = ["%s (%s)" % (name, part.show(unit[0])) if unit else name
                 for name, unit in queries.nics_with(
-                  execute, part, device.mac or "", replaced)]
+                  execute, part, device.mac or "", replaced,
+                  self._operation.seen.nics())]
     if others:
       raise errors.HotplugError(
         "Instance %s: the guest still has a NIC with this MAC address, %s: %s;"
@@ -310,12 +315,14 @@ class Presence(Reconcile):
 
     """
     with self._Monitor(instance.name) as execute:
-      if queries.has_left(execute):
+      state = queries.run_state(execute)
+      if state == queries.LEFT:
         raise errors.HotplugError(
           "Instance %s: this QEMU is paused after a migration that completed:"
           " its devices are not changed; finish the migration (gnt-instance"
           " migrate --cleanup), and try again where the guest runs" %
           instance.name)
+    self._operation.run_state = state
 
   @staticmethod
   def _LiveId(execute, device_class, device, expected):

@@ -265,8 +265,8 @@ def identity(path):
       if stream.read(4) != b"\x7fELF":
         return None
       found = [os.fstat(stream.fileno())]
-    folders = [os.path.join(os.path.dirname(os.path.realpath(path)), os.pardir,
-                            *folder) for folder in _MODULES]
+    own = os.path.dirname(os.path.realpath(path))
+    folders = [os.path.join(own, os.pardir, *folder) for folder in _MODULES]
     folders.append(os.environ.get("QEMU_MODULE_DIR") or "")
     folders = [folder for folder in folders if os.path.isdir(folder)]
     found += [os.stat(folder) for folder in folders]

@@ -117,7 +117,7 @@ class Reconcile(_base(hv_kvm.KVMHypervisor)):
         self._TakeBack(instance, execute, known, device_class, device_id)
     return there
 
-  def _Settle(self, instance, keep=None):
+  def _Settle(self, instance, keep=None, loaded=None):
     """Make the runtime file say what QEMU has.
 
     Devices that QEMU no longer has (the guest completed the unplug late, or was
@@ -128,10 +128,12 @@ class Reconcile(_base(hv_kvm.KVMHypervisor)):
 
     @type keep: string or None
     @param keep: uuid of a device that is to stay in the runtime file
+    @type loaded: L{serialized.Runtime} or None
+    @param loaded: the runtime file, if it was read already; is changed
     @raise MonitorError: if QEMU does not answer
 
     """
-    loaded = self._Loaded(instance)
+    loaded = loaded or self._Loaded(instance)
     if not chipset.applies(loaded.words, loaded.hvparams):
       return
     with self._Monitor(instance.name) as execute:

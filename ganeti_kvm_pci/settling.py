@@ -37,8 +37,11 @@ the same: whoever is killed half-way leaves it to the next to begin again.
 
 from . import cooldown
 from .bus.pools import NIC
+from .qemu import ids as ids_
 from .qemu import pci_functions
+from .qemu import replies
 from .qmp import backends
+from .qmp import device_lists
 from .qmp import queries
 
 
@@ -74,12 +77,17 @@ class Settling(object):
     """
     self._execute = execute
     self._table = table
-    self.ids = queries.ids(execute) if ids is None else ids
+    self._with_id = None
+    if ids is None:
+      self._with_id = dict(device_lists.children(execute, replies.WITH_ID))
+      ids = set(self._with_id)
+    self.ids = ids
     self.unclaimed = []
+    self._functions = None
     if slots is None:
-      functions = queries.functions(execute, table.partition)
-      slots = pci_functions.held(functions)
-      unclaimed = pci_functions.unclaimed(functions)
+      self._functions = queries.functions(execute, table.partition)
+      slots = pci_functions.held(self._functions)
+      unclaimed = pci_functions.unclaimed(self._functions)
       self.unclaimed = [device.id for device in table.devices
                         if device.index is not None and device.id in unclaimed]
     self.lost = table.lost(self.ids, slots)
@@ -87,6 +95,35 @@ class Settling(object):
     self.dropped = []
     self.uuids = frozenset()
     self.backends = None
+    self._nic_names = None
+
+  def held(self):
+    """Tell which slots are held, and by what, see L{queries.held}.
+
+    Asked anew where it may be different by now.
+
+    @raise MonitorError: if QEMU does not tell
+
+    """
+    if self._functions is None:
+      return queries.held(self._execute, self._table.partition)
+    return pci_functions.held(self._functions)
+
+  def nics(self):
+    """Tell which devices are NICs, as QEMU's net layer had them in L{sweep}.
+
+    @rtype: list or None
+    @return: as of L{queries.listed}; None where not all of them have an id, and
+        where one is missing that should be there
+
+    """
+    if self._with_id is None or self._nic_names is None:
+      return None
+    own = set(name for name in self._with_id if ids_.class_of(name) == NIC)
+    if not own <= self._nic_names <= set(self._with_id):
+      return None
+    return [("%s/%s" % (replies.WITH_ID, name), name, self._with_id[name])
+            for name in sorted(self._nic_names)]
 
   def forget(self, devices, close, write, pending, vacated):
     """Remove devices from all that is kept of the guest.
@@ -123,12 +160,14 @@ class Settling(object):
     @return: see L{backends.sweep}
 
     """
-    found = set()
-    swept = backends.sweep(self._execute, [
+    found = backends.Found()
+    removed, in_use = backends.sweep(self._execute, [
       device.id for device in self._table.devices
-      if device not in self.dropped], self._table.command, found)
-    self.backends = found
-    return swept
+      if device not in self.dropped], self._table.command, found, self.ids)
+    self.backends, self._nic_names = found.names, found.nics
+    if removed or in_use: # it may have taken long
+      self._functions = self._nic_names = None
+    return (removed, in_use)
 
   def take_back(self):
     """Remove the backends of what L{forget} was given, and nothing else.

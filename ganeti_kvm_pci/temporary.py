@@ -175,25 +175,26 @@ def _candidates(folder, name, only_ours, listed):
   return [os.path.join(folder, entry) for entry in entries if own.match(entry)]
 
 
-def find(folder, name, only_ours=False):
+def find(folder, name, only_ours=False, listed=None):
   """List what killed processes left that were to replace a file.
 
   @param name: of the file
   @param only_ours: whether nobody else hides files of such names there, so that
       what has no mark is meant as well
+  @param listed: what L{hidden} has found, for who goes through a whole folder;
+      what was left there since is left
   @rtype: list of strings
   @return: paths; empty also where the folder cannot be read
 
   """
-  return [path for path in _candidates(folder, name, only_ours, None)
+  return [path for path in _candidates(folder, name, only_ours, listed)
           if is_abandoned(path)]
 
 
 def sweep(folder, name, only_ours=False, listed=None):
   """Remove what L{find} finds.
 
-  @param listed: what L{hidden} has found, for who goes through a whole folder;
-      what was left there since is left
+  @param listed: see L{find}
   @rtype: list of strings
   @return: paths of what was removed
 

@@ -97,8 +97,10 @@ class Verification(Access):
         instance, kvm_devid, should_exist, *more, **others)
       return
     self._VerifyDevice(instance.name, kvm_devid, should_exist)
-    with self._Monitor(instance.name) as execute:
-      state = queries.run_state(execute)
+    state = begun.run_state
+    if state is None: # it was left to others meanwhile
+      with self._Monitor(instance.name) as execute:
+        state = queries.run_state(execute)
     if state != queries.RUNNING:
       logging.warning("Instance %s: %s is attached, but the guest does not run"
                       " (%s): it sees the device once it goes on",

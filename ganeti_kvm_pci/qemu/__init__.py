@@ -38,6 +38,7 @@
     names
   - L{reply_shapes}, L{pci_functions}, L{replies}: what replies must look like,
     and what they mean
+  - L{net_clients}: its netdevs and NICs, in the human monitor's words
   - L{start_error}: what QEMU's complaints mean
   - L{refusals}: why a QMP command failed
   - L{removed_options}, L{renewal}: the options that QEMU has removed; their

@@ -51,9 +51,11 @@ from ..bus.pools import DISK
 from ..bus.pools import NIC
 from ..errors import CommandError
 from ..qemu import ids
+from ..qemu import net_clients
 from ..qemu import refusals
 from ..qemu.replies import reading
 from . import queries
+from .block_layer import Blocks
 
 #: How long QEMU may still hold the node of a removed device, in seconds.
 _RELEASE_LIMIT = 1
@@ -64,90 +66,33 @@ _INTERVAL = 0.1
 #: Queues of a NIC whose descriptors may have been passed (Ganeti: 1 to 8).
 _QUEUES = 8
 
-#: A netdev in the words of C{info network}; what a NIC or a hub uses comes
-#: indented, after its user.
-_NETDEV_RE = re.compile(r"^( \\ .*?)?(\S+): index=\d+,type=(?!nic,)",
-                        re.MULTILINE)
-
 #: A set of descriptors as a file, and as an option makes it.
 _FDSET_RE = re.compile(r"/dev/fdset/(\d+)")
 _ADD_FD_RE = re.compile(r"\bset=(\d+)")
 
-#: What QEMU is asked for to find who uses a block node (3.0 and later).
-_GRAPH = "x-debug-query-block-graph"
 
+class Found(object):
+  """What L{orphans} has found beside.
 
-class _Blocks(object):
-  """The block layer of a QEMU, at one moment.
-
-  @ivar nodes: set of strings, names of block nodes
-  @ivar drives: set of strings, names of drives
-  @ivar used: set of strings, those of both that something uses
-  @ivar is_sure: bool, whether QEMU tells of drives who uses them (2.10 and
-      later)
+  @ivar names: set of strings, the ids of all backends, orphaned or not
+  @ivar nics: see L{net_clients.nics}
 
   """
-  def __init__(self, execute):
-    drives = execute("query-block", None)
-    nodes = execute("query-named-block-nodes", None)
-    self.used = set()
-    with reading("query-block"):
-      self.drives = set(drive.get("device") for drive in drives)
-      self.is_sure = any("qdev" in drive for drive in drives)
-      for drive in drives:
-        if drive.get("qdev"):
-          self.used.update([drive.get("device"),
-                            (drive.get("inserted") or {}).get("node-name")])
-    with reading("query-named-block-nodes"):
-      self.nodes = set(node.get("node-name") for node in nodes)
-
-  def unused(self):
-    """List what can be Ganeti's, and is unused as far as is known.
-
-    @rtype: set of strings
-
-    """
-    return set(name for name in (self.nodes | self.drives) - self.used
-               if ids.class_of(name) == DISK)
-
-  def look_for_users(self, execute):
-    """Look for users beside devices: jobs, exports, other nodes.
-
-    """
-    try:
-      graph = execute(_GRAPH, None)
-    except CommandError:
-      return # a node in use is refused by blockdev-del
-    self.is_sure = True
-    parents = {}
-    with reading(_GRAPH):
-      nodes = dict((node["id"], node) for node in graph["nodes"])
-      for edge in graph["edges"]:
-        parents.setdefault(edge["child"], []).append(nodes[edge["parent"]])
-      self.used.update(nodes[child]["name"] for child in parents)
-      for users in parents.values():
-        # the drive itself is one user of its node; any other uses the drive
-        if len(users) > 1:
-          self.used.update(user["name"] for user in users
-                           if user["type"] == "block-backend")
+  def __init__(self):
+    self.names = set()
+    self.nics = None
 
 
-def _netdevs(execute):
-  """Tell which netdevs there are.
-
-  @rtype: dict
-  @return: name to whether something uses it
-
-  """
+def _netdevs(execute, found=None):
+  """Ask which netdevs there are, see L{net_clients.netdevs}."""
   answer = execute("human-monitor-command", {"command-line": "info network"})
   with reading("info network"):
-    found = {}
-    for user, name in _NETDEV_RE.findall(answer): # each of its queues
-      found[name] = found.get(name, False) or bool(user)
-    return found
+    if found is not None:
+      found.nics = net_clients.nics(answer)
+    return net_clients.netdevs(answer)
 
 
-def orphans(execute, known, command, found=None):
+def orphans(execute, known, command, found=None, there=None):
   """List the backends that are Ganeti's and that nothing uses.
 
   Unmodified Ganeti leaves them where C{device_add} was refused, and where the
@@ -159,17 +104,21 @@ def orphans(execute, known, command, found=None):
       netdev, of that name, and no device
   @type command: list of strings
   @param command: the runtime file's command
-  @type found: set or None
-  @param found: gets the ids of all backends that there are, orphaned or not
+  @type found: L{Found} or None
+  @param found: gets what there is
+  @type there: set of strings or None
+  @param there: the ids of all devices, as of a moment ago; QEMU is asked again
+      where that leaves any orphan
   @rtype: list of (device class, id) pairs
   @raise MonitorError: if QEMU does not tell
 
   """
-  blocks = _Blocks(execute)
-  kept = queries.ids(execute).union(known, ids.named_in(command))
-  netdevs = _netdevs(execute)
+  blocks = Blocks(execute)
+  kept = (queries.ids(execute) if there is None else there).union(
+    known, ids.named_in(command))
+  netdevs = _netdevs(execute, found)
   if found is not None:
-    found.update(netdevs, blocks.nodes, blocks.drives)
+    found.names.update(netdevs, blocks.nodes, blocks.drives)
   names = set(name for name, is_used in netdevs.items()
               if not is_used and ids.class_of(name) == NIC)
   if blocks.unused() - kept:
@@ -177,6 +126,8 @@ def orphans(execute, known, command, found=None):
     names |= blocks.unused()
     if not blocks.is_sure:
       names -= blocks.drives
+  if there is not None and names - kept: # hardly ever
+    kept = kept.union(queries.ids(execute))
   return sorted((ids.class_of(name), name) for name in names - kept)
 
 
@@ -212,13 +163,14 @@ def take_back(execute, device_class, device_id, command):
                     else [])
 
 
-def sweep(execute, known, command, found=None):
+def sweep(execute, known, command, found=None, there=None):
   """Remove all orphaned backends, and what was passed for them.
 
   @param execute: see L{queries}
   @param known: see L{orphans}
   @param command: see L{orphans}
   @param found: see L{orphans}
+  @param there: see L{orphans}
   @rtype: tuple (list of strings, list of strings)
   @return: what was removed, and what is in use by now, both for an
       administrator
@@ -226,7 +178,8 @@ def sweep(execute, known, command, found=None):
 
   """
   removed, kept = [], []
-  for device_class, name in orphans(execute, known, command, found):
+  for device_class, name in orphans(execute, known, command, found,
+                                    there):
     try:
       removed += take_back(execute, device_class, name, command)
     except CommandError as err:
@@ -296,7 +249,7 @@ def _try(execute, command, arguments):
 
 def _remove_disk(execute, device_id):
   """Remove a block node or a drive, if there is one."""
-  blocks = _Blocks(execute)
+  blocks = Blocks(execute)
   if device_id not in blocks.nodes | blocks.drives:
     return []
   blocks.look_for_users(execute)

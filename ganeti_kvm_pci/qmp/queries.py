@@ -48,8 +48,9 @@ from .device_lists import unchanging
 #: What C{query-migrate} says before, and after; None: there was nothing.
 _NOT_MOVING = frozenset([None, "none", "completed", "failed", "cancelled"])
 
-#: What C{query-status} says of a guest that runs.
-RUNNING = "running"
+#: What C{query-status} says of a guest that runs, and of one that was migrated
+#: to another node.
+RUNNING, LEFT = "running", "postmigrate"
 
 
 def functions(execute, partition):
@@ -138,7 +139,7 @@ def has_property(execute, driver, name):
     return False # what is wrong with the driver, device_add will tell
 
 
-def nics_with(execute, partition, wanted, but):
+def nics_with(execute, partition, wanted, but, nics=None):
   """Ask for the NICs that were given a MAC address.
 
   The guest may use others by now, and two NICs the same (bonding).
@@ -146,13 +147,15 @@ def nics_with(execute, partition, wanted, but):
   @type partition: L{pools.Partition}
   @type wanted: string
   @param but: id of a NIC that is left out
+  @type nics: list or None
+  @param nics: which of the devices are to be asked, as of L{listed}; None: all
   @return: list of tuples: its id, or driver where it has none; its slot and
       function, or None
   @raise MonitorError: if QEMU does not tell
 
   """
   found = []
-  for path, name, driver in listed(execute):
+  for path, name, driver in listed(execute) if nics is None else nics:
     if ids_.class_of(name) == DISK or (name or driver) == but:
       continue
     mac = get(execute, path, "mac")
@@ -285,4 +288,4 @@ def has_left(execute):
   @raise MonitorError: if QEMU does not tell
 
   """
-  return run_state(execute) == "postmigrate"
+  return run_state(execute) == LEFT

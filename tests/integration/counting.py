@@ -23,17 +23,20 @@ _PACKAGE = os.path.dirname(os.path.abspath(ganeti_kvm_pci.__file__)) + os.sep
 #:   - crossings: int, calls from one of them to another
 #:   - connections: int, to a socket of QEMU's
 #:   - commands: list of strings, what QEMU was told through QMP
-#:   - reads: int, how often the runtime file was opened
+#:   - reads, writes: ints, how often the runtime file was opened, and replaced
 Cost = collections.namedtuple("Cost", [
-  "modules", "crossings", "connections", "commands", "reads"])
+  "modules", "crossings", "connections", "commands", "reads", "writes"])
 
-_open_hooks = []
+_counters = []
 
 
 def _audit(event, args):
   if event == "open":
-    for hook in _open_hooks:
-      hook(args[0], args[2])
+    for counter in _counters:
+      counter.opens(args[0], args[2])
+  elif event == "os.rename":
+    for counter in _counters:
+      counter.renames(args[1])
 
 
 if hasattr(sys, "addaudithook"):
@@ -50,10 +53,15 @@ class _Counter(object):
     self.connections = 0
     self.commands = []
     self.reads = 0
+    self.writes = 0
 
   def opens(self, path, flags):
     if path == self._path and not flags & (os.O_WRONLY | os.O_RDWR):
       self.reads += 1
+
+  def renames(self, path):
+    if path == self._path:
+      self.writes += 1
 
   def profile(self, frame, event, _):
     if event != "call" or not frame.f_code.co_filename.startswith(_PACKAGE):
@@ -94,13 +102,13 @@ def counting(runtime_path):
   genuine = socket.socket
   setattr(client, name, _run)
   socket.socket = _Socket
-  _open_hooks.append(counter.opens)
+  _counters.append(counter)
   sys.setprofile(counter.profile)
   try:
     yield lambda: Cost(counter.modules, counter.crossings, counter.connections,
-                       counter.commands, counter.reads)
+                       counter.commands, counter.reads, counter.writes)
   finally:
     sys.setprofile(None)
-    _open_hooks.remove(counter.opens)
+    _counters.remove(counter)
     socket.socket = genuine
     setattr(client, name, run)

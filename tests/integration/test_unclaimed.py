@@ -25,7 +25,7 @@ import nodes
 pytestmark = pytest.mark.skipif(not faults.column(), reason=faults.NONE)
 
 #: What is asked once QEMU has a device.
-ASKED = ["qom-list", "query-status"]
+ASKED = ["qom-list"]
 
 
 @pytest.fixture
