@@ -118,17 +118,22 @@ def _half_written(runtime_path, tell, listed=None):
   """Look for half-written files of the plugin's own.
 
   @param tell: L{temporary.find} or L{temporary.sweep}
-  @type listed: list of two lists or None
-  @param listed: what is in each of L{_folders}; None for what is there now
+  @param listed: see L{half_written}
 
   """
+  def of(folder):
+    if listed is None:
+      return None
+    if folder not in listed:
+      listed[folder] = temporary.hidden(folder)
+    return listed[folder]
+
   conf, own = _folders(runtime_path)
   name = os.path.basename(runtime_path)
-  in_conf, in_own = listed or [None, None]
-  return [path for folder, replaced, entries in (
-    (conf, name, in_conf), (own, name + BACKUP, in_own),
-    (own, name + pending_unplugs.SUFFIX, in_own))
-          for path in tell(folder, replaced, only_ours=True, listed=entries)]
+  return [path for folder, replaced in (
+    (conf, name), (own, name + BACKUP), (own, name + pending_unplugs.SUFFIX))
+          for path in tell(folder, replaced, only_ours=True,
+                           listed=of(folder))]
 
 
 def _new(folder, name, listed):
@@ -146,13 +151,16 @@ def _new(folder, name, listed):
           if pattern.match(entry)]
 
 
-def half_written(runtime_path):
+def half_written(runtime_path, listed=None):
   """List what killed processes left half-written for an instance.
 
+  @type listed: dict or None
+  @param listed: for who looks at many instances: empty at first, and kept by
+      him; each folder is listed once
   @rtype: list of strings
 
   """
-  return _half_written(runtime_path, temporary.find)
+  return _half_written(runtime_path, temporary.find, listed)
 
 
 def sweep(runtime_path, also_ganetis):
@@ -168,16 +176,17 @@ def sweep(runtime_path, also_ganetis):
 
   """
   conf, own = _folders(runtime_path)
-  listed = [_entries(conf), _entries(own)]
+  listed = {conf: _entries(conf), own: _entries(own)}
   name = os.path.basename(runtime_path)
   return _half_written(runtime_path, temporary.sweep, listed) + _remove(
-    _new(own, name + ARRIVING, listed[1]) +
-    (_new(conf, name, listed[0]) if also_ganetis else []))
+    _new(own, name + ARRIVING, listed[own]) +
+    (_new(conf, name, listed[conf]) if also_ganetis else []))
 
 
-def kept(runtime_path):
+def kept(runtime_path, listed=None):
   """List all that there is of an instance, but for a lock that is held.
 
+  @param listed: see L{half_written}
   @rtype: list of strings
 
   """
@@ -186,7 +195,7 @@ def kept(runtime_path):
   found = [os.path.join(own, match.group())
            for match in _matching(own, _KEPT_RE) if match.group("name") == name]
   path = instance_lock.path_for(runtime_path)
-  return half_written(runtime_path) + [
+  return half_written(runtime_path, listed) + [
     other for other in found if other != path or temporary.is_abandoned(other)]
 
 

@@ -37,6 +37,7 @@ from ..errors import KvmPciError
 from ..node import guests
 from ..node import runtime_files
 from ..qmp import backends
+from ..qmp import device_lists
 from ..qmp import ejected
 from ..qmp import inventory
 from ..qmp import vcpus as vcpus_
@@ -58,6 +59,13 @@ from .output import fail
 from .output import tell
 
 _STATUS = {consistency.INFO: OK, consistency.WARNING: WARNINGS}
+
+
+#: Why there are files beside a runtime file, which no one needs.
+_HALF_WRITTEN = ("left half-written by a process that was killed; the next"
+                 " operation on the instance's devices removes it, and so does"
+                 " check --repair")
+_LEFT = "left of an instance that does not run here; check --repair removes it"
 
 
 class _Check(object):
@@ -132,57 +140,73 @@ def _check_one(result, path, opts):
         if opts.live:
           result.findings.extend(machine_types.of_guest(execute, loaded,
                                                         opts.qemu))
-        _check_live(result, execute, seen, loaded, opts.repair)
+        _check_live(result, execute, seen, loaded, known, opts.repair)
     return
   result.findings.extend(consistency.findings(
     known, requests=settle.requests(path)))
 
 
+def _look(execute, known):
+  """Ask a guest for all that is compared with its runtime file, at once.
+
+  @type known: L{device_table.DeviceTable}
+  @rtype: tuple
+  @return: see L{instance.ask}, L{inventory.topology} and L{backends.orphans}
+
+  """
+  return device_lists.unchanging(execute, lambda look: (
+    instance.ask(look, known.partition), inventory.topology(look),
+    backends.orphans(look, [d.id for d in known.devices], known.command)))
 
 
-def _check_live(result, execute, seen, loaded, repair):
+def _check_live(result, execute, seen, loaded, known, repair):
   """Compare an instance's runtime file with its QEMU, and perhaps repair it.
 
   @type result: L{_Check}
   @param execute: see L{queries}
   @type seen: L{runtime_files.Seen}
   @type loaded: L{serialized.Runtime}
+  @type known: L{device_table.DeviceTable}
+  @param known: that of the file
 
   """
-  known = device_table.DeviceTable(loaded)
-  live = instance.ask(execute, known.partition)
+  live, parts, orphans = ((instance.ask(execute, known.partition), None, None)
+                          if repair else _look(execute, known))
   if repair and loaded.unknown:
     result.add(consistency.WARNING, "not repaired: unsupported: %s" %
                ", ".join(loaded.unknown))
   elif repair:
     known = _repair(result, execute, seen, loaded, live)
-  result.findings.extend(consistency.findings(
-    known, *live, requests=settle.requests(seen.path)))
-  problems = _problems(execute, seen.path, loaded)
+  requests = settle.requests(seen.path)
+  result.findings.extend(consistency.findings(known, *live, requests=requests))
+  if repair: # that has changed it
+    _, parts, orphans = _look(execute, known)
+  pid = guests.pid_of(seen.path)
+  problems = _problems(execute, pid, loaded, parts)
   result.findings.extend(consistency.Finding(
     consistency.WARNING, None, None,
     "a migration would be refused: %s" % problem) for problem in problems)
-  result.facts = facts.look(execute, seen.path, known, live[0], problems)
+  result.facts = facts.look(execute, pid, known, live[0], problems, requests)
   result.findings.extend(facts.findings(result.facts))
-  for _, name in backends.orphans(execute, [d.id for d in known.devices],
-                                  known.command):
+  for _, name in orphans:
     result.findings.append(consistency.Finding(
       consistency.WARNING, None, name, "%s: orphaned backend: QEMU has no such"
       " device, and nothing uses it; check --repair removes it" % name))
 
 
-def _problems(execute, path, loaded):
+def _problems(execute, pid, loaded, parts):
   """Tell why a guest could not go elsewhere.
 
+  @param pid: of its QEMU
   @type loaded: L{serialized.Runtime}
   @param loaded: is changed: what QEMU does not have is left out, as it would be
+  @param parts: answer of L{inventory.topology}
 
   """
-  parts = inventory.topology(execute)
   ejected.leave_out(parts, loaded)
   return migration_check.MigrationCheck(
     loaded, device_table.DeviceTable(loaded), parts,
-    process.command(guests.pid_of(path)), vcpus_.count(execute)).problems
+    process.command(pid), vcpus_.count(execute)).problems
 
 
 def _repair(result, execute, seen, loaded, live):
@@ -214,25 +238,22 @@ def _repair(result, execute, seen, loaded, live):
   return known
 
 
-def _tidy(result, path, repair):
+def _tidy(result, path, repair, listed):
   """Look for files that are of no use any more, and perhaps remove them.
 
   @type result: L{_Check}
   @param path: of an instance's runtime file, there or not; the lock of one that
       runs must be held for C{repair}
+  @param listed: see L{guests.left_behind}
   @raise NodeError: if another operation on the instance does not end
 
   """
   if repair:
     result.repaired.extend("%s, left behind: removed" % left
                            for left in guests.remove_left_behind(path))
-  why = ("left half-written by a process that was killed; the next operation on"
-         " the instance's devices removes it, and so does check --repair"
-         if guests.runs(path) else
-         "left of an instance that does not run here; check --repair removes"
-         " it")
-  for left in guests.left_behind(path):
-    result.add(consistency.INFO, "%s: %s" % (left, why))
+  for left in guests.left_behind(path, None if repair else listed):
+    result.add(consistency.INFO, "%s: %s" % (
+      left, _HALF_WRITTEN if guests.runs(path) else _LEFT))
 
 
 def _complete(entry, result, look):
@@ -264,6 +285,8 @@ def check(opts, judge=None):
   @param judge: function(opts) that looks at the node, for an exit status; by
       default, L{node_state.judge_node}
   """
+  listed = {}
+
   def look(entry, path):
     result = _Check(entry["instance"])
 
@@ -271,7 +294,7 @@ def check(opts, judge=None):
       try:
         with settle.alone(path, opts):
           if not opts.pending:
-            _tidy(result, path, opts.repair)
+            _tidy(result, path, opts.repair, listed)
           _check_one(result, path, opts)
       except BusyError:
         # the operation that has the instance settles it
@@ -288,6 +311,7 @@ def check(opts, judge=None):
     result = _Check(runtime_files.instance_of(path))
     entry = report.entry(opts.command, {})
     tell(opts, entry, _complete(entry, result, lambda: _tidy(
-      result, path, opts.repair))) # pylint: disable=cell-var-from-loop
+      result, path, opts.repair, # pylint: disable=cell-var-from-loop
+      listed)))
   opts.report.node_status = (judge or node_state.judge_node)(opts)
   return max(opts.report.node_status, opts.report.status())

@@ -33,6 +33,7 @@ from ..bus import frozen
 from ..bus.root_ports import RootBus
 from ..node import installation
 from ..node import runtime_files
+from ..qmp import device_lists
 from ..runtime import device_table
 from ..runtime import placement
 from ..runtime import slot_map
@@ -52,11 +53,13 @@ def _live(known, path):
   if instance.obstacle(known, path):
     return {}
   found = {}
+  buses = [known.partition] + [RootBus()] * (not known.partition.is_shared)
   with instance.monitor(known) as execute:
-    found["functions"], found["peripherals"] = instance.ask(execute,
-                                                            known.partition)
-    if not known.partition.is_shared:
-      found["root_bus"] = instance.ask(execute, RootBus())
+    asked = device_lists.unchanging(execute, lambda look: [
+      instance.ask(look, bus) for bus in buses])
+  found["functions"], found["peripherals"] = asked[0]
+  if len(asked) > 1:
+    found["root_bus"] = asked[1]
   return found
 
 

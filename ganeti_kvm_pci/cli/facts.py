@@ -35,22 +35,23 @@ from ..node import guests
 from ..qemu import pci_functions
 from ..runtime import consistency
 from . import outdated_qemu
-from . import settle
 
 #: What an entry has where nothing is known.
 NONE = {"free": None, "refusals": None, "removals": [], "qemu": None}
 
 
-def look(execute, path, known, functions, refusals):
+def look(execute, pid, known, functions, refusals, requests):
   """Look at one instance.
 
   @param execute: see L{queries}
-  @type path: string
-  @param path: its runtime file
+  @type pid: int
+  @param pid: of its QEMU
   @type known: L{device_table.DeviceTable}
   @type functions: list of L{pci_functions.Function}
   @type refusals: list of strings
   @param refusals: why it could not be migrated
+  @type requests: dict
+  @param requests: what its guest was asked for, see L{settle.requests}
   @rtype: dict
   @return: what an entry has of it, see L{report.entry}
 
@@ -60,9 +61,8 @@ def look(execute, path, known, functions, refusals):
   return {
     "free": dict((name, _free(known.partition, device_class, held))
                  for name, device_class in (("disks", DISK), ("nics", NIC))),
-    "refusals": list(refusals), "removals": sorted(settle.requests(path)),
-    "qemu": outdated_qemu.judge(execute, guests.pid_of(path),
-                                known.command[0])}
+    "refusals": list(refusals), "removals": sorted(requests),
+    "qemu": outdated_qemu.judge(execute, pid, known.command[0])}
 
 
 def without_asking(path, known):

@@ -34,26 +34,64 @@ import os
 
 from .. import chipset
 from .. import config_reader
+from .. import process
 from ..errors import RuntimeFileError
-from ..node import guests
 from ..node import runtime_files
+from ..qmp import device_lists
 from ..qmp import queries
 from ..runtime import serialized
+
+
+#: Of each program whose QEMUs were asked, questions to answers: no guest is
+#: asked for what another of the same program has told.
+_ANSWERS = {}
+
+
+class _Execute(object):
+  """An C{execute} that shares what all QEMUs of one program say alike."""
+
+  def __init__(self, connection):
+    """Ask by a connection.
+
+    @type connection: L{client.Connection}
+
+    """
+    self._execute = connection.execute
+    found = connection.program()
+    program = found and process.identity_of_program(found[0])
+    self._kept = _ANSWERS.setdefault(
+      repr((program, found[1])), {}) if program else {}
+
+  def keep(self, question, put, fits):
+    """Give an answer that is known, or ask: as L{kept_answers.Answers.of}."""
+    if question not in self._kept:
+      answer = put()
+      if not fits(answer):
+        return answer
+      self._kept[question] = answer
+    return self._kept[question]
+
+  def __call__(self, command, arguments):
+    return self._execute(command, arguments)
 
 
 @contextlib.contextmanager
 def monitor(known):
   """Connect to the QEMU of an instance of this node.
 
-  @return: see L{client.connect}
+  @return: a context that gives C{execute}, see L{queries}
+  @raise MonitorError: if QEMU cannot be reached
 
   """
   # Ganeti's client; only --live needs a Ganeti
   from ..qmp import client
   socket = os.path.join(runtime_files.control_dir("ctrl"),
                         known.instance + ".qmp")
-  with client.connect(socket) as execute:
-    yield execute
+  connection = client.Connection(socket)
+  try:
+    yield _Execute(connection)
+  finally:
+    connection.close()
 
 
 def ask(execute, partition):
@@ -64,8 +102,8 @@ def ask(execute, partition):
       L{replies.Peripheral}
 
   """
-  return (queries.functions(execute, partition),
-          queries.peripherals(execute, partition))
+  return device_lists.unchanging(execute, lambda look: (
+    queries.functions(look, partition), queries.peripherals(look, partition)))
 
 
 def parse(text, path):
@@ -75,7 +113,7 @@ def parse(text, path):
 
   """
   loaded = serialized.parse(text, path)
-  return (loaded if guests.runs(path) is None
+  return (loaded if runtime_files.instance_of(path) is None
           else config_reader.fill(loaded))
 
 
@@ -102,4 +140,4 @@ def obstacle(known, path):
 
   """
   return chipset.obstacle(known.command, known.hvparams,
-                          guests.runs(path) is not None)
+                          runtime_files.instance_of(path) is not None)

@@ -29,8 +29,6 @@
 
 """What C{check} says of options that some QEMU does not start with."""
 
-import copy
-
 from ..errors import KvmPciError
 from ..node import installation
 from ..qemu import renewal
@@ -48,7 +46,7 @@ def findings(loaded, qemu):
   @rtype: list of L{consistency.Finding}
 
   """
-  arrived = serialized.Runtime(loaded.source, copy.deepcopy(loaded.as_list()))
+  arrived = serialized.parse(loaded.dump(), loaded.source)
   try:
     # what Ganeti itself replaces when it loads the file is no obstacle
     upgrade.normalise(arrived, installation.version())

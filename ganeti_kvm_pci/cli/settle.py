@@ -67,10 +67,10 @@ def of(path):
   @return: None for a file that is not one of a running guest on this node
 
   """
-  if not guests.runs(path):
+  pid = guests.pid_if_running(path)
+  if pid is None:
     return None
-  return pending_unplugs.Pending(runtime_files.own_path(path),
-                                 guests.pid_of(path))
+  return pending_unplugs.Pending(runtime_files.own_path(path), pid)
 
 
 def requests(path):

@@ -53,16 +53,27 @@ def runs(path):
   @raise NodeError: if that cannot be told
 
   """
-  instance = runtime_files.instance_of(path)
-  if instance is None:
+  if runtime_files.instance_of(path) is None:
     return None
-  pid = _pid(instance)
+  return pid_if_running(path) is not None
+
+
+def pid_if_running(path):
+  """Tell the process of an instance, if its guest runs.
+
+  @rtype: int or None
+  @return: None also for a file that is not one of this node's instances
+  @raise NodeError: if that cannot be told
+
+  """
+  instance = runtime_files.instance_of(path)
+  pid = None if instance is None else _pid(instance)
   if pid is None:
-    return False
+    return None
   name = (instance if isinstance(instance, bytes)
           else instance.encode("utf-8", "surrogateescape"))
   # the number may be another process's by now
-  return process.has_argument(pid, name)
+  return pid if process.has_argument(pid, name) else None
 
 
 def _pid(instance):
@@ -114,10 +125,11 @@ def alone(path, patience=None):
     yield running
 
 
-def left_behind(path):
+def left_behind(path, listed=None):
   """List the files of an instance that are of no use any more.
 
   @param path: its runtime file, there or not
+  @param listed: see L{leftovers.half_written}
   @rtype: list of strings
   @return: empty for a file that is not one of this node's instances
 
@@ -126,7 +138,7 @@ def left_behind(path):
   if running is None:
     return []
   return (leftovers.half_written if running else leftovers.kept)(
-    runtime_files.own_path(path))
+    runtime_files.own_path(path), listed)
 
 
 def remove_left_behind(path):

@@ -39,7 +39,6 @@ import collections
 from ..bus import address
 from ..errors import MonitorError
 from . import replies
-from . import reply_shapes
 
 #: One function on the live bus.
 #:   - slot, function: ints; behind a root port of q35, the port's number is the
@@ -81,7 +80,6 @@ def located(answer):
 
   """
   found = []
-  answer = reply_shapes.check("query-pci", None, answer)
   for device in [bus["devices"] for bus in answer if bus["bus"] == 0][0]:
     found.append((None, device))
     # without an id, only the object model tells the bus's name
@@ -157,6 +155,27 @@ def layout(answer):
   with replies.reading("query-pci"):
     return [(bus, device["slot"], device["function"], device.get("qdev_id"))
             for bus, device in located(answer)]
+
+
+def places(answer, partition):
+  """Tell where the devices are that have an id.
+
+  @param answer: what C{query-pci} returned
+  @type partition: L{pools.Partition}
+  @rtype: dict
+  @return: id to slot and function, or to None for a device that is not on a
+      slot of the partition; one behind a bridge without a number is not in it
+  @raise MonitorError: if the answer has another shape
+
+  """
+  with replies.reading("query-pci"):
+    found = {}
+    for bus, device in located(answer):
+      if device.get("qdev_id"):
+        slot = partition.locate(bus, device["slot"])
+        found[device["qdev_id"]] = None if slot is None else (
+          slot, device["function"])
+    return found
 
 
 def held(found):

@@ -82,6 +82,9 @@ _PORT = _Shape("a port",
                lambda value: _is_int(value) or isinstance(value, _TEXTS) and
                bool(re.match(r"([0-9]+(\.[0-9]+)*)?$", value)))
 
+#: What is certainly one, by its type alone.
+_SURE = {_TEXT: _TEXTS, _BOOL: (bool, ), _INT: _INTS}
+
 #: A function of a device on some PCI bus.
 _PCI_DEVICE = {
   "slot": _SLOT, "function": _FUNCTION, "qdev_id": _Optional(_TEXT),
@@ -177,16 +180,20 @@ def _fitting(shape):
   if isinstance(shape, list):
     inner_fits = _fitting(shape[0])
     return lambda value: isinstance(value, list) and all(map(inner_fits, value))
-  keys = [(key, isinstance(inner, _Optional), _fitting(
-    inner.shape if isinstance(inner, _Optional) else inner))
-          for key, inner in shape.items()]
+  keys = []
+  for key, inner in shape.items():
+    is_optional = isinstance(inner, _Optional)
+    inner = inner.shape if is_optional else inner
+    # of most values the type tells it, without a call
+    keys.append((key, is_optional, _SURE.get(inner, ()) if isinstance(
+      inner, _Shape) else (), _fitting(inner)))
 
   def fits(value):
     if not isinstance(value, dict):
       return False
-    for key, is_optional, inner_fits in keys:
+    for key, is_optional, types, inner_fits in keys:
       found = value.get(key)
-      if found is None and is_optional:
+      if type(found) in types or found is None and is_optional:
         continue
       if key not in value or not inner_fits(found):
         return False

@@ -35,9 +35,13 @@ from ..errors import CommandError
 from ..errors import MonitorError
 from ..qemu import pci_functions
 from ..qemu import replies
+from .properties import ask_always
 
 #: How often all is looked at anew, where devices were added or removed.
 _LOOKS = 20
+
+#: What is asked about devices, and about what they read from.
+_OF_DEVICES = frozenset(["qom-get", "qom-list", "query-block", "query-pci"])
 
 
 def children(execute, folder):
@@ -100,33 +104,68 @@ def _lists(execute):
                execute("query-pci", None))
 
 
+class Look(object):
+  """An C{execute} for as long as no device is added or removed.
+
+  Whatever is asked about the devices is asked once.
+
+  @ivar lists: L{Lists}
+  @ivar keep: as L{kept_answers.Answers.of}, for what all QEMUs of a program
+      answer alike; that of C{execute}, if it has one
+
+  """
+  def __init__(self, execute, earlier=None):
+    """Ask for the lists.
+
+    @param execute: see L{queries}
+    @param earlier: see L{unchanging}
+
+    """
+    self._execute = execute
+    self._kept = {}
+    self.keep = getattr(execute, "keep", ask_always)
+    self.lists = _lists(earlier or self)
+
+  def __call__(self, command, arguments):
+    if command not in _OF_DEVICES:
+      return self._execute(command, arguments)
+    key = (command, ) + tuple(sorted((arguments or {}).items()))
+    if key not in self._kept:
+      self._kept[key] = self._execute(command, arguments)
+    return self._kept[key]
+
+
 def unchanging(execute, look, earlier=None):
   """Look at all devices while none is added or removed.
 
   It takes more than one question; a device that was removed between two of them
   is in the answer to the first only. So the whole is looked at anew.
 
+  @param execute: may be L{Look}: then this is a part of a greater look
   @type look: function
-  @param look: asks, and returns what was found; is given L{Lists}
+  @param look: asks, and returns what was found; is given L{Look}, and is called
+      anew if devices were added or removed
   @param earlier: like C{execute}, but may give answers from before
   @return: what C{look} returned
   @raise MonitorError: if QEMU does not tell, or its devices change all the time
 
   """
-  before = _lists(earlier or execute)
+  if isinstance(execute, Look):
+    return look(execute)
+  before = Look(execute, earlier)
   for _ in range(_LOOKS):
     found, refused = None, None
     try:
       found = look(before)
     except CommandError as err:
       refused = err
-    after = _lists(execute)
-    if after.devices() == before.devices():
+    after = Look(execute)
+    if after.lists.devices() == before.lists.devices():
       if refused:
         raise refused
       return found
     before = after
   raise MonitorError("QEMU's devices changed during each of %d looks at them"
                      " (the last time, there were %s); try again" %
-                     (_LOOKS, ", ".join(name for name, _ in before.with_id) or
-                      "none"))
+                     (_LOOKS, ", ".join(
+                       name for name, _ in before.lists.with_id) or "none"))

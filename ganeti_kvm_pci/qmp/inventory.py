@@ -95,10 +95,10 @@ class _Look(object):
   a device only that is asked which no list tells.
 
   """
-  def __init__(self, execute, lists, disks, kept):
+  def __init__(self, execute, disks, kept):
     """Ask for what the lists do not tell.
 
-    @type lists: L{device_lists.Lists}
+    @type execute: L{device_lists.Look}
     @type disks: dict
     @param disks: file to the id that Ganeti gives a disk
     @param kept: see L{properties.Properties}
@@ -106,6 +106,7 @@ class _Look(object):
     """
     self._execute = execute
     self._disks = disks
+    lists = execute.lists
     # bus and address to what query-pci tells
     self._functions = pci_functions.details(lists.pci)
     self._drives = replies.drives(execute("query-block", None))
@@ -307,13 +308,13 @@ class _Look(object):
     return found
 
 
-def topology(execute, disks=None, kept=properties_.ask_always, earlier=None):
+def topology(execute, disks=None, kept=None, earlier=None):
   """Ask for the devices that the guest sees.
 
   @type disks: dict or None
   @param disks: file to the id that Ganeti gives a disk, for those that QEMU
       has under another name
-  @param kept: see L{properties.Properties}
+  @param kept: see L{properties.Properties}; None for C{execute}'s own
   @param earlier: see L{device_lists.unchanging}
   @rtype: list of L{topology.Part}
   @return: what QEMU makes by itself, then what has an id, then what has none,
@@ -323,5 +324,5 @@ def topology(execute, disks=None, kept=properties_.ask_always, earlier=None):
 
   """
   return device_lists.unchanging(
-    execute, lambda lists: _Look(execute, lists, disks or {}, kept).parts(),
+    execute, lambda look: _Look(look, disks or {}, kept or look.keep).parts(),
     earlier)

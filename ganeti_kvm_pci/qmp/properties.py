@@ -49,6 +49,25 @@ def _is_types(answer):
     hasattr(type_, "startswith") for type_ in answer.values())
 
 
+def types(execute, keep, path, driver, names):
+  """Ask which of some properties the devices of a driver have.
+
+  The answer, of all its properties, is one of the longest.
+
+  @param keep: as L{kept_answers.Answers.of} of this QEMU
+  @param path: of one of these devices
+  @type names: list of strings
+  @rtype: dict
+  @return: name to type
+  @raise MonitorError: if QEMU does not tell
+
+  """
+  return keep("properties of %s among %s" % (driver, " ".join(names)),
+              lambda: dict((item["name"], item["type"]) for item in
+                           execute("qom-list", {"path": path})
+                           if item["name"] in names), _is_types)
+
+
 class Properties(object):
   """What is asked of devices while none is added or removed."""
 
@@ -83,11 +102,8 @@ class Properties(object):
 
     """
     if driver not in self._known:
-      self._known[driver] = self._kept(
-        "properties of %s among %s" % (driver, " ".join(self._names)),
-        lambda: dict((item["name"], item["type"]) for item in
-                     self._execute("qom-list", {"path": path})
-                     if item["name"] in self._names), _is_types)
+      self._known[driver] = types(self._execute, self._kept, path, driver,
+                                  self._names)
     return self._known[driver]
 
   def of(self, path, driver, wanted):

@@ -44,6 +44,10 @@ from ..qemu import pci_functions
 from ..qemu import replies
 from .device_lists import children
 from .device_lists import unchanging
+from .properties import types
+
+#: The properties of what is on a PCI bus.
+_OF_ADDRESS = ["addr", "parent_bus"]
 
 #: What C{query-migrate} says before, and after; None: there was nothing.
 _NOT_MOVING = frozenset([None, "none", "completed", "failed", "cancelled"])
@@ -190,7 +194,7 @@ def scsi_ids(execute):
   @raise MonitorError: if QEMU does not tell
 
   """
-  return unchanging(execute, lambda _: _scsi_ids(execute))
+  return unchanging(execute, _scsi_ids)
 
 
 def _scsi_ids(execute):
@@ -224,26 +228,27 @@ def peripherals(execute, partition):
   @raise MonitorError: if QEMU does not tell
 
   """
-  return unchanging(execute, lambda _: _peripherals(execute, partition))
+  return unchanging(execute, lambda look: _peripherals(look, partition))
 
 
-def _peripherals(execute, partition):
+def _peripherals(look, partition):
+  """Do what L{peripherals} does.
+
+  @type look: L{device_lists.Look}
+
+  """
   found = []
-  has_address = {} # what a driver's devices have, they all have
-  for folder in (replies.WITH_ID, replies.WITHOUT_ID):
-    for name, driver in children(execute, folder):
-      path = "%s/%s" % (folder, name)
-      if driver not in has_address:
-        names = set(item["name"] for item in
-                    execute("qom-list", {"path": path}))
-        has_address[driver] = names.issuperset(["addr", "parent_bus"])
+  places = pci_functions.places(look.lists.pci, partition)
+  for path, name, driver in listed(look):
+    if name in places:
+      place = places[name]
+    else:
       place = None
-      if has_address[driver]:
+      if len(types(look, look.keep, path, driver, _OF_ADDRESS)) == 2:
         place = replies.address_of(
-          execute("qom-get", {"path": path, "property": "parent_bus"}),
-          execute("qom-get", {"path": path, "property": "addr"}), partition)
-      found.append(replies.Peripheral(
-        driver, name if folder == replies.WITH_ID else None, place))
+          look("qom-get", {"path": path, "property": "parent_bus"}),
+          look("qom-get", {"path": path, "property": "addr"}), partition)
+    found.append(replies.Peripheral(driver, name, place))
   return found
 
 

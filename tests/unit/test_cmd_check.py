@@ -20,6 +20,7 @@ from ganeti_kvm_pci.node import installation
 from ganeti_kvm_pci.qemu import machine_type
 from ganeti_kvm_pci.qemu.pci_functions import Function
 from ganeti_kvm_pci.qemu.replies import Peripheral
+from ganeti_kvm_pci.qmp import inventory
 from ganeti_kvm_pci.qmp import queries
 from ganeti_kvm_pci.runtime import device_table
 from test_cmd_upgrade import run
@@ -211,6 +212,8 @@ def qemu(monkeypatch):
       if command == "query-fdsets":
         return [{"fdset-id": number, "fds": [{"fd": 20 + number}]}
                 for number in self.sets]
+      if command == "query-pci":
+        return [{"bus": 0, "devices": []}]
       if command == "qom-list":
         return [{"name": f.id, "type": "child<%s>" % f.description}
                 for f in self.ask(None)[0] if f.id]
@@ -235,6 +238,7 @@ def qemu(monkeypatch):
   monkeypatch.setattr(instance, "ask", found.ask)
   monkeypatch.setattr(queries, "held", lambda _: dict(
     (f.slot, f.id) for f in found.ask(None)[0]))
+  monkeypatch.setattr(inventory, "topology", lambda _: [])
   monkeypatch.setattr(cmd_check, "_problems", lambda *_: list(found.problems))
   return found
 

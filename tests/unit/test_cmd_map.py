@@ -64,14 +64,15 @@ def test_both_buses_of_a_q35_guest_are_asked_for(here, capsys, asked):
     ("rp4", 4, "runtime"), ("rp11", 11, "runtime"), ("rp12", 12, "runtime")]
 
 
-def test_a_pc_guest_is_asked_once(here, capsys, asked):
-  here.write(json.dumps(q35_files.packed()))
-  run(capsys, "map", "--live")
-  twice = len(asked)
-  del asked[:]
-  here.write(genuine.text_of("v3.0.2-plain"))
+@pytest.mark.parametrize("text", [
+  genuine.text_of("v3.0.2-plain"), json.dumps(q35_files.packed())],
+                         ids=["pc", "q35"])
+def test_each_is_asked_for_once(here, capsys, asked, text):
+  """Both buses, functions and options, are one look."""
+  here.write(text)
   assert run(capsys, "map", "--live")[0] == 0
-  assert len(asked) * 2 == twice
+  lists = ["qom-list", "qom-list", "query-pci"]
+  assert asked == lists + ["qom-list", "qom-get", "qom-get"] + lists
 
 
 def test_findings_say_on_which_bus(here, capsys):

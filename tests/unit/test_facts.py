@@ -58,7 +58,8 @@ class Monitor(object):
     self.replies = {
       "query-version": {"qemu": {"major": 7, "minor": 2, "micro": 1}},
       "qom-get": "pc-i440fx-6.0-machine", "query-status": {"status": "running"},
-      "query-migrate": {}, "query-cpus-fast": [{}]}
+      "query-migrate": {}, "query-cpus-fast": [{}], "qom-list": [],
+      "query-pci": [{"bus": 0, "devices": []}]}
 
   def __enter__(self):
     return lambda command, _: self.replies[command]
