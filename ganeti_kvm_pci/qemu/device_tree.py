@@ -182,6 +182,9 @@ class Tree(object):
   @ivar properties: dict, path in the object model to a dict as of L{parse}
   @ivar buses: dict, path of a device to that of the bus that it is on; of a
       device on a PCI bus, only the last part counts
+  @ivar controllers: dict, what stands for the path of a bus's owner that is not
+      known (QEMU 8.1 and later have those of the chipset in its ISA bridge), to
+      a tuple: the PCI bus that it is on, and slot and function in one number
 
   """
   def __init__(self, text, names, unnamed, drives):
@@ -203,6 +206,7 @@ class Tree(object):
       (device, "%s/%s" % (replies.WITH_ID, name)) for name, device in
       _once((device.name, device) for device in devices if device.name).items())
     self.buses = {}
+    self.controllers = {}
     # where a text goes on in the next line, what a device is on is not sure
     if not _BROKEN_RE.search(text):
       self._match([device for device in devices
@@ -237,4 +241,11 @@ class Tree(object):
       return None
     if owner in self._paths:
       return "%s%s/%s" % (self._paths[owner], inner, device.on_bus)
-    return "/" + device.on_bus if device.is_on_pci else None
+    if device.is_on_pci:
+      return "/" + device.on_bus
+    devfn = owner.properties.get(_ADDRESS)
+    if not owner.is_on_pci or not owner.on_bus or devfn is None:
+      return None
+    path = "//%s/%d" % (owner.on_bus, devfn)
+    self.controllers[path] = (owner.on_bus, devfn)
+    return "%s%s/%s" % (path, inner, device.on_bus)

@@ -266,14 +266,16 @@ class _Look(object):
     """
     if path not in self._buses:
       owner, _, name = path.rpartition("/")
-      owner = _outer(owner)
-      device = _Listed(owner, None, self._types.get(owner) or self._execute(
-        "qom-get", {"path": owner, "property": "type"}))
-      location = self._address(device, self._properties.of(
-        owner, device.driver, _OF_ADDRESS))
+      owner, driver = _outer(owner), None
+      location = self._properties.controller(owner)
+      if not location:
+        driver = self._types.get(owner) or self._execute(
+          "qom-get", {"path": owner, "property": "type"})
+        location = self._address(_Listed(owner, None, driver), self._properties.
+                                 of(owner, driver, _OF_ADDRESS))
       self._buses[path] = "/".join(
         ([location[0], ".".join("%d" % n for n in location[1])] if location
-         else [device.driver]) + [name.rpartition(".")[2]])
+         else [driver]) + [name.rpartition(".")[2]])
     return self._buses[path]
 
   def _usb_ports(self):
@@ -317,9 +319,8 @@ def topology(execute, disks=None, kept=None, earlier=None):
   @param kept: see L{properties.Properties}; None for C{execute}'s own
   @param earlier: see L{device_lists.unchanging}
   @rtype: list of L{topology.Part}
-  @return: what QEMU makes by itself, then what has an id, then what has none,
-      in the order of its creation, then what QEMU's own controllers have
-      (C{-drive if=ide}, C{-usbdevice})
+  @return: what QEMU makes by itself, what has an id, what has none, in the
+      order of creation, what QEMU's own controllers have (C{-drive if=ide})
   @raise MonitorError: if QEMU does not tell
 
   """

@@ -29,6 +29,7 @@
 
 """Properties of a running QEMU's devices; C{execute} as in L{queries}."""
 
+from ..bus import address
 from ..errors import CommandError
 from ..qemu import device_tree
 
@@ -92,6 +93,16 @@ class Properties(object):
     self._tree = device_tree.Tree(answer, names, list(unnamed), drives or {})
     # driver to the names of all its properties, and their types
     self._known = {}
+
+  def controller(self, path):
+    """Tell where the owner of a bus is, see L{device_tree.Tree}.
+
+    @rtype: tuple (string, tuple of two ints) or None
+    @return: its bus, its slot and function
+
+    """
+    found = self._tree.controllers.get(path)
+    return found and (found[0], address.from_devfn(found[1]))
 
   def _types(self, path, driver):
     """Tell which of the properties a driver has.

@@ -216,6 +216,8 @@ def test_what_is_told_at_once_is_what_qom_get_tells(two, options, monkeypatch):
           assert (answer, type(answer)) == (value, type(value)), (path, name)
     for path, bus in told.buses.items():
       answer = execute("qom-get", {"path": path, "property": "parent_bus"})
+      if bus.startswith("//"):
+        bus = bus[bus.rindex("/"):]
       assert answer == bus or bus.count("/") == 1 and answer.endswith(bus)
   print(counts)
   assert counts[0] <= counts[1] + 1

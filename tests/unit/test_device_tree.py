@@ -274,9 +274,19 @@ def test_what_may_be_another_device_is_left_out(text, unnamed, drives, path):
   assert path not in found.properties and path not in found.buses
 
 
+def test_a_controller_in_the_chipset_is_known_by_its_address():
+  found = tree(DRIVES, [pair for pair in UNNAMED if pair[1] != "piix3-ide"])
+  (path, ) = found.controllers
+  assert found.controllers[path] == ("pci.0", 1 << 3 | 1)
+  assert [found.buses[OWN % number] for number in (2, 3, 4)] == [
+    path + "/ide.0", path + "/ide.1", path + "/ide.1"]
+  assert path not in found.properties
+
+
 @pytest.mark.parametrize("text, path", [
   # off PCI, the bus's owner is asked for its address
-  (DRIVES.replace("piix3-ide", "other-ide"), OWN % 2),
+  (DRIVES.replace("piix3-ide", "other-ide").replace("addr = 01.1", ""),
+   OWN % 2),
   (DRIVES.replace("addr = 03.0", "addr = <unset>"), UNNAMED[0][0]),
   (DRIVES.replace("addr = 03.0", "addr = 3 (0x3)"), UNNAMED[0][0]),
   (DRIVES.replace("SERIAL", "x\n        bus: ide.2"),
