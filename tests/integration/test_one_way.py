@@ -122,7 +122,7 @@ def test_one_operation_connects_once_and_reads_once(ledger, name):
 
 #: What is asked before a guest moves, however many devices it has: of all of
 #: them at once. Two of the commands begin a connection.
-_BEFORE = {"migration: source": 24, "migration: target": 16,
+_BEFORE = {"migration: source": 25, "migration: target": 16,
            "migration: send": 15}
 #: Drivers of a guest of the lab, and what its own drives are on; which
 #: properties they have is asked once for a QEMU.
