@@ -113,7 +113,7 @@ on_qemu = $(patsubst %,tests/integration/test_%.py,$(1))
 HOTPLUG = faults scsi adverse left_behind monitor multiqueue one_way repair \
           unclaimed events pending refusals threads killed random migration \
           acpi_index frozen plan_hotplug guest_names kept_answers versions \
-          machine_type folder_removed samples
+          block_jobs machine_type folder_removed samples
 
 # TABLE=FILE for a table of it, such as benchmarks/results/versions.txt
 ## bare QEMU's migrations between all versions, beside ours

@@ -251,7 +251,9 @@ class Hotplug(Presence):
     limit = time_limit.unplug()
     with self._Monitor(instance.name) as execute:
       device_id = self._LiveId(execute, device_class, found, device_id)
-    name = "%s (%s)" % (device_id, self._ShowAddress(found))
+      name = "%s (%s)" % (device_id, self._ShowAddress(found))
+      if device_class == pools.DISK:
+        self._CheckJobs(instance, execute, device_id, name)
     requested = self._Pending(instance)
     answers = []
 

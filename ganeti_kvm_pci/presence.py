@@ -56,6 +56,7 @@ from .errors import without_remedy
 from .qemu import acpi_index
 from .qemu.ids import is_of
 from .qmp import acpi_indices
+from .qmp import block_jobs
 from .qmp import queries
 from .reconcile import Reconcile
 from .runtime import device_entry
@@ -210,6 +211,23 @@ class Presence(Reconcile):
         " the other, modify this one (gnt-instance modify --net), or reboot the"
         " instance" % (instance.name, device.mac, ", ".join(others),
                        device.uuid))
+
+  @staticmethod
+  def _CheckJobs(instance, execute, device_id, name):
+    """Make sure that nobody copies or merges a disk that is to be removed.
+
+    @param name: the disk, for the error
+    @raise errors.HotplugError: if somebody does
+
+    """
+    if device_id not in queries.ids(execute):
+      return # what is left of it is no reason to keep it in the runtime file
+    jobs = block_jobs.using(execute, device_id)
+    if jobs:
+      raise errors.HotplugError(
+        "Instance %s: %s was not removed: it is in use by the block job %s. The"
+        " guest was not asked. Wait until the job has ended, or cancel it, and"
+        " try again" % (instance.name, name, ", ".join(jobs)))
 
   def _IsThere(self, instance, device_class, device):
     """Tell whether an attempt that did not end has added a device.

@@ -103,6 +103,7 @@ _SHAPES = {
     "inserted": _Optional({
       "node-name": _Optional(_TEXT), "file": _Optional(_TEXT),
       "image": _Optional({"virtual-size": _SIZE})})}],
+  "query-block-jobs": [{"device": _TEXT, "type": _TEXT}],
   "query-cpus-fast": [{"cpu-index": _INT}],
   "query-fdsets": [{"fdset-id": _INT, "fds": [_ANY]}],
   "query-hotpluggable-cpus": [{

@@ -38,6 +38,7 @@
   - L{unplug}: the removal of a device, as far as the guest takes part
   - L{backends}: what remains in QEMU of a device that was removed
   - L{block_layer}: the block nodes and drives, and who uses them
+  - L{block_jobs}: whether somebody copies or merges a disk just now
   - L{ejected}: what a guest that moves ejected by itself
   - L{client}, L{bounded_socket}: how a question gets to QEMU, and how long its
     answer may take

@@ -39,7 +39,7 @@ from ..qemu import ids
 from ..qemu.replies import reading
 
 #: What QEMU is asked for to find who uses a block node (3.0 and later).
-_GRAPH = "x-debug-query-block-graph"
+GRAPH = "x-debug-query-block-graph"
 
 
 class Blocks(object):
@@ -80,12 +80,12 @@ class Blocks(object):
 
     """
     try:
-      graph = execute(_GRAPH, None)
+      graph = execute(GRAPH, None)
     except CommandError:
       return # a node in use is refused by blockdev-del
     self.is_sure = True
     parents = {}
-    with reading(_GRAPH):
+    with reading(GRAPH):
       nodes = dict((node["id"], node) for node in graph["nodes"])
       for edge in graph["edges"]:
         parents.setdefault(edge["child"], []).append(nodes[edge["parent"]])

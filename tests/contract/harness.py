@@ -154,7 +154,8 @@ class FakeQmp(object):
       return [{"name": "acpi-index", "type": "uint32"}]
     if command == "query-status":
       return {"status": self.world.state}
-    if command in ("query-block", "query-named-block-nodes", "query-fdsets"):
+    if command in ("query-block", "query-block-jobs", "query-fdsets",
+                   "query-named-block-nodes"):
       return []
     if command == "human-monitor-command":
       if arguments["command-line"].startswith("drive_add "):
