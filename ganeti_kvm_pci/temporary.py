@@ -120,9 +120,11 @@ def written(folder, name, data, mode, owner=None, lasting=True):
       os.fsync(fd)
     yield path
   finally:
-    if instance_lock.is_at(fd, path):
-      os.unlink(path)
-    os.close(fd)
+    try:
+      if instance_lock.is_at(fd, path):
+        os.unlink(path)
+    finally: # what stays is swept then
+      os.close(fd)
 
 
 def is_abandoned(path, remove=False):

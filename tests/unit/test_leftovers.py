@@ -313,3 +313,17 @@ def test_a_guest_that_is_still_to_come_keeps_what_waits_for_it(here, capsys):
   Folders(here.conf.dirpath()).own.join("vm1.ex.runtime.arriving").write("x")
   assert run_json(capsys, "check", "--repair")["changed"] is False
   assert own(here) == ["vm1.ex.runtime.arriving"]
+
+
+def test_a_file_that_cannot_be_removed_is_not_held(tmpdir, monkeypatch):
+  """Who comes next sweeps it; the node daemon may live for months."""
+  def refuse(_):
+    raise EnvironmentError(30, "Read-only file system")
+
+  with monkeypatch.context() as patched:
+    patched.setattr(temporary.os, "unlink", refuse)
+    with pytest.raises(EnvironmentError):
+      with temporary.written(str(tmpdir), "x", b"", 0o600):
+        pass
+  (left, ) = temporary.find(str(tmpdir), "x")
+  assert temporary.sweep(str(tmpdir), "x") == [left]
