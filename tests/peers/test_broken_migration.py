@@ -53,8 +53,8 @@ _PATIENCE = 120
 #: Has a migration last, without end.
 SLOW = {"migration_bandwidth": 8, "migration_downtime": 1}
 
-#: A link's bytes per second: the last of a guest takes seconds.
-NARROW = 6 << 20
+#: A link's bytes per second: what is left of a guest takes seconds.
+NARROW = {"last round": 2 << 20, "switch-over": 6 << 20}
 
 
 def processes(node):
@@ -220,8 +220,8 @@ class When(object):
   def __init__(self, name, broken, action):
     self._name, self._broken, self._action = name, broken, action
     self.acted = False
-    if name in ("last round", "switch-over"):
-      broken.link.rate = NARROW
+    if name in NARROW:
+      broken.link.rate = NARROW[name]
     elif name == "copy":
       broken.pair.source.instance.hvparams.update(SLOW)
 
@@ -251,6 +251,9 @@ class When(object):
 @pytest.mark.parametrize("percent", [10, 50, 90])
 def test_a_cancelled_migration_hinders_nothing(broken, percent):
   pair = broken.pair
+  # what is empty is not sent
+  pair.source.console("dd if=/dev/urandom of=/dev/filled bs=1M count=32"
+                      " 2> /dev/null\n")
   pair.source.instance.hvparams.update(SLOW)
   seen = []
 
