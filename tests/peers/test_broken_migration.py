@@ -374,7 +374,7 @@ def test_a_node_daemon_that_is_killed(broken, call, capsys):
     print("\n".join(master.said))
     if failed:
       # a daemon that dies while it removes Ganeti's files leaves some
-      settle(broken, died and method == "FinalizeMigrationSource")
+      settle(broken, died and method.startswith("Finalize"))
     else:
       broken.goes_on()
     if not died:
