@@ -382,11 +382,11 @@ def test_a_node_daemon_that_is_killed(broken, call, capsys):
     visits += 1
     if visits % 3 == 0:
       broken.moves()
+  total = len(master.points[call[:2]])
   broken.moves()
   with capsys.disabled():
     print("\n%s: killed %d times, at each %d. of %s points, %.0f s" % (
-      method, visits, stride, len(master.points[call[:2]]),
-      time.time() - began))
+      method, visits, stride, total, time.time() - began))
   assert visits
 
 
