@@ -53,9 +53,9 @@ from . import leftovers
 from . import machine_version
 from . import outdated_options
 from .access import Explained
+from .departure import Departure
 from .errors import KvmPciError
 from .errors import RuntimeFileError
-from .migration import Migration
 from .qmp import board as board_
 from .qmp import device_lists
 from .qmp import ejected
@@ -73,7 +73,7 @@ _PATIENCE = 5
 _SUFFIX = ".runtime" + leftovers.ARRIVING
 
 
-class Incoming(Migration):
+class Incoming(Departure):
   """The target's half of a migration, until the guest is there."""
 
   def AcceptInstance(self, instance, info, target, *more, **others):

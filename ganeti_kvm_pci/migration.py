@@ -56,7 +56,6 @@ from .access import Explained
 from .access import KNOWS_Q35
 from .access import Lent
 from .errors import CommandError
-from .errors import KvmPciError
 from .nic_modification import NicModification
 from .qemu import q35
 from .qemu import unknown_option
@@ -317,43 +316,3 @@ class Migration(NicModification):
     except CommandError as err:
       logging.info("Instance %s: return path not set to %s: %s", instance.name,
                    state, err)
-
-  def FinalizeMigrationSource(self, instance, success, live, *more, **others):
-    """Finish a migration on the source.
-
-    A job that lost this node's daemon, or got no answer of it, takes for failed
-    what may have completed. To resume the guest then would be to run it twice,
-    or with disks that are newer than its memory.
-
-    @raise errors.HypervisorError: if it has left, and the job failed
-
-    """
-    if not success and self._InstancePidAlive(instance.name)[2]:
-      self._RefuseToResume(instance)
-    super(Migration, self).FinalizeMigrationSource(instance, success, live,
-                                                   *more, **others)
-    try:
-      sent_devices.forget(self._InstanceKVMRuntime(instance.name))
-    except EnvironmentError as err: # the next migration writes it anew
-      logging.info("Instance %s: %s", instance.name, err)
-    if success or not self._InstancePidAlive(instance.name)[2]:
-      return
-    try:
-      # whoever sends the guest to a file has no answer to wait for
-      with self._Monitor(instance.name) as execute:
-        self._SetReturnPath(instance, execute, False)
-    except (KvmPciError, errors.HypervisorError) as err:
-      logging.info("Instance %s: %s", instance.name, err)
-
-  def _RefuseToResume(self, instance):
-    """Refuse to resume a guest that was migrated to another node."""
-    try:
-      with self._Monitor(instance.name) as execute:
-        if not queries.has_left(execute):
-          return
-    except KvmPciError as err: # Ganeti will say so
-      logging.info("Instance %s: %s", instance.name, err)
-      return
-    where, remedy = self._HasLeft(instance)
-    raise errors.HypervisorError("Instance %s is not resumed on this node. %s:"
-                                 " %s" % (instance.name, where, remedy[0]))

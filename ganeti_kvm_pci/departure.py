@@ -1,0 +1,88 @@
+#
+#
+
+# Copyright (C) 2026 the Ganeti project
+# All rights reserved.
+#
+# Redistribution and use in source and binary forms, with or without
+# modification, are permitted provided that the following conditions are
+# met:
+#
+# 1. Redistributions of source code must retain the above copyright notice,
+# this list of conditions and the following disclaimer.
+#
+# 2. Redistributions in binary form must reproduce the above copyright
+# notice, this list of conditions and the following disclaimer in the
+# documentation and/or other materials provided with the distribution.
+#
+# THIS SOFTWARE IS PROVIDED BY THE COPYRIGHT HOLDERS AND CONTRIBUTORS "AS
+# IS" AND ANY EXPRESS OR IMPLIED WARRANTIES, INCLUDING, BUT NOT LIMITED
+# TO, THE IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A PARTICULAR
+# PURPOSE ARE DISCLAIMED. IN NO EVENT SHALL THE COPYRIGHT HOLDER OR
+# CONTRIBUTORS BE LIABLE FOR ANY DIRECT, INDIRECT, INCIDENTAL, SPECIAL,
+# EXEMPLARY, OR CONSEQUENTIAL DAMAGES (INCLUDING, BUT NOT LIMITED TO,
+# PROCUREMENT OF SUBSTITUTE GOODS OR SERVICES; LOSS OF USE, DATA, OR
+# PROFITS; OR BUSINESS INTERRUPTION) HOWEVER CAUSED AND ON ANY THEORY OF
+# LIABILITY, WHETHER IN CONTRACT, STRICT LIABILITY, OR TORT (INCLUDING
+# NEGLIGENCE OR OTHERWISE) ARISING IN ANY WAY OUT OF THE USE OF THIS
+# SOFTWARE, EVEN IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
+
+"""Guests that have left for another node, or were to leave.
+
+"""
+
+# The names are Ganeti's.
+# pylint: disable=invalid-name
+
+import logging
+
+from ganeti import errors
+
+from . import sent_devices
+from .errors import KvmPciError
+from .migration import Migration
+from .qmp import queries
+
+
+class Departure(Migration):
+  """What a migration ends with on the source."""
+
+  def FinalizeMigrationSource(self, instance, success, live, *more, **others):
+    """Finish a migration on the source.
+
+    A job that lost this node's daemon, or got no answer of it, takes for failed
+    what may have completed. To resume the guest then would be to run it twice,
+    or with disks that are newer than its memory.
+
+    @raise errors.HypervisorError: if it has left, and the job failed
+
+    """
+    if not success and self._InstancePidAlive(instance.name)[2]:
+      self._RefuseToResume(instance)
+    super(Departure, self).FinalizeMigrationSource(instance, success, live,
+                                                   *more, **others)
+    try:
+      sent_devices.forget(self._InstanceKVMRuntime(instance.name))
+    except EnvironmentError as err: # the next migration writes it anew
+      logging.info("Instance %s: %s", instance.name, err)
+    if success or not self._InstancePidAlive(instance.name)[2]:
+      return
+    try:
+      # whoever sends the guest to a file has no answer to wait for
+      with self._Monitor(instance.name) as execute:
+        self._SetReturnPath(instance, execute, False)
+    except (KvmPciError, errors.HypervisorError) as err:
+      logging.info("Instance %s: %s", instance.name, err)
+
+  def _RefuseToResume(self, instance):
+    """Refuse to resume a guest that was migrated to another node."""
+    try:
+      with self._Monitor(instance.name) as execute:
+        if not queries.has_left(execute):
+          return
+    except KvmPciError as err: # Ganeti will say so
+      logging.info("Instance %s: %s", instance.name, err)
+      return
+    where, remedy = self._HasLeft(instance)
+    raise errors.HypervisorError("Instance %s is not resumed on this node. %s:"
+                                 " %s" % (instance.name, where, remedy[0]))
