@@ -41,6 +41,7 @@ instances of the node are listed.
 import logging
 
 from ganeti import errors
+from ganeti import utils
 
 from . import leftovers
 from .arrival import Arrival
@@ -80,6 +81,16 @@ class Cleanup(Arrival):
         logging.info("Instance %s: removed what was kept of it: %s", name,
                      ", ".join(removed))
 
+  def _RemoveKvmdSocket(self, name):
+    """Remove the socket of a QEMU that has ended, which Ganeti has since 2.12.
+
+    Unmodified Ganeti removes it nowhere, and QEMU cannot itself if it was killed
+    or is in a chroot.
+
+    """
+    if hasattr(self, "_InstanceKvmdMonitor"):
+      utils.RemoveFile(self._InstanceKvmdMonitor(name))
+
   def StartInstance(self, instance, *args, **kwargs):
     """Start an instance.
 
@@ -108,6 +119,7 @@ class Cleanup(Arrival):
 
     """
     super(Cleanup, self).CleanupInstance(instance_name, *more, **others)
+    self._RemoveKvmdSocket(instance_name)
     self._RemoveKept(instance_name)
 
   def FinalizeMigrationSource(self, instance, success, live, *more, **others):
@@ -117,6 +129,7 @@ class Cleanup(Arrival):
     super(Cleanup, self).FinalizeMigrationSource(instance, success, live,
                                                  *more, **others)
     if success:
+      self._RemoveKvmdSocket(instance.name)
       self._RemoveKept(instance.name)
 
   def ListInstances(self, *args, **kwargs):

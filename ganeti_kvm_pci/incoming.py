@@ -275,9 +275,6 @@ class Incoming(Departure):
     stop()
     self.CleanupInstance(instance.name)
     utils.RemoveFile(self._Waiting(instance.name))
-    # since 2.12, and unmodified Ganeti removes it nowhere
-    if hasattr(self, "_InstanceKvmdMonitor"):
-      utils.RemoveFile(self._InstanceKvmdMonitor(instance.name))
 
   def _GiveUp(self, instance, info):
     """End the QEMU that waits for a guest that must not move here."""

@@ -102,7 +102,6 @@ class Pair(test_migration.Pair):
     for node in (self.source, self.target):
       node.instance.hvparams["kvm_path"] = node.qemu
 
-
   def states(self):
     """List where QEMU runs the guest."""
     found = []
@@ -112,11 +111,10 @@ class Pair(test_migration.Pair):
         found.append(node)
     return found
 
-  def is_right(self, node, timeout=120):
-    """Check that the guest is up on that node alone, and has all of its own.
+  def is_alone(self, node):
+    """Check that the guest runs on that node alone, with what it is to have.
 
-    Runtime file, QEMU, configuration and guest agree, and each disk has its
-    data.
+    Runtime file, QEMU and configuration agree.
 
     """
     assert self.states() == [node]
@@ -130,6 +128,13 @@ class Pair(test_migration.Pair):
                                    for uuid, _ in slots[dev_type]))
                  for dev_type in slots)
     assert known == {DISK: sorted(self.disks), NIC: sorted(self.nics)}
+    return slots
+
+  def is_right(self, node, timeout=300):
+    """Check L{is_alone}, and that the guest agrees, with its data on each disk.
+
+    """
+    slots = self.is_alone(node)
     node.wait_until_guest_sees(len(self.disks), len(self.nics), timeout)
     assert self.data(node) == dict(
       (slot, text_on(int(uuid, 16) - 0xd0)) for uuid, slot in slots[DISK])
