@@ -84,8 +84,8 @@ class Cleanup(Arrival):
   def _RemoveKvmdSocket(self, name):
     """Remove the socket of a QEMU that has ended, which Ganeti has since 2.12.
 
-    Unmodified Ganeti removes it nowhere, and QEMU cannot itself if it was killed
-    or is in a chroot.
+    Unmodified Ganeti removes it nowhere, and QEMU cannot if it was killed or is
+    in a chroot.
 
     """
     if hasattr(self, "_InstanceKvmdMonitor"):
