@@ -324,24 +324,6 @@ class Presence(Reconcile):
         self._SetIndex(device, acpi_indices.of(execute, device_id))
     self._KeepId(device, device_id)
 
-  def _RefuseLeft(self, instance):
-    """Refuse to change a QEMU whose guest was migrated to another node.
-
-    It does not run again, and what it has is lost.
-
-    @raise errors.HotplugError: if that is so
-
-    """
-    with self._Monitor(instance.name) as execute:
-      state = queries.run_state(execute)
-      if state == queries.LEFT:
-        raise errors.HotplugError(
-          "Instance %s: this QEMU is paused after a migration that completed:"
-          " its devices are not changed; finish the migration (gnt-instance"
-          " migrate --cleanup), and try again where the guest runs" %
-          instance.name)
-    self._operation.run_state = state
-
   @staticmethod
   def _LiveId(execute, device_class, device, expected):
     """Find the id under which QEMU has a device.
