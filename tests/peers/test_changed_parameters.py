@@ -112,8 +112,7 @@ def spice(pair):
 
 def vnc(pair):
   """Have one for VNC, which is read before."""
-  return ({"vnc_bind_address": os.path.join(pair.folder, "source")},
-          "vnc_password_file", "VNC password")
+  return {}, "vnc_password_file", "VNC password"
 
 
 def has_spice():
