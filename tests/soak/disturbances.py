@@ -132,17 +132,20 @@ class Disturbances(object):
     self.reboot_hard(guest)
     return node
 
-  def node_rebooted(self, guest):
-    """A node reboots: nothing runs, and nothing below /run is there."""
-    node = guest.vm.node()
-    there = [g for g in self.guests if g.vm.node() == node and g.runs]
-    cluster.on(node, "/usr/lib/ganeti/daemon-util", "stop", "ganeti-noded")
-    for one in there:
-      self._kill(node, one.name, False)
+  def reboot_node(self, node):
+    """Have nothing run on a node, and nothing be below its /run."""
+    self.kill_daemon(node)
+    cluster.on(node, "pkill", "-9", "-f", "^[^ ]*qemu-system", check=False)
     cluster.on(node, "sh", "-c", "rm -rf /run/ganeti/kvm-hypervisor"
                " /run/ganeti/instance-disks")
     cluster.on(node, "/usr/lib/ganeti/ensure-dirs")
     self.start_daemon(node)
+
+  def node_rebooted(self, guest):
+    """A node reboots, and its guests are started again."""
+    node = guest.vm.node()
+    there = [g for g in self.guests if g.vm.node() == node and g.runs]
+    self.reboot_node(node)
     for one in there:
       self.said += one.vm.start().output
       one.boots()

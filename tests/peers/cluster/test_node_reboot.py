@@ -1,0 +1,123 @@
+"""A node reboots in the midst of an operation: its /run is empty afterwards.
+
+What is below /run is about QEMUs that run, and none does any more. The guest is
+started again, and everybody agrees on its devices.
+
+"""
+
+import os
+import random
+import subprocess
+import sys
+import time
+
+import pytest
+
+import cluster
+
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../../soak"))
+
+import agreement # noqa: E402
+from kept_guest import KeptGuest # noqa: E402
+from operations import Operations # noqa: E402
+
+pytestmark = [pytest.mark.two_nodes, pytest.mark.usefixtures("plugged")]
+
+NODE = "node2"
+
+
+class Kept(KeptGuest):
+  """One that the test's fixture removes; on the node that is not the master."""
+
+  def __init__(self, vm):
+    super().__init__(vm.name, disks=2, nics=2)
+    self.steps = 0
+    self.operations = Operations(random.Random(1), [self])
+    self.vm.migrate(NODE)
+
+  def holds(self):
+    self.steps += 1
+    self.mark()
+    agreement.one_runs_where_one_should([self])
+    agreement.ganeti_says_so([self])
+    if self.runs:
+      self.look(self.steps)
+    agreement.nothing_is_left(self)
+    agreement.check_has_no_errors()
+
+
+@pytest.fixture
+def kept(vm):
+  guest = Kept(vm)
+  guest.holds()
+  return guest
+
+
+def begun(*args):
+  """Begin one of Ganeti's commands."""
+  return subprocess.Popen(["gnt-instance"] + list(args), stdout=subprocess.PIPE,
+                          stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT,
+                          encoding="utf-8")
+
+
+def starts_again(guest):
+  """Start it, as the watcher or an administrator does, and go on with it."""
+  print(guest.vm.start().output)
+  guest.boots()
+  guest.holds()
+  for operation in ("add_disk", "remove_nic", "migrate", "reboot_soft"):
+    assert getattr(guest.operations, operation)(guest)
+    guest.holds()
+
+
+@pytest.mark.parametrize("change", [
+  ("--disk", "add:size=1G"), ("--net", "add"), ("--net", "1:remove")],
+                         ids=["disk added", "NIC added", "NIC removed"])
+def test_during_a_hotplug(kept, change):
+  command = begun("modify", "--force", "--hotplug", *change, kept.name)
+  # into the job, wherever that is by now
+  time.sleep(1)
+  kept.operations.reboot_node(NODE)
+  print(command.communicate(timeout=300)[0])
+  starts_again(kept)
+
+
+def test_with_a_removal_requested(kept):
+  cluster.on(NODE, "sh", "-c",
+             "echo KVM_PCI_HOTPLUG_LIMIT=1 >> /etc/default/ganeti")
+  kept.vm.qmp("stop")
+  said = kept.vm.modify("--net", "1:remove").output
+  cluster.on(NODE, "sed", "-i", "/KVM_PCI_HOTPLUG/d", "/etc/default/ganeti")
+  assert "timed out after" in said, said
+  kept.operations.reboot_node(NODE)
+  starts_again(kept)
+
+
+def test_the_target_while_a_guest_is_on_its_way(kept):
+  kept.vm.migrate("node1")
+  kept.holds()
+  command, there = kept.operations._begun(kept)
+  print("at %s %%" % there)
+  kept.operations.reboot_node(NODE)
+  done = kept.operations._ended(command)
+  print(kept.operations.said)
+  assert not done and kept.vm.node() == "node1"
+  # the guest has not noticed
+  kept.holds()
+  assert kept.operations.migrate(kept)
+  kept.holds()
+
+
+def test_the_source_while_a_guest_is_on_its_way(kept):
+  command, there = kept.operations._begun(kept)
+  print("at %s %%" % there)
+  kept.operations.reboot_node(NODE)
+  kept.operations._ended(command)
+  print(kept.operations.said)
+  kept.operations._settle(kept)
+  print(kept.operations.said)
+  kept.boots()
+  kept.holds()
+  assert kept.operations.migrate(kept)
+  kept.holds()
