@@ -254,7 +254,9 @@ class Operations(Migrations, Disturbances):
     agree(result.returncode < 2 and "Traceback" not in result.output,
           "%s: exit status %d: %s", " ".join(words), result.returncode,
           result.output)
-    return "%s: %d" % (" ".join(words), result.returncode)
+    why = " (%s)" % " / ".join(result.output.split("\n")[:6])
+    return "%s: %d%s" % (" ".join(words), result.returncode,
+                         why if result.returncode else "")
 
   def look(self, guest):
     words = self.random.choice([
