@@ -12,8 +12,8 @@ _PROCESSES = ("pgrep -a -f '^[^ ]*qemu-system' |"
               " sed -n 's/.* -name \\([^ ,]*\\).*/\\1/p'")
 
 #: What is on a node of an instance that is not there.
-_FILES = ("cd %s 2> /dev/null && find pid ctrl conf kvm-pci nic -name '%s*' ! -name"
-          " '*.lock' 2> /dev/null")
+_FILES = ("cd %s 2> /dev/null && find pid ctrl conf kvm-pci nic"
+          " -name '%s*' ! -name '*.lock' 2> /dev/null")
 
 
 def processes():
