@@ -92,9 +92,10 @@ def save(folder, name, text, node):
 def form(value):
   """Tell what a sample is made of: keys, and what sort of values."""
   if isinstance(value, dict):
-    # a device's id, or a program's question, is a value
-    return dict((key, form(item)) for key, item in value.items()
-                if not key.startswith(("disk-", "nic-", "-")))
+    # a device's id is a value; what programs are asked is of each its own
+    return dict((key, "dict" if key == "answers" else form(item))
+                for key, item in value.items()
+                if not key.startswith(("disk-", "nic-")))
   if isinstance(value, list):
     found = sorted(set(json.dumps(form(item), sort_keys=True)
                        for item in value))
