@@ -1,0 +1,40 @@
+"""What a hot-add asks QEMU, and how often it writes the runtime file."""
+
+import collections
+
+import pytest
+
+import harness
+
+#: What is asked before, or after, however many devices there are.
+ONCE = ["query-status", "query-pci", "query-block", "query-named-block-nodes",
+        "query-fdsets"]
+
+DEVICES = ("qom-list", {"path": "/machine/peripheral"})
+
+
+@pytest.mark.skipif(harness.SLOT_IN_PCI, reason="up to 2.15 it asks more")
+@pytest.mark.parametrize("dev_type, extra", [
+  (harness.DISK, harness.EXTRA), (harness.NIC, None)])
+def test_nothing_is_asked_or_written_twice(world, monkeypatch, dev_type, extra):
+  world.running = False
+  world.boots = True
+  hyper = world.hypervisor()
+  instance = harness.instance_of(2)
+  hyper.StartInstance(instance, harness.block_devices(2), False)
+  del world.calls[:]
+  written = []
+  # below the plugin's own method
+  upstream = type(hyper).__mro__
+  (owner, ) = [cls for cls in upstream if "_WriteKVMRuntime" in vars(cls) and
+               cls.__module__.startswith("ganeti.")][:1]
+  write = owner._WriteKVMRuntime
+  monkeypatch.setattr(owner, "_WriteKVMRuntime", lambda self, name, data: (
+    written.append(data), write(self, name, data)))
+  device = harness.disk(7) if dev_type == harness.DISK else harness.nic(7)
+  hyper.HotAddDevice(instance, dev_type, device, extra, 2)
+  asked = collections.Counter(call[0] for call in world.calls)
+  assert [asked[name] for name in ONCE] == [1] * len(ONCE)
+  # before and after; of a NIC, once more where these do not tell of NICs
+  assert world.calls.count(DEVICES) == 2 + (dev_type == harness.NIC)
+  assert len(written) == 1
