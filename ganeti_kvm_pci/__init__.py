@@ -61,9 +61,12 @@ C{qemu} and C{runtime} touch no socket, no file and no Ganeti:
       - L{access}: how Ganeti's methods reach an instance
       - L{verification}: whether QEMU has what was hot-added
       - L{unmet_tags}: tags that keep no slot, in the log
-      - L{settling}, L{reconcile}, L{presence}: the runtime file against QEMU
-      - L{hotplug}, L{nic_modification}, L{migration}, L{departure}, L{incoming},
-        L{arrival}, L{cleanup}, L{cold_boot}, L{hypervisor}: the operations
+      - L{settling}, L{reconcile}: the runtime file against QEMU
+      - L{conditions}, L{presence}: what must be so before a device is added or
+        removed; whether it is there
+      - L{hotplug}, L{nic_modification}, L{migration}, L{departure},
+        L{incoming}, L{arrival}, L{cleanup}, L{cold_boot}, L{hypervisor}: the
+        operations
   - L{node}: what the plugin is on a node: files, Ganeti, and the way into it
   - L{cli}: the command
 

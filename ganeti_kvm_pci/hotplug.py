@@ -123,8 +123,7 @@ class Hotplug(Presence):
     """
     device_id = self._DeviceId(device_class, device)
     where = self._ShowAddress(device)
-    # up to 2.10.2 the link alone. Its index may be any, and QEMU names but the
-    # descriptor that it was passed
+    # up to 2.10.2 the link alone; QEMU names but the descriptor that it got
     link = extra[0] if isinstance(extra, (list, tuple)) else extra
     if link:
       where += ", %s" % os.path.realpath(link)
@@ -184,8 +183,7 @@ class Hotplug(Presence):
     @raise MonitorError: if QEMU does not answer
 
     """
-    # A modified NIC has the address from before, and perhaps the id of an older
-    # release; upstream would look for the one of its own
+    # a modified NIC has that from before, and perhaps an older release's id
     if self._HasAddress(device):
       self._RenewId(device_class, device)
       return

@@ -40,25 +40,21 @@ all that QEMU may have, and the next operation can ask QEMU what of it is true
 # pylint: disable=invalid-name,protected-access
 
 import logging
-import os
 import re
 
 from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
-from . import temporary
 from .access import CLASS
 from .access import Explained
 from .bus import pools
 from .bus import scsi_ids
-from .errors import with_remedy
+from .conditions import Conditions
 from .errors import without_remedy
 from .qemu import acpi_index
 from .qemu.ids import is_of
 from .qmp import acpi_indices
-from .qmp import block_jobs
 from .qmp import queries
-from .reconcile import Reconcile
 from .runtime import device_entry
 from .runtime import device_table
 from .runtime import upgrade
@@ -67,7 +63,7 @@ from .runtime import upgrade
 _INDEX = {pools.NIC: 1, pools.DISK: 3}
 
 
-class Presence(Reconcile):
+class Presence(Conditions):
   """What L{hotplug.Hotplug} asks and notes down."""
 
   def _Remember(self, instance, dev_type, device, extra):
@@ -116,27 +112,6 @@ class Presence(Reconcile):
       return ("; it is still in the runtime file, until the next operation: %s"
               % without_remedy(re.sub(r"^Instance [^ ]+: ", "", str(err))))
     return ""
-
-  def _CheckRoom(self, instance):
-    """Make sure that the runtime file can be written after an unplug.
-
-    QEMU would not have the device any longer, and the file would.
-
-    @raise errors.HotplugError: if it cannot; nothing has changed so far
-
-    """
-    path = self._InstanceKVMRuntime(instance.name)
-    data = self._ReadKVMRuntime(instance.name)
-    try:
-      with temporary.written(*os.path.split(path), mode=0o600, lasting=False,
-                             data=data if isinstance(data, bytes) else
-                             data.encode("utf-8")):
-        pass
-    except EnvironmentError as err:
-      raise errors.HotplugError("Instance %s: %s" % (
-        instance.name, with_remedy(
-          "cannot write beside the runtime file %s: %s; no device was removed"
-          % (path, err.strerror))))
 
   @staticmethod
   def _Find(runtime, device_class, device):
@@ -188,46 +163,6 @@ class Presence(Reconcile):
         pools.NIC, known.hvparams), acpi_index.KEY)
     if part.has_acpi_index:
       part.used_indices = acpi_indices.used(execute)
-
-  def _CheckMac(self, instance, part, device, replaced=None):
-    """Make sure that no other NIC of the guest has a NIC's MAC address.
-
-    @type part: L{pools.Partition}
-    @param device: Ganeti's object, the NIC that is to be attached
-    @type replaced: string or None
-    @param replaced: QEMU's id of the NIC that it replaces
-    @raise errors.HotplugError: if there is one; nothing has changed so far
-
-    """
-    with self._Monitor(instance.name) as execute:
-      others = ["%s (%s)" % (name, part.show(unit[0])) if unit else name
-                for name, unit in queries.nics_with(
-                  execute, part, device.mac or "", replaced,
-                  self._operation.seen.nics())]
-    if others:
-      raise errors.HotplugError(
-        "Instance %s: the guest still has a NIC with this MAC address, %s: %s;"
-        " NIC %s was not plugged. Once the guest has completed the unplug of"
-        " the other, modify this one (gnt-instance modify --net), or reboot the"
-        " instance" % (instance.name, device.mac, ", ".join(others),
-                       device.uuid))
-
-  @staticmethod
-  def _CheckJobs(instance, execute, device_id, name):
-    """Make sure that nobody copies or merges a disk that is to be removed.
-
-    @param name: the disk, for the error
-    @raise errors.HotplugError: if somebody does
-
-    """
-    if device_id not in queries.ids(execute):
-      return # what is left of it is no reason to keep it in the runtime file
-    jobs = block_jobs.using(execute, device_id)
-    if jobs:
-      raise errors.HotplugError(
-        "Instance %s: %s was not removed: it is in use by the block job %s. The"
-        " guest was not asked. Wait until the job has ended, or cancel it, and"
-        " try again" % (instance.name, name, ", ".join(jobs)))
 
   def _IsThere(self, instance, device_class, device):
     """Tell whether an attempt that did not end has added a device.

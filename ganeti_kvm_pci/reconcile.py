@@ -41,7 +41,6 @@ device nevertheless.
 
 import logging
 
-from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
 from . import chipset
@@ -117,24 +116,6 @@ class Reconcile(_base(hv_kvm.KVMHypervisor)):
       if not there:
         self._TakeBack(instance, execute, known, device_class, device_id)
     return there
-
-  def _RefuseLeft(self, instance):
-    """Refuse to change a QEMU whose guest was migrated to another node.
-
-    It does not run again, and what it has is lost.
-
-    @raise errors.HotplugError: if that is so
-
-    """
-    with self._Monitor(instance.name) as execute:
-      state = queries.run_state(execute)
-      if state == queries.LEFT:
-        raise errors.HotplugError(
-          "Instance %s: this QEMU is paused after a migration that completed:"
-          " its devices are not changed; finish the migration (gnt-instance"
-          " migrate --cleanup), and try again where the guest runs" %
-          instance.name)
-    self._operation.run_state = state
 
   def _Settle(self, instance, keep=None, loaded=None):
     """Make the runtime file say what QEMU has.
