@@ -48,12 +48,10 @@ from ganeti.hypervisor import hv_kvm
 from . import config_reader
 from . import cooldown
 from . import instance_lock
-from . import kept_answers
 from . import leftovers
 from . import operation
 from . import pending_unplugs
 from . import printed_help
-from . import qemu_program
 from . import versions
 from .bus import pools
 from .errors import CommandError
@@ -211,41 +209,9 @@ class Access(versions.compat_class(hv_kvm.KVMHypervisor),
 
   @classmethod
   def _Printed(cls, kvm_path, option, ask):
-    """Ask a program for what it prints, or know it from before.
-
-    @type option: string
-    @param option: Ganeti's name of the question, see L{printed_help}
-    @type ask: function
-    @param ask: asks the program
-    @rtype: string
-    @raise Exception: what C{ask} raises
-
-    """
-    if str is bytes: # Python 2, where JSON gives another type
-      return ask()
-    asked = []
-
-    def _Ask():
-      asked.append(ask())
-      return asked[-1]
-
-    def _IsTheSame(text):
-      try:
-        return text == _Ask()
-      except (errors.GenericError, KvmPciError): # the first time, it answered
-        return False
-
-    def _Fits(text):
-      return (isinstance(text, str) and printed_help.is_answer(option, text) and
-              (not asked or (printed_help.is_qemu(kvm_path) and
-                             _IsTheSame(text))))
-
-    def _Identify():
-      found = qemu_program.identity(kvm_path)
-      return found and dict(found, ganeti=constants.RELEASE_VERSION)
-
-    return kept_answers.Answers(os.path.dirname(instance_lock.path_for(
-      cls._InstanceKVMRuntime("any"))), _Identify).of(option, _Ask, _Fits)
+    """Ask a program for what it prints, see L{printed_help.kept}."""
+    return printed_help.kept(os.path.dirname(instance_lock.path_for(
+      cls._InstanceKVMRuntime("any"))), kvm_path, option, ask)
 
   def _LeaveMonitor(self):
     """Leave the monitor to others.

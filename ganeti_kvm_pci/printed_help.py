@@ -37,6 +37,13 @@ QEMU that does not find a module, as long as packages are being replaced.
 
 import re
 
+from ganeti import constants
+from ganeti import errors
+
+from . import kept_answers
+from . import qemu_program
+from .errors import KvmPciError
+
 #: In the program, as it is printed (QEMU 5.2 to 11.1).
 _BANNER = "QEMU emulator version "
 
@@ -93,3 +100,43 @@ def is_qemu(path):
   except (EnvironmentError, TypeError, ValueError): # no name of a file
     pass
   return False
+
+
+def kept(folder, path, option, ask):
+  """Ask a program for what it prints, or know it from before.
+
+  @type folder: string
+  @param folder: where it is kept
+  @type path: string
+  @param path: the program
+  @type option: string
+  @param option: Ganeti's name of the question, see L{is_answer}
+  @type ask: function
+  @param ask: asks the program
+  @rtype: string
+  @raise Exception: what C{ask} raises
+
+  """
+  if str is bytes: # Python 2, where JSON gives another type
+    return ask()
+  asked = []
+
+  def note():
+    asked.append(ask())
+    return asked[-1]
+
+  def is_the_same(text):
+    try:
+      return text == note()
+    except (errors.GenericError, KvmPciError): # the first time, it answered
+      return False
+
+  def fits(text):
+    return (isinstance(text, str) and is_answer(option, text) and
+            (not asked or (is_qemu(path) and is_the_same(text))))
+
+  def identify():
+    found = qemu_program.identity(path)
+    return found and dict(found, ganeti=constants.RELEASE_VERSION)
+
+  return kept_answers.Answers(folder, identify).of(option, note, fits)
