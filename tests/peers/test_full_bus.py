@@ -1,0 +1,124 @@
+"""All 24 devices in a random order, and a thousand operations without a pause.
+
+C{FULL_ROUNDS} (3) is how often a guest is filled, C{SERIES_STEPS} (1000) how
+many operations there are, C{FULL_SEED} which order.
+C{tests/integration/test_random.py} (C{RANDOM_STEPS}) has more sorts of
+operations, and compares all there is after each.
+
+"""
+
+import os
+import random
+import time
+
+import pytest
+
+from qemu_state import agree
+from nodes import DISK, NIC
+from test_migration import pair # pylint: disable=unused-import
+import nodes
+import test_migration
+
+ROUNDS = int(os.environ.get("FULL_ROUNDS", "3"))
+STEPS = int(os.environ.get("SERIES_STEPS", "1000"))
+SEED = int(os.environ.get("FULL_SEED", str(random.randrange(10000))))
+
+#: All that a guest can have.
+ALL = [(DISK, number) for number in range(16)] + [(NIC, number)
+                                                  for number in range(8)]
+
+#: After so many operations all is compared.
+_EVERY = 50
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+  """Give guests time: the host is busy."""
+  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "120")
+
+
+def there(node):
+  """List what the runtime file has, as in L{ALL}."""
+  first = {DISK: 0xd0, NIC: 0xa0}
+  return set((dev_type, int(uuid, 16) - first[dev_type])
+             for dev_type, entries in node.runtime_slots().items()
+             for uuid, _ in entries)
+
+
+def compare(node, expected):
+  """Make sure that runtime file, QEMU, and what was done agree."""
+  agree(node)
+  assert there(node) == set(expected)
+  disks, nics = node.agreed_slots()
+  assert len(set(disks + nics)) == len(expected)
+  # with all of them there, no NIC has a disk's slot
+  if len(expected) == len(ALL):
+    pools = nodes.pools()
+    assert set(disks) == set(pools[DISK]) and set(nics) == set(pools[NIC])
+
+
+def add(node, key, known):
+  node.hot_add(key[0], key[1], len([k for k in known if k[0] == key[0]]))
+  known.append(key)
+
+
+def remove(node, key, known):
+  of_type = [k for k in known if k[0] == key[0]]
+  node.hot_del(key[0], key[1], of_type.index(key))
+  known.remove(key)
+
+
+@test_migration.between(test_migration.BOTH)
+def test_a_full_guest_is_half_emptied_filled_again_and_moves(
+    pair, guest): # pylint: disable=redefined-outer-name
+  chance = random.Random(SEED)
+  print("FULL_SEED=%d" % SEED)
+  node = pair.source
+  pair.start(guest, kvm_pci_reservations=8)
+  known = sorted(there(node))
+  for _ in range(ROUNDS):
+    missing = [key for key in ALL if key not in known]
+    chance.shuffle(missing)
+    for key in missing:
+      add(node, key, known)
+    compare(node, ALL)
+    node.wait_until_guest_sees(16, 8)
+    for key in chance.sample(known, len(ALL) // 2):
+      remove(node, key, known)
+    compare(node, known)
+  missing = [key for key in ALL if key not in known]
+  chance.shuffle(missing)
+  for key in missing:
+    add(node, key, known)
+  compare(node, ALL)
+  node.wait_until_guest_sees(16, 8)
+  pair.report = node.wait_for_guest()
+  before = node.agreed_slots()
+  test_migration.arrives(pair, pair.accept())
+  assert pair.target.agreed_slots() == before
+  compare(pair.target, ALL)
+
+
+@pytest.mark.parametrize("which", ["plugin"], indirect=True)
+def test_a_thousand_operations_without_a_pause(node, guest):
+  chance = random.Random(SEED)
+  node.start(kvm_pci_reservations=8, **nodes.boot(guest))
+  node.wait_for_guest()
+  known = sorted(there(node))
+  fills, counts, begun = True, {"add": 0, "remove": 0}, time.time()
+  for number in range(1, STEPS + 1):
+    missing = [key for key in ALL if key not in known]
+    if not missing or not known:
+      fills = bool(missing)
+    if missing and (not known or chance.random() < (0.7 if fills else 0.3)):
+      add(node, chance.choice(missing), known)
+      counts["add"] += 1
+    else:
+      remove(node, chance.choice(known), known)
+      counts["remove"] += 1
+    assert there(node) == set(known), "FULL_SEED=%d step %d" % (SEED, number)
+    if not number % _EVERY or number == STEPS:
+      compare(node, known)
+  print("FULL_SEED=%d: %s in %.0f s" % (SEED, counts, time.time() - begun))
+  node.wait_until_guest_sees(len([key for key in known if key[0] == DISK]),
+                             len([key for key in known if key[0] == NIC]))
