@@ -114,9 +114,10 @@ def test_a_node_is_emptied_to_and_fro(busy):
               " ".join(str(guest.counts[0]) for guest in busy)), flush=True)
     # the next round has other devices
     guest = busy[number % len(busy)]
-    guest.hotplugs(len(guest.data) == 2)
-    guest.counts = (guest.counts + [0])[:len(guest.data)]
-    if len(guest.data) == 3:
+    is_added = len(guest.counts) == 2
+    guest.hotplugs(is_added)
+    guest.counts = (guest.counts + [0])[:3 if is_added else 2]
+    if is_added:
       assert guest.vm.guest("echo vdc of %s | dd of=/dev/vdc conv=fsync" %
                             guest.vm.name, timeout=600).status == 0
       (_, guest.data, guest.seen) = guest._look()
