@@ -9,7 +9,6 @@ import os
 import random
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -66,7 +65,8 @@ def starts_again(guest):
   print(guest.vm.start().output)
   guest.boots()
   guest.holds()
-  for operation in ("add_disk", "remove_nic", "migrate", "reboot_soft"):
+  for operation in ("add_disk", "add_nic", "remove_nic", "migrate",
+                    "reboot_soft"):
     assert getattr(guest.operations, operation)(guest)
     guest.holds()
 
@@ -76,8 +76,10 @@ def starts_again(guest):
                          ids=["disk added", "NIC added", "NIC removed"])
 def test_during_a_hotplug(kept, change):
   command = begun("modify", "--force", "--hotplug", *change, kept.name)
-  # into the job, wherever that is by now
-  time.sleep(1)
+  # the plugin holds it while it changes the guest
+  lock = "%s/kvm-pci/%s.runtime.lock" % (cluster.KVM_DIR, kept.name)
+  cluster.on(NODE, "sh", "-c", "until [ -e %s ]; do sleep 0.01; done;"
+             " kill -9 $(cat /run/ganeti/ganeti-noded.pid)" % lock)
   kept.operations.reboot_node(NODE)
   print(command.communicate(timeout=300)[0])
   starts_again(kept)
