@@ -84,7 +84,7 @@ _LACKS = (
   ("Too many open files in system", "raise fs.file-max (sysctl) on this node"),
   ("Too many open files", "raise the node daemon's limit of open files"
    " (LimitNOFILE=, ulimit -n) and restart it"),
-  ("No space left on device", "make room on that file system (df, df -i)"),
+  ("No space left on device", "free some of that file system (df, df -i)"),
   ("Read-only file system", "mount that file system for writing"),
   )
 

@@ -13,6 +13,7 @@ from ganeti_kvm_pci import instance_lock
 
 import harness
 from harness import DISK, EXTRA
+from test_migration import answering
 from test_plugin import start
 
 #: Of an instance whose QEMU runs, or has ended.
@@ -118,12 +119,13 @@ def test_an_incoming_migration_removes_old_files(world, kept):
   assert (kept.kept(), kept.half()) == ([], [])
 
 
-def test_a_failed_incoming_migration_leaves_no_files(world, kept):
+def test_a_failed_incoming_migration_leaves_no_files(world, kept, monkeypatch):
   info = kept.hyper.MigrationInfo(kept.instance)
   world.running = False
   target = world.hypervisor(hypervisor.KVMHypervisor)
   target.AcceptInstance(kept.instance, info, "192.0.2.1")
   kept.fill()
+  answering(monkeypatch, {"query-status": {"status": "inmigrate"}})
   target.FinalizeMigrationDst(kept.instance, info, False)
   assert (kept.kept(), kept.half()) == ([], [])
 

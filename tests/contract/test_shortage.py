@@ -19,7 +19,7 @@ from test_plugin import start
 
 FULL = "Failed to save KVM runtime file: [Errno 28] No space left on device"
 
-ROOM = "make room on that file system (df, df -i), then try again"
+ROOM = "free some of that file system (df, df -i), then try again"
 
 
 def refuse(number):

@@ -39,8 +39,8 @@ class Qemu(object):
 def look_at(qemu, noted):
   looks = []
 
-  def look(lists):
-    looks.append([name for name, _ in lists.with_id])
+  def look(execute):
+    looks.append([name for name, _ in execute.lists.with_id])
     return looks[-1]
 
   found = device_lists.unchanging(noted.execute, look, noted.recall)

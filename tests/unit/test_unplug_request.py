@@ -182,7 +182,7 @@ def test_the_watcher_lets_slots_rest_and_leaves_what_it_does_not_know(
   folder = here.conf.dirpath("kvm-pci").ensure(dir=True)
   noted = settle.of(str(path))
   noted.note({disk.id: unplug_request.Request(disk.slot, 1, False)})
-  monkeypatch.setattr(settling.queries, "ids", lambda _: set())
+  monkeypatch.setattr(settling.device_lists, "children", lambda *_: [])
   monkeypatch.setattr(settling.queries, "functions", lambda *_: [])
   monkeypatch.setattr(settling.backends, "take_back", lambda *_: [])
   monkeypatch.setattr(settle.backends, "close_descriptors", lambda *_: [])
@@ -201,7 +201,7 @@ def test_what_was_written_is_told_though_the_rest_fails(here, monkeypatch):
   disk = device_table.DeviceTable(loaded).devices[-1]
   here.conf.dirpath("kvm-pci").ensure(dir=True)
   settle.of(str(path)).note({disk.id: Request(disk.slot, 1, False)})
-  monkeypatch.setattr(settling.queries, "ids", lambda _: set())
+  monkeypatch.setattr(settling.device_lists, "children", lambda *_: [])
   monkeypatch.setattr(settling.queries, "functions", lambda *_: [])
   monkeypatch.setattr(settle.backends, "close_descriptors", lambda *_: [])
 
