@@ -34,7 +34,9 @@ def test_nothing_is_asked_or_written_twice(world, monkeypatch, dev_type, extra):
   device = harness.disk(7) if dev_type == harness.DISK else harness.nic(7)
   hyper.HotAddDevice(instance, dev_type, device, extra, 2)
   asked = collections.Counter(call[0] for call in world.calls)
-  assert [asked[name] for name in ONCE] == [1] * len(ONCE)
+  # Python 2 leaves the monitor while kvm-ifup runs: the state is asked anew
+  anew = int(str is bytes and dev_type == harness.NIC)
+  assert [asked[name] for name in ONCE] == [1 + anew] + [1] * (len(ONCE) - 1)
   # before and after; of a NIC, once more where these do not tell of NICs
   assert world.calls.count(DEVICES) == 2 + (dev_type == harness.NIC)
   assert len(written) == 1

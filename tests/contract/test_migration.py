@@ -116,6 +116,8 @@ def test_before_it_is_sent_qemu_is_looked_at_once(world, moving):
   assert asked.count("query-pci") == 2
 
 
+@pytest.mark.skipif(str is bytes, reason="with Python 2, the order of keys is"
+                                         " another each time")
 def test_a_runtime_file_is_not_written_anew_as_it_is(moving, monkeypatch):
   """That waits for the disk."""
   hyper, instance, _ = moving
