@@ -196,6 +196,8 @@ class Node(harness.World):
   def _accept(self, instance, info):
     self.running = False
     self.hyper.AcceptInstance(instance, info, TARGET)
+    # only then it has its runtime file
+    self.hyper.FinalizeMigrationDst(instance, info, True)
 
   def _upgrade(self, instance):
     """Have the plugin's command carry the runtime file, where it is on."""
