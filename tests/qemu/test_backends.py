@@ -6,6 +6,7 @@ from ganeti_kvm_pci.bus.pools import DISK
 from ganeti_kvm_pci.bus.pools import NIC
 from ganeti_kvm_pci.errors import CommandError
 from ganeti_kvm_pci.qmp import backends
+from ganeti_kvm_pci.qmp import block_layer
 from ganeti_kvm_pci.qmp import client
 
 #: Ids of Ganeti's form that are no device's of the instance.
@@ -103,7 +104,7 @@ def test_what_only_bears_such_a_name_and_is_not_used_stays(qemu, disks):
 
 def test_what_qemu_has_dropped_meanwhile_is_removed(qemu, disks, monkeypatch):
   """Between the look and the removal, as its last user does."""
-  plain = backends._Blocks.look_for_users
+  plain = block_layer.Blocks.look_for_users
   with client.connect(qemu.start()) as execute:
     def drop(blocks, execute):
       plain(blocks, execute)
@@ -112,7 +113,7 @@ def test_what_qemu_has_dropped_meanwhile_is_removed(qemu, disks, monkeypatch):
                 {"command-line": "drive_del " + DRIVE})
       if DRIVE in blocks.nodes:
         execute("blockdev-del", {"node-name": DRIVE})
-    monkeypatch.setattr(backends._Blocks, "look_for_users", drop)
+    monkeypatch.setattr(block_layer.Blocks, "look_for_users", drop)
     execute("human-monitor-command", {
       "command-line": "drive_add dummy %s,if=none,id=%s" %
                       (disks(DRIVE), DRIVE)})
