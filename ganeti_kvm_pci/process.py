@@ -88,20 +88,6 @@ def _read(pid, name):
   return _contents(os.open("/proc/%d/%s" % (pid, name), os.O_RDONLY))
 
 
-def words(pid):
-  """Read the command of a process as it stands.
-
-  @type pid: int
-  @rtype: list of bytes
-  @return: empty if it has ended
-
-  """
-  try:
-    return _read(pid, "cmdline").split(b"\0")[:-1]
-  except EnvironmentError:
-    return []
-
-
 def has_argument(pid, name):
   """Tell whether one of the words after a process' first is a name.
 

@@ -157,29 +157,14 @@ def _readable(properties):
               if value is not None)
 
 
-def parse(text, names):
-  """Read what the answer tells of devices with an id.
+class Tree(object):
+  """The answer beside the object model.
 
   A name that is there twice, of a device or of a property of it, tells nothing:
   a text among the values may have a line break.
 
-  @param text: see L{read}
-  @param names: see L{read}
-  @rtype: dict
-  @return: id of a device to a dict, name of a property to a bool, int, or
-      string; what cannot be read is missing
-
-  """
-  named = _once((device.name, device) for device in read(text, names)
-                if device.name)
-  return dict((name, _readable(device.properties))
-              for name, device in named.items())
-
-
-class Tree(object):
-  """The answer beside the object model.
-
-  @ivar properties: dict, path in the object model to a dict as of L{parse}
+  @ivar properties: dict, path in the object model to a dict, name of a property
+      to a bool, int, or string; what cannot be read is missing
   @ivar buses: dict, path of a device to that of the bus that it is on; of a
       device on a PCI bus, only the last part counts
   @ivar controllers: dict, what stands for the path of a bus's owner that is not

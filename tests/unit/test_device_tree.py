@@ -4,6 +4,7 @@ import pytest
 
 from ganeti_kvm_pci.errors import CommandError
 from ganeti_kvm_pci.qemu import device_tree
+from ganeti_kvm_pci.qemu import replies
 from ganeti_kvm_pci.qmp import properties
 
 #: As QEMU 7.2 and 10.0 print it, but for the properties that are left out.
@@ -55,9 +56,18 @@ READ = {
   }
 
 
+def parse(text, names):
+  """Return what is told of devices with an id, by that."""
+  found = device_tree.Tree(text, names, [], {}).properties
+  return dict((path.rpartition("/")[2], dict(
+    (name, value) for name, value in told.items() if name in names))
+              for path, told in found.items()
+              if path.startswith(replies.WITH_ID + "/"))
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_each_device_has_its_own_and_those_of_its_inner_one(end):
-  found = device_tree.parse(TEXT.replace("\n", end), NAMES)
+  found = parse(TEXT.replace("\n", end), NAMES)
   assert found == READ
   # no truth value instead of a number, or the other way round
   assert found["nic-a0"]["mq"] is False
@@ -65,7 +75,7 @@ def test_each_device_has_its_own_and_those_of_its_inner_one(end):
 
 
 def test_what_is_not_wanted_is_left_out():
-  assert device_tree.parse(TEXT, ["mac"]) == {
+  assert parse(TEXT, ["mac"]) == {
     "nic-a0": {"mac": "aa:00:00:00:00:03"}, "scsi": {}, "disk-d0": {}}
 
 
@@ -73,28 +83,27 @@ def test_what_is_not_wanted_is_left_out():
   "x\n                scsi-id = 7 (0x7)",
   'x"\n                scsi-id = 7 (0x7)\n                y = "'])
 def test_a_line_break_in_a_text_makes_up_no_property(serial):
-  found = device_tree.parse(TEXT.replace("SERIAL", serial), NAMES)
+  found = parse(TEXT.replace("SERIAL", serial), NAMES)
   assert "scsi-id" not in found["disk-d0"] and found["disk-d0"]["lun"] == 0
   assert found["nic-a0"] == READ["nic-a0"]
 
 
 def test_a_line_break_in_a_text_makes_up_no_device():
-  found = device_tree.parse(TEXT.replace(
+  found = parse(TEXT.replace(
     "SERIAL", 'x"\n      dev: virtio-net-pci, id "nic-a0"\n        mq = true'),
-                            NAMES)
+                NAMES)
   assert "nic-a0" not in found
 
 
 @pytest.mark.parametrize("text", ['a\\"b', 'a"b', "<null>", "1b.0", "", "7",
                                   "0x7", "TRUE"])
 def test_what_may_mean_something_else_is_left_out(text):
-  assert device_tree.parse('dev: x, id "x"\n  mac = %s\n' % text,
-                           NAMES) == {"x": {}}
+  assert parse('dev: x, id "x"\n  mac = %s\n' % text, NAMES) == {"x": {}}
 
 
 @pytest.mark.parametrize("text", ["", "unknown command", "dev:", "bus: x"])
 def test_another_text_tells_nothing(text):
-  assert device_tree.parse(text, NAMES) == {}
+  assert parse(text, NAMES) == {}
 
 
 class Qemu(object):
@@ -124,8 +133,7 @@ WANTED = frozenset(["mac", "vectors", "parent_bus", "unit"])
 
 @pytest.mark.parametrize("addr", ["<unset>", "20.0", "0.0", "1b.8", "1b"])
 def test_an_address_has_a_slot_and_a_function(addr):
-  assert device_tree.parse('dev: x, id "x"\n  addr = %s\n' % addr,
-                           NAMES) == {"x": {}}
+  assert parse('dev: x, id "x"\n  addr = %s\n' % addr, NAMES) == {"x": {}}
 
 
 def test_only_what_is_not_told_at_once_is_asked_for():
@@ -154,7 +162,7 @@ def test_a_line_break_in_a_text_makes_up_nothing_that_is_not_told(name):
   wanted = frozenset([name, "mac"])
   text = TEXT.replace("mac = ", '%s = "/fake"\n            mac = ' %
                       name).replace("bus: pci.0", "bus:")
-  assert device_tree.parse(text, wanted)["nic-a0"][name] == "/fake"
+  assert parse(text, wanted)["nic-a0"][name] == "/fake"
   qemu = Qemu(text)
   found = properties.Properties(qemu.execute, wanted).of(
     PATH, "virtio-net-pci", wanted)

@@ -111,3 +111,31 @@ def test_no_module_is_named_like_one_of_pythons():
     name = module.rpartition("/")[2]
     assert name not in ("ganeti", "json", "socket", "select", "queue",
                         "platform", "resource", "signal")
+
+
+def test_what_a_module_makes_is_used():
+  """By its own name, or as another module's, in the package."""
+  trees = dict((module, tree_of(module)) for module in MODULES)
+  used = set()
+  for module, tree in trees.items():
+    whose = {}
+    for node in ast.walk(tree):
+      if isinstance(node, ast.ImportFrom):
+        whose.update((alias.asname or alias.name, alias.name)
+                     for alias in node.names)
+        used.update((None, alias.name) for alias in node.names)
+    for node in ast.walk(tree):
+      if isinstance(node, ast.Name):
+        used.add((module, node.id))
+      elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        used.add((whose.get(node.value.id), node.attr))
+      elif isinstance(node, ast.Str): # code of a hook
+        used.update(re.findall(r"(?<!L{)\b(\w+)\.(\w+)", node.s))
+  idle = []
+  for module, tree in trees.items():
+    for node in tree.body:
+      if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and \
+          used.isdisjoint([(None, node.name), (module, node.name),
+                           (module.rpartition("/")[2], node.name)]):
+        idle.append("%s.%s" % (module, node.name))
+  assert idle == []

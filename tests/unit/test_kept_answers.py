@@ -353,8 +353,7 @@ def test_what_is_no_program_has_no_identity(path):
 def test_of_a_process_the_program_counts_that_was_started(binary):
   child = subprocess.Popen([binary, "60"])
   try:
-    while not process.words(child.pid) or \
-        process.words(child.pid)[0] != binary.encode("ascii"):
+    while process.command(child.pid)[:1] != [binary]:
       time.sleep(0.01)
     started = process.identity_of_program(child.pid)
     assert started == process.identity_of_file(os.stat(binary))
