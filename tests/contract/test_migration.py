@@ -473,6 +473,21 @@ def test_a_guest_that_moved_is_not_resumed(moving, monkeypatch):
   assert len(resumed) == 1
 
 
+@pytest.mark.skipif(not hasattr(hv_kvm.QmpConnection, "GetMigrationStatus"),
+                    reason="Ganeti asks by the human monitor")
+@pytest.mark.parametrize("told, status", [
+  ("device", "active"), ("active", "active"), ("completed", "completed"),
+  ("failed", "failed"), ("no such status", "failed")])
+def test_a_target_that_is_taking_over_is_waited_for(moving, monkeypatch, told,
+                                                    status):
+  """QEMU 10.0 has a word for it that Ganeti takes for a failure."""
+  hyper, instance, _ = moving
+  monkeypatch.setattr(UNMODIFIED, "_MIGRATION_INFO_RETRY_DELAY", 0)
+  monkeypatch.setattr(harness.FakeQmp, "GetMigrationStatus",
+                      lambda _: {"status": told}, raising=False)
+  assert hyper.GetMigrationStatus(instance).status == status
+
+
 def test_a_guest_that_has_arrived_is_not_ended(world, moving, monkeypatch):
   """Its job lost the source; a cleanup, which has asked that, may end it."""
   _, instance, info = moving
