@@ -66,11 +66,12 @@ class Conditions(Reconcile):
           instance.name)
     self._operation.run_state = state
 
-  def _CheckRoom(self, instance):
+  def _CheckRoom(self, instance, name):
     """Make sure that the runtime file can be written after an unplug.
 
     QEMU would not have the device any longer, and the file would.
 
+    @param name: the device, for the error
     @raise errors.HotplugError: if it cannot; nothing has changed so far
 
     """
@@ -84,8 +85,8 @@ class Conditions(Reconcile):
     except EnvironmentError as err:
       raise errors.HotplugError("Instance %s: %s" % (
         instance.name, with_remedy(
-          "cannot write beside the runtime file %s: %s; no device was removed"
-          % (path, err.strerror))))
+          "%s was not removed: cannot write beside the runtime file %s: %s" %
+          (name, path, err.strerror))))
 
   def _CheckMac(self, instance, part, device, replaced=None):
     """Make sure that no other NIC of the guest has a NIC's MAC address.

@@ -229,7 +229,8 @@ class Hotplug(Presence):
         raise errors.HotplugError(
           "Instance %s: %s %s is not on a bus that devices can be removed"
           " from" % (instance.name, device_class, device.uuid))
-      self._CheckRoom(instance)
+      self._CheckRoom(instance, "%s (%s)" % (device_id,
+                                             self._ShowAddress(found)))
       self._Unplug(instance, known, device_class, found, device_id)
       if device_class == pools.NIC:
         try:

@@ -70,9 +70,11 @@ def test_what_cannot_be_written_down_is_not_removed(world, monkeypatch,
     patched.setattr(temporary, "make", refuse(errno.EROFS))
     with pytest.raises(errors.HotplugError) as caught:
       hyper.HotDelDevice(instance, dev_type, device(0), EXTRA, 0)
-  for part in ("Instance vm1.example.com: cannot write beside the runtime file",
-               "vm1.example.com.runtime: Read-only file system; no device was"
-               " removed; mount that file system for writing, then try again"):
+  device_id = harness.device_id("disk" if dev_type == DISK else "nic", 0, slot)
+  for part in ("Instance vm1.example.com: %s (slot %d) was not removed: cannot"
+               " write beside the runtime file" % (device_id, slot),
+               "vm1.example.com.runtime: Read-only file system; mount that file"
+               " system for writing, then try again"):
     assert part in str(caught.value)
   assert "device_del" not in commands(world) and slot in world.bus
   assert hyper._ReadKVMRuntime(instance.name) == before
