@@ -89,7 +89,10 @@ class Cleanup(Arrival):
 
     """
     if hasattr(self, "_InstanceKvmdMonitor"):
-      utils.RemoveFile(self._InstanceKvmdMonitor(name))
+      try:
+        utils.RemoveFile(self._InstanceKvmdMonitor(name))
+      except EnvironmentError as err: # the next QEMU makes it anew
+        logging.info("Instance %s: %s", name, err)
 
   def StartInstance(self, instance, *args, **kwargs):
     """Start an instance.

@@ -158,6 +158,16 @@ def test_a_stop_does_not_fail_for_what_cannot_be_removed(world, kept,
   assert (kept.kept(), kept.half()) == ([], [])
 
 
+def test_a_socket_that_cannot_be_removed_is_no_failure(kept, monkeypatch):
+  if not hasattr(kept.hyper, "_InstanceKvmdMonitor"):
+    pytest.skip("before 2.12 there is none")
+
+  def refuse(path):
+    raise OSError(30, "Read-only file system", path)
+  monkeypatch.setattr(cleanup.utils, "RemoveFile", refuse)
+  kept.hyper._RemoveKvmdSocket(kept.instance.name)
+
+
 def test_names_of_no_instance_do_not_stop_the_list(kept, monkeypatch):
   def is_alive(_, name):
     # as Ganeti does where a name makes no path
