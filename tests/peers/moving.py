@@ -8,6 +8,8 @@ import os
 import re
 import time
 
+import pytest
+
 from qemu_state import agree, tell
 from nodes import DISK, NIC
 import nodes
@@ -159,3 +161,19 @@ def ended(node, timeout=30):
   while node.hyper._InstancePidAlive(nodes.NAME)[2]:
     assert time.time() < deadline
     time.sleep(0.02)
+
+
+@pytest.fixture
+def pair(request, tmpdir):
+  """A L{Pair}, of the plugin unless a test has both sides."""
+  side = getattr(request, "param", "plugin")
+  if nodes.unfit(side):
+    pytest.skip(nodes.unfit(side))
+  for name in ("source", "target"):
+    tmpdir.mkdir(name)
+  made = Pair(side, side, str(tmpdir))
+  made.folder = str(tmpdir)
+  try:
+    yield made
+  finally:
+    made.stop()

@@ -10,25 +10,10 @@ import pytest
 
 from ganeti import errors
 
-from moving import Pair, ended
+from moving import ended, pair # pylint: disable=unused-import
 from nodes import DISK, NIC
 from test_migration import HERE, is_plugin
 import nodes
-
-
-@pytest.fixture
-def pair(request, tmpdir):
-  side = getattr(request, "param", "plugin")
-  if nodes.unfit(side):
-    pytest.skip(nodes.unfit(side))
-  for name in ("source", "target"):
-    tmpdir.mkdir(name)
-  made = Pair(side, side, str(tmpdir))
-  made.folder = str(tmpdir)
-  try:
-    yield made
-  finally:
-    made.stop()
 
 
 def change(pair, **hvparams):

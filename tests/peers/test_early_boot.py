@@ -9,25 +9,13 @@ import time
 
 import pytest
 
-from moving import Pair
+from moving import pair # pylint: disable=unused-import
 from qemu_state import tell
 from nodes import DISK, NIC
 from test_migration import is_plugin
 import nodes
 
 pytestmark = nodes.ON_PC_ONLY
-
-
-@pytest.fixture
-def pair(request, tmpdir):
-  side = getattr(request, "param", "plugin")
-  for name in ("source", "target"):
-    tmpdir.mkdir(name)
-  made = Pair(side, side, str(tmpdir))
-  try:
-    yield made
-  finally:
-    made.stop()
 
 
 def phase(node):

@@ -16,26 +16,12 @@ from ganeti import errors
 from ganeti_kvm_pci import instance_lock
 
 from line_socket import Socket
-from moving import Pair, ended, text_on
+from moving import ended, pair, text_on # pylint: disable=unused-import
 from qemu_state import Inventory, agree, tell
 from nodes import DISK, NIC
 from test_migration import is_clean, is_plugin
 import child_processes
 import nodes
-
-
-@pytest.fixture
-def pair(request, tmpdir):
-  side = getattr(request, "param", "plugin")
-  if nodes.unfit(side):
-    pytest.skip(nodes.unfit(side))
-  for name in ("source", "target"):
-    tmpdir.mkdir(name)
-  made = Pair(side, side, str(tmpdir))
-  try:
-    yield made
-  finally:
-    made.stop()
 
 
 BOTH_SIDES = pytest.mark.parametrize("pair", ["plugin", "unmodified"],

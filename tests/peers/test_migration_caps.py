@@ -15,7 +15,7 @@ from ganeti import errors
 
 from ganeti_kvm_pci import qemu_version
 
-from moving import Pair, ended
+from moving import ended, pair # pylint: disable=unused-import
 from qemu_state import tell
 from test_migration import HERE, is_plugin
 import nodes
@@ -36,20 +36,6 @@ _PATIENCE = 120
 CAPS = ["xbzrle", "auto-converge", "multifd", "postcopy-ram", "return-path",
         "xbzrle:auto-converge", "postcopy-ram:xbzrle:auto-converge",
         "multifd:auto-converge:return-path"]
-
-
-@pytest.fixture
-def pair(request, tmpdir):
-  side = getattr(request, "param", "plugin")
-  if nodes.unfit(side):
-    pytest.skip(nodes.unfit(side))
-  for name in ("source", "target"):
-    tmpdir.mkdir(name)
-  made = Pair(side, side, str(tmpdir))
-  try:
-    yield made
-  finally:
-    made.stop()
 
 
 def capabilities(node):
