@@ -1,6 +1,7 @@
 """A node with guests, as far as files and processes go."""
 
 import os
+import signal
 import subprocess
 
 import pytest
@@ -23,6 +24,10 @@ settings.register_profile("patient", deadline=None,
                           suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
+# a shell has what it starts in the background ignore the first, nohup the
+# second; what is tested of them would wait for a minute, and fail
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 #: The QEMU that all programs are.
 QEMU = (7, 2)

@@ -64,11 +64,12 @@ def test_what_is_added_or_changed_is_told(path, loaded, change):
   assert sent_devices.added_since(path, loaded) == []
 
 
-@pytest.mark.parametrize("text", ["", "{", "{}", "7", "[" * 100000, "\xff"])
+@pytest.mark.parametrize("text", [b"", b"{", b"{}", b"7", b"[" * 100000,
+                                  b"\xff"])
 def test_what_cannot_be_read_says_nothing(path, loaded, text):
   sent_devices.note(path, loaded)
   with open(sent_devices.path_for(path), "wb") as stream:
-    stream.write(text.encode("latin-1"))
+    stream.write(text)
   assert sent_devices.added_since(path, loaded) == []
   sent_devices.note(path, loaded)
   assert sent_devices.added_since(path, loaded) == []
