@@ -1174,10 +1174,11 @@ class Looks(object):
 
 
 #: What is asked once a device is attached, whatever the guest does with it;
-#: whether the guest runs was asked before. With Python 2, the monitor is left
-#: while kvm-ifup runs, and that is asked anew.
-ASKED = {DISK: [("qom-list", {"path": "/machine/peripheral"})]}
-ASKED[NIC] = ASKED[DISK] + ([("query-status", None)] if str is bytes else [])
+#: whether the guest runs was asked before. Python 2 leaves the monitor where
+#: kvm-ifup is run, and asks that anew.
+ASKED = [[("qom-list", {"path": "/machine/peripheral"})]]
+ASKED_OF_NIC = ASKED + ([ASKED[0] + [("query-status", None)]]
+                        if str is bytes else [])
 
 BY_ID = pytest.mark.skipif(not BY_IDS, reason="up to 2.15")
 
@@ -1195,7 +1196,8 @@ def test_a_device_that_the_guest_does_not_claim_stays(
   device.hvinfo = {}
   with caplog.at_level("WARNING"):
     hyper.HotAddDevice(instance, dev_type, device, extra, 2)
-  assert looks.commands() == ASKED[dev_type] and looks.upstreams == []
+  assert looks.commands() in (ASKED if dev_type == DISK else
+                              ASKED_OF_NIC) and looks.upstreams == []
   assert ("does not run (%s)" % state in caplog.text) == (state != "running")
   assert "in spite of" not in caplog.text
   assert world.slots(hyper, instance)[dev_type == NIC][-1] == slot
@@ -1216,7 +1218,7 @@ def test_a_scsi_disk_is_not_waited_for(world, monkeypatch):
     devid))
   added = harness.disk(7)
   hyper.HotAddDevice(instance, DISK, added, EXTRA, 2)
-  assert looks.commands() == ASKED[DISK] and looks.upstreams == []
+  assert looks.commands() in ASKED and looks.upstreams == []
   loaded = json.loads(hyper._ReadKVMRuntime(instance.name))
   assert loaded[3][-1][0]["hvinfo"]["id"] == added.hvinfo["id"]
 
