@@ -147,6 +147,8 @@ def test_a_hot_add_asks_nothing_twice(ledger, name):
   which, costs = ledger
   if which == "unmodified":
     return
+  if name == "hot-add NIC" and nodes.MACHINE_TYPE != "pc":
+    pytest.skip("behind root ports each device's acpi-index is asked besides")
   asked = [command for command in costs[name].commands
            if command not in _GANETIS]
   if faults.column() in ("2.16", "3.0") and name == "hot-add disk":
