@@ -68,6 +68,16 @@ def remove(node, key, known):
   known.remove(key)
 
 
+def fill(node, known, chance):
+  """Add what is missing, in a random order."""
+  missing = [key for key in ALL if key not in known]
+  chance.shuffle(missing)
+  for key in missing:
+    add(node, key, known)
+  compare(node, ALL)
+  node.wait_until_guest_sees(16, 8)
+
+
 @test_migration.between(test_migration.BOTH)
 def test_a_full_guest_is_half_emptied_filled_again_and_moves(
     pair, guest): # pylint: disable=redefined-outer-name
@@ -77,21 +87,11 @@ def test_a_full_guest_is_half_emptied_filled_again_and_moves(
   pair.start(guest, kvm_pci_reservations=8)
   known = sorted(there(node))
   for _ in range(ROUNDS):
-    missing = [key for key in ALL if key not in known]
-    chance.shuffle(missing)
-    for key in missing:
-      add(node, key, known)
-    compare(node, ALL)
-    node.wait_until_guest_sees(16, 8)
+    fill(node, known, chance)
     for key in chance.sample(known, len(ALL) // 2):
       remove(node, key, known)
     compare(node, known)
-  missing = [key for key in ALL if key not in known]
-  chance.shuffle(missing)
-  for key in missing:
-    add(node, key, known)
-  compare(node, ALL)
-  node.wait_until_guest_sees(16, 8)
+  fill(node, known, chance)
   pair.report = node.wait_for_guest()
   before = node.agreed_slots()
   test_migration.arrives(pair, pair.accept())

@@ -194,7 +194,7 @@ def test_a_node_daemon_that_is_killed(moving, node):
   result = cleanup(vm)
   print(result.output)
   assert result.returncode == 0
-  goes_on(moving, {"node1": "node1", "node2": "node2"}[node])
+  goes_on(moving, node)
   hotplugs(moving)
   moves(moving)
 
