@@ -37,7 +37,8 @@ Every error that leaves the package on purpose is one of these::
    +-- BusFullError       no slot is left for a device
    +-- SlotTakenError     QEMU refused to put a device on a slot
    +-- NameTakenError     a device of kvm_extra has an id or number of Ganeti's
-   +-- RuntimeFileError   a runtime file cannot be read or is malformed
+   +-- RuntimeFileError   a runtime file cannot be read or used
+   |    +-- MalformedError  what stands in it is nothing that Ganeti writes
    +-- MonitorError       QEMU's monitor is absent, silent or unintelligible
    |    +-- CommandError  QEMU refused a command
    +-- GanetiError        this Ganeti is none that the plugin knows
@@ -190,7 +191,7 @@ class NameTakenError(KvmPciError):
 
 
 class RuntimeFileError(KvmPciError):
-  """A runtime file cannot be read or is malformed.
+  """A runtime file cannot be read or used.
 
   @ivar source: file path or instance name
   @ivar reason: what is wrong with it
@@ -200,6 +201,18 @@ class RuntimeFileError(KvmPciError):
     KvmPciError.__init__(self, "%s: %s" % (readable(source), readable(reason)))
     self.source = source
     self.reason = reason
+
+
+class MalformedError(RuntimeFileError):
+  """What stands in a runtime file is nothing that Ganeti or the plugin writes.
+
+  The remedy is the same for all of these: Ganeti's start of an instance reads
+  no runtime file, and its shutdown needs none (2.10 to master).
+
+  """
+  def __init__(self, source, reason):
+    RuntimeFileError.__init__(self, source, "%s; a cold boot (shutdown and"
+                              " start) writes the file anew" % readable(reason))
 
 
 class MonitorError(KvmPciError):

@@ -36,6 +36,7 @@ import errno
 import os
 import stat
 
+from ..errors import MalformedError
 from ..errors import NodeError
 from ..errors import RuntimeFileError
 from ..errors import readable
@@ -230,6 +231,6 @@ def read(path):
   except EnvironmentError as err:
     raise RuntimeFileError(path, "cannot be read: %s" % err.strerror)
   except UnicodeDecodeError as err:
-    raise RuntimeFileError(path, "not a runtime file, UTF-8 expected: %s" % err)
+    raise MalformedError(path, "not a runtime file, UTF-8 expected: %s" % err)
   finally:
     os.close(fd)

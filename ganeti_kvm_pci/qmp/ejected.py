@@ -37,7 +37,7 @@ written to the target's once the guest runs there.
 
 from ..bus.pools import DISK
 from ..bus.pools import NIC
-from ..errors import RuntimeFileError
+from ..errors import MalformedError
 from ..qemu import topology
 from ..runtime import configuration
 from ..runtime import device_table
@@ -94,8 +94,7 @@ def bring_back(loaded, told, configured=None):
         lists[device_class].append(entry)
         back.append("%s %s" % (device_class, uuid))
   except (TypeError, ValueError, KeyError, IndexError, AttributeError) as err:
-    raise RuntimeFileError(loaded.source,
-                           "what the guest ejected is malformed: %s" %
-                           err)
+    raise MalformedError(loaded.source,
+                         "what the guest ejected is malformed: %s" % err)
   device_table.parse(loaded.dump(), loaded.source)
   return back

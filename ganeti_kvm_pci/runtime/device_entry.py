@@ -40,7 +40,7 @@ import re
 from ..bus import address
 from ..bus import root_ports
 from ..errors import AddressError
-from ..errors import RuntimeFileError
+from ..errors import MalformedError
 
 #: Attributes of objects.NIC, objects.Disk and of hvinfo, Ganeti 2.8 to master
 #: with pull requests 1938 (acpi-index), 1953 (queues, iothreads), 1955 (role).
@@ -60,9 +60,6 @@ _HVINFO_KEYS = _HVINFO_NUMBERS | _HVINFO_WORDS | frozenset([
 #: The numbers by which a guest may name a NIC; more, QEMU refuses
 #: (ONBOARD_INDEX_MAX in hw/acpi/pcihp.c; tried with 7.2), and 0 is none.
 _ACPI_INDEXES = (1, 16383)
-
-#: What an administrator can do about a wrong address.
-_ANEW = "a cold boot (shutdown and start) writes the file anew"
 
 _PORT_RE = re.compile(r"rp[0-9]+\Z")
 
@@ -118,9 +115,9 @@ def _is_value(value):
 
 def _check_text(source, name, key, value, pattern):
   if not isinstance(value, TEXT):
-    raise RuntimeFileError(source, "%s: %s is no text" % (name, key))
+    raise MalformedError(source, "%s: %s is no text" % (name, key))
   if not pattern.match(value):
-    raise RuntimeFileError(
+    raise MalformedError(
       source, "%s: %r is no %s: characters in it that Ganeti does not write" %
       (name, value, key))
 
@@ -166,13 +163,13 @@ def _check_mapping(source, name, value):
 
   """
   if not isinstance(value, list) or not value:
-    raise RuntimeFileError(source, "%s: iothread-vq-mapping is no list" % name)
+    raise MalformedError(source, "%s: iothread-vq-mapping is no list" % name)
   for entry in value:
     if not isinstance(entry, dict) or \
         not set(["iothread"]) <= set(entry) <= set(["iothread", "vqs"]) or \
         not isinstance(entry.get("vqs", []), list) or \
         not all(_is_number(number) for number in entry.get("vqs", [])):
-      raise RuntimeFileError(
+      raise MalformedError(
         source, "%s: iothread-vq-mapping: %r maps no queues to an iothread" %
         (name, entry))
     _check_text(source, name, "iothread", entry["iothread"], WORD_RE)
@@ -191,23 +188,23 @@ def _check_port(source, name, hvinfo, ports):
   if not ports or not _PORT_RE.match(bus or ""):
     return
   if root_ports.number_of(bus) not in ports:
-    raise RuntimeFileError(
+    raise MalformedError(
       source, "%s: its bus %s is no root port of the guest, whose command makes"
-      " %d of them (%s to %s); %s" %
+      " %d of them (%s to %s)" %
       (name, bus, len(ports), root_ports.id_of(ports[0]),
-       root_ports.id_of(ports[-1]), _ANEW))
+       root_ports.id_of(ports[-1])))
   if hvinfo.get("addr") is not None and address.parse(hvinfo["addr"]) != (0, 0):
-    raise RuntimeFileError(
+    raise MalformedError(
       source, "%s: addr %s on port %s: a root port has slot 0 and function 0"
-      " alone, addr 0x0; %s" % (name, hvinfo["addr"], bus, _ANEW))
+      " alone, addr 0x0" % (name, hvinfo["addr"], bus))
 
 
 def _check_index(source, name, value):
   """Check the number by which a guest may name a NIC."""
   if not _ACPI_INDEXES[0] <= value <= _ACPI_INDEXES[1]:
-    raise RuntimeFileError(
-      source, "%s: acpi-index %d: QEMU takes numbers from %d to %d; %s" %
-      ((name, value) + _ACPI_INDEXES + (_ANEW, )))
+    raise MalformedError(
+      source, "%s: acpi-index %d: QEMU takes numbers from %d to %d" %
+      ((name, value) + _ACPI_INDEXES))
 
 
 def check_indexes(source, nics):
@@ -228,31 +225,31 @@ def check_indexes(source, nics):
       continue
     other = seen.setdefault(hvinfo["acpi-index"], index)
     if other != index:
-      raise RuntimeFileError(
+      raise MalformedError(
         source, "nic %d (bus %s) and nic %d (bus %s): both have acpi-index %d,"
-        " and QEMU gives each to one device; %s" %
+        " and QEMU gives each to one device" %
         (other, nics[other]["hvinfo"].get("bus"), index, hvinfo.get("bus"),
-         hvinfo["acpi-index"], _ANEW))
+         hvinfo["acpi-index"]))
 
 
 def _check_hvinfo(source, name, hvinfo, ports):
   """Check where a device is, and return the keys that no Ganeti writes."""
   unknown = []
   if not isinstance(hvinfo, dict):
-    raise RuntimeFileError(source, "%s: hvinfo is no dict" % name)
+    raise MalformedError(source, "%s: hvinfo is no dict" % name)
   for key, value in hvinfo.items():
     if key not in _HVINFO_KEYS:
       unknown.append("%s in hvinfo of %s" % (key, name))
       if not (WORD_RE.match(key) and _is_value(value)):
-        raise RuntimeFileError(source, "%s: %r: %r in hvinfo is no option" %
-                               (name, key, value))
+        raise MalformedError(source, "%s: %r: %r in hvinfo is no option" %
+                             (name, key, value))
     elif key in _HVINFO_WORDS:
       _check_text(source, name, key, value, WORD_RE)
     elif key == "addr":
       address.parse(value)
     elif key in _HVINFO_NUMBERS:
       if not _is_number(value):
-        raise RuntimeFileError(source, "%s: %s is no number" % (name, key))
+        raise MalformedError(source, "%s: %s is no number" % (name, key))
       if key == "acpi-index":
         _check_index(source, name, value)
     else:
@@ -279,7 +276,7 @@ def check(source, name, entry, known, ports=()):
 
   """
   if not isinstance(entry, dict):
-    raise RuntimeFileError(source, "%s: a dict expected" % name)
+    raise MalformedError(source, "%s: a dict expected" % name)
   unknown = []
   if not known.issuperset(entry):
     unknown = ["%s of %s" % (key, name) for key in sorted(set(entry) - known)]
@@ -291,7 +288,7 @@ def check(source, name, entry, known, ports=()):
     if hvinfo:
       unknown += _check_hvinfo(source, name, hvinfo, ports)
     elif not (hvinfo is None or hvinfo == {}):
-      raise RuntimeFileError(source, "%s: hvinfo is no dict" % name)
+      raise MalformedError(source, "%s: hvinfo is no dict" % name)
   except AddressError as err:
-    raise RuntimeFileError(source, "%s: %s" % (name, err))
+    raise MalformedError(source, "%s: %s" % (name, err))
   return unknown

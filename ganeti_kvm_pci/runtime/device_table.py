@@ -43,6 +43,7 @@ from ..bus.pools import NIC
 from ..bus.pools import QEMU
 from ..bus.pools import has_pci_disks
 from ..bus.pools import has_pci_nics
+from ..errors import MalformedError
 from ..errors import RuntimeFileError
 from ..errors import ReservationsError
 from ..qemu import acpi_index
@@ -163,7 +164,7 @@ class DeviceTable(object):
     try:
       self.partition = q35.partition(hvparams, command)
     except ReservationsError as err:
-      raise RuntimeFileError(runtime.source, str(err))
+      raise MalformedError(runtime.source, str(err))
     disks = [entry[0] for entry in runtime.disks]
     self.devices = [
       _device(device_class, index, entry, hvparams, self.partition)

@@ -49,7 +49,7 @@ import collections
 import json
 import sys
 
-from ..errors import RuntimeFileError
+from ..errors import MalformedError
 from ..qemu import command as command_
 from ..qemu import unknown_option
 from .device_entry import DISK_KEYS
@@ -146,16 +146,16 @@ class Runtime(object):
     check_indexes(source, self.nics)
     for index, entry in enumerate(self.disks):
       if not isinstance(entry, list) or len(entry) != 3:
-        raise RuntimeFileError(source,
-                               "disk %d: [dict, link, uri] expected" % index)
+        raise MalformedError(source,
+                             "disk %d: [dict, link, uri] expected" % index)
       self.unknown += check(source, "disk %d" % index, entry[0], DISK_KEYS,
                             ports)
       if not entry[0].get("uuid"):
-        raise RuntimeFileError(source, "disk %d: no uuid" % index)
+        raise MalformedError(source, "disk %d: no uuid" % index)
       check_extra(source, "disk %d" % index, entry[1:])
 
   def _error(self, reason):
-    return RuntimeFileError(self.source, "not a runtime file: %s" % reason)
+    return MalformedError(self.source, "not a runtime file: %s" % reason)
 
   def _check_command(self):
     if not self.command:
@@ -264,6 +264,6 @@ def parse(text, source):
   try:
     loaded = _DECODER.decode(text)
   except (ValueError, RuntimeError) as err: # the latter: nested too deeply
-    raise RuntimeFileError(source,
-                           "not a runtime file, JSON expected: %s" % err)
+    raise MalformedError(source,
+                         "not a runtime file, JSON expected: %s" % err)
   return Runtime(source, loaded)

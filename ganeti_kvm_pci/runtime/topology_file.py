@@ -37,7 +37,7 @@ its fields.
 
 from ..bus import address
 from ..bus import root_ports
-from ..errors import RuntimeFileError
+from ..errors import MalformedError
 from ..qemu import board as board_
 from ..qemu import ram_blocks
 from ..qemu import topology
@@ -278,8 +278,8 @@ def read(source_report, node, source):
   known = None if board is None else _board(board)
   if None in parts or not (vcpus is None or _is_int(vcpus)) or \
       (known is None) != (board is None):
-    raise RuntimeFileError(source, "what the source node tells of the guest's"
-                           " devices is malformed")
+    raise MalformedError(source, "what the source node tells of the guest's"
+                         " devices is malformed")
   told = frozenset(topology.Part._fields).intersection(
     *[set(values) for values in devices])
   return Topology(parts, told, buses, vcpus, known)

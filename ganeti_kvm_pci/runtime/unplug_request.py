@@ -38,7 +38,7 @@ import calendar
 import collections
 import time
 
-from ..errors import RuntimeFileError
+from ..errors import MalformedError
 from .device_entry import is_text
 
 #: The field of L{serialized.Runtime}'s source_report, as L{as_data} gives it.
@@ -81,14 +81,14 @@ def of_data(data, source):
                                        Request._fields]))
                  for device_id, values in data.items())
   except (AttributeError, KeyError, TypeError) as err:
-    raise RuntimeFileError(
+    raise MalformedError(
       source, "the removals that were requested are malformed: %s" % err)
   for device_id, request in found.items():
     if not (is_text(device_id) and request.stays in (True, False) and
             _is_int(request.since) and 0 <= request.since < 1 << 35 and
             (request.slot is None or _is_int(request.slot))):
-      raise RuntimeFileError(source, "the removals that were requested are"
-                             " malformed: %r" % (request, ))
+      raise MalformedError(source, "the removals that were requested are"
+                           " malformed: %r" % (request, ))
   return found
 
 
