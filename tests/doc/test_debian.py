@@ -126,12 +126,21 @@ def test_each_autopkgtest_is_there():
     assert os.access(os.path.join(documents.TOP, path), os.X_OK), path
 
 
-def purge(folder):
-  """Remove what guests have left, as purging does, below a folder."""
-  function, = re.findall(r"(?ms)^remove_guest_files\(\).*?^[)}]$",
+def purge(folder, before="", wrapper=()):
+  """Remove what memory has of the plugin, as purging does, below a folder.
+
+  @param before: what the shell does first, with the folder as C{$run}
+  @return: what is said
+
+  """
+  functions = re.findall(r"(?ms)^remove_(?:guest|volatile)_files\(\).*?^[)}]$",
                          script("postrm"))
-  subprocess.check_call(["sh", "-ec", "run=$1\n%s\nremove_guest_files" %
-                         function, "sh", str(folder)])
+  assert len(functions) == 2
+  return subprocess.check_output(list(wrapper) + [
+    "sh", "-ec", "run=$1 tags=$1/tags\n%s\n%s\nremove_volatile_files" % (
+      before, "\n".join(functions)), "sh", str(folder)],
+                                 stderr=subprocess.STDOUT,
+                                 universal_newlines=True)
 
 
 def left(folder):
@@ -153,7 +162,9 @@ def test_purging_leaves_what_a_running_guest_has(tmpdir):
   for name in ("qemu-0a.answers", ".qemu-0a.answers.aB3_x9.kvm-pci",
                "a b.runtime.lock", "--help.runtime.lock"):
     tmpdir.ensure("kvm-pci", name)
-  purge(tmpdir)
+  tmpdir.ensure("tags", "vm1.waiting")
+  assert purge(tmpdir) == ""
+  assert not tmpdir.join("tags").check()
   assert left(tmpdir.join("kvm-pci")) == sorted(made % "vm1" for made in MADE)
   tmpdir.join("pid", "vm1").write("")
   purge(tmpdir)
@@ -176,3 +187,23 @@ def test_purging_removes_no_file_that_is_not_the_plugins(tmpdir):
   run.ensure("kvm-pci", "passwd")
   purge(run)
   assert left(run) == ["kvm-pci/passwd"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts, in a namespace")
+def test_purging_goes_on_where_nothing_can_be_removed(tmpdir):
+  """What is in memory ends with the next boot; the package is to be purged."""
+  tmpdir.ensure("kvm-pci", "vm1.runtime.lock")
+  tmpdir.ensure("kvm-pci", "vm2.runtime.lock")
+  tmpdir.ensure("tags", "vm1.waiting")
+  before = left(tmpdir)
+  said = purge(tmpdir, 'mount --bind "$run" "$run"\n'
+               'mount -o remount,bind,ro "$run"', ["unshare", "--mount"])
+  assert left(tmpdir) == before
+  assert re.match("ganeti-kvm-pci: not all removed below /run/ganeti, where all"
+                  " ends with the node's next boot: rm: .*vm1.runtime.lock.*\n$",
+                  said)
+  # and where one folder alone cannot
+  said = purge(tmpdir, 'mount --bind "$tags" "$tags"\n'
+               'mount -o remount,bind,ro "$tags"', ["unshare", "--mount"])
+  assert left(tmpdir) == ["tags/vm1.waiting"]
+  assert "vm1.waiting" in said and said.count("\n") == 1
