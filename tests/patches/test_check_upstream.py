@@ -36,6 +36,9 @@ defaults = Map.fromList
 
 difficult :: Int
 difficult = 1024 ^ 2
+
+configured :: Bool
+configured = AutoConf.configured
 """
 TYPES = {"Mode": [("ModeA", "a"), ("ModeB", "b")]}
 
@@ -143,11 +146,13 @@ def test_constants_are_read(haskell, name, value):
   assert haskell[1].value(name) == value
 
 
-def test_what_cannot_be_read_is_an_error_that_names_it(haskell):
+@pytest.mark.parametrize("name, rest", [
+  ("difficult", r"\^ 2"), ("configured", "AutoConf.configured")])
+def test_what_cannot_be_read_is_an_error_that_names_it(haskell, name, rest):
   tool, reader = haskell
-  with pytest.raises(tool.Failure, match="the constant difficult of .* cannot"
-                                         r" be read from '\^ 2'"):
-    reader.value("difficult")
+  with pytest.raises(tool.Failure, match="the constant %s of .* cannot be read"
+                                         " from '%s'" % (name, rest)):
+    reader.value(name)
 
 
 def test_what_uses_a_changed_constant_has_changed(haskell):
