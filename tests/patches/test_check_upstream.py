@@ -28,6 +28,9 @@ htSome = ConstantUtils.mkSet [hvOld, hvNew]
 modes :: FrozenSet String
 modes = ConstantUtils.mkSet $ map Types.modeToRaw [minBound..]
 
+mode :: String
+mode = Types.modeToRaw ModeA
+
 defaults :: Map String PyValueEx
 defaults = Map.fromList
   [ (hvOld, PyValueEx (2 * 8))
@@ -140,6 +143,7 @@ def test_an_empty_repository_gives_a_report(tmp_path):
   ("hvNew", "new"),
   ("htSome", frozenset(["old", "new"])),
   ("modes", frozenset(["a", "b"])),
+  ("mode", "a"),
   ("defaults", {"old": 16, "new": False}),
   ])
 def test_constants_are_read(haskell, name, value):
@@ -161,8 +165,8 @@ def test_what_uses_a_changed_constant_has_changed(haskell):
   new = dict(old, hvNew='"newer"')
   assert tool.changed_names(old, new, TYPES, TYPES) == set(
     ["hvNew", "htSome", "defaults"])
-  assert tool.changed_names(old, old, TYPES, {"Mode": TYPES["Mode"][:1]}) == \
-    set(["modes"])
+  assert tool.changed_names(old, old, TYPES, {"Mode": [("ModeA", "aa"), (
+    "ModeB", "b")]}) == set(["modes", "mode"])
 
 
 @pytest.mark.parametrize("name, python", [
