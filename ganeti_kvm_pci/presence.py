@@ -158,9 +158,13 @@ class Presence(Conditions):
       is_wanted = any(known.acpi_indices)
     else:
       is_wanted = acpi_index.is_wanted(getattr(instance, "tags", None))
+    driver = device_table.driver(pools.NIC, known.hvparams)
+    # a QEMU that has it, has it always
     part.has_acpi_index = is_wanted and self._KEEPS_BUSES and \
-      queries.has_property(execute, device_table.driver(
-        pools.NIC, known.hvparams), acpi_index.KEY)
+      self._operation.kept(
+        "%s of %s" % (acpi_index.KEY, driver),
+        lambda: queries.has_property(execute, driver, acpi_index.KEY),
+        lambda answer: answer is True)
     if part.has_acpi_index:
       part.used_indices = acpi_indices.used(execute)
 

@@ -38,6 +38,8 @@ given to no NIC.
 
 """
 
+import re
+
 from . import command as command_
 from . import option
 
@@ -51,6 +53,11 @@ TAG = "kvm-pci:acpi-index"
 #: guest sees it behind a root port.
 SINCE = (6, 0)
 SINCE_BEHIND_PORTS = (6, 1)
+
+#: Lines of C{info qtree}: a device, and what it says of this property.
+_SHOWN_RE = re.compile(r'^ *(?:dev: ([^,\n]+), id "(.*)"|%s = (.*?))\r?$' % KEY,
+                       re.MULTILINE)
+_NUMBER_RE = re.compile(r"(\d+) \(0x[0-9a-f]+\)$")
 
 
 def named(command, configs=None):
@@ -70,6 +77,33 @@ def named(command, configs=None):
       found[number] = command_.text_of(keys, "id") or \
         command_.text_of(keys, "driver") or origin
   return found
+
+
+def shown(text):
+  """Tell which numbers the devices of a running QEMU have.
+
+  A value with line breaks may look like the number of a device. So this may
+  tell of a number too many, never of one too few.
+
+  @param text: QEMU's answer to C{info qtree}
+  @rtype: dict or None
+  @return: see L{named}; None if the text does not tell of all devices
+
+  """
+  found = {}
+  last, is_told = None, False
+  for driver, name, value in _SHOWN_RE.findall(text):
+    if driver:
+      last = name or driver
+      continue
+    number = _NUMBER_RE.match(value)
+    if not number:
+      return None
+    is_told = True
+    if int(number.group(1)):
+      found[int(number.group(1))] = last
+  # each PCI device says it, so at least the host bridge
+  return found if is_told else None
 
 
 def is_wanted(tags):

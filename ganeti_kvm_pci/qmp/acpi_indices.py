@@ -29,19 +29,27 @@
 
 """Which numbers the devices of a running QEMU have, see L{acpi_index}."""
 
+from ..errors import CommandError
 from ..qemu import acpi_index
 from ..qemu import replies
 from . import queries
 
 
 def used(execute):
-  """Ask for all of them.
+  """Ask for all of them, if possible at once.
 
   @rtype: dict
   @return: number (int) to the id, or driver, of the device
   @raise MonitorError: if QEMU does not tell
 
   """
+  try:
+    found = acpi_index.shown(execute("human-monitor-command",
+                                     {"command-line": "info qtree"}))
+  except CommandError: # it does not tell
+    found = None
+  if found is not None:
+    return found
   found = {}
   for path, name, driver in queries.listed(execute):
     number = queries.get(execute, path, acpi_index.KEY)

@@ -164,6 +164,8 @@ class FakeQmp(object):
         return "".join("%24s    4 KiB  0x%016x 0x%016x 0x%016x\r\n" % (
           name, 4096, used, total)
                        for name, (used, total) in self.world.blocks.items())
+      if arguments["command-line"] == "info qtree":
+        return self.world.tree()
       return "".join("%s%s: index=0,type=tap,fd=20\r\n" % (
         " \\ " if name in self.world.bus.values() else "", name)
                      for name in self.world.netdevs)
@@ -398,6 +400,16 @@ class World(object):
       found["mac"] = self.macs[name]
     found.update(self.settings.get(name, {}))
     return found
+
+  def tree(self):
+    """Be the answer to info qtree: of PCI devices, their numbers."""
+    named = [name for name in list(self.bus.values()) + self.elsewhere if name]
+    return "".join(
+      '  dev: %s, id "%s"\r\n    acpi-index = %d (0x%x)\r\n' % (
+        (driver, name) + (number, ) * 2)
+      for driver, name, number in [("i440FX", "", 0)] + [
+        (self.drivers.get(name) or _usual_driver(name), name,
+         self.settings.get(name, {}).get("acpi-index", 0)) for name in named])
 
   def machine_type(self):
     """Tell what the live QEMU is."""

@@ -12,6 +12,7 @@ from ganeti_kvm_pci.bus import root_ports
 from ganeti_kvm_pci.bus.pools import DISK
 from ganeti_kvm_pci.bus.pools import NIC
 from ganeti_kvm_pci.bus.pools import Partition
+from ganeti_kvm_pci.errors import CommandError
 from ganeti_kvm_pci.node import installation
 from ganeti_kvm_pci.qemu import acpi_index
 from ganeti_kvm_pci.qemu import config_file
@@ -113,10 +114,67 @@ def test_an_older_qemu_is_named(monkeypatch):
   assert outdated_options.explain(command) == []
 
 
-def test_a_running_qemu_is_asked():
+#: As QEMU 7.2 has it, shortened.
+TREE = """\
+bus: main-system-bus\r
+  type System\r
+  dev: q35-pcihost, id ""\r
+    bus: pcie.0\r
+      type PCIE\r
+      dev: e1000, id ""\r
+        mac = "52:54:00:12:34:56"\r
+        acpi-index = 5 (0x5)\r
+        class Ethernet controller, addr 00:19.0, pci id 8086:100e (sub 1af4:1100)\r
+      dev: pcie-root-port, id "rp3"\r
+        acpi-index = 0 (0x0)\r
+        bus: rp3\r
+          type PCIE\r
+          dev: virtio-net-pci, id "nic-a"\r
+            acpi-index = 16383 (0x3fff)\r
+            bus: virtio-bus\r
+              type virtio-pci-bus\r
+              dev: virtio-net-device, id ""\r
+                mac = "52:54:00:12:34:57"\r
+      dev: mch, id ""\r
+        acpi-index = 0 (0x0)\r
+"""
+
+
+@pytest.mark.parametrize("text, found", [
+  (TREE, {5: "e1000", 16383: "nic-a"}),
+  (TREE.replace("5 (0x5)", "0 (0x0)"), {16383: "nic-a"}),
+  # a text among the values: one too many
+  (TREE.replace("12:34:57", "\n acpi-index = 7 (0x7)\n"),
+   {5: "e1000", 16383: "nic-a", 7: "virtio-net-device"}),
+  # it does not tell of all, or nothing can be made of it
+  ("", None), ("unknown command: 'info qtree'\r\n", None),
+  ("\n".join(line for line in TREE.splitlines() if "acpi" not in line), None),
+  (TREE.replace("0 (0x0)", "<null>"), None),
+  (TREE.replace("16383 (0x3fff)", '"16383"'), None)])
+def test_the_numbers_that_a_running_qemu_shows(text, found):
+  assert acpi_index.shown(text) == found
+
+
+def test_all_numbers_are_one_question():
+  asked = []
+
+  def execute(command, arguments):
+    asked.append((command, arguments))
+    return TREE
+
+  assert acpi_indices.used(execute) == {5: "e1000", 16383: "nic-a"}
+  assert asked == [("human-monitor-command", {"command-line": "info qtree"})]
+
+
+@pytest.mark.parametrize("text", ["", None])
+def test_a_qemu_that_shows_none_is_asked_for_each(text):
   devices = {"nic-a": 1, "disk-a": 0}
 
   def execute(command, arguments):
+    if command == "human-monitor-command":
+      if text is None:
+        raise CommandError(command, "not found", "CommandNotFound")
+      return text
     if command == "qom-list":
       return [{"name": name, "type": "child<x>"} for name in sorted(devices)
               if arguments["path"] == "/machine/peripheral"]
