@@ -258,7 +258,7 @@ def table(results):
 
 def main():
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument("--count", type=int, default=30,
+  parser.add_argument("--count", type=int, default=10,
                       help="rounds to measure (%(default)s)")
   parser.add_argument("--only-daemon", action="store_true",
                       help="leave out the whole of gnt-instance modify")

@@ -89,7 +89,7 @@ def add(results, size, taken):
 
 def main():
   parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-  parser.add_argument("--rounds", type=int, default=60)
+  parser.add_argument("--rounds", type=int, default=20)
   options = parser.parse_args()
   if os.environ.get("BENCH_NETWORK") != "own":
     os.environ["BENCH_NETWORK"] = "own"

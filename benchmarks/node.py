@@ -50,7 +50,7 @@ COMMANDS = {
   "facts": ["facts", "--json"],
   }
 
-ABOUT = """\\
+ABOUT = """\
 - the whole command, a process of its own: Python's start and its imports too.
   `facts` is what `preflight` asks a node for
 - the guests are QEMUs that were started with `-S`, 16 MiB and `-nodefaults`;

@@ -119,7 +119,7 @@ def main():
   parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
   parser.add_argument("--types", default="pc,q35",
                       help="two types, the ratio is the second to the first")
-  parser.add_argument("--rounds", type=int, default=8)
+  parser.add_argument("--rounds", type=int, default=5)
   options = parser.parse_args()
   types = options.types.split(",")
   if os.environ.get("BENCH_NETWORK") != "own":
