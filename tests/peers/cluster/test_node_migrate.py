@@ -94,7 +94,7 @@ def busy():
 
 def test_a_node_is_emptied_to_and_fro(busy):
   began = time.time()
-  moved = 0
+  verified = hotplugs = 0
   for number in range(ROUNDS):
     for source in ("node1", "node2"):
       before = time.time()
@@ -106,20 +106,23 @@ def test_a_node_is_emptied_to_and_fro(busy):
       with concurrent.futures.ThreadPoolExecutor(_TOGETHER) as threads:
         list(threads.map(lambda guest, node=other(source):
                          guest.is_whole(node), busy))
-      moved += len(busy)
-      print("round %d of %d, from %s: %d guests in %.0f s, looked at in %.0f s;"
-            " written so far: %s" % (
-              number + 1, ROUNDS, source, len(busy), took,
-              time.time() - before - took,
+      verified += len(busy)
+      print("%s round %d of %d, from %s: %d guests moved in %.0f s, verified in"
+            " %.0f s; so far %d migrations, %d hotplugs in %.0f s; the guests"
+            " have written: %s" % (
+              time.strftime("%T"), number + 1, ROUNDS, source, len(busy), took,
+              time.time() - before - took, verified, hotplugs,
+              time.time() - began,
               " ".join(str(guest.counts[0]) for guest in busy)), flush=True)
     # the next round has other devices
     guest = busy[number % len(busy)]
     is_added = len(guest.counts) == 2
     guest.hotplugs(is_added)
+    hotplugs += 2
     guest.counts = (guest.counts + [0])[:3 if is_added else 2]
     if is_added:
       assert guest.vm.guest("echo vdc of %s | dd of=/dev/vdc conv=fsync" %
                             guest.vm.name, timeout=600).status == 0
       (_, guest.data, guest.seen) = guest._look()
-  print("%d migrations of %d guests in %.0f s" % (moved, len(busy),
-                                                  time.time() - began))
+  print("%d migrations of %d guests, %d hotplugs in %.0f s" % (
+    verified, len(busy), hotplugs, time.time() - began))
