@@ -9,6 +9,10 @@ from kept_guest import agree
 
 _NODED = "/run/ganeti/ganeti-noded.pid"
 
+#: Has a node lose all that a power cut ends. The node daemon serves each
+#: request in a process of its own, which outlives the daemon.
+POWER_CUT = "pkill -9 -f '^[^ ]*(qemu-system|python3 [^ ]*ganeti-noded)'"
+
 
 class Disturbances(object):
   """Some of L{operations.Operations}."""
@@ -134,8 +138,7 @@ class Disturbances(object):
 
   def reboot_node(self, node):
     """Have nothing run on a node, and nothing be below its /run."""
-    self.kill_daemon(node)
-    cluster.on(node, "pkill", "-9", "-f", "^[^ ]*qemu-system", check=False)
+    cluster.on(node, "sh", "-c", POWER_CUT, check=False)
     cluster.on(node, "sh", "-c", "rm -rf /run/ganeti/kvm-hypervisor"
                " /run/ganeti/instance-disks")
     cluster.on(node, "/usr/lib/ganeti/ensure-dirs")

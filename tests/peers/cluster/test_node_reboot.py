@@ -18,6 +18,7 @@ sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "../../soak"))
 
 import agreement # noqa: E402
+from disturbances import POWER_CUT # noqa: E402
 from kept_guest import KeptGuest # noqa: E402
 from operations import Operations # noqa: E402
 
@@ -78,10 +79,12 @@ def test_during_a_hotplug(kept, change):
   command = begun("modify", "--force", "--hotplug", *change, kept.name)
   # the plugin holds it while it changes the guest
   lock = "%s/kvm-pci/%s.runtime.lock" % (cluster.KVM_DIR, kept.name)
-  cluster.on(NODE, "sh", "-c", "until [ -e %s ]; do sleep 0.01; done;"
-             " kill -9 $(cat /run/ganeti/ganeti-noded.pid)" % lock)
+  cluster.on(NODE, "sh", "-c", "until [ -e %s ]; do sleep 0.01; done; %s" %
+             (lock, POWER_CUT), timeout=300)
   kept.operations.reboot_node(NODE)
-  print(command.communicate(timeout=300)[0])
+  said = command.communicate(timeout=300)[0]
+  print(said)
+  assert "hotplug:failed" in said
   starts_again(kept)
 
 
@@ -101,6 +104,7 @@ def test_the_target_while_a_guest_is_on_its_way(kept):
   kept.holds()
   command, there = kept.operations._begun(kept)
   print("at %s %%" % there)
+  assert there is not None
   kept.operations.reboot_node(NODE)
   done = kept.operations._ended(command)
   print(kept.operations.said)
@@ -114,9 +118,11 @@ def test_the_target_while_a_guest_is_on_its_way(kept):
 def test_the_source_while_a_guest_is_on_its_way(kept):
   command, there = kept.operations._begun(kept)
   print("at %s %%" % there)
+  assert there is not None
   kept.operations.reboot_node(NODE)
-  kept.operations._ended(command)
+  done = kept.operations._ended(command)
   print(kept.operations.said)
+  assert not done and kept.vm.node() == NODE
   kept.operations._settle(kept)
   print(kept.operations.said)
   kept.boots()
