@@ -95,8 +95,12 @@ def _parent(pid):
   return stat.rpartition(")")[2].split()[1]
 
 
-def _made_by(pid):
-  """Tell the namespaces that a process has made for its descendants."""
+def _made_by(pid, host):
+  """Tell the namespaces that a process has made for its descendants.
+
+  @param host: a process that has what it was started with
+
+  """
   parents = {pid: _parent(pid) for pid in _pids()}
   family = {str(pid)}
   while True:
@@ -104,16 +108,48 @@ def _made_by(pid):
     if more <= family:
       break
     family |= more
-  return set().union(*map(_namespaces, family)) - _namespaces("self")
+  return set().union(*map(_namespaces, family)) - _namespaces(host)
 
 
 def _inhabited():
   return set().union(*map(_namespaces, _pids()))
 
 
-def _traces():
-  """Tell what a lab could leave behind, other than processes."""
-  mounts = pathlib.Path("/proc/self/mountinfo").read_text()
+@pytest.fixture
+def host():
+  """Provide a process for whose mounts a lab's would show, and nobody else's.
+
+  They are shared with those who start from there, like those of any host.
+
+  """
+  script = """
+for how in rprivate rshared; do
+  # see lab/up: in a chroot, / need not be a mount point
+  mount --make-$how / 2> /dev/null ||
+    nsenter --mount=/proc/self/ns/mnt mount --make-$how /
+done
+echo ready
+exec sleep infinity
+"""
+  process = subprocess.Popen(
+    ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation",
+     "unchanged", "sh", "-ec", script], stdin=subprocess.DEVNULL,
+    stdout=subprocess.PIPE)
+  with process.stdout:
+    assert process.stdout.readline() == b"ready\n"
+    yield str(process.pid)
+  process.kill()
+  process.wait()
+
+
+def _traces(host, temporary):
+  """Tell what a lab could leave behind, other than processes.
+
+  @param host: a process whose mounts are the lab's host's
+  @param temporary: the lab's folder for temporary files
+
+  """
+  mounts = pathlib.Path("/proc", host, "mountinfo").read_text()
   links = os.listdir("/sys/class/net")
   loops = sorted(str(loop) for loop in pathlib.Path("/sys/block").glob(
     "loop*/loop/backing_file"))
@@ -122,14 +158,12 @@ def _traces():
                 "/var/lib/ganeti", "/var/log/ganeti", str(PROJECT / "lab")):
     for (directory, _, names) in os.walk(place):
       files.extend(os.path.join(directory, name) for name in names)
-  for place in ("/tmp", "/var/tmp"):
-    files.extend(str(path) for path in pathlib.Path(place).glob("tmp.*"))
   return {"mounts": mounts, "links": links, "loops": loops,
           "netns": os.path.isdir("/run/netns") and os.listdir("/run/netns"),
-          "files": sorted(files)}
+          "temporary": os.listdir(str(temporary)), "files": sorted(files)}
 
 
-def _wait_for(stream, text, timeout=60):
+def _wait_for(stream, text, timeout=600):
   deadline = time.monotonic() + timeout
   seen = b""
   while text not in seen:
@@ -146,21 +180,27 @@ def _wait_for(stream, text, timeout=60):
   (b"COMMAND RUNS", signal.SIGKILL),
   (b"COMMAND RUNS", signal.SIGTERM),
 ])
-def test_nothing_is_left_of_a_lab_that_was_killed(moment, kill):
+def test_nothing_is_left_of_a_lab_that_was_killed(moment, kill, host, tmp_path):
   options = [] if b"cluster" in moment else ["-b"]
-  traces = _traces()
+  traces = _traces(host, tmp_path)
   lab = subprocess.Popen(
-    [UP] + options + ["bash", "-c", "echo COMMAND RUNS >&2; exec sleep 1000"],
-    stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, bufsize=0)
-  _wait_for(lab.stderr, moment)
-  namespaces = _made_by(lab.pid)
-  assert len(namespaces) >= len(NAMESPACES)
-  assert _traces()["mounts"] == traces["mounts"]
-  lab.send_signal(kill)
-  lab.wait()
-  lab.stderr.close()
-  deadline = time.monotonic() + 10
+    ["nsenter", "--target", host, "--mount", "--root", "--wd", UP] + options +
+    ["bash", "-c", "echo COMMAND RUNS >&2; exec sleep 1000"],
+    stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, bufsize=0,
+    env=dict(os.environ, TMPDIR=str(tmp_path)))
+  try:
+    _wait_for(lab.stderr, moment)
+    namespaces = _made_by(lab.pid, host)
+    assert len(namespaces) >= len(NAMESPACES)
+    assert _traces(host, tmp_path)["mounts"] == traces["mounts"]
+    lab.send_signal(kill)
+    lab.wait()
+  finally:
+    lab.kill()
+    lab.wait()
+    lab.stderr.close()
+  deadline = time.monotonic() + 60
   while _inhabited() & namespaces:
     assert time.monotonic() < deadline, "processes are left"
     time.sleep(0.05)
-  assert _traces() == traces
+  assert _traces(host, tmp_path) == traces
