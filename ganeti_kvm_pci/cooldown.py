@@ -32,8 +32,10 @@
 A guest that is asked for one device while another is still due hears of both
 again, and ejects twice; whatever stands on the slot by the second time is lost
 to it (seen on QEMU 7.2 with a busy Linux guest, about once in 2000 operations).
-So a slot rests before it gets another device. Who waits may be another process
-than who saw the device leave: the times are kept beside the instance's lock.
+So a slot rests before it gets another device; for longer if the guest was slow,
+and so was asked more than once: it may be as slow to eject again. Who waits may
+be another process than who saw the device leave: the times are kept beside the
+instance's lock.
 
 """
 
@@ -46,6 +48,9 @@ from .errors import NodeError
 
 #: In seconds; a guest that has much to do ejects within 0.5.
 REST = 1.0
+
+#: The most that it is after an unplug that was requested more than once.
+MOST = 10.0
 
 #: What is added to a runtime file's name.
 SUFFIX = ".vacated"
@@ -60,34 +65,55 @@ def path_for(runtime_path):
   return instance_lock.beside(runtime_path, SUFFIX)
 
 
+def after(begun, requests):
+  """Tell for how long a slot is to rest whose unplug has just completed.
+
+  @type begun: number
+  @param begun: when the guest was first asked, by L{clock}
+  @param requests: how often it was asked
+  @rtype: number
+  @return: in seconds
+
+  """
+  if requests < 2:
+    return REST
+  # each further request may have the guest eject once more
+  return max(REST, min(MOST, 2 * requests * (clock.monotonic() - begun)))
+
+
 def _read(path):
-  """Read the times of slots that have not rested yet.
+  """Read when the slots that rest began to, and for how long they are to.
 
   What cannot be read says nothing: a killed process may have written half.
+
+  @rtype: dict, int to pair of floats
 
   """
   try:
     times = json.loads(instance_lock.read(path))
     now = clock.monotonic()
     # one that is yet to come was written before the node booted
-    return dict((int(slot), float(when)) for slot, when in times.items()
-                if 0 <= now - when < REST)
+    return dict((int(slot), (float(when), float(rest)))
+                for slot, (when, rest) in times.items()
+                if 0 <= now - when < rest <= max(REST, MOST))
   except (EnvironmentError, ValueError, TypeError, AttributeError,
           OverflowError, RuntimeError):
     # the last is one that is nested too deeply
     return {}
 
 
-def note(path, slots):
+def note(path, slots, rest=None):
   """Note that devices have just left.
 
   @param path: result of L{path_for}
   @type slots: collection of ints
+  @param rest: what L{after} gives; L{REST} if it is None
   @raise NodeError: if that cannot be written
 
   """
   times = _read(path)
-  times.update(dict.fromkeys(slots, clock.monotonic()))
+  times.update(dict.fromkeys(
+    slots, (clock.monotonic(), REST if rest is None else rest)))
   try:
     instance_lock.write(path, json.dumps(times))
   except EnvironmentError as err:
@@ -98,9 +124,10 @@ def wait(path, slot):
   """Wait until a slot has rested.
 
   @param path: result of L{path_for}
-  @type slot: int
+  @type slot: int or None
+  @param slot: None if it is not on the bus
 
   """
-  since = _read(path).get(slot)
-  if since is not None:
-    time.sleep(min(REST, max(0, since + REST - clock.monotonic())))
+  since, rest = _read(path).get(slot, (0, 0))
+  if rest:
+    time.sleep(min(rest, max(0, since + rest - clock.monotonic())))

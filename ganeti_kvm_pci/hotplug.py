@@ -44,6 +44,7 @@ from ganeti import errors
 from ganeti import utils
 
 from . import chipset
+from . import clock
 from . import cooldown
 from . import time_limit
 from . import unmet_tags
@@ -103,9 +104,7 @@ class Hotplug(Presence):
         if device_id in self._operation.seen.backends: # of another attempt
           with self._Monitor(instance.name) as execute:
             self._TakeBack(instance, execute, known, device_class, device_id)
-        slot = self._Slot(device)
-        if slot is not None:
-          cooldown.wait(self._Vacated(instance), slot)
+        cooldown.wait(self._Vacated(instance), self._Slot(device))
         return self._Plug(runtime, instance, dev_type, device, extra, seq,
                           *more, **others)
       except Exception as err: # pylint: disable=broad-except
@@ -253,8 +252,8 @@ class Hotplug(Presence):
       name = "%s (%s)" % (device_id, self._ShowAddress(found))
       if device_class == pools.DISK:
         self._CheckJobs(instance, execute, device_id, name)
-    requested = self._Pending(instance)
-    answers = []
+    requested, answers = self._Pending(instance), []
+    begun = clock.monotonic()
 
     def note(is_taken):
       answers.append(is_taken)
@@ -280,7 +279,8 @@ class Hotplug(Presence):
     left = self._TryToForget(instance, device_class, found)
     for tell in (lambda: requested.forget(device_id),
                  lambda: self._Slot(found) is None or cooldown.note(
-                   self._Vacated(instance), [self._Slot(found)])):
+                   self._Vacated(instance), [self._Slot(found)],
+                   cooldown.after(begun, len(answers)))):
       try:
         tell()
       except NodeError as err: # the next operation sees to the rest

@@ -303,7 +303,8 @@ class World(object):
     monkeypatch.setattr(hv_kvm.utils, "RunCmd", self.run)
     self.list_machine_types(monkeypatch, MACHINE_TYPES)
     # nobody here ejects twice
-    monkeypatch.setattr(cooldown, "REST", 0.01)
+    for name in ("REST", "MOST"):
+      monkeypatch.setattr(cooldown, name, 0.01)
     monkeypatch.setattr(process, "command", lambda _: [
       str(word) for word in self.commands()[-1]])
 

@@ -460,6 +460,34 @@ def test_only_a_slot_that_was_just_freed_is_waited_for(world, monkeypatch):
   assert waits == [1.0]
 
 
+def test_a_slot_rests_for_as_long_as_its_guest_was_slow(world, monkeypatch):
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  requests, waits = [], []
+  monkeypatch.setattr(cooldown, "after", lambda begun, count: (
+    requests.append(count) or 7.0))
+  monkeypatch.setattr(cooldown, "MOST", 10.0)
+  monkeypatch.setattr(unplug_, "_REPEAT", 0)
+  # the guest ejects at the third request
+  left = [2]
+  plain = unplug_._request
+
+  def _request(execute, device_id):
+    left[0] -= 1
+    return plain(execute, device_id) if left[0] < 0 else True
+
+  monkeypatch.setattr(unplug_, "_request", _request)
+  hyper.HotDelDevice(instance, NIC, harness.nic(1), None, 1)
+  assert requests == [2]
+
+  class Clock(object):
+    sleep = waits.append
+
+  monkeypatch.setattr(cooldown, "time", Clock)
+  hyper.HotAddDevice(instance, NIC, harness.nic(2), None, 1)
+  (waited, ) = waits
+  assert 1 < waited <= 7
+
+
 @pytest.mark.parametrize("device_class, number, slot", [("disk", 2, 20),
                                                         ("nic", 2, 20)])
 def test_what_only_qemu_has_is_written_with_its_slot(world, device_class,

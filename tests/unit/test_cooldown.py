@@ -64,9 +64,29 @@ def test_what_was_noted_before_stays_while_it_counts(path, clock):
   assert clock.slept == 1
 
 
+def test_after_several_requests_a_slot_rests_for_longer(path, clock):
+  """A guest that is slow to eject once is slow to eject again."""
+  begun = clock.now
+  clock.now += 1.25
+  assert cooldown.after(begun, 0) == cooldown.after(begun, 1) == cooldown.REST
+  assert cooldown.after(begun, 2) == 5
+  cooldown.note(path, [9], cooldown.after(begun, 2))
+  cooldown.note(path, [10])
+  clock.now += 3
+  cooldown.wait(path, 10)
+  assert clock.slept == 0
+  cooldown.wait(path, 9)
+  assert clock.slept == 2
+  # it was asked soon after, or for very long
+  assert cooldown.after(clock.now, 2) == cooldown.REST
+  assert cooldown.after(clock.now - 30, 30) == cooldown.MOST
+
+
 @pytest.mark.parametrize("text", [
   "", "{", "[]", "3", '{"x": 1}', '{"9": "x"}', '{"9": null}',
-  '{"9": 1%s}' % ("0" * 400), "[" * 100000, "\0"],
+  '{"9": 1%s}' % ("0" * 400), "[" * 100000, "\0", '{"9": 1000.0}',
+  '{"9": [1000.0]}', '{"9": [1000.0, "x"]}', '{"9": [1000.0, 1e9]}',
+  '{"9": [1000.0, 1%s]}' % ("0" * 400)],
   ids=lambda text: text[:12])
 def test_what_cannot_be_read_says_nothing(path, clock, text):
   with open(path, "w") as stream:
