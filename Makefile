@@ -209,13 +209,18 @@ test-tags: needs
 	  tests/cluster/test_tags.py
 
 # takes hours; PEERS=FILE or PEERS="FILE FILE" for some of them, such as
-# PEERS=tests/peers/test_jobs.py. Counts are the environment's: see each file
+# PEERS=tests/peers/test_resize.py. Counts are the environment's: see each file
 PEERS = $(sort $(wildcard tests/peers/test_*.py tests/peers/cluster/test_*.py))
 in_the_lab = $(filter tests/peers/cluster/%,$(PEERS))
+# where a root port's bus is another matter than pci.0: with q35 too, less often
+on_q35 = $(filter $(patsubst %,tests/peers/test_%.py,bus_scan busy_disks \
+  firmware_menu full_bus nic_types resize suspend),$(PEERS))
 ## hotplug and migration as QEMU and libvirt test them
 test-peers: needs
 	$(if $(filter-out $(in_the_lab),$(PEERS)),GANETI_TREE=$(GANETI_TREE) \
 	  $(PYTEST) -v -s $(filter-out $(in_the_lab),$(PEERS)))
+	$(if $(on_q35),MACHINE_TYPE=q35 GANETI_TREE=$(GANETI_TREE) \
+	  $(PYTEST) -v -s $(on_q35))
 	$(if $(in_the_lab),lab/up -n 2 $(PYTHON) -m pytest -p no:cacheprovider \
 	  -v -s $(in_the_lab))
 

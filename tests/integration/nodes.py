@@ -61,6 +61,16 @@ NIC = constants.HOTPLUG_TARGET_NIC
 setattr(hv_kvm.QmpConnection, TIME_LIMIT, 30)
 
 
+def times(name, on_pc, on_q35):
+  """Return how often a test does something.
+
+  @param name: variable of the environment that says so
+  @param on_pc, on_q35: what it is without, by L{MACHINE_TYPE}
+
+  """
+  return int(os.environ.get(name) or (on_pc if ON_PC else on_q35))
+
+
 def boot(guest):
   """Return the parameters with which an instance boots the lab's guest.
 

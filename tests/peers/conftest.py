@@ -9,6 +9,8 @@ import importlib.util
 import os
 import sys
 
+import pytest
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 TESTS = os.path.dirname(HERE)
 
@@ -28,6 +30,12 @@ def borrowed(folder, here):
   sys.path.insert(1, os.path.dirname(path))
   return dict((name, value) for name, value in vars(module).items()
               if not name.startswith("_") and name != "HERE")
+
+
+@pytest.fixture
+def patient(monkeypatch):
+  """Give guests time for an unplug: the host is busy."""
+  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "120")
 
 
 # the lab's have a Ganeti of their own

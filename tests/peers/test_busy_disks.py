@@ -1,6 +1,7 @@
 """Disks that are removed while the guest writes to them, and a reboot after.
 
-C{BUSY_ROUNDS} (60) is how often all is done, C{BUSY_SEED} which one.
+C{BUSY_ROUNDS} (60, with q35 8) is how often all is done, C{BUSY_SEED} which
+one.
 
 """
 
@@ -21,7 +22,7 @@ import nodes
 
 pytestmark = pytest.mark.parametrize("which", ["plugin"], indirect=True)
 
-ROUNDS = int(os.environ.get("BUSY_ROUNDS", "60"))
+ROUNDS = nodes.times("BUSY_ROUNDS", 60, 8)
 SEED = int(os.environ.get("BUSY_SEED", str(random.randrange(10000))))
 
 #: Of a disk that the guest can fill, in bytes
@@ -47,6 +48,14 @@ def busy(node, guest, monkeypatch):
   node.start(disks=1, nics=1, kvm_pci_reservations=8, **nodes.boot(guest))
   node.wait_for_guest()
   return node
+
+
+def rounds():
+  """Count them, and print how long each took."""
+  for number in range(1, ROUNDS + 1):
+    begun = time.time()
+    yield number
+    print("round %d of %d: %.0f s" % (number, ROUNDS, time.time() - begun))
 
 
 def load(node, disks):
@@ -76,7 +85,7 @@ def removed(node, number, seq):
 
 
 def test_a_disk_is_removed_under_load(busy):
-  for _ in range(ROUNDS):
+  for _ in rounds():
     busy.hot_add(DISK, 1, 1)
     load(busy, 2)
     removed(busy, 1, 1)
@@ -87,7 +96,7 @@ def test_a_disk_is_removed_under_load(busy):
 
 
 def test_the_guest_reboots_at_once_after_a_removal_under_load(busy):
-  for number in range(ROUNDS):
+  for number in rounds():
     busy.hot_add(DISK, 1, 1)
     load(busy, 2)
     removed(busy, 1, 1)
@@ -116,7 +125,7 @@ def test_the_guest_is_reset_during_a_removal_under_load(busy):
   """
   chance = random.Random(SEED)
   print("BUSY_SEED=%d" % SEED)
-  for _ in range(ROUNDS):
+  for _ in rounds():
     busy.hot_add(DISK, 1, 1)
     load(busy, 2)
     child = child_processes.start(lambda: busy.hot_del(DISK, 1, 1))

@@ -1,7 +1,7 @@
 """All 24 devices in a random order, and a thousand operations without a pause.
 
-C{FULL_ROUNDS} (3) is how often a guest is filled, C{SERIES_STEPS} (1000) how
-many operations there are, C{FULL_SEED} which order.
+C{FULL_ROUNDS} (3, with q35 1) is how often a guest is filled, C{SERIES_STEPS}
+(1000, with q35 150) how many operations there are, C{FULL_SEED} which order.
 C{tests/integration/test_random.py} (C{RANDOM_STEPS}) has more sorts of
 operations, and compares all there is after each.
 
@@ -19,9 +19,11 @@ from test_migration import pair # pylint: disable=unused-import
 import nodes
 import test_migration
 
-ROUNDS = int(os.environ.get("FULL_ROUNDS", "3"))
-STEPS = int(os.environ.get("SERIES_STEPS", "1000"))
+ROUNDS = nodes.times("FULL_ROUNDS", 3, 1)
+STEPS = nodes.times("SERIES_STEPS", 1000, 150)
 SEED = int(os.environ.get("FULL_SEED", str(random.randrange(10000))))
+
+pytestmark = pytest.mark.usefixtures("patient")
 
 #: All that a guest can have.
 ALL = [(DISK, number) for number in range(16)] + [(NIC, number)
@@ -29,12 +31,6 @@ ALL = [(DISK, number) for number in range(16)] + [(NIC, number)
 
 #: After so many operations all is compared.
 _EVERY = 50
-
-
-@pytest.fixture(autouse=True)
-def patient(monkeypatch):
-  """Give guests time: the host is busy."""
-  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "120")
 
 
 def there(node):
@@ -86,7 +82,8 @@ def test_a_full_guest_is_half_emptied_filled_again_and_moves(
   node = pair.source
   pair.start(guest, kvm_pci_reservations=8)
   known = sorted(there(node))
-  for _ in range(ROUNDS):
+  for number in range(1, ROUNDS + 1):
+    print("round %d of %d" % (number, ROUNDS))
     fill(node, known, chance)
     for key in chance.sample(known, len(ALL) // 2):
       remove(node, key, known)
@@ -119,6 +116,8 @@ def test_a_thousand_operations_without_a_pause(node, guest):
     assert there(node) == set(known), "FULL_SEED=%d step %d" % (SEED, number)
     if not number % _EVERY or number == STEPS:
       compare(node, known)
+      print("step %d of %d: %d devices, %.0f s" % (number, STEPS, len(known),
+                                                   time.time() - begun))
   print("FULL_SEED=%d: %s in %.0f s" % (SEED, counts, time.time() - begun))
   node.wait_until_guest_sees(len([key for key in known if key[0] == DISK]),
                              len([key for key in known if key[0] == NIC]))

@@ -21,6 +21,7 @@ from nodes import NIC
 import nodes
 
 pytestmark = [
+  pytest.mark.usefixtures("patient"),
   pytest.mark.parametrize("which", ["plugin"], indirect=True),
   pytest.mark.skipif(
     not hasattr(hv_kvm.KVMHypervisor, "_GetNetworkDeviceFeatures"),

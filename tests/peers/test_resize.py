@@ -21,10 +21,12 @@ from nodes import DISK
 import child_processes
 import nodes
 
-pytestmark = pytest.mark.parametrize("which", ["plugin"], indirect=True)
+pytestmark = [
+  pytest.mark.usefixtures("patient"),
+  pytest.mark.parametrize("which", ["plugin"], indirect=True)]
 
 #: How often a disk is removed that grows meanwhile.
-TIMES = int(os.environ.get("RESIZE_TIMES", "10"))
+TIMES = nodes.times("RESIZE_TIMES", 10, 3)
 
 _MIB = 1 << 20
 
@@ -99,7 +101,7 @@ def test_a_disk_grows_between_hotplugs_and_moves(which, guest, tmpdir):
       wanted = dict(("DISK%04d" % number, size)
                     for number, size in sizes.items())
       seen = nodes.until(lambda: seen_by_guest(source),
-                         lambda found: found == wanted, 20) # pylint: disable=W0640
+                         lambda found: found == wanted) # pylint: disable=W0640
       assert seen == wanted
     for number, size in sizes.items():
       os.link(path_of(source, number), path_of(pair.target, number))
@@ -113,8 +115,8 @@ def test_a_disk_grows_between_hotplugs_and_moves(which, guest, tmpdir):
     sizes[4] += 2
     grow(pair.target, 4, sizes[4] * _MIB)
     assert nodes.until(lambda: seen_by_guest(pair.target),
-                       lambda found: found["DISK0004"] == sizes[4],
-                       20)["DISK0004"] == sizes[4]
+                       lambda found: found["DISK0004"] == sizes[4]
+                      )["DISK0004"] == sizes[4]
   finally:
     pair.stop()
 
@@ -143,7 +145,7 @@ class Growing(object):
       qmp.sock.close()
 
   def end(self):
-    self._thread.join(60)
+    self._thread.join(120)
     assert not self._thread.is_alive()
 
 
@@ -187,6 +189,6 @@ def test_ganeti_resizes_during_a_removal_that_waits(booted, monkeypatch):
   assert "timed out" in said[0]
   agree(booted)
   tell(booted, "cont")
-  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "30")
+  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "120")
   booted.hot_del(DISK, 4, 2)
   agree(booted)

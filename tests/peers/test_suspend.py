@@ -12,10 +12,15 @@ from test_faults import id_of, text_of
 from nodes import DISK, NIC
 import nodes
 
-pytestmark = pytest.mark.parametrize("which", ["plugin"], indirect=True)
+pytestmark = [
+  pytest.mark.usefixtures("patient"),
+  pytest.mark.parametrize("which", ["plugin"], indirect=True)]
 
 S3 = {True: "-global PIIX4_PM.disable_s3=0",
       False: "-global ICH9-LPC.disable_s3=0"}[nodes.ON_PC]
+
+#: As long as any of it may take, in seconds.
+_PATIENCE = 120
 
 
 def status(node):
@@ -25,11 +30,11 @@ def status(node):
 def suspend(node):
   """Have the guest go to sleep."""
   assert "mem" in " ".join(node.console("cat /sys/power/state\n"))
-  serial = Socket(node.hyper._InstanceSerial(nodes.NAME), 60)
+  serial = Socket(node.hyper._InstanceSerial(nodes.NAME), _PATIENCE)
   try:
     serial.sock.sendall(b"\necho mem > /sys/power/state\n")
     assert nodes.until(lambda: status(node), lambda it: it == "suspended",
-                       30) == "suspended"
+                       _PATIENCE) == "suspended"
   finally:
     serial.sock.close()
 
@@ -37,7 +42,7 @@ def suspend(node):
 def wake(node):
   tell(node, "system_wakeup")
   assert nodes.until(lambda: status(node), lambda it: it == "running",
-                     30) == "running"
+                     _PATIENCE) == "running"
   node.wait_for_guest()
 
 
@@ -91,7 +96,7 @@ def test_what_is_removed_from_a_sleeping_guest_stays_until_it_wakes(
   assert status(sleeper) == "suspended"
   wake(sleeper)
   # the guest completes both; what it is asked again is done
-  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "30")
+  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", str(_PATIENCE))
   sleeper.hot_del(DISK, 4, 2)
   sleeper.wait_until_guest_sees(2, 2)
   wanted = nodes.until(lambda: Inventory(sleeper).devices,
@@ -130,10 +135,10 @@ def test_a_sleeping_guest_is_reset_after_a_hotplug(sleeper, monkeypatch):
   tell(sleeper, "system_reset")
   # QEMU (7.2) waits before the boot of what was suspended
   assert nodes.until(lambda: status(sleeper), lambda it: it != "suspended",
-                     30) in ("running", "prelaunch")
+                     _PATIENCE) in ("running", "prelaunch")
   tell(sleeper, "cont")
   sleeper.wait_until_guest_sees(3, 2 if sleeper.has_native_hotplug() else 1)
-  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "30")
+  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", str(_PATIENCE))
   if not sleeper.has_native_hotplug():
     assert id_of(NIC, 1) not in Inventory(sleeper).devices
     sleeper.hot_del(NIC, 1, 1)
