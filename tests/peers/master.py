@@ -110,7 +110,7 @@ class Master(object):
       status, err = self.rpc(SOURCE, "GetMigrationStatus", pair.source.instance)
       if status in ("failed", "cancelled"):
         err = "hypervisor returned failure"
-      elif not err and status != "active":
+      elif not err and status not in ("active", "postcopy-active"):
         break
       time.sleep(0.1)
     if err:
