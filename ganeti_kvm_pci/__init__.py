@@ -49,7 +49,8 @@ C{qemu} and C{runtime} touch no socket, no file and no Ganeti:
         instance, and when it goes
       - L{kept_answers}, L{printed_help}: what a program answers alike each
         time; what a QEMU prints of itself
-      - L{sent_devices}: what a migration was prepared with
+      - L{sent_devices}, L{elsewhere}: what a migration was prepared with; what
+        is to be done with one that runs, wholly or in part, on another node
       - L{time_limit}, L{pending_unplugs}: how long a guest may take to complete
         an unplug, and those that took longer
       - L{outdated_options}, L{start}, L{reboot}: options that this node's QEMU

@@ -45,6 +45,8 @@ from ganeti import constants
 from ganeti import errors
 from ganeti import utils
 
+from . import elsewhere
+from . import process
 from .access import CLASS
 from .errors import KvmPciError
 from .incoming import Incoming
@@ -109,29 +111,43 @@ class Arrival(Incoming):
     The job lost the source node's daemon, or its QEMU, after the guest had
     left. It gets its runtime file, so that Ganeti finds it here. A cleanup that
     finds both QEMUs has asked the source first, and had the list of instances
-    move the runtime file that waits: it may end the guest.
+    move the runtime file that waits: it may end the guest. One in postcopy,
+    which runs here alone, nobody ends.
 
     @raise errors.HypervisorError: if it has arrived
 
     """
     name = instance.name
-    if not (os.path.exists(self._Waiting(name)) and
-            self._InstancePidAlive(name)[2]):
+    _, pid, is_alive = self._InstancePidAlive(name)
+    if not is_alive:
       return
+    state, in_postcopy = None, False
     try:
       with self._Operate(instance) as begun:
-        if queries.is_expecting(begun.execute):
+        state = queries.postcopy(begun.execute)
+        in_postcopy = state is not None
+        waits = os.path.exists(self._Waiting(name))
+        if not in_postcopy and (not waits or
+                                queries.is_expecting(begun.execute)):
           return
-        self._Arrive(name, [name])
+        if waits:
+          self._Arrive(name, [name])
     except (errors.GenericError, KvmPciError, EnvironmentError) as err:
-      # it is no guest, as far as can be told
       logging.info("Instance %s: %s", name, err)
+      in_postcopy = in_postcopy or process.fetches_memory(pid)
+      if not in_postcopy: # it is no guest, as far as can be told
+        return
+    if not self._InstancePidAlive(name)[2]:
       return
-    if self._InstancePidAlive(name)[2]:
+    if in_postcopy:
       raise errors.HypervisorError(
-        "Instance %s is not ended on this node: its guest arrived here before"
-        " the migration was given up, and goes on; run gnt-instance migrate"
-        " --cleanup %s" % (name, name))
+        "Instance %s is not ended on this node: its guest runs here since"
+        " postcopy began, and a part of its memory is still on the source: %s" %
+        (name, elsewhere.remedy(state, instance, pid)))
+    raise errors.HypervisorError(
+      "Instance %s is not ended on this node: its guest arrived here before the"
+      " migration was given up, and goes on; run gnt-instance migrate --cleanup"
+      " %s" % (name, name))
 
   def _RemoveEjected(self, instance, _):
     """Remove what the guest ejected while it was copied.

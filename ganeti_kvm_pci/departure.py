@@ -40,16 +40,20 @@ from ganeti import constants
 from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
+from . import elsewhere
 from . import sent_devices
 from .access import Lent
 from .errors import KvmPciError
 from .migration import Migration
 from .qmp import client
-from .qmp import queries
 
 #: What C{query-migrate} says from the last round on, until the target has
 #: confirmed (QEMU 10.0 and 11.1; 7.2 says C{active}).
 _TAKING_OVER = "device"
+
+#: What it says when a connection that broke in postcopy is made again (2.12;
+#: the second from 9.2 on).
+_RECOVERING = ("postcopy-recover", "postcopy-recover-setup")
 
 
 class Departure(Migration):
@@ -58,8 +62,10 @@ class Departure(Migration):
   def GetMigrationStatus(self, instance, *more, **others):
     """Ask how far a migration is.
 
-    Ganeti (3.0 to master) does not know one of QEMU's words, and takes for
+    Ganeti (3.0 to master) does not know some of QEMU's words, and takes for
     failed what QEMU calls so for 10 s. With the return path that may last.
+
+    @raise errors.HypervisorError: if the connection broke in postcopy
 
     """
     ask = super(Departure, self).GetMigrationStatus
@@ -71,9 +77,16 @@ class Departure(Migration):
 
     def _Query():
       found = query()
+      status = found.get("status")
+      if status == elsewhere.PAUSED:
+        raise errors.HypervisorError(
+          "Instance %s: the connection between both QEMUs broke after postcopy"
+          " had begun; its guest runs on the target until it needs memory that"
+          " is still here: %s" % (instance.name, elsewhere.remedy(
+            status, instance, self._InstancePidAlive(instance.name)[1])))
       # nor is postcopy begun then
       return {"status": constants.HV_MIGRATION_ACTIVE} \
-        if found.get("status") == _TAKING_OVER else found
+        if status == _TAKING_OVER or status in _RECOVERING else found
 
     qmp.GetMigrationStatus = _Query
     try:
@@ -92,8 +105,9 @@ class Departure(Migration):
     @raise errors.HypervisorError: if it has left, and the job failed
 
     """
-    if not success and self._InstancePidAlive(instance.name)[2]:
-      self._RefuseToResume(instance)
+    _, pid, is_alive = self._InstancePidAlive(instance.name)
+    if not success and is_alive:
+      self._RefuseToResume(instance, pid)
     super(Departure, self).FinalizeMigrationSource(instance, success, live,
                                                    *more, **others)
     try:
@@ -109,15 +123,10 @@ class Departure(Migration):
     except (KvmPciError, errors.HypervisorError) as err:
       logging.info("Instance %s: %s", instance.name, err)
 
-  def _RefuseToResume(self, instance):
-    """Refuse to resume a guest that was migrated to another node."""
+  def _RefuseToResume(self, instance, pid):
+    """Refuse to resume a guest that runs on another node."""
     try:
       with self._Monitor(instance.name) as execute:
-        if not queries.has_left(execute):
-          return
+        elsewhere.refuse(execute, instance, pid, "resumed on this node")
     except KvmPciError as err: # Ganeti will say so
       logging.info("Instance %s: %s", instance.name, err)
-      return
-    where, remedy = self._HasLeft(instance)
-    raise errors.HypervisorError("Instance %s is not resumed on this node. %s:"
-                                 " %s" % (instance.name, where, remedy[0]))

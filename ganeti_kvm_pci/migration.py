@@ -49,6 +49,7 @@ from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
 from . import chipset
+from . import elsewhere
 from . import machine_version
 from . import process
 from . import sent_devices
@@ -107,17 +108,6 @@ class Migration(NicModification):
         "Instance %s is not migrated, and goes on where it is. %s: %s" %
         (instance.name, where, "; AND ".join(problems)))
 
-  def _HasLeft(self, instance):
-    """Say what is to be done with a QEMU that the guest has left.
-
-    @return: for L{_Refuse}
-
-    """
-    return ("This QEMU is paused after a migration that completed", [
-      "if the guest runs on another node, end this process (kill %d) and run"
-      " gnt-instance migrate --cleanup; only if it runs nowhere, resume it here"
-      " (cont at QEMU's monitor)" % self._InstancePidAlive(instance.name)[1]])
-
   def MigrationInfo(self, instance, *more, **others):
     """Return the runtime file, and beside it the devices that the guest has.
 
@@ -127,14 +117,15 @@ class Migration(NicModification):
     a node without the plugin could not have the guest, QEMU refuses the command
     there.
 
-    @raise errors.HypervisorError: if the runtime file does not match QEMU
+    @raise errors.HypervisorError: if the runtime file does not match QEMU, or
+        the guest runs on another node
 
     """
     with self._Operate(instance):
       told = super(Migration, self).MigrationInfo(instance, *more, **others)
       with self._Monitor(instance.name) as execute:
-        if queries.has_left(execute):
-          self._Refuse(instance, *self._HasLeft(instance))
+        elsewhere.refuse(execute, instance,
+                         self._InstancePidAlive(instance.name)[1], "migrated")
         if queries.is_leaving(execute):
           # Ganeti cleans up; nothing may change by that
           return told

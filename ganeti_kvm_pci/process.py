@@ -150,6 +150,30 @@ def mapped(pid, end):
           for path in paths]
 
 
+def fetches_memory(pid):
+  """Tell whether a process fetches pages of its memory when they are needed.
+
+  QEMU does where a guest arrives by postcopy. A page that does not come stops
+  whoever needs it, the monitor's thread as well.
+
+  @type pid: int
+  @rtype: bool
+  @return: False also where that cannot be told
+
+  """
+  folder = "/proc/%d/fd" % pid
+  try:
+    for name in os.listdir(folder):
+      try:
+        if os.readlink(os.path.join(folder, name)).endswith("[userfaultfd]"):
+          return True
+      except EnvironmentError: # it was closed
+        continue
+  except EnvironmentError: # it has ended
+    pass
+  return False
+
+
 def is_replaced(pid):
   """Tell whether the program that a process runs is there no longer.
 

@@ -56,6 +56,11 @@ _NOT_MOVING = frozenset([None, "none", "completed", "failed", "cancelled"])
 #: to another node.
 RUNNING, LEFT = "running", "postmigrate"
 
+#: What C{query-migrate} says, of either side, while the guest runs on the
+#: target and lacks a part of its memory (2.12; 9.2 for the setup).
+_POSTCOPY = frozenset(["postcopy-active", "postcopy-paused",
+                       "postcopy-recover-setup", "postcopy-recover"])
+
 
 def functions(execute, partition):
   """Ask what sits on the slots of a partition.
@@ -263,6 +268,20 @@ def is_leaving(execute):
 
   """
   return execute("query-migrate", None).get("status") not in _NOT_MOVING
+
+
+def postcopy(execute):
+  """Ask whether a part of the guest is here, and the rest on another node.
+
+  The target runs it then, and the source sends its memory.
+
+  @rtype: string or None
+  @return: e.g. C{"postcopy-active"}, in QEMU's words; None if all of it is here
+  @raise MonitorError: if QEMU does not tell
+
+  """
+  status = execute("query-migrate", None).get("status")
+  return status if status in _POSTCOPY else None
 
 
 def run_state(execute):

@@ -473,10 +473,114 @@ def test_a_guest_that_moved_is_not_resumed(moving, monkeypatch):
   assert len(resumed) == 1
 
 
+#: What QEMU says of either side while each has a part of the guest.
+POSTCOPY = [("postcopy-active", "wait until"),
+            ("postcopy-paused", "migrate_recover tcp:ADDRESS:8102"),
+            ("postcopy-recover", "wait until"),
+            ("postcopy-recover-setup", "wait until")]
+
+
+@pytest.mark.parametrize("status, remedy", POSTCOPY)
+def test_a_guest_in_postcopy_is_not_taken_back(moving, monkeypatch, status,
+                                               remedy):
+  """A cleanup would end the half that runs, and has nothing to resume."""
+  hyper, instance, _ = moving
+  resumed = []
+  monkeypatch.setattr(UNMODIFIED, "FinalizeMigrationSource",
+                      lambda *_: resumed.append(True))
+  answering(monkeypatch, {"query-status": {"status": "finish-migrate"},
+                          "query-migrate": {"status": status}})
+  for call, words in (
+      (lambda: hyper.MigrationInfo(instance), "is not migrated"),
+      (lambda: hyper.FinalizeMigrationSource(instance, False, True),
+       "is not resumed on this node")):
+    with pytest.raises(errors.HypervisorError) as caught:
+      call()
+    text = text_of(caught)
+    assert "vm1.example.com " + words in text
+    assert remedy in text and "--cleanup vm1.example.com" in text
+    assert "goes on" not in text
+  assert not resumed
+
+
+@pytest.mark.skipif(not hasattr(hv_kvm.QmpConnection, "GetMigrationStatus"),
+                    reason="Ganeti asks by the human monitor")
+def test_a_connection_that_broke_in_postcopy_is_told(moving, monkeypatch):
+  """The job fails with what is to be done, and not for a failure of QEMU's."""
+  hyper, instance, _ = moving
+  monkeypatch.setattr(harness.FakeQmp, "GetMigrationStatus",
+                      lambda _: {"status": "postcopy-paused"}, raising=False)
+  with pytest.raises(errors.HypervisorError) as caught:
+    hyper.GetMigrationStatus(instance)
+  text = text_of(caught)
+  for words in ("vm1.example.com", "broke after postcopy had begun",
+                "migrate -d -r tcp:ADDRESS:8102", "end neither QEMU"):
+    assert words in text
+
+
+@pytest.mark.parametrize("status, remedy", POSTCOPY)
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_guest_that_arrives_by_postcopy_is_not_ended(
+    world, moving, monkeypatch, status, remedy, waits):
+  """It runs here alone, whoever has asked the source."""
+  _, instance, info = moving
+  hyper = accept(world, hypervisor_of(world), instance, info)[0]
+  path = hyper._InstanceKVMRuntime(instance.name)
+  if not waits:
+    hyper.ListInstances()
+  assert os.path.exists(hyper._Waiting(instance.name)) is waits
+  ended = []
+  monkeypatch.setattr(UNMODIFIED, "FinalizeMigrationDst",
+                      lambda *_: ended.append(True))
+  monkeypatch.setattr(hyper, "CleanupInstance", lambda _: None)
+  answering(monkeypatch, {"query-status": {"status": "running"},
+                          "query-migrate": {"status": status}})
+  for _ in range(2):
+    with pytest.raises(errors.HypervisorError) as caught:
+      hyper.FinalizeMigrationDst(instance, info, False)
+    text = text_of(caught)
+    assert "vm1.example.com is not ended" in text and remedy in text
+    assert "goes on" not in text
+    assert not ended and os.path.exists(path)
+  # all of it is here, or nothing of it
+  answering(monkeypatch, {"query-status": {"status": "running"},
+                          "query-migrate": {"status": "completed"}})
+  hyper.FinalizeMigrationDst(instance, info, False)
+  assert len(ended) == 1
+
+
+@pytest.mark.parametrize("fetches", [True, False])
+def test_a_target_that_does_not_answer(world, moving, monkeypatch, fetches):
+  """One that waits for memory has the guest; any other cannot be asked."""
+  _, instance, info = moving
+  hyper = accept(world, hypervisor_of(world), instance, info)[0]
+  ended = []
+  monkeypatch.setattr(UNMODIFIED, "FinalizeMigrationDst",
+                      lambda *_: ended.append(True))
+  monkeypatch.setattr(hyper, "CleanupInstance", lambda _: None)
+  monkeypatch.setattr(process, "fetches_memory", lambda pid: fetches)
+
+  def run(self, command, arguments=None):
+    raise errors.HypervisorError("timed out")
+
+  monkeypatch.setattr(harness.FakeQmp, harness.EXECUTE, run)
+  if not fetches:
+    hyper.FinalizeMigrationDst(instance, info, False)
+    assert len(ended) == 1
+    return
+  with pytest.raises(errors.HypervisorError) as caught:
+    hyper.FinalizeMigrationDst(instance, info, False)
+  text = text_of(caught)
+  assert "does not answer" in text and "kill -9" in text
+  assert not ended and os.path.exists(hyper._Waiting(instance.name))
+
+
 @pytest.mark.skipif(not hasattr(hv_kvm.QmpConnection, "GetMigrationStatus"),
                     reason="Ganeti asks by the human monitor")
 @pytest.mark.parametrize("told, status", [
   ("device", "active"), ("active", "active"), ("completed", "completed"),
+  ("postcopy-active", "postcopy-active"), ("postcopy-recover", "active"),
+  ("postcopy-recover-setup", "active"),
   ("failed", "failed"), ("no such status", "failed")])
 def test_a_target_that_is_taking_over_is_waited_for(moving, monkeypatch, told,
                                                     status):

@@ -185,7 +185,7 @@ PERIPHERALS = of_partition(queries.peripherals)
 QUESTIONS = [
   of_partition(queries.functions), of_partition(queries.held), queries.ids,
   queries.scsi_ids, PERIPHERALS, inventory.topology, queries.is_leaving,
-  queries.has_left, vcpus.count, vcpus.paths, board.ask]
+  queries.has_left, queries.postcopy, vcpus.count, vcpus.paths, board.ask]
 
 
 def ask_all(said):

@@ -19,7 +19,7 @@ HVC_DEFAULTS = {
     "kvm_path": "/usr/bin/kvm", "disk_type": "paravirtual",
     "nic_type": "paravirtual", "kvm_extra": "", "spice_bind": "",
     "disk_aio": "threads", "virtio_net_queues": 1, "vnet_hdr": True,
-    "machine_version": "",
+    "machine_version": "", "migration_port": 8102,
     },
   }
 

@@ -1,0 +1,238 @@
+"""Migrations that break, or are given up, once postcopy has begun.
+
+The guest runs on the target then, and a part of its memory is on the source:
+each QEMU has what the other one lacks. Neither is ended, and what the plugin
+says is done here, to the letter.
+
+"""
+
+import re
+
+import pytest
+
+from ganeti import constants
+
+import master as master_
+import nodes
+from qemu_state import tell
+from test_broken_migration import UNMODIFIED
+from test_broken_migration import broken  # noqa: F401 (a fixture)
+from test_broken_migration import copied
+from test_broken_migration import kill
+from test_broken_migration import processes
+from test_broken_migration import run_state
+from test_migration import BOTH
+from test_migration import between
+from test_migration import is_plugin
+from test_migration import pair  # noqa: F401 (a fixture)
+
+pytestmark = pytest.mark.skipif(
+  not hasattr(constants, "HV_KVM_MIGRATION_CAPS"),
+  reason="this Ganeti has no migration_caps")
+
+#: In bytes per second: what postcopy has left to send takes several seconds.
+_RATE = 3 << 20
+
+_COMMAND_RE = re.compile(r"(migrate_recover|migrate -d -r) tcp:ADDRESS:(\d+)")
+
+
+def status(node):
+  return tell(node, "query-migrate").get("status")
+
+
+def human(node, line):
+  said = tell(node, "human-monitor-command", command_line=line)
+  print("%s: %s" % (line, said))
+  assert not said.strip(), said
+
+
+class Postcopy(object):
+  """Has a migration go over to postcopy, and something happen then.
+
+  Ganeti does so after the first round, when next to nothing is left.
+
+  """
+  def __init__(self, broken, action):
+    self._broken, self._action = broken, action
+    self.acted = False
+    pair = broken.pair
+    # what is empty is not sent
+    pair.source.console("dd if=/dev/urandom of=/dev/filled bs=1M count=48"
+                        " 2> /dev/null\n")
+    for node in (pair.source, pair.target):
+      node.instance.hvparams.update(migration_caps="postcopy-ram",
+                                    migration_bandwidth=8, migration_downtime=1)
+    broken.link.rate = _RATE
+
+  def __call__(self, step):
+    if step != "status" or self.acted:
+      return
+    self.acted = True
+    pair = self._broken.pair
+    nodes.until(lambda: copied(pair), lambda share: (share or 0) > 40)
+    tell(pair.source, "migrate-start-postcopy")
+    assert nodes.until(lambda: (run_state(pair.target), status(pair.source)),
+                       lambda found: found == ("running", "postcopy-active")
+                       ) == ("running", "postcopy-active")
+    left = tell(pair.source, "query-migrate")["ram"]["remaining"]
+    print("postcopy began, %d kB are left" % (left >> 10))
+    assert left > 4 << 20
+    self._action()
+
+
+def cut(broken):
+  broken.link.cut()
+  pair = broken.pair
+  for node in (pair.source, pair.target):
+    assert nodes.until(lambda: status(node), # pylint: disable=W0640
+                       lambda found: found == "postcopy-paused"
+                       ) == "postcopy-paused"
+
+
+def refused(call, *words):
+  """Check that a call, or a job, is refused."""
+  with pytest.raises(master_.Failed) as caught:
+    call()
+  print(caught.value)
+  for word in words:
+    assert word in str(caught.value)
+  return str(caught.value)
+
+
+def are_both_there(pair):
+  """Check that neither side was ended, or made something else of the guest."""
+  assert (run_state(pair.source), run_state(pair.target)) == (
+    "finish-migrate", "running")
+  assert len(processes(pair.source)) == len(processes(pair.target)) == 1
+
+
+def settle(broken):
+  """Clean up once all was sent."""
+  pair, master = broken.pair, broken.master
+  assert nodes.until(lambda: status(pair.source),
+                     lambda found: found == "completed") == "completed"
+  said = refused(master.cleanup, "paused after a migration that completed")
+  (pid, ) = re.findall(r"\(kill (\d+)\)", said)
+  assert [int(pid)] == processes(pair.source)
+  kill(pair.source)
+  master.cleanup()
+  assert master.primary is pair.target
+  broken.goes_on(killed=True)
+  broken.hotplugs()
+  broken.moves()
+
+
+@between(BOTH)
+def test_a_postcopy_whose_link_is_cut_is_recovered(broken):
+  pair, master = broken.pair, broken.master
+  when = Postcopy(broken, lambda: cut(broken))
+  said = refused(lambda: master.migrate(when), nodes.NAME,
+                 "broke after postcopy had begun")
+  assert when.acted
+  print("\n".join(master.said))
+  for words in ("is not ended on this node", "is not resumed on this node"):
+    (line, ) = [line for line in master.said if words in line]
+    assert _COMMAND_RE.search(line), line
+  assert "goes on" not in "".join(master.said)
+  are_both_there(pair)
+  # another attempt, and a cleanup that comes too early, end nothing
+  for _ in range(2):
+    refused(master.cleanup, "is not migrated", "since postcopy began")
+    are_both_there(pair)
+  refused(master.migrate, "is not migrated", "since postcopy began")
+  are_both_there(pair)
+  # as it is said
+  commands = _COMMAND_RE.findall(said)
+  assert commands == [("migrate_recover", str(master_.SENT_TO)),
+                      ("migrate -d -r", str(master_.SENT_TO))]
+  # there, the link is between both
+  human(pair.target, "migrate_recover tcp:%s:%d" % (master_.HERE,
+                                                    master_.LISTENS))
+  human(pair.source, "migrate -d -r tcp:%s:%d" % (master_.HERE,
+                                                  master_.SENT_TO))
+  settle(broken)
+
+
+@between(BOTH)
+def test_a_job_that_lost_its_source_in_postcopy(broken):
+  """The guest goes on, and a cleanup that comes too early does not end it."""
+  pair, master = broken.pair, broken.master
+  when = Postcopy(broken, lambda: master.down.add(pair.source))
+  refused(lambda: master.migrate(when), "does not answer")
+  assert when.acted
+  master.down.clear()
+  assert any("is not ended on this node" in text and "wait until" in text
+             for text in master.said), master.said
+  are_both_there(pair)
+  refused(master.cleanup, "is not migrated", "wait until")
+  are_both_there(pair)
+  settle(broken)
+
+
+@between(BOTH)
+def test_a_target_that_waits_for_memory_is_not_ended(broken):
+  """Its monitor's thread waits as well, and does not answer."""
+  pair, master = broken.pair, broken.master
+
+  def hang():
+    cut(broken)
+    # it waits for the vCPUs, of which one waits for memory
+    with pytest.raises(OSError):
+      tell(pair.target, "stop")
+
+  when = Postcopy(broken, hang)
+  refused(lambda: master.migrate(when), "broke after postcopy had begun")
+  (line, ) = [line for line in master.said if "is not ended" in line]
+  print(line)
+  (pid, ) = processes(pair.target)
+  assert "does not answer" in line and "kill -9 %d" % pid in line
+  refused(master.cleanup, "since postcopy began")
+  assert processes(pair.target) == [pid]
+  # as it is said
+  kill(pair.target)
+  lost(broken)
+
+
+def lost(broken):
+  """Start the guest anew, of which one half has ended."""
+  pair, master = broken.pair, broken.master
+  master.cleanup()
+  node = master.primary
+  assert processes(node)
+  node.hyper.StopInstance(node.instance, force=True)
+  assert nodes.until(lambda: processes(pair.source) + processes(pair.target),
+                     lambda found: not found, 10) == []
+  node.hyper.CleanupInstance(nodes.NAME)
+  broken.restart(killed=True)
+  broken.moves()
+
+
+@between(BOTH)
+@pytest.mark.parametrize("side", [master_.SOURCE, master_.TARGET])
+def test_a_guest_that_lost_one_half_is_started_anew(broken, side):
+  pair, master = broken.pair, broken.master
+
+  def half():
+    kill(master.node(side))
+    rest = pair.target if side == master_.SOURCE else pair.source
+    assert nodes.until(lambda: status(rest),
+                       lambda found: found == "postcopy-paused"
+                       ) == "postcopy-paused"
+
+  when = Postcopy(broken, half)
+  refused(lambda: master.migrate(when))
+  print("\n".join(master.said))
+  assert any("shut the instance down and start it" in text
+             for text in master.said)
+  rest = pair.target if side == master_.SOURCE else pair.source
+  assert len(processes(rest)) == 1
+  lost(broken)
+
+
+@between(UNMODIFIED)
+def test_unmodified_ganeti_ends_the_half_that_runs(broken):
+  pair = broken.pair
+  when = Postcopy(broken, lambda: cut(broken))
+  refused(lambda: broken.master.migrate(when), "hypervisor returned failure")
+  assert not is_plugin(pair.source) and not processes(pair.target)
+  assert run_state(pair.source) == "finish-migrate"
