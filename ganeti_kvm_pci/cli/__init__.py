@@ -45,9 +45,10 @@
   - L{job_hook}, L{cmd_hooks}: what Ganeti's jobs run
   - L{cmd_devices}: which disk is which in the guest
   - L{plan_hotplug}: the plan of a hotplug
-  - L{facts}, L{outdated_qemu}, L{outdated_tags}: what C{check} tells beside its
-    findings; guests whose QEMU is not the installed one; tags that are not up
-    to date
+  - L{facts}, L{outdated_qemu}, L{outdated_tags}, L{configured_devices}: what
+    C{check} tells beside its findings; guests whose QEMU is not the installed
+    one; tags that are not up to date; devices that Ganeti's configuration, or
+    the guest, has alone
   - L{monitoring}, L{summary}, L{nagios}, L{prometheus}: C{check} for a
     monitoring system
   - L{arguments}: their options

@@ -44,6 +44,7 @@ from ..qmp import vcpus as vcpus_
 from ..runtime import consistency
 from ..runtime import device_table
 from ..runtime import migration_check
+from . import configured_devices
 from . import facts
 from . import instance
 from . import lacking_options
@@ -179,10 +180,12 @@ def _check_live(result, execute, seen, loaded, known, repair):
     known = _repair(result, execute, seen, loaded, live)
   requests = settle.requests(seen.path)
   result.findings.extend(consistency.findings(known, *live, requests=requests))
+  result.findings.extend(configured_devices.findings(loaded))
   if repair: # that has changed it
     _, parts, orphans = _look(execute, known)
   pid = guests.pid_of(seen.path)
-  problems = _problems(execute, pid, loaded, parts)
+  problems = (_problems(execute, pid, loaded, parts) +
+              configured_devices.migration_refusals(loaded))
   result.findings.extend(consistency.Finding(
     consistency.WARNING, None, None,
     "a migration would be refused: %s" % problem) for problem in problems)

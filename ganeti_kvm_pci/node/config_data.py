@@ -38,7 +38,7 @@ import os
 import threading
 
 #: The tags of all instances, by what tells the state of the file.
-_TAGS = {}
+_KEPT = {}
 
 #: Of who reads them: guests are looked at side by side.
 _LOCK = threading.Lock()
@@ -56,33 +56,57 @@ def read():
     return json.load(stream)
 
 
-def tags():
-  """Tell the tags of all instances.
+def tags(name):
+  """Tell the tags of an instance.
 
-  They alone are kept, until the file is another one.
+  @rtype: set of strings, or None
+  @return: None if there is no such instance
+  @raise Exception: see L{read}
+
+  """
+  found = instances().get(name)
+  return found and found["tags"]
+
+
+def instances():
+  """Tell what each instance has, as far as it is of use here.
+
+  That alone is kept, until the file is another one.
 
   @rtype: dict
-  @return: name of an instance to a set of strings
+  @return: name of an instance to a dict: C{tags}, a set of strings; C{disks}, a
+      list of their uuids, and C{nics}, a list of pairs of uuid and MAC address,
+      with None where an old Ganeti has no uuid
   @raise Exception: see L{read}
 
   """
   with _LOCK:
-    return _tags()
+    return _instances()
 
 
-def _tags():
+def _instances():
   from ganeti import pathutils
   status = os.stat(pathutils.CLUSTER_CONF_FILE)
   # Ganeti replaces the file
   state = (pathutils.CLUSTER_CONF_FILE, status.st_ino, status.st_mtime,
            status.st_size)
-  if state not in _TAGS:
+  if state not in _KEPT:
     # one that is to come (2.14 on) may have no name
-    found = dict((instance.get("name"), set(instance.get("tags") or ()))
-                 for instance in read()["instances"].values())
-    _TAGS.clear()
-    _TAGS[state] = found
-  return _TAGS[state]
+    found = dict((one.get("name"), _instance(one))
+                 for one in read()["instances"].values())
+    _KEPT.clear()
+    _KEPT[state] = found
+  return _KEPT[state]
+
+
+def _instance(one):
+  return {
+    "tags": set(one.get("tags") or ()),
+    # dicts up to 2.11, then uuids
+    "disks": [disk.get("uuid") if isinstance(disk, dict) else disk
+              for disk in one.get("disks") or ()],
+    "nics": [(nic.get("uuid"), nic.get("mac"))
+             for nic in one.get("nics") or ()]}
 
 
 def latest():

@@ -39,17 +39,14 @@ def devices(name):
   @type name: string
   @param name: the instance's
   @rtype: L{configuration.Configuration} or None
-  @return: None where the configuration is not at hand, or does not have it
+  @return: None where the configuration is not at hand, or does not have it, or
+      not by uuids
 
   """
   try:
-    for one in config_data.read()["instances"].values():
-      if one["name"] == name:
-        # disks are dicts up to Ganeti 2.11, then uuids
-        return configuration.Configuration(
-          [disk["uuid"] if isinstance(disk, dict) else disk
-           for disk in one["disks"]],
-          [(nic["uuid"], nic["mac"]) for nic in one["nics"]])
+    found = config_data.instances()[name]
+    if None not in found["disks"] + [uuid for uuid, _ in found["nics"]]:
+      return configuration.Configuration(found["disks"], found["nics"])
   except Exception: # pylint: disable=broad-except
     # whatever the reason: it is a courtesy, and says so where it matters
     pass

@@ -284,7 +284,7 @@ def instance_tags(name):
 
   """
   try:
-    return config_data.tags().get(name)
+    return config_data.tags(name)
   except Exception: # pylint: disable=broad-except
     # whatever the reason: it is a courtesy, and says so where it matters
     return None

@@ -76,7 +76,7 @@ _ERROR_RE = re.compile(r"^Error: ")
 _DONE = "OK"
 
 #: How an administrator has a device of the configuration plugged once more.
-_AGAIN = {
+PLUG_AGAIN = {
   DISK: "detach the disk and attach it again (gnt-instance modify --disk), or"
         " reboot the instance",
   NIC: "modify the NIC again (gnt-instance modify --net), or reboot the"
@@ -182,14 +182,14 @@ def remedy(words, device_class):
 
   """
   if words is None:
-    return _AGAIN[device_class]
+    return PLUG_AGAIN[device_class]
   bare = _FILE_RE.sub("", words)
   for pattern, classes, cure, is_live in _REMEDIES:
     if device_class in classes and re.search(pattern, bare):
-      return "%s, then %s" % (cure, _AGAIN[device_class] if is_live
+      return "%s, then %s" % (cure, PLUG_AGAIN[device_class] if is_live
                               else _RESTART)
   return "%s, then %s" % (node_remedy(bare) or "mend that",
-                          _AGAIN[device_class])
+                          PLUG_AGAIN[device_class])
 
 
 def _namers(slot, command, configs):

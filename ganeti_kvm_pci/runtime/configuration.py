@@ -42,6 +42,7 @@ import collections
 from ..bus import root_ports
 from ..bus.pools import DISK
 from ..bus.pools import NIC
+from . import disk_links
 from . import upgrade
 
 #: What the configuration has of an instance.
@@ -87,6 +88,33 @@ def uuids(configuration, instance, nics):
     made_up = upgrade.lasting_uuid(instance, mac)
     found.append(made_up if made_up in nics and uuid not in nics else uuid)
   return {DISK: list(configuration.disks), NIC: found}
+
+
+def differences(runtime, configuration):
+  """Tell which devices are in one alone, Ganeti's configuration or the file.
+
+  Disks are left out where 2.9 has put some into the command, and whatever has
+  no uuid: which is which is not known.
+
+  @type runtime: L{serialized.Runtime}
+  @type configuration: L{Configuration}
+  @rtype: tuple of two lists of tuples (string, int, string)
+  @return: class, index and uuid: of what the configuration alone has, then of
+      what the runtime file alone has
+
+  """
+  found = ([], [])
+  for device_class, entries in (
+      (DISK, [entry[0] for entry in runtime.disks]), (NIC, runtime.nics)):
+    present = [entry.get("uuid") for entry in entries]
+    if None in present or device_class == DISK and disk_links.inside(runtime):
+      continue
+    wanted = uuids(configuration, runtime.instance, present)[device_class]
+    for some, others, alone in ((wanted, present, found[0]),
+                                (present, wanted, found[1])):
+      alone.extend((device_class, index, uuid)
+                   for index, uuid in enumerate(some) if uuid not in others)
+  return found
 
 
 def apply_to(runtime, configuration):

@@ -7,6 +7,7 @@ import os
 import pytest
 
 import genuine
+import host
 from ganeti_kvm_pci import instance_lock
 from ganeti_kvm_pci import qemu_version
 from ganeti_kvm_pci import time_limit
@@ -22,7 +23,9 @@ from ganeti_kvm_pci.qemu.pci_functions import Function
 from ganeti_kvm_pci.qemu.replies import Peripheral
 from ganeti_kvm_pci.qmp import inventory
 from ganeti_kvm_pci.qmp import queries
+from ganeti_kvm_pci.runtime import configuration
 from ganeti_kvm_pci.runtime import device_table
+from ganeti_kvm_pci.runtime import serialized
 from test_cmd_upgrade import run
 from test_cmd_upgrade import run_json
 
@@ -321,6 +324,95 @@ def test_a_warning_makes_it_1_and_an_error_2(here, capsys, qemu):
   here.write("{")
   status, out, err = run(capsys, "check", "--live")
   assert (status, out) == (2, "") and "JSON expected" in err
+
+
+@pytest.fixture
+def configured(tmpdir, monkeypatch, here):
+  """Provide what Ganeti's configuration has of an instance's devices.
+
+  At first that is what its runtime file has.
+
+  """
+  here.add("v3.0.2-plain")
+  path = tmpdir.join("config.data")
+  host.configuration_at(monkeypatch, path)
+  data = json.loads(genuine.text_of("v3.0.2-plain"))
+  found = {"disks": [disk[0]["uuid"] for disk in data[3]],
+           "nics": [{"uuid": nic["uuid"], "mac": nic["mac"]}
+                    for nic in data[1]]}
+
+  def change(disks=lambda _: None, nics=lambda _: None):
+    disks(found["disks"])
+    nics(found["nics"])
+    new = tmpdir.join("new")
+    new.write(json.dumps({"instances": {"u": dict(found, name="plain.ex")}}))
+    new.rename(path)
+  change()
+  return change
+
+
+def test_what_the_configuration_has_alone_is_information(here, capsys, qemu,
+                                                         configured):
+  assert " configuration" not in run(capsys, "check", "--live")[1]
+  configured(lambda disks: disks.insert(0, "d-new"),
+             lambda nics: nics.append({"uuid": "n-new", "mac": "aa:0:0:0:0:9"}))
+  status, out, err = run(capsys, "check", "--live")
+  assert (status, err) == (0, "")
+  cause = ("is in Ganeti's configuration, but not in the guest: it was added"
+           " without hotplug, its hot-add failed, or a job that Ganeti refused"
+           " had removed it before; ")
+  assert [line for line in out.splitlines() if "configuration" in line] == [
+    "plain.ex: info: disk 0 (d-new) " + cause + "detach the disk and attach it"
+    " again (gnt-instance modify --disk), or reboot the instance",
+    "plain.ex: info: nic 2 (n-new) " + cause + "modify the NIC again"
+    " (gnt-instance modify --net), or reboot the instance"]
+  # it asks nobody for it
+  assert " configuration" not in run(capsys, "check")[1]
+
+
+def test_what_the_guest_has_alone_is_told(here, capsys, qemu, configured):
+  configured(nics=lambda nics: nics.pop(0))
+  status, out, err = run(capsys, "check", "--live")
+  assert (status, err) == (0, "")
+  assert ("plain.ex: info: nic 0 (nic-000041c0-0000-4000) is in the guest, but"
+          " not in Ganeti's configuration: it was removed without hotplug, its"
+          " hot-remove failed, or a job that Ganeti refused had added it"
+          " before; reboot the instance") in out.splitlines()
+  # a guest with such a disk does not migrate
+  configured(lambda disks: disks.pop())
+  status, out, err = run(capsys, "check", "--live")
+  assert (status, err) == (1, "")
+  assert out.count("is in the guest, but not in Ganeti's") == 1
+  (entry_, ) = run_json(capsys, "check", "--live")[1]
+  (refusal, ) = entry_["refusals"]
+  assert "is attached, but Ganeti's configuration no longer has it" in refusal
+  assert "plain.ex: warning: a migration would be refused: %s" % refusal in \
+    out.splitlines()
+
+
+def test_a_repair_tells_of_what_it_removes_and_the_configuration_has(
+    here, capsys, qemu, configured):
+  qemu.lacks = [15]
+  status, out, err = run(capsys, "check", "--repair")
+  assert (status, err) == (0, "")
+  assert "nic 1 (nic-000041c1-0000-4000): removed from the runtime file" in out
+  assert "plain.ex: info: nic 1 (000041c1-" in out
+  assert "is in Ganeti's configuration, but not in the guest" in out
+
+
+@pytest.mark.parametrize("name", ["v2.9.6-plain", "v2.10.8-hda", "v2.15.2-hda"])
+def test_devices_without_a_uuid_are_not_compared(here, name):
+  loaded = serialized.parse(genuine.text_of(name), "f")
+  assert [found for side in configuration.differences(
+    loaded, configuration.Configuration(["d"], [])) for found in side
+          if found[0] == "disk"] == ([] if name == "v2.9.6-plain" else [
+            ("disk", 0, "d")] + [("disk", index, entry[0]["uuid"]) for
+                                 index, entry in enumerate(loaded.disks)])
+  for nic in loaded.nics:
+    nic.pop("uuid", None)
+  assert [found for side in configuration.differences(
+    loaded, configuration.Configuration([], [("n", "m")])) for found in side
+          if found[0] == "nic"] == []
 
 
 def test_two_devices_on_one_slot_are_an_error(here, capsys):

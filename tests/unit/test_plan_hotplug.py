@@ -6,6 +6,7 @@ import json
 import pytest
 
 import genuine
+import host
 import schema
 from ganeti_kvm_pci.bus.frozen import Frozen
 from ganeti_kvm_pci.bus.pools import DISK
@@ -15,7 +16,6 @@ from ganeti_kvm_pci.cli import instance
 from ganeti_kvm_pci.cli import plan_hotplug
 from ganeti_kvm_pci.errors import NodeError
 from ganeti_kvm_pci.node import cluster
-from ganeti_kvm_pci.node import config_data
 from ganeti_kvm_pci.node import configured
 from ganeti_kvm_pci.runtime import device_table
 from ganeti_kvm_pci.runtime import dry_run
@@ -198,13 +198,18 @@ def test_only_a_running_guest_takes_a_hot_add(here, capsys, outcomes):
 
 
 @pytest.mark.parametrize("disks", [[{"uuid": "d"}], ["d"]])
-def test_the_configuration_is_read(monkeypatch, disks):
-  monkeypatch.setattr(config_data, "read", lambda: {"instances": {
+def test_the_configuration_is_read(tmpdir, monkeypatch, disks):
+  path = tmpdir.join("config.data")
+  host.configuration_at(monkeypatch, path)
+  assert configured.devices("a.ex") is None
+  path.write(json.dumps({"instances": {
     "u": {"name": "a.ex", "disks": disks,
-          "nics": [{"uuid": "n", "mac": "m"}]}}})
+          "nics": [{"uuid": "n", "mac": "m"}]},
+    "v": {"name": "old.ex", "disks": [{}], "nics": []}}}))
   assert configured.devices("a.ex") == (["d"], [("n", "m")])
   assert configured.devices("b.ex") is None
-  monkeypatch.setattr(config_data, "read", lambda: {})
+  assert configured.devices("old.ex") is None
+  path.write("{ }")
   assert configured.devices("a.ex") is None
 
 
