@@ -44,7 +44,6 @@ from ..bus.pools import QEMU
 from ..bus.pools import has_pci_disks
 from ..bus.pools import has_pci_nics
 from ..errors import MalformedError
-from ..errors import RuntimeFileError
 from ..errors import ReservationsError
 from ..qemu import acpi_index
 from ..qemu import named_slots
@@ -195,11 +194,10 @@ class DeviceTable(object):
       # QEMU's own may share a slot, as functions of one device
       if (device.slot is not None and other is not device and
           not device.device_class == other.device_class == QEMU):
-        raise RuntimeFileError(
-          source, "%s is given to two devices, %s and %s; only a cold boot"
-          " (shutdown and start) assigns %ss anew" %
+        raise MalformedError(
+          source, "%s is given to two devices, %s and %s" %
           (self.partition.show(device.slot), describe(other),
-           describe(device), self.partition.unit))
+           describe(device)))
 
   def held(self):
     """Tell what the runtime file has on the bus.
