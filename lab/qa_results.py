@@ -79,6 +79,19 @@ def worse(before, after):
           if is_worse(first, second) and not why_racy(name)]
 
 
+def unexplained(before, after):
+  """Name the tests that failed in both runs, and nothing says why.
+
+  They tell nothing of the plugin: what they would find is not looked at.
+
+  @return: list of names
+
+  """
+  return [name for (name, first, second) in pairs(before, after)
+          if first["status"] == second["status"] == FAILED
+          and function_of(name) not in KNOWN and not why_racy(name)]
+
+
 def counts(run):
   """Count a run's results.
 
@@ -134,6 +147,8 @@ def main(argv):
     print("no test passed on unmodified Ganeti: nothing to compare with")
     return 1
   if options.after:
+    print("failed on both, why is not known: %s" % (
+      ", ".join(unexplained(before, after)) or "none"))
     print("worse with the plugin: %s" % (", ".join(names) or "none"))
   return 1 if names else 0
 

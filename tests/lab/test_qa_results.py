@@ -86,6 +86,22 @@ def test_exit_status(status):
   assert worse[0] == 1 and worse[1].endswith("worse with the plugin: b\n")
 
 
+@pytest.mark.parametrize("name, before, after, named", [
+  ("TestInstanceX", "FAILED", "FAILED", True),
+  ("file: TestInstanceX #2", "FAILED", "FAILED", True),
+  ("TestInstanceX", "passed", "FAILED", False),
+  ("TestInstanceX", "FAILED", "passed", False),
+  ("file: TestInstanceReinstall #2", "FAILED", "FAILED", False),
+  ("file: TestInstanceUserDown", "FAILED", "FAILED", False),
+])
+def test_what_fails_on_both_for_no_known_reason(status, name, before, after,
+                                                named):
+  (_, printed) = status(run(a="passed", **{name: before}),
+                        run(a="passed", **{name: after}))
+  assert "failed on both, why is not known: %s\n" % (
+    name if named else "none") in printed
+
+
 def test_one_run_alone(status):
   assert status(run(a="passed"))[0] == 0
 
