@@ -65,20 +65,20 @@ def path_for(runtime_path):
   return instance_lock.beside(runtime_path, SUFFIX)
 
 
-def after(begun, requests):
+def after(requests):
   """Tell for how long a slot is to rest whose unplug has just completed.
 
-  @type begun: number
-  @param begun: when the guest was first asked, by L{clock}
-  @param requests: how often it was asked
+  @type requests: list of numbers
+  @param requests: when the guest was asked, by L{clock}
   @rtype: number
   @return: in seconds
 
   """
-  if requests < 2:
+  if len(requests) < 2:
     return REST
   # each further request may have the guest eject once more
-  return max(REST, min(MOST, 2 * requests * (clock.monotonic() - begun)))
+  took = clock.monotonic() - requests[0]
+  return max(REST, min(MOST, 2 * len(requests) * took))
 
 
 def _read(path):

@@ -252,11 +252,11 @@ class Hotplug(Presence):
       name = "%s (%s)" % (device_id, self._ShowAddress(found))
       if device_class == pools.DISK:
         self._CheckJobs(instance, execute, device_id, name)
-    requested, answers = self._Pending(instance), []
-    begun = clock.monotonic()
+    requested = self._Pending(instance)
+    answers = []
 
     def note(is_taken):
-      answers.append(is_taken)
+      answers.append((clock.monotonic(), is_taken))
       try:
         requested.note({device_id: unplug_request.Request(
           self._Slot(found), int(time.time()),
@@ -270,7 +270,7 @@ class Hotplug(Presence):
           self._operation.hang_up,
           lambda: not self._InstancePidAlive(instance.name)[2]):
         self._Unanswered(instance, device_class, name, limit,
-                         any(answers) or not answers)
+                         any(taken for _, taken in answers) or not answers)
     except CommandError as err:
       raise errors.HotplugError("Instance %s: %s cannot be removed: %s%s" % (
         instance.name, name, err, refusals.is_migrating(err) and
@@ -280,7 +280,7 @@ class Hotplug(Presence):
     for tell in (lambda: requested.forget(device_id),
                  lambda: self._Slot(found) is None or cooldown.note(
                    self._Vacated(instance), [self._Slot(found)],
-                   cooldown.after(begun, len(answers)))):
+                   cooldown.after([when for when, _ in answers]))):
       try:
         tell()
       except NodeError as err: # the next operation sees to the rest

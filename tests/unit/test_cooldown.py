@@ -68,9 +68,9 @@ def test_after_several_requests_a_slot_rests_for_longer(path, clock):
   """A guest that is slow to eject once is slow to eject again."""
   begun = clock.now
   clock.now += 1.25
-  assert cooldown.after(begun, 0) == cooldown.after(begun, 1) == cooldown.REST
-  assert cooldown.after(begun, 2) == 5
-  cooldown.note(path, [9], cooldown.after(begun, 2))
+  assert cooldown.after([]) == cooldown.after([begun]) == cooldown.REST
+  assert cooldown.after([begun, begun + 1]) == 5
+  cooldown.note(path, [9], cooldown.after([begun, begun + 1]))
   cooldown.note(path, [10])
   clock.now += 3
   cooldown.wait(path, 10)
@@ -78,8 +78,8 @@ def test_after_several_requests_a_slot_rests_for_longer(path, clock):
   cooldown.wait(path, 9)
   assert clock.slept == 2
   # it was asked soon after, or for very long
-  assert cooldown.after(clock.now, 2) == cooldown.REST
-  assert cooldown.after(clock.now - 30, 30) == cooldown.MOST
+  assert cooldown.after([clock.now] * 2) == cooldown.REST
+  assert cooldown.after([clock.now - 30] * 30) == cooldown.MOST
 
 
 @pytest.mark.parametrize("text", [
