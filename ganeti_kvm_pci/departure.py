@@ -108,8 +108,15 @@ class Departure(Migration):
     _, pid, is_alive = self._InstancePidAlive(instance.name)
     if not success and is_alive:
       self._RefuseToResume(instance, pid)
-    super(Departure, self).FinalizeMigrationSource(instance, success, live,
-                                                   *more, **others)
+    try:
+      super(Departure, self).FinalizeMigrationSource(instance, success, live,
+                                                     *more, **others)
+    finally:
+      # it fails where QEMU does not have what migration_caps names
+      self._ForgetMigration(instance, success)
+
+  def _ForgetMigration(self, instance, success):
+    """Undo what was noted, and set, for a migration."""
     try:
       sent_devices.forget(self._InstanceKVMRuntime(instance.name))
     except EnvironmentError as err: # the next migration writes it anew

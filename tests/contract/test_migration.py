@@ -11,6 +11,7 @@ from ganeti.hypervisor import hv_kvm
 
 from ganeti_kvm_pci import incoming
 from ganeti_kvm_pci import process
+from ganeti_kvm_pci import sent_devices
 from ganeti_kvm_pci import versions
 from ganeti_kvm_pci.qemu import ids
 from ganeti_kvm_pci.runtime import serialized
@@ -656,10 +657,25 @@ def test_an_accepted_guest_has_a_runtime_file_that_waits_at_once(world, moving):
   assert not os.path.exists(path)
 
 
-def test_the_return_path_is_taken_back(world, moving, monkeypatch):
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_return_path_is_taken_back(world, moving, monkeypatch, fails):
+  """Also where QEMU does not have what migration_caps names."""
   hyper, instance, _ = moving
-  monkeypatch.setattr(UNMODIFIED, "FinalizeMigrationSource", lambda *_: None)
-  hyper.FinalizeMigrationSource(instance, False, True)
+  noted = sent_devices.path_for(hyper._InstanceKVMRuntime(instance.name))
+  open(noted, "w").close()
+
+  def finalize(*_):
+    if fails:
+      raise errors.HypervisorError("no such capability")
+
+  monkeypatch.setattr(UNMODIFIED, "FinalizeMigrationSource", finalize)
+  if fails:
+    with pytest.raises(errors.HypervisorError) as caught:
+      hyper.FinalizeMigrationSource(instance, False, True)
+    assert "no such capability" in text_of(caught)
+  else:
+    hyper.FinalizeMigrationSource(instance, False, True)
+  assert not os.path.exists(noted)
   sent = [call[1] for call in world.calls
           if call[0] == "migrate-set-capabilities"]
   assert sent == [{"capabilities": [{"capability": "return-path",
