@@ -131,15 +131,12 @@ def test_a_password_file_that_the_target_lacks(pair, guest, how, monkeypatch):
       pair.target.hyper.AcceptInstance(pair.target.instance, info, HERE)
     print(caught.value)
     assert "Failed to open %s file %s" % (words, there) in str(caught.value)
+    waits = pair.target.hyper._InstancePidAlive(nodes.NAME)[2]
+    # the master has it ended
+    assert waits == (how is spice)
     pair.finalize(info, False)
-    if is_plugin(pair.target):
-      ended(pair.target)
-      pair.is_alone(pair.source)
-    else:
-      # its QEMU waits on, and holds the disks
-      running = pair.target.hyper._InstancePidAlive(nodes.NAME)[2]
-      print("a QEMU waits on the target: %s" % running)
-      return
+    ended(pair.target)
+    pair.is_alone(pair.source)
   with open(there, "w") as stream:
     stream.write("secret")
   info = pair.accept()
