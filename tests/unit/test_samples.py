@@ -115,12 +115,12 @@ def test_what_guests_were_asked_for(sample, beside, monkeypatch):
 
 def test_slots_that_rest(sample, beside, monkeypatch):
   times = data_of(sample, ".vacated")
-  last = max(times.values())
+  last = max(since for since, _ in times.values())
   monkeypatch.setattr(clock, "monotonic", lambda: last + 0.1)
   path = cooldown.path_for(beside(".vacated"))
   slept = []
   monkeypatch.setattr(cooldown.time, "sleep", slept.append)
-  for slot, since in times.items():
+  for slot, (since, _) in times.items():
     if since == last:
       cooldown.wait(path, int(slot))
   assert slept and slept[0] > 0
