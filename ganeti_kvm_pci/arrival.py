@@ -141,9 +141,9 @@ class Arrival(Incoming):
       return
     if in_postcopy:
       raise errors.HypervisorError(
-        "Instance %s is not ended on this node: its guest runs here since"
+        "Instance %s is not ended on this node: its guest is to run here since"
         " postcopy began, and a part of its memory is still on the source: %s" %
-        (name, elsewhere.remedy(state, instance, pid)))
+        (name, elsewhere.remedy(state, instance, pid, True)))
     raise errors.HypervisorError(
       "Instance %s is not ended on this node: its guest arrived here before the"
       " migration was given up, and goes on; run gnt-instance migrate --cleanup"

@@ -48,8 +48,9 @@ from .migration import Migration
 from .qmp import client
 
 #: What C{query-migrate} says from the last round on, until the target has
-#: confirmed (QEMU 10.0 and 11.1; 7.2 says C{active}).
-_TAKING_OVER = "device"
+#: confirmed (QEMU 10.0 and 11.1; 7.2 says C{active}); and, from 10.2 on, until
+#: it runs the guest in postcopy, before which the source may still resume it.
+_TAKING_OVER = ("device", "postcopy-device")
 
 #: What it says when a connection that broke in postcopy is made again (2.12;
 #: the second from 9.2 on).
@@ -84,9 +85,9 @@ class Departure(Migration):
           " had begun; its guest runs on the target until it needs memory that"
           " is still here: %s" % (instance.name, elsewhere.remedy(
             status, instance, self._InstancePidAlive(instance.name)[1])))
-      # nor is postcopy begun then
+      # without figures Ganeti begins no postcopy
       return {"status": constants.HV_MIGRATION_ACTIVE} \
-        if status == _TAKING_OVER or status in _RECOVERING else found
+        if status in _TAKING_OVER or status in _RECOVERING else found
 
     qmp.GetMigrationStatus = _Query
     try:

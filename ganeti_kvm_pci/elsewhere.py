@@ -36,6 +36,7 @@ guest (7.2).
 
 """
 
+from ganeti import constants
 from ganeti import errors
 
 from .qmp import queries
@@ -65,23 +66,33 @@ _HANGS = (
   " gnt-instance migrate --cleanup %(name)s, shut the instance down and start"
   " it. Otherwise, wait until it says completed, and run that command")
 
+#: Of the target's QEMU. The source may resume the guest until it knows that the
+#: target runs it (10.2 and later).
+_TAKEN_BACK = (
+  ". But if it says failed there, and info status says running, the source has"
+  " taken the guest back: end this process at once (kill -9 %(pid)s), and run"
+  " gnt-instance migrate --cleanup %(name)s")
+
 #: What C{query-migrate} says on both sides while no connection is there.
 PAUSED = "postcopy-paused"
 
 
-def remedy(state, instance, pid):
+def remedy(state, instance, pid, is_target=False):
   """Say what is to be done so that a guest in postcopy is whole again.
 
   @type state: string or None
   @param state: as of L{queries.postcopy}; None if QEMU does not answer
   @type pid: int
   @param pid: of this QEMU
+  @type is_target: bool
+  @param is_target: whether this is the target's node
   @rtype: string
 
   """
   text = _HANGS if state is None else _RECOVER if state == PAUSED else _WAIT
-  return text % {"name": instance.name, "pid": pid,
-                 "port": instance.hvparams["migration_port"]}
+  return (text + _TAKEN_BACK * is_target) % {
+    "name": instance.name, "pid": pid,
+    "port": instance.hvparams[constants.HV_MIGRATION_PORT]}
 
 
 def refuse(execute, instance, pid, what):

@@ -579,7 +579,8 @@ def test_a_target_that_does_not_answer(world, moving, monkeypatch, fetches):
 @pytest.mark.skipif(not hasattr(hv_kvm.QmpConnection, "GetMigrationStatus"),
                     reason="Ganeti asks by the human monitor")
 @pytest.mark.parametrize("told, status", [
-  ("device", "active"), ("active", "active"), ("completed", "completed"),
+  ("device", "active"), ("postcopy-device", "active"), ("active", "active"),
+  ("completed", "completed"),
   ("postcopy-active", "postcopy-active"), ("postcopy-recover", "active"),
   ("postcopy-recover-setup", "active"),
   ("failed", "failed"), ("no such status", "failed")])
