@@ -65,20 +65,26 @@ def path_for(runtime_path):
   return instance_lock.beside(runtime_path, SUFFIX)
 
 
-def after(requests):
+def after(requests, was_asked=False):
   """Tell for how long a slot is to rest whose unplug has just completed.
 
-  @type requests: list of numbers
-  @param requests: when the guest was asked, by L{clock}
+  @type requests: list of pairs
+  @param requests: when the guest was asked, by L{clock}, and whether QEMU took
+      it
+  @type was_asked: bool
+  @param was_asked: whether an earlier operation had asked it, and timed out
   @rtype: number
   @return: in seconds
 
   """
-  if len(requests) < 2:
+  if was_asked:
+    return MOST
+  taken = [when for when, is_taken in requests if is_taken]
+  if len(taken) < 2:
     return REST
   # each further request may have the guest eject once more
-  took = clock.monotonic() - requests[0]
-  return max(REST, min(MOST, 2 * len(requests) * took))
+  took = clock.monotonic() - taken[0]
+  return max(REST, min(MOST, 2 * len(taken) * took))
 
 
 def _read(path):
@@ -105,29 +111,36 @@ def _read(path):
 def note(path, slots, rest=None):
   """Note that devices have just left.
 
+  A rest that was noted before is not made shorter by it.
+
   @param path: result of L{path_for}
   @type slots: collection of ints
   @param rest: what L{after} gives; L{REST} if it is None
   @raise NodeError: if that cannot be written
 
   """
-  times = _read(path)
-  times.update(dict.fromkeys(
-    slots, (clock.monotonic(), REST if rest is None else rest)))
+  times, now = _read(path), clock.monotonic()
+  for slot in slots:
+    since, before = times.get(slot, (now, 0))
+    times[slot] = (now, max(REST if rest is None else rest,
+                            since + before - now))
   try:
     instance_lock.write(path, json.dumps(times))
   except EnvironmentError as err:
     raise NodeError("cannot write %s: %s" % (path, err.strerror))
 
 
-def wait(path, slot):
+def wait(path, slot, leave):
   """Wait until a slot has rested.
 
   @param path: result of L{path_for}
   @type slot: int or None
   @param slot: None if it is not on the bus
+  @param leave: function that is called before, if there is a wait at all: that
+      leaves QEMU's monitor
 
   """
   since, rest = _read(path).get(slot, (0, 0))
   if rest:
+    leave()
     time.sleep(min(rest, max(0, since + rest - clock.monotonic())))

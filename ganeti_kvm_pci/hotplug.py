@@ -45,7 +45,6 @@ from ganeti import utils
 
 from . import chipset
 from . import clock
-from . import cooldown
 from . import time_limit
 from . import unmet_tags
 from .access import CLASS
@@ -104,7 +103,7 @@ class Hotplug(Presence):
         if device_id in self._operation.seen.backends: # of another attempt
           with self._Monitor(instance.name) as execute:
             self._TakeBack(instance, execute, known, device_class, device_id)
-        cooldown.wait(self._Vacated(instance), self._Slot(device))
+        self._AwaitSlot(instance, device)
         return self._Plug(runtime, instance, dev_type, device, extra, seq,
                           *more, **others)
       except Exception as err: # pylint: disable=broad-except
@@ -252,8 +251,8 @@ class Hotplug(Presence):
       name = "%s (%s)" % (device_id, self._ShowAddress(found))
       if device_class == pools.DISK:
         self._CheckJobs(instance, execute, device_id, name)
-    requested = self._Pending(instance)
-    answers = []
+    requested, answers = self._Pending(instance), []
+    was_asked = device_id in requested.requests()
 
     def note(is_taken):
       answers.append((clock.monotonic(), is_taken))
@@ -278,9 +277,7 @@ class Hotplug(Presence):
     # whatever else may fail, QEMU no longer has it
     left = self._TryToForget(instance, device_class, found)
     for tell in (lambda: requested.forget(device_id),
-                 lambda: self._Slot(found) is None or cooldown.note(
-                   self._Vacated(instance), [self._Slot(found)],
-                   cooldown.after([when for when, _ in answers]))):
+                 lambda: self._Vacate(instance, found, answers, was_asked)):
       try:
         tell()
       except NodeError as err: # the next operation sees to the rest

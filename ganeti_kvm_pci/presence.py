@@ -45,6 +45,7 @@ import re
 from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
+from . import cooldown
 from .access import CLASS
 from .access import Explained
 from .bus import pools
@@ -86,6 +87,28 @@ class Presence(Conditions):
     self._SaveKVMRuntime(instance, runtime)
     entries.pop()
     return runtime
+
+  def _AwaitSlot(self, instance, device):
+    """Wait until the slot of a device has rested.
+
+    QEMU's monitor is left to others, who ask for it for 5 s.
+
+    """
+    cooldown.wait(self._Vacated(instance), self._Slot(device),
+                  self._operation.hang_up)
+
+  def _Vacate(self, instance, found, answers, was_asked):
+    """Have the slot of a device rest that was removed.
+
+    @param found: Ganeti's object
+    @param answers: see L{cooldown.after}
+    @param was_asked: see L{cooldown.after}
+    @raise NodeError: if that cannot be noted
+
+    """
+    if self._Slot(found) is not None:
+      cooldown.note(self._Vacated(instance), [self._Slot(found)],
+                    cooldown.after(answers, was_asked))
 
   def _Forget(self, instance, device_class, device):
     """Remove a device from the runtime file.

@@ -146,9 +146,13 @@ class Settling(object):
     for device in devices:
       if device.device_class == NIC:
         self.closed.extend(close(device.id) or [])
-    slots = [device.slot for device in devices if device.slot is not None]
-    if slots:
-      cooldown.note(vacated, slots)
+    # whoever timed out has asked again each second
+    requested = pending.requests() if pending and devices else {}
+    for rest, is_slow in ((cooldown.REST, False), (cooldown.MOST, True)):
+      slots = [device.slot for device in devices if device.slot is not None and
+               (device.id in requested) == is_slow]
+      if slots:
+        cooldown.note(vacated, slots, rest)
     write()
     if pending:
       pending.keep(self.ids)

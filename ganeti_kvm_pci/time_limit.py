@@ -51,8 +51,9 @@ DEFAULT = 30
 MAXIMUM = 120
 
 #: What an operation takes beside the unplug, in seconds: answers of a QEMU that
-#: has much to do, and the network's script.
-_REST = 15
+#: has much to do, the network's script, and a slot that has to rest
+#: (C{cooldown.MOST}).
+_REST = 24
 
 #: How many operations on one instance may come before another. Ganeti's jobs
 #: wait for each other already; beside one of these are its watcher, a command

@@ -357,6 +357,31 @@ def test_a_removal_that_timed_out_is_noted_until_it_is_completed(
   assert slot not in sum(world.slots(hyper, instance), [])
 
 
+def test_a_slot_rests_longest_after_a_removal_that_timed_out(world,
+                                                            monkeypatch):
+  hyper, instance = start(world, kvm_pci_reservations=8)
+  waits = []
+
+  class Clock(object):
+    sleep = waits.append
+
+  with monkeypatch.context() as patched:
+    patched.setenv("KVM_PCI_HOTPLUG_LIMIT", "0.05")
+    patched.setattr(world, "unplug", lambda devid: None)
+    with pytest.raises(errors.HotplugError):
+      hyper.HotDelDevice(instance, NIC, harness.nic(1), None, 1)
+  now = clock.monotonic()
+  monkeypatch.setattr(clock, "monotonic", lambda: now)
+  world.unplug(harness.device_id("nic", 1, 25))
+  monkeypatch.setattr(cooldown, "MOST", 9.0)
+  monkeypatch.setattr(cooldown, "time", Clock)
+  hyper.HotAddDevice(instance, DISK, harness.disk(2), EXTRA, 2)
+  assert not waits
+  hyper.HotAddDevice(instance, NIC, harness.nic(2), None, 1)
+  (waited, ) = waits
+  assert waited == 9
+
+
 def test_an_unplug_that_qemu_never_ends_is_told_as_such(world, monkeypatch):
   """A request that a reset of the guest has lost, on QEMU 5.2."""
   hyper, instance = start(world, kvm_pci_reservations=8)
@@ -463,8 +488,8 @@ def test_only_a_slot_that_was_just_freed_is_waited_for(world, monkeypatch):
 def test_a_slot_rests_for_as_long_as_its_guest_was_slow(world, monkeypatch):
   hyper, instance = start(world, kvm_pci_reservations=8)
   requests, waits = [], []
-  monkeypatch.setattr(cooldown, "after", lambda times: (
-    requests.append(len(times)) or 7.0))
+  monkeypatch.setattr(cooldown, "after", lambda answers, was_asked: (
+    requests.append((len(answers), was_asked)) or 7.0))
   monkeypatch.setattr(cooldown, "MOST", 10.0)
   monkeypatch.setattr(unplug_, "_REPEAT", 0)
   # the guest ejects at the third request
@@ -477,7 +502,9 @@ def test_a_slot_rests_for_as_long_as_its_guest_was_slow(world, monkeypatch):
 
   monkeypatch.setattr(unplug_, "_request", _request)
   hyper.HotDelDevice(instance, NIC, harness.nic(1), None, 1)
-  assert requests == [2]
+  assert requests == [(2, False)]
+  now = clock.monotonic()
+  monkeypatch.setattr(clock, "monotonic", lambda: now)
 
   class Clock(object):
     sleep = waits.append
@@ -485,7 +512,7 @@ def test_a_slot_rests_for_as_long_as_its_guest_was_slow(world, monkeypatch):
   monkeypatch.setattr(cooldown, "time", Clock)
   hyper.HotAddDevice(instance, NIC, harness.nic(2), None, 1)
   (waited, ) = waits
-  assert 1 < waited <= 7
+  assert 6 < waited <= 7
 
 
 @pytest.mark.parametrize("device_class, number, slot", [("disk", 2, 20),

@@ -96,7 +96,7 @@ def test_a_slot_rests_all_the_same(tmpdir, monkeypatch, step):
   now = time.time()
   monkeypatch.setattr(time, "time", lambda: now + step)
   monkeypatch.setattr(time, "sleep", slept.append)
-  cooldown.wait(path, 9)
+  cooldown.wait(path, 9, lambda: None)
   assert len(slept) == 1 and 0 < slept[0] <= 30
 
 

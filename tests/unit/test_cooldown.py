@@ -37,20 +37,31 @@ def path(tmpdir):
   return cooldown.path_for(str(tmpdir.join("conf", "vm1.example.com.runtime")))
 
 
+def wait(path, slot):
+  """Wait as a hot-add does.
+
+  @return: how often QEMU's monitor was left
+
+  """
+  left = []
+  cooldown.wait(path, slot, lambda: left.append(slot))
+  return len(left)
+
+
 def test_it_stands_beside_the_lock(path):
   assert path.endswith("kvm-pci/vm1.example.com.runtime.vacated")
 
 
 def test_a_slot_rests_and_the_others_do_not(path, clock):
-  cooldown.wait(path, 9)
+  wait(path, 9)
   assert clock.slept == 0
   cooldown.note(path, [9, 24])
-  cooldown.wait(path, 10)
+  wait(path, 10)
   assert clock.slept == 0
   clock.now += 0.25
-  cooldown.wait(path, 9)
+  wait(path, 9)
   assert clock.slept == 0.75
-  cooldown.wait(path, 24)
+  wait(path, 24)
   assert clock.slept == 0.75
 
 
@@ -58,9 +69,9 @@ def test_what_was_noted_before_stays_while_it_counts(path, clock):
   cooldown.note(path, [9])
   clock.now += 0.5
   cooldown.note(path, [10])
-  cooldown.wait(path, 9)
+  wait(path, 9)
   assert clock.slept == 0.5
-  cooldown.wait(path, 10)
+  wait(path, 10)
   assert clock.slept == 1
 
 
@@ -68,18 +79,39 @@ def test_after_several_requests_a_slot_rests_for_longer(path, clock):
   """A guest that is slow to eject once is slow to eject again."""
   begun = clock.now
   clock.now += 1.25
-  assert cooldown.after([]) == cooldown.after([begun]) == cooldown.REST
-  assert cooldown.after([begun, begun + 1]) == 5
-  cooldown.note(path, [9], cooldown.after([begun, begun + 1]))
+  once, twice = [(begun, True)], [(begun, True), (begun + 1, True)]
+  assert cooldown.after([]) == cooldown.after(once) == cooldown.REST
+  # what QEMU refused, the guest did not hear of
+  assert cooldown.after(once + [(begun + 1, False)]) == cooldown.REST
+  assert cooldown.after(twice) == 5
+  cooldown.note(path, [9], cooldown.after(twice))
   cooldown.note(path, [10])
   clock.now += 3
-  cooldown.wait(path, 10)
+  wait(path, 10)
   assert clock.slept == 0
-  cooldown.wait(path, 9)
+  wait(path, 9)
   assert clock.slept == 2
   # it was asked soon after, or for very long
-  assert cooldown.after([clock.now] * 2) == cooldown.REST
-  assert cooldown.after([clock.now - 30] * 30) == cooldown.MOST
+  assert cooldown.after([(clock.now, True)] * 2) == cooldown.REST
+  assert cooldown.after([(clock.now - 30, True)] * 30) == cooldown.MOST
+
+
+def test_a_guest_that_an_earlier_operation_asked_may_be_as_slow():
+  assert cooldown.after([], True) == cooldown.MOST
+
+
+def test_a_long_rest_is_not_made_short(path, clock):
+  cooldown.note(path, [9], 10)
+  clock.now += 2
+  cooldown.note(path, [9])
+  wait(path, 9)
+  assert clock.slept == 8
+
+
+def test_the_monitor_is_left_where_there_is_a_wait(path, clock):
+  cooldown.note(path, [9])
+  assert wait(path, 10) == 0
+  assert wait(path, 9) == 1
 
 
 @pytest.mark.parametrize("text", [
@@ -91,17 +123,17 @@ def test_after_several_requests_a_slot_rests_for_longer(path, clock):
 def test_what_cannot_be_read_says_nothing(path, clock, text):
   with open(path, "w") as stream:
     stream.write(text)
-  cooldown.wait(path, 9)
+  wait(path, 9)
   assert clock.slept == 0
   cooldown.note(path, [9])
-  cooldown.wait(path, 9)
+  wait(path, 9)
   assert clock.slept == 1
 
 
 def test_a_clock_that_was_set_back_makes_nobody_wait_for_long(path, clock):
   cooldown.note(path, [9])
   clock.now -= 500
-  cooldown.wait(path, 9)
+  wait(path, 9)
   assert clock.slept == 0
 
 
@@ -113,7 +145,7 @@ def test_a_file_that_cannot_be_written_is_one_clear_error(tmpdir):
 
 def test_a_pipe_is_no_file(path):
   os.mkfifo(path)
-  cooldown.wait(path, 9)
+  wait(path, 9)
   with pytest.raises(NodeError) as caught:
     cooldown.note(path, [9])
   assert path in str(caught.value)
