@@ -209,10 +209,13 @@ class MalformedError(RuntimeFileError):
   The remedy is the same for all of these: Ganeti's start of an instance reads
   no runtime file, and its shutdown needs none (2.10 to master).
 
+  @ivar what: the reason without the remedy
+
   """
   def __init__(self, source, reason):
+    self.what = readable(reason)
     RuntimeFileError.__init__(self, source, "%s; a cold boot (shutdown and"
-                              " start) writes the file anew" % readable(reason))
+                              " start) writes the file anew" % self.what)
 
 
 class MonitorError(KvmPciError):

@@ -47,10 +47,10 @@ from ganeti.hypervisor import hv_kvm
 
 from . import cooldown
 from .access import CLASS
-from .access import Explained
 from .bus import pools
 from .bus import scsi_ids
 from .conditions import Conditions
+from .errors import MalformedError
 from .errors import without_remedy
 from .qemu import acpi_index
 from .qemu.ids import is_of
@@ -74,13 +74,16 @@ class Presence(Conditions):
 
     """
     # what cannot be read again must not be written
-    with Explained(instance.name, errors.HotplugError):
-      name = "%s to be added" % CLASS[dev_type]
+    name = "%s to be added" % CLASS[dev_type]
+    try:
       device_entry.check_names("runtime file", name, device.ToDict())
       if CLASS[dev_type] == pools.DISK:
         # up to 2.10.2 the link alone
         device_entry.check_extra("runtime file", name, extra if isinstance(
           extra, (list, tuple)) else [extra])
+    except MalformedError as err: # of the configuration: no boot mends it
+      raise errors.HotplugError("Instance %s: %s: %s" % (
+        instance.name, err.source, err.what))
     runtime = self._LoadKVMRuntime(instance)
     entries = runtime[_INDEX[CLASS[dev_type]]]
     entries.append(hv_kvm._RUNTIME_ENTRY[dev_type](device, extra))

@@ -45,6 +45,7 @@ from ..bus.pools import has_pci_disks
 from ..bus.pools import has_pci_nics
 from ..errors import MalformedError
 from ..errors import ReservationsError
+from ..errors import RuntimeFileError
 from ..qemu import acpi_index
 from ..qemu import named_slots
 from ..qemu import q35
@@ -163,7 +164,10 @@ class DeviceTable(object):
     try:
       self.partition = q35.partition(hvparams, command)
     except ReservationsError as err:
-      raise MalformedError(runtime.source, str(err))
+      # not by a cold boot: it may be a parameter's
+      raise RuntimeFileError(
+        runtime.source, "%s; set it right, then shut the instance down and"
+        " start it" % err)
     disks = [entry[0] for entry in runtime.disks]
     self.devices = [
       _device(device_class, index, entry, hvparams, self.partition)

@@ -178,7 +178,8 @@ def test_what_is_invalid_is_one_clear_error(case):
     device_table.parse(text, "/conf/vm1.runtime")
   said = str(caught.value)
   assert said.startswith("/conf/vm1.runtime: ") and says in said
-  assert "cold boot (shutdown and start)" in said and "\n" not in said
+  assert "\n" not in said and said.endswith((
+    REMEDY, "; set it right, then shut the instance down and start it"))
 
 
 def test_an_error_is_one_line_whatever_it_quotes():
