@@ -277,7 +277,8 @@ _BAND = 6
 def test_a_cancelled_migration_hinders_nothing(broken, percent):
   pair = broken.pair
   fill(pair.source)
-  pair.source.instance.hvparams.update(SLOW)
+  pair.source.instance.hvparams.update(
+    SLOW if percent > 2 * _BAND else dict(SLOW, migration_bandwidth=1))
   seen = []
 
   def reach(share):
@@ -317,7 +318,18 @@ def test_a_cancelled_migration_hinders_nothing(broken, percent):
 @pytest.mark.parametrize("side", [SOURCE, TARGET])
 def test_a_qemu_that_is_killed(broken, moment, side):
   pair, master = broken.pair, broken.master
-  when = When(moment, broken, lambda: kill(master.node(side)))
+  arrived = []
+
+  def end():
+    kill(master.node(side))
+    if (moment, side) == ("switch-over", SOURCE):
+      # what it had sent may all be on the way, and get there, before the job
+      # goes on
+      arrived.append(nodes.until(
+        lambda: processes(pair.target) and run_state(pair.target),
+        lambda found: found in ([], "running"), 30) == "running")
+
+  when = When(moment, broken, end)
   if (moment, side) == ("after", TARGET):
     master.migrate(when)
     assert master.primary is pair.target
@@ -325,10 +337,9 @@ def test_a_qemu_that_is_killed(broken, moment, side):
     broken.fails(when)
     assert master.primary is pair.source
   assert when.acted
-  # what the source had sent may all be on the way, and get there
-  has_arrived = side == SOURCE and (moment == "after" or bool(
-    moment == "switch-over" and processes(pair.target)))
+  has_arrived = side == SOURCE and (moment == "after" or arrived == [True])
   if has_arrived:
+    assert processes(pair.target)
     # the job knows nothing of the guest, the target does
     master.cleanup()
     assert master.primary is pair.target

@@ -135,9 +135,9 @@ def test_a_failed_migration_leaves_no_capability(pair, guest, caps):
   pair.source.instance.hvparams.update(migration_bandwidth=1024,
                                        migration_downtime=10000)
   if hangs(pair):
-    assert "multifd" in caps
+    assert "multifd" in caps and qemu_version.version(nodes.QEMU) < (8, 0)
     cannot_be_sent(pair)
-    return
+    pytest.xfail("QEMU's thread that sends by multifd waits forever")
   info = pair.accept()
   send(pair)
   assert follow(pair) == "completed"

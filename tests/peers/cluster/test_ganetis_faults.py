@@ -45,7 +45,9 @@ def grown(vm):
 def data(vm):
   """Read what each disk begins with, in the guest."""
   lines = vm.guest(LOOK, timeout=600).output.split("\n")[1:]
-  return dict(line.replace("/dev/", "").partition(" ")[::2] for line in lines)
+  found = dict(line.replace("/dev/", "").partition(" ")[::2] for line in lines)
+  assert len(set(found.values())) == len(found) > 1
+  return found
 
 
 def test_grow_disk_has_the_first_link_lead_to_another_disk(plugged, vm):

@@ -91,6 +91,7 @@ def works(vm):
     said = cluster.gnt("instance", *line, vm.name).output
     print(said)
     assert vm.name in said
+    assert line[0] != "list" or "running" in said
 
 
 def are_refused(vm, text, *results):
