@@ -102,6 +102,9 @@ def settle(name, before, should_run):
   @param should_run: whether it is to run
 
   """
+  # TestInstanceUserDown turns it off at its end alone, and with it ganeti-kvmd
+  # goes on through the tests that follow
+  gnt("cluster", "modify", "--user-shutdown=false", check=False)
   now = instance_state(name)
   if now[0] is None or before[0] is None:
     return

@@ -163,7 +163,7 @@ def _traces(host, temporary):
           "temporary": os.listdir(str(temporary)), "files": sorted(files)}
 
 
-def _wait_for(stream, text, timeout=600):
+def _wait_for(stream, text, timeout=240):
   deadline = time.monotonic() + timeout
   seen = b""
   while text not in seen:
@@ -194,7 +194,7 @@ def test_nothing_is_left_of_a_lab_that_was_killed(moment, kill, host, tmp_path):
     assert len(namespaces) >= len(NAMESPACES)
     assert _traces(host, tmp_path)["mounts"] == traces["mounts"]
     lab.send_signal(kill)
-    lab.wait()
+    lab.wait(timeout=120)
   finally:
     lab.kill()
     lab.wait()

@@ -11,15 +11,19 @@ _NODED = "/run/ganeti/ganeti-noded.pid"
 
 #: Has a node lose all that a power cut ends. The node daemon serves each
 #: request in a process of its own, which outlives the daemon.
-POWER_CUT = "pkill -9 -f '^[^ ]*(qemu-system|python3 [^ ]*ganeti-noded)'"
+POWER_CUT = "pkill -9 -f '^[^ ]*(qemu-system|python[0-9.]* [^ ]*ganeti-noded)'"
+
+#: The daemon and these processes alone.
+_WITH_CHILDREN = "pkill -9 -f '^[^ ]*python[0-9.]* [^ ]*ganeti-noded'"
 
 
 class Disturbances(object):
   """Some of L{operations.Operations}."""
 
   @staticmethod
-  def kill_daemon(node):
-    cluster.on(node, "sh", "-c", "kill -9 $(cat %s)" % _NODED, check=False)
+  def kill_daemon(node, with_children=False):
+    cluster.on(node, "sh", "-c", _WITH_CHILDREN if with_children else
+               "kill -9 $(cat %s)" % _NODED, check=False)
 
   @staticmethod
   def start_daemon(node):
@@ -67,13 +71,15 @@ class Disturbances(object):
        guest.name], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
       stderr=subprocess.STDOUT, encoding="utf-8")
     time.sleep(wait)
-    self.kill_daemon(node)
+    with_children = self.random.random() < 0.5
+    self.kill_daemon(node, with_children)
     self.start_daemon(node)
     self.said = command.communicate(timeout=300)[0]
     done = "hotplug:done" in self.said
     self._repaired(guest)
-    return "%s %s after %.1f s: %s" % (option, what, wait, "done" if done else
-                                       "not done")
+    return "%s %s after %.1f s%s: %s" % (
+      option, what, wait, ", with its children" if with_children else "",
+      "done" if done else "not done")
 
   def _repaired(self, guest):
     """Have the runtime file repaired, and take what is there for right."""
@@ -139,6 +145,9 @@ class Disturbances(object):
   def reboot_node(self, node):
     """Have nothing run on a node, and nothing be below its /run."""
     cluster.on(node, "sh", "-c", POWER_CUT, check=False)
+    cluster.wait_until(lambda: cluster.on(
+      node, "sh", "-c", POWER_CUT.replace("pkill -9", "pgrep"),
+      check=False).returncode == 1, "%s: nothing runs" % node, 30, 0.1)
     cluster.on(node, "sh", "-c", "rm -rf /run/ganeti/kvm-hypervisor"
                " /run/ganeti/instance-disks")
     cluster.on(node, "/usr/lib/ganeti/ensure-dirs")
