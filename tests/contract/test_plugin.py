@@ -379,7 +379,7 @@ def test_a_slot_rests_longest_after_a_removal_that_timed_out(world,
   assert not waits
   hyper.HotAddDevice(instance, NIC, harness.nic(2), None, 1)
   (waited, ) = waits
-  assert waited == 9
+  assert 8.9 < waited < 9.1
 
 
 def test_an_unplug_that_qemu_never_ends_is_told_as_such(world, monkeypatch):
