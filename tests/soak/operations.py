@@ -107,15 +107,16 @@ class Operations(Migrations, Disturbances):
     if chosen is None:
       return None
     what = "%d:remove" % chosen[0]
+    if not hot and guest.runs and option == "--disk":
+      self.said = guest.vm.modify(option, what, hot=False, check=False).output
+      agree("without using hotplug" in self.said, "%s: %s", guest, self.said)
+      return "%s, refused by Ganeti" % what
     guest.frozen.pop(chosen[1], None)
     if hot and guest.runs:
       self._hot(guest, option, what)
       (guest.disks if option == "--disk" else guest.nics).discard(chosen[1])
       return "%s (%s)" % (what, chosen[1])
     self.said = guest.vm.modify(option, what, hot=False).output
-    if guest.runs and option == "--disk":
-      # Ganeti has removed the file of a disk that the guest still has
-      self.reboot_hard(guest)
     return "%s (%s), not hotplugged" % (what, chosen[1])
 
   def add_disk(self, guest):
