@@ -36,7 +36,6 @@ guest (7.2).
 
 """
 
-from ganeti import constants
 from ganeti import errors
 
 from .qmp import queries
@@ -92,7 +91,7 @@ def remedy(state, instance, pid, is_target=False):
   text = _HANGS if state is None else _RECOVER if state == PAUSED else _WAIT
   return (text + _TAKEN_BACK * is_target) % {
     "name": instance.name, "pid": pid,
-    "port": instance.hvparams[constants.HV_MIGRATION_PORT]}
+    "port": instance.hvparams["migration_port"]}
 
 
 def refuse(execute, instance, pid, what):

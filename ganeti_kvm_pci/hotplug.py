@@ -245,7 +245,6 @@ class Hotplug(Presence):
     @raise errors.HotplugError: if the guest does not complete the unplug
 
     """
-    limit = time_limit.unplug()
     with self._Monitor(instance.name) as execute:
       device_id = self._LiveId(execute, device_class, found, device_id)
       name = "%s (%s)" % (device_id, self._ShowAddress(found))
@@ -265,10 +264,10 @@ class Hotplug(Presence):
 
     try:
       if not unplug.unplug(
-          lambda: self._Monitor(instance.name), device_id, limit, note,
-          self._operation.hang_up,
+          lambda: self._Monitor(instance.name), device_id,
+          time_limit.unplug(), note, self._operation.hang_up,
           lambda: not self._InstancePidAlive(instance.name)[2]):
-        self._Unanswered(instance, device_class, name, limit,
+        self._Unanswered(instance, device_class, name,
                          any(taken for _, taken in answers) or not answers)
     except CommandError as err:
       raise errors.HotplugError("Instance %s: %s cannot be removed: %s%s" % (
@@ -287,7 +286,7 @@ class Hotplug(Presence):
       raise errors.HotplugError("Instance %s: %s" % (
         instance.name, with_remedy("QEMU has removed %s%s" % (name, left))))
 
-  def _Unanswered(self, instance, device_class, name, limit, is_taken):
+  def _Unanswered(self, instance, device_class, name, is_taken):
     """Say that the guest did not complete an unplug in time.
 
     @type is_taken: bool
@@ -295,6 +294,7 @@ class Hotplug(Presence):
     @raise errors.HotplugError: always
 
     """
+    limit = time_limit.unplug()
     if not is_taken:
       # QEMU 5.2, behind a root port: a reset loses the request, not that it is
       # pending (https://gitlab.com/qemu-project/qemu/-/issues/1577)
