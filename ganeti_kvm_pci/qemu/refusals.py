@@ -50,9 +50,10 @@ NO_COMMANDS = "out of step"
 _NOT_FOUND = ("not found", "Failed to find node", "Cannot find node")
 
 #: That, and what Ganeti's client says of an answer, or half of one, where
-#: another is due.
+#: another is due. The last is Python's word for four events that were meant for
+#: the client before (3.0.2: it takes the fourth for the greeting).
 _OUT_OF_STEP = (NO_COMMANDS, "error executing", "data serialization error",
-                "wrong server greeting")
+                "wrong server greeting", "object is not subscriptable")
 
 
 def error_class(text):

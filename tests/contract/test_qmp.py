@@ -42,6 +42,9 @@ RAW = {}
 #: The same, again and again.
 ENDLESS = {}
 
+#: What the next session begins with, before the greeting.
+BEFORE = []
+
 
 def commands(peer):
   """Yield what a client wants; like QEMU, without need of a line's end."""
@@ -76,6 +79,8 @@ def serve(listener, sessions, stale):
       peer.sendall(json.dumps(message).encode("ascii") + b"\r\n")
 
     try:
+      while BEFORE:
+        say(BEFORE.pop())
       say(GREETING)
       if stale:
         # in a message of its own: Ganeti forgets what comes with the greeting
@@ -196,6 +201,15 @@ def test_an_error_is_a_monitor_error(qmp):
 def test_a_reply_to_an_earlier_client_is_ignored(qmp):
   with client.connect(qmp) as execute:
     assert queries.held(execute, Partition()) == {9: "disk-1"}
+
+
+def test_events_for_an_earlier_client_are_no_greeting(qmp):
+  """Of a job, say; Ganeti's client reads past three."""
+  BEFORE.extend([{"event": "JOB_STATUS_CHANGE", "data": {}, "timestamp": {
+    "seconds": 1, "microseconds": 1}}] * 5)
+  with client.connect(qmp) as execute:
+    assert queries.held(execute, Partition()) == {9: "disk-1"}
+  assert not BEFORE
 
 
 def test_a_lent_connection_gives_no_late_reply(qmp, monkeypatch):

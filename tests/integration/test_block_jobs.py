@@ -115,7 +115,9 @@ def test_a_disk_with_a_job_is_not_removed(node, which, command):
   if which == "unmodified":
     try:
       node.hot_del(DISK, NUMBER, 2)
-    except errors.HypervisorError as err:
+    except (errors.HypervisorError, TypeError) as err:
+      # the latter from Ganeti's client, where four events of the job that were
+      # meant for the connection before stand in front of QEMU's greeting
       print(err)
     assert name not in Inventory(node).devices
     # the copy is cut off, or what is to be deleted stays open
