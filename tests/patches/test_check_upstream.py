@@ -177,3 +177,55 @@ def test_what_uses_a_changed_constant_has_changed(haskell):
   ])
 def test_names_are_written_as_ganetis_build_does(haskell, name, python):
   assert haskell[0].python_name(name) == python
+
+
+#: What each commit has: paths, and the texts.
+RELEASE = {
+  "lib/__init__.py": "",
+  "lib/rpc_defs.py": "",
+  "src/Ganeti/Constants.hs": HASKELL[:HASKELL.index("htSome")],
+  "configure.ac": """
+m4_define([gnt_version_major], [2])
+m4_define([gnt_version_minor], [11])
+m4_define([gnt_version_revision], [8])
+""",
+  }
+STUB, CORE = "lib/rpc/stub/__init__.py", "src/Ganeti/WConfd/Core.hs"
+
+
+@pytest.mark.parametrize("more, status, module, words", [
+  ([], 0, False, ["without rpc/stub/wconfd.py", "without rpc/stub/metad.py"]),
+  ([STUB], 0, True, []),
+  ([STUB, CORE], 0, True, []),
+  ([CORE], 2, False, ["has no folder lib/rpc/stub for rpc/stub/wconfd.py, though"
+                      " it has " + CORE])],
+  ids=["2.11", "2.12", "2.16", "moved"])
+def test_a_folder_that_is_not_in_the_commit(tmp_path, more, status, module,
+                                            words):
+  repository, modules = tmp_path / "git", tmp_path / "modules"
+  for name, text in dict(RELEASE, **dict.fromkeys(more, "")).items():
+    path = repository / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+  for command in (["init", "-q", "-b", "master"], ["add", "."],
+                  ["commit", "-q", "-m", "a release"], ["tag", "v2.11.8"]):
+    subprocess.run(["git", "-C", str(repository), "-c", "user.name=x", "-c",
+                    "user.email=x@y.z"] + command, check=True)
+  (modules / "rpc" / "stub").mkdir(parents=True)
+  for name in ("opcodes", "_generated_rpc", "rpc/stub/metad",
+               "rpc/stub/wconfd"):
+    (modules / (name + ".py")).write_text("")
+  (modules / "_constants.py").write_text('RELEASE_VERSION = "2.11.8"\n')
+  made = tmp_path / "made"
+  done = subprocess.run(
+    [sys.executable, os.path.join(TOP, "tools", "ganeti-tree"),
+     str(repository), "master", str(made), "--modules", str(modules)],
+    stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
+    check=False)
+  assert done.returncode == status, done.stderr
+  assert (made / "ganeti" / "rpc" / "stub" / "wconfd.py").exists() == module
+  assert (made / "ganeti" / "opcodes.py").exists() == (status == 0)
+  said = done.stderr.splitlines()
+  assert len(said) == len(words)
+  for word in words:
+    assert any(word in line for line in said), said
