@@ -135,8 +135,6 @@ def both_ways(folder):
 
   if len(set(map(test_migration.nodes.hypervisor_class, WAYS))) < len(WAYS):
     raise RuntimeError("both ways have the same hypervisor class")
-  for side in ("source", "target"):
-    os.makedirs(os.path.join(folder, side))
   return dict((way, test_migration.Pair(way, way, folder)) for way in WAYS)
 
 

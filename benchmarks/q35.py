@@ -81,8 +81,6 @@ def measure(size, types, rounds, guest, folder):
   for number in range(rounds + 1):
     for type_ in types if number % 2 else types[::-1]:
       own = os.path.join(folder, "%s-%d-%d" % (type_, size[0], number))
-      for side in ("source", "target"):
-        os.makedirs(os.path.join(own, side))
       pair = test_migration.Pair("plugin", "plugin", own)
       try:
         found = take(pair, type_, size, guest)

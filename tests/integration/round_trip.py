@@ -96,8 +96,6 @@ class Pair(test_migration.Pair):
   """
 
   def __init__(self, which, folder):
-    for name in ("source", "target"):
-      os.mkdir(os.path.join(folder, name))
     super(Pair, self).__init__(which, which, folder)
     self.addresses = _ADDRESSES
     for node in (self.source, self.target):

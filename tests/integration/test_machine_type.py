@@ -77,8 +77,6 @@ def make_pair(programs):
     if nodes.unfit(which):
       pytest.skip(nodes.unfit(which))
     folder = os.path.join(top, "pair%d" % len(made))
-    for name in ("source", "target"):
-      os.makedirs(os.path.join(folder, name))
 
     class Two(Pair):
       """Each node with a QEMU of its own."""

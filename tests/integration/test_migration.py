@@ -50,6 +50,10 @@ class Pair(object):
   """A source, which has a guest, and a target."""
 
   def __init__(self, source, target, folder):
+    for name in ("source", "target"):
+      path = os.path.join(folder, name)
+      if not os.path.isdir(path): # two pairs may be on the same files
+        os.makedirs(path)
     self.source = self.node(source, os.path.join(folder, "source"))
     self.target = self.node(target, os.path.join(folder, "target"))
 
@@ -120,6 +124,11 @@ class Pair(object):
     self.source.hyper.FinalizeMigrationSource(self.source.instance, success,
                                               True)
 
+  def arrives(self, info):
+    """Have the guest move, which has to succeed, and finish that."""
+    assert self.migrate() == "completed"
+    self.finalize(info, True)
+
   def stop(self):
     for node in (self.source, self.target):
       node.stop()
@@ -131,8 +140,6 @@ def pair(request, tmpdir):
   for reason in [nodes.unfit(side) for side in sides]:
     if reason:
       pytest.skip(reason)
-  for name in ("source", "target"):
-    tmpdir.mkdir(name)
   made = Pair(sides[0], sides[1], str(tmpdir))
   try:
     yield made
@@ -159,8 +166,7 @@ def is_alive(pair, node):
 
 def arrives(pair, info):
   """Have the guest move, and check that it goes on there."""
-  assert pair.migrate() == "completed"
-  pair.finalize(info, True)
+  pair.arrives(info)
   is_alive(pair, pair.target)
 
 
@@ -502,8 +508,7 @@ def test_a_disk_keeps_its_data_though_its_index_changes(pair, guest,
     assert found == ["data2", "data2"]
     return
   assert found == ["data1", "data2"]
-  assert pair.migrate() == "completed"
-  pair.finalize(info, True)
+  pair.arrives(info)
   pair.target.wait_until_guest_sees(2, 2)
   assert [os.path.basename(disk[1]) for disk in
           pair.target.hyper._LoadKVMRuntime(pair.target.instance)[3]] == [

@@ -45,10 +45,7 @@ def ledger(request, guest, tmpdir_factory):
   if nodes.unfit(which):
     pytest.skip(nodes.unfit(which))
   found = Ledger()
-  folder = tmpdir_factory.mktemp(which)
-  for name in ("source", "target"):
-    folder.mkdir(name)
-  pair = test_migration.Pair(which, which, str(folder))
+  pair = test_migration.Pair(which, which, str(tmpdir_factory.mktemp(which)))
   source, target = pair.source, pair.target
   try:
     found.run(source, "start", lambda: pair.start(guest))

@@ -169,8 +169,6 @@ def pair(request, tmpdir):
   side = getattr(request, "param", "plugin")
   if nodes.unfit(side):
     pytest.skip(nodes.unfit(side))
-  for name in ("source", "target"):
-    tmpdir.mkdir(name)
   made = Pair(side, side, str(tmpdir))
   made.folder = str(tmpdir)
   try:

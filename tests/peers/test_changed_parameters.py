@@ -22,9 +22,7 @@ def change(pair, **hvparams):
 
 
 def moves(pair):
-  info = pair.accept()
-  assert pair.migrate() == "completed"
-  pair.finalize(info, True)
+  pair.arrives(pair.accept())
   pair.is_alone(pair.target)
 
 
@@ -149,7 +147,4 @@ def test_a_password_file_that_the_target_lacks(pair, guest, how, monkeypatch):
     pair.is_alone(pair.source)
   with open(there, "w") as stream:
     stream.write("secret")
-  info = pair.accept()
-  assert pair.migrate() == "completed"
-  pair.finalize(info, True)
-  pair.is_alone(pair.target)
+  moves(pair)

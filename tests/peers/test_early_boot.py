@@ -51,9 +51,7 @@ def test_an_instance_that_was_started_paused_goes_on_where_it_moves_to(
   pair.start(guest, paused=True)
   tell(pair.source, "cont")
   pair.source.wait_for_guest()
-  info = pair.accept()
-  assert pair.migrate() == "completed"
-  pair.finalize(info, True)
+  pair.arrives(pair.accept())
   if not is_plugin(pair.target):
     assert tell(pair.target, "query-status")["status"] == "paused"
     return
@@ -62,9 +60,7 @@ def test_an_instance_that_was_started_paused_goes_on_where_it_moves_to(
 
 def test_an_instance_that_is_paused_stays_so(pair, guest):
   pair.start(guest, paused=True)
-  info = pair.accept()
-  assert pair.migrate() == "completed"
-  pair.finalize(info, True)
+  pair.arrives(pair.accept())
   assert pair.states() == []
   assert tell(pair.target, "query-status")["status"] != "running"
   tell(pair.target, "cont")

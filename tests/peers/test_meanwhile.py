@@ -45,9 +45,7 @@ def goes_after_a_failure(pair, info):
   """Have it go on where it is, and move at the next attempt."""
   pair.finalize(info, False)
   pair.is_right(pair.source)
-  info = pair.accept()
-  assert pair.migrate() == "completed"
-  pair.finalize(info, True)
+  pair.arrives(pair.accept())
   pair.is_right(pair.target)
 
 
@@ -183,8 +181,7 @@ def test_hotplug_where_the_guest_is_not_yet(pair, guest):
       with pytest.raises(errors.HypervisorError) as caught:
         operation(dev_type, 1, 1)
       assert "runtime file" in str(caught.value)
-  assert pair.migrate() == "completed"
-  pair.finalize(info, True)
+  pair.arrives(info)
   pair.is_right(pair.target)
 
 
@@ -239,8 +236,7 @@ def test_a_disk_exchanged_after_the_target_was_started(pair, guest):
   pair.hot_add(pair.source, DISK, 2)
   pair.source.wait_until_guest_sees(2, 2)
   if not is_plugin(pair.source):
-    assert pair.migrate() == "completed"
-    pair.finalize(info, True)
+    pair.arrives(info)
     # the guest writes to a disk that it has no longer
     assert text_on(2) not in pair.data(pair.target).values()
     return
@@ -257,8 +253,7 @@ def test_a_disk_removed_after_the_target_was_started(pair, guest):
   info = pair.accept()
   pair.hot_del(pair.source, DISK, 1)
   pair.source.wait_until_guest_sees(1, 2)
-  assert pair.migrate() == "completed"
-  pair.finalize(info, True)
+  pair.arrives(info)
   pair.is_right(pair.target)
 
 
@@ -298,6 +293,5 @@ def test_a_migration_waits_for_a_hotplug(pair, guest, monkeypatch):
   assert time.time() - began > 2
   assert child_processes.end(other) is None
   timer.join()
-  assert pair.migrate() == "completed"
-  pair.finalize(info, True)
+  pair.arrives(info)
   pair.is_right(pair.target)

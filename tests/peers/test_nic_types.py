@@ -62,8 +62,6 @@ def without_vhost(node):
 @pytest.mark.parametrize("nic_type,count,vhost", TYPES)
 def test_a_nic_is_added_removed_and_moves(which, guest, tmpdir, nic_type, count,
                                           vhost):
-  for name in ("source", "target"):
-    tmpdir.mkdir(name)
   pair = Pair(which, which, str(tmpdir))
   try:
     if not vhost:
@@ -84,9 +82,7 @@ def test_a_nic_is_added_removed_and_moves(which, guest, tmpdir, nic_type, count,
     source.wait_until_guest_sees(2, 3)
     found = agree(source, count).devices
     assert set(found) - set(before) == set([id_of(NIC, 5)])
-    info = pair.accept()
-    assert pair.migrate() == "completed"
-    pair.finalize(info, True)
+    pair.arrives(pair.accept())
     target = pair.target
     assert agree(target, count).devices == found
     if nic_type == "paravirtual" and count > 1:

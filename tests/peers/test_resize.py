@@ -67,8 +67,6 @@ def seen_by_guest(node):
 
 
 def test_a_disk_grows_between_hotplugs_and_moves(which, guest, tmpdir):
-  for name in ("source", "target"):
-    tmpdir.mkdir(name)
   pair = Pair(which, which, str(tmpdir))
   source = pair.source
   try:
