@@ -39,6 +39,9 @@ HAS_ROOT_PORTS = hasattr(hv_kvm.QmpConnection, "WaitForDeviceClaim")
 
 ON_PC = MACHINE_TYPE == "pc"
 
+#: As long as a guest, or a migration, may take on a busy host, in seconds.
+PATIENCE = 120
+
 #: What a disk or NIC has one of.
 UNIT = "slot" if ON_PC else "port"
 
@@ -52,6 +55,9 @@ NOT_ON_GANETIS_Q35 = pytest.mark.skipif(
 
 DISK = constants.HOTPLUG_TARGET_DISK
 NIC = constants.HOTPLUG_TARGET_NIC
+
+#: What the first device's UUID begins with.
+FIRST = {DISK: 0xd0, NIC: 0xa0}
 
 #: Attribute of Ganeti's client: for how long it waits for an answer of QEMU's.
 #: The second name is that of 3.1 and later.
@@ -133,6 +139,23 @@ def until(look, is_enough, timeout=60):
     time.sleep(1)
 
 
+def wait_until(predicate, what, timeout=PATIENCE):
+  """Wait until something is true, and look often.
+
+  @param predicate: function without arguments
+  @param what: what is waited for, for the error message
+  @return: the first true value that C{predicate} returns
+
+  """
+  deadline = time.time() + timeout
+  while True:
+    found = predicate()
+    if found:
+      return found
+    assert time.time() < deadline, "not within %s s: %s" % (timeout, what)
+    time.sleep(0.02)
+
+
 class Node(object):
   """One node with at most one instance.
 
@@ -167,9 +190,13 @@ class Node(object):
     hv_kvm.pathutils.KVM_NIC_SETUP = "/bin/true"
     return type("Contained", (cls, ), attributes)
 
+  def image_path(self, number):
+    """Return where a disk's image is."""
+    return os.path.join(self.folder, "disk%d" % number)
+
   def image(self, number):
     """Make a disk image; return its path."""
-    path = os.path.join(self.folder, "disk%d" % number)
+    path = self.image_path(number)
     with open(path, "wb") as stream:
       stream.truncate(1 << 20)
     return path
@@ -319,6 +346,12 @@ class Node(object):
     return {DISK: [_uuid_and_slot(entry[0]) for entry in disks],
             NIC: [_uuid_and_slot(entry) for entry in nics]}
 
+  def numbers(self):
+    """List what the runtime file has: (type, number) each."""
+    return [(dev_type, number_of(dev_type, uuid))
+            for dev_type, entries in self.runtime_slots().items()
+            for uuid, _ in entries]
+
   def agreed_slots(self):
     """Return the slots of disks and NICs, on which file and QEMU agree."""
     runtime = self.runtime_slots()
@@ -352,6 +385,22 @@ class Node(object):
       lines.append(serial.line().strip())
     return lines
 
+  def report(self, timeout=120):
+    """Wait for what the guest says of its devices: dict, word to the rest."""
+    return dict(line.partition(":")[::2]
+                for line in self.wait_for_guest(timeout))
+
+  def begin(self, line):
+    """Have the guest run a line that it does not come back from."""
+    serial = Socket(self.hyper._InstanceSerial(self.instance.name), PATIENCE)
+    try:
+      serial.sock.sendall(b"\n" + line.encode("ascii") + b"\n")
+      # it says so before it runs it
+      while serial.line().strip() != "RUN":
+        pass
+    finally:
+      serial.sock.close()
+
   def console(self, script):
     """Have the guest run a script on its serial console.
 
@@ -375,13 +424,12 @@ class Node(object):
     """Wait until the guest has drivers for that many disks and NICs."""
     deadline = time.time() + timeout
     while True:
-      said = self.wait_for_guest(timeout)
-      seen = dict(line.partition(":")[::2] for line in said)
+      seen = self.report(timeout)
       if (disks, nics) == tuple(len(seen.get(name, "").split())
                                 for name in ("BLK", "NET")):
         return
       assert time.time() < deadline, ("the guest does not see %d disks, %d"
-                                      " NICs: %s" % (disks, nics, said))
+                                      " NICs: %s" % (disks, nics, seen))
 
   def has_native_hotplug(self):
     """Tell whether hotplug is the root ports' own, not ACPI's.
@@ -470,12 +518,17 @@ def _uuid_and_slot(device):
   return (device["uuid"].partition("-")[0], slot)
 
 
+def number_of(dev_type, uuid):
+  """Tell which device has a UUID, or the first group of one."""
+  return int(uuid[:8], 16) - FIRST[dev_type]
+
+
 def nic(number):
-  return objects.NIC(uuid=UUID % (0xa0 + number, number), network=None,
+  return objects.NIC(uuid=UUID % (FIRST[NIC] + number, number), network=None,
                      mac="aa:00:00:00:00:%02x" % number,
                      nicparams={"mode": "bridged", "link": "br0"})
 
 
 def disk(number):
-  return objects.Disk(uuid=UUID % (0xd0 + number, number), mode="rw",
+  return objects.Disk(uuid=UUID % (FIRST[DISK] + number, number), mode="rw",
                       dev_type="file", params={}, size=1)

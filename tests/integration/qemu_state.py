@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 
-from nodes import DISK, NIC, port_of
+from nodes import DISK, NIC, port_of, wait_until
 
 #: Ganeti's own names, of all versions.
 _OURS = re.compile(r"^(hot)?(disk|nic)-")
@@ -22,6 +22,16 @@ def tell(node, command, **arguments):
     return qmp.execute(command, **arguments)
   finally:
     qmp.sock.close()
+
+
+def run_state(node):
+  """Ask QEMU whether the guest runs, or why not."""
+  return tell(node, "query-status")["status"]
+
+
+def migration_status(node):
+  """Ask QEMU how its migration stands; None if it had none."""
+  return tell(node, "query-migrate").get("status")
 
 
 def pci_functions(answer):
@@ -153,6 +163,12 @@ def _target(path):
     return os.readlink(path)
   except OSError: # closed just now
     return None
+
+
+def wait_until_gone(node, device_id):
+  """Wait until the unplug of a device has completed."""
+  wait_until(lambda: device_id not in Inventory(node).devices,
+             "the guest keeps %s" % device_id, 60)
 
 
 def agree(node, queues=1):

@@ -4,28 +4,14 @@ Each disk begins with a text that tells which it is; the guest reads it.
 
 """
 
-import os
-import re
-import time
-
 import pytest
 
-from qemu_state import agree, tell
+from guest_disks import GuestDisks, seen, text_on
+from qemu_state import agree, migration_status, run_state, tell
 from nodes import DISK, NIC
 import nodes
 import test_migration
 
-#: Run states in which a guest's CPUs run.
-_RUNNING = ("running", )
-
-_READ = ("for d in /sys/block/vd*; do n=${d##*/}; blockdev --flushbufs /dev/$n;"
-         " echo MARK $n `dd if=/dev/$n bs=16 count=1 2>/dev/null | head -n 1`;"
-         " done\n")
-
-
-def text_on(number):
-  """Tell what a disk begins with."""
-  return "disk %d" % number
 
 
 class Pair(test_migration.Pair):
@@ -38,16 +24,7 @@ class Pair(test_migration.Pair):
   def __init__(self, source, target, folder):
     super(Pair, self).__init__(source, target, folder)
     self.disks, self.nics = [0, 1], [0, 1]
-    for node in (self.source, self.target):
-      node.image = lambda number, node=node: self._image(node, number)
-
-  def _image(self, node, number):
-    """Make a disk on what both nodes share."""
-    path = os.path.join(os.path.dirname(node.folder), "disk%d" % number)
-    with open(path, "wb") as stream:
-      stream.write((text_on(number) + "\n").encode("ascii"))
-      stream.truncate(1 << 20)
-    return path
+    GuestDisks(self, folder)
 
   def start(self, guest, **hvparams): # pylint: disable=arguments-differ
     """Start the instance, and wait for nothing."""
@@ -88,7 +65,7 @@ class Pair(test_migration.Pair):
                                          migration_downtime=1)
     self.source.hyper.MigrateInstance("cluster", self.source.instance,
                                       test_migration.HERE, True)
-    nodes.until(lambda: tell(self.source, "query-migrate").get("status"),
+    nodes.until(lambda: migration_status(self.source),
                 lambda status: status == "active")
 
   def hurry(self):
@@ -109,7 +86,7 @@ class Pair(test_migration.Pair):
     found = []
     for node in (self.source, self.target):
       if node.hyper._InstancePidAlive(nodes.NAME)[2] and \
-          tell(node, "query-status")["status"] in _RUNNING:
+          run_state(node) == "running":
         found.append(node)
     return found
 
@@ -124,13 +101,10 @@ class Pair(test_migration.Pair):
     test_migration.is_clean(other)
     assert not other.hyper._InstancePidAlive(nodes.NAME)[2]
     agree(node)
-    slots = node.runtime_slots()
-    prefix = {DISK: 0xd0, NIC: 0xa0}
-    known = dict((dev_type, sorted(int(uuid, 16) - prefix[dev_type]
-                                   for uuid, _ in slots[dev_type]))
-                 for dev_type in slots)
-    assert known == {DISK: sorted(self.disks), NIC: sorted(self.nics)}
-    return slots
+    assert sorted(node.numbers()) == sorted(
+      [(DISK, number) for number in self.disks] +
+      [(NIC, number) for number in self.nics])
+    return node.runtime_slots()
 
   def is_right(self, node, timeout=300):
     """Check L{is_alone}, and that the guest agrees, with its data on each disk.
@@ -139,28 +113,21 @@ class Pair(test_migration.Pair):
     slots = self.is_alone(node)
     node.wait_until_guest_sees(len(self.disks), len(self.nics), timeout)
     assert self.data(node) == dict(
-      (slot, text_on(int(uuid, 16) - 0xd0)) for uuid, slot in slots[DISK])
+      (slot, text_on(nodes.number_of(DISK, uuid)))
+      for uuid, slot in slots[DISK])
 
-  def data(self, node):
+  @staticmethod
+  def data(node):
     """Ask the guest what its disks begin with, by slot."""
-    for _ in range(5): # a line may be lost while it reports
-      lines = node.console(_READ)
-      said = dict(line.split(" ", 2)[1:] for line in lines
-                  if line.startswith("MARK ") and line.count(" ") >= 2)
-      report = node.wait_for_guest()
-      (disks, ) = [line for line in report if line.startswith("BLK:")]
-      where = dict(re.findall(r"(vd\w+)=0000:00:(\w\w)\.0", disks))
-      if set(said) == set(where):
-        break
-    return dict((int(slot, 16), said.get(name)) for name, slot in where.items())
+    disks = nodes.until(lambda: seen(node), lambda found: len(found) == len(
+      node.report()["BLK"].split()), 10)
+    return dict((disk.slot(), disk.text) for disk in disks)
 
 
 def ended(node, timeout=30):
   """Wait until a node's QEMU has ended."""
-  deadline = time.time() + timeout
-  while node.hyper._InstancePidAlive(nodes.NAME)[2]:
-    assert time.time() < deadline
-    time.sleep(0.02)
+  nodes.wait_until(lambda: not node.hyper._InstancePidAlive(nodes.NAME)[2],
+                   "QEMU has ended", timeout)
 
 
 @pytest.fixture

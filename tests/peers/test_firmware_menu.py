@@ -13,6 +13,7 @@ from qemu_state import Inventory, agree, tell
 from test_faults import id_of, text_of
 from test_migration import configure
 from nodes import DISK, NIC
+import guest_disks
 import nodes
 
 pytestmark = pytest.mark.parametrize("which", ["plugin"], indirect=True)
@@ -80,16 +81,11 @@ def menu(node, guest):
   return Menu(node, guest)
 
 
-def seen(node):
-  return dict(line.partition(":")[::2] for line in node.wait_for_guest())
-
-
 def usable(node, number):
   """Make sure that the guest reads from the disk that was added."""
-  with open(os.path.join(node.folder, "disk%d" % number), "r+b") as stream:
-    stream.write(b"MARK%04d" % number)
-  lines = node.console("for d in /dev/vd?; do echo $(head -c 8 $d); done\n")
-  assert "MARK%04d" % number in lines
+  guest_disks.mark(node.image_path(number), number)
+  assert guest_disks.text_on(number) in [
+    disk.text for disk in guest_disks.seen(node)]
 
 
 @pytest.mark.parametrize("is_reset", [True, False], ids=["reset", "no reset"])

@@ -15,8 +15,8 @@ from ganeti import errors
 
 from ganeti_kvm_pci import instance_lock
 
-from line_socket import Socket
-from moving import ended, pair, text_on # pylint: disable=unused-import
+from guest_disks import text_on
+from moving import ended, pair # pylint: disable=unused-import
 from qemu_state import Inventory, agree, tell
 from nodes import DISK, NIC
 from test_migration import is_clean, is_plugin
@@ -26,14 +26,6 @@ import nodes
 
 BOTH_SIDES = pytest.mark.parametrize("pair", ["plugin", "unmodified"],
                                      indirect=True)
-
-
-def have_it_run(node, line):
-  """Give the guest a line that it does not come back from."""
-  serial = Socket(node.hyper._InstanceSerial(nodes.NAME), 60)
-  serial.sock.sendall(("\n%s\n" % line).encode("ascii"))
-  time.sleep(1.5)
-  serial.sock.close()
 
 
 def uptime(node):
@@ -49,7 +41,7 @@ def goes_after_a_failure(pair, info):
   pair.is_right(pair.target)
 
 
-@pytest.mark.parametrize("after", [0, 1, 4])
+@pytest.mark.parametrize("after", [1.5, 2.5, 5.5])
 def test_a_guest_that_reboots_while_it_is_copied(pair, guest, after):
   pair.start(guest)
   before = uptime(pair.source)
@@ -57,7 +49,7 @@ def test_a_guest_that_reboots_while_it_is_copied(pair, guest, after):
   pair.source.wait_until_guest_sees(3, 2)
   info = pair.accept()
   pair.send_slowly()
-  have_it_run(pair.source, "reboot -f")
+  pair.source.begin("reboot -f")
   time.sleep(after)
   assert pair.hurry() == "completed"
   pair.finalize(info, True)
@@ -71,7 +63,7 @@ def test_a_guest_that_shuts_down_while_it_is_copied(pair, guest):
   pair.source.wait_for_guest()
   info = pair.accept()
   pair.send_slowly()
-  have_it_run(pair.source, "poweroff -f")
+  pair.source.begin("poweroff -f")
   ended(pair.source)
   with pytest.raises((errors.HypervisorError, errors.GenericError)):
     pair.source.hyper.GetMigrationStatus(pair.source.instance)

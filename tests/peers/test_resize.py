@@ -19,6 +19,7 @@ from test_faults import id_of
 from test_migration import Pair
 from nodes import DISK
 import child_processes
+import guest_disks
 import nodes
 
 pytestmark = [
@@ -33,13 +34,9 @@ _MIB = 1 << 20
 _BY_GANETI = hasattr(hv_kvm.KVMHypervisor, "ResizeDisk")
 
 
-def path_of(node, number):
-  return os.path.join(node.folder, "disk%d" % number)
-
-
 def grow(node, number, size):
   """Do what C{gnt-instance grow-disk} does: first the file, then QEMU."""
-  with open(path_of(node, number), "r+b") as stream:
+  with open(node.image_path(number), "r+b") as stream:
     stream.truncate(size)
   if _BY_GANETI:
     node.hyper.ResizeDisk(node.instance, nodes.disk(number), size)
@@ -47,39 +44,29 @@ def grow(node, number, size):
     tell(node, "block_resize", device=id_of(DISK, number), size=size)
 
 
-def mark(node, number):
-  """Write to a disk's image what the guest is to find there."""
-  with open(path_of(node, number), "r+b") as stream:
-    stream.write(b"DISK%04d" % number)
-
-
-def seen_by_guest(node):
-  """Ask the guest for its disks: mark to size in MiB."""
-  lines = node.console(
-    "for d in /sys/block/vd*; do echo SEEN $(dd if=/dev/${d##*/} bs=8 count=1"
-    " iflag=direct 2>/dev/null || head -c 8 /dev/${d##*/}) $(cat $d/size);"
-    " done\n")
-  found = {}
-  for words in [line.split() for line in lines]:
-    if words[:1] == ["SEEN"] and len(words) == 3:
-      found[words[1]] = int(words[2]) // 2048
-  return found
+def sizes_by_text(node):
+  """Ask the guest for its disks: what each begins with, to size in MiB."""
+  return dict((disk.text, disk.size) for disk in guest_disks.seen(node))
 
 
 def test_a_disk_grows_between_hotplugs_and_moves(which, guest, tmpdir):
   pair = Pair(which, which, str(tmpdir))
   source = pair.source
+
+  def mark(number):
+    guest_disks.mark(source.image_path(number), number)
+
   try:
     for number in range(2):
       source.image(number)
     pair.start(guest)
     for number in (0, 1):
-      mark(source, number)
+      mark(number)
     sizes = {0: 1, 1: 1}
 
     def add(number, position):
       source.hot_add(DISK, number, position)
-      mark(source, number)
+      mark(number)
       sizes[number] = 1
 
     def remove(number, position):
@@ -96,25 +83,23 @@ def test_a_disk_grows_between_hotplugs_and_moves(which, guest, tmpdir):
                      (remove, (3, 2)), (bigger, (1, )), (add, (2, 3))):
       do(*args)
       agree(source)
-      wanted = dict(("DISK%04d" % number, size)
+      wanted = dict((guest_disks.text_on(number), size)
                     for number, size in sizes.items())
-      seen = nodes.until(lambda: seen_by_guest(source),
+      seen = nodes.until(lambda: sizes_by_text(source),
                          lambda found: found == wanted) # pylint: disable=W0640
       assert seen == wanted
     for number, size in sizes.items():
-      os.link(path_of(source, number), path_of(pair.target, number))
-    info = pair.accept()
-    assert pair.migrate() == "completed"
-    pair.finalize(info, True)
+      os.link(source.image_path(number), pair.target.image_path(number))
+    pair.arrives(pair.accept())
     agree(pair.target)
     pair.target.wait_for_guest()
-    assert seen_by_guest(pair.target) == wanted
+    assert sizes_by_text(pair.target) == wanted
     # one that has moved grows on
     sizes[4] += 2
     grow(pair.target, 4, sizes[4] * _MIB)
-    assert nodes.until(lambda: seen_by_guest(pair.target),
-                       lambda found: found["DISK0004"] == sizes[4]
-                      )["DISK0004"] == sizes[4]
+    key = guest_disks.text_on(4)
+    assert nodes.until(lambda: sizes_by_text(pair.target),
+                       lambda found: found[key] == sizes[4])[key] == sizes[4]
   finally:
     pair.stop()
 
@@ -177,7 +162,7 @@ def test_ganeti_resizes_during_a_removal_that_waits(booted, monkeypatch):
   thread = threading.Thread(target=remove)
   thread.start()
   time.sleep(1)
-  with open(path_of(booted, 4), "r+b") as stream:
+  with open(booted.image_path(4), "r+b") as stream:
     stream.truncate(4 * _MIB)
   # a process as the node daemon's: the client of 3.1.0~rc2 does not hang up
   assert child_processes.alone(lambda: type(booted.hyper)().ResizeDisk(

@@ -72,9 +72,8 @@ def small(which, guest, tmpdir_factory):
 
 def add_disk(node):
   """As L{nodes.Node.hot_add}, but makes no image."""
-  path = os.path.join(node.folder, "disk%d" % ADDED[DISK])
   node.hyper.HotAddDevice(node.instance, DISK, nodes.disk(ADDED[DISK]),
-                          (path, None), 2)
+                          (node.image_path(ADDED[DISK]), None), 2)
 
 
 def modify(node):
