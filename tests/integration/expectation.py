@@ -58,18 +58,12 @@ class Expectation(object):
     """List all slots that may be in use."""
     return set(self.own) | set(self.known.values()) | set(self.hand.values())
 
-  def in_runtime_file(self):
-    """List what the runtime file has."""
-    return set((dev_type, int(uuid, 16) - three_views.FIRST[dev_type])
-               for dev_type, entries in self.node.runtime_slots().items()
-               for uuid, _ in entries)
-
   def stale(self):
     """List what the runtime file has and QEMU has no longer."""
     if not (self.leaving or self.unsure):
       return set()
     live = set(three_views.key_of(name) for name in self.node.live().values())
-    return self.in_runtime_file() - live
+    return set(self.node.numbers()) - live
 
   def compare(self, settled):
     """Compare runtime file, QEMU, and what was done.

@@ -13,7 +13,6 @@ import time
 
 import killable
 import manual_changes
-import three_views
 import nodes
 from expectation import Contradiction, PATIENCE
 from nodes import DISK, NIC
@@ -98,7 +97,7 @@ class Run(manual_changes.ManualChanges):
     if not settles and self.random.random() < 0.5:
       return
     if settles:
-      left = (stale - set([self._added])) & set(self.in_runtime_file())
+      left = (stale - set([self._added])) & set(self.node.numbers())
       if left:
         raise Contradiction("the runtime file still has %s" % left)
     self.compare(settles)
@@ -148,7 +147,7 @@ class Run(manual_changes.ManualChanges):
         raise Contradiction(said)
       self.counts["full"] += 1
       return True
-    first = three_views.FIRST[dev_type]
+    first = nodes.FIRST[dev_type]
     slot = dict(self.node.runtime_slots()[dev_type])["%08x" %
                                                      (first + chosen[1])]
     self.log[-1] += ": slot %d" % slot

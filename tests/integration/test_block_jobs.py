@@ -45,7 +45,7 @@ def image(node):
 def disk_id(node):
   """Return QEMU's id of the disk."""
   (name, ) = [name for name in runtime_devices(node)
-              if "-%08x-" % (0xd0 + NUMBER) in name]
+              if "-%08x-" % (nodes.FIRST[DISK] + NUMBER) in name]
   return name
 
 

@@ -6,8 +6,6 @@ import re
 import nodes
 from nodes import DISK, NIC
 
-#: Numbers that L{nodes} gives the first devices' UUIDs
-FIRST = {DISK: 0xd0, NIC: 0xa0}
 _DEV_TYPES = {"disk": DISK, "nic": NIC}
 _ID_RE = re.compile(r"^(?:hot)?(disk|nic)-([0-9a-f]{8})-")
 
@@ -22,7 +20,7 @@ def key_of(name):
   if not match:
     return None
   dev_type = _DEV_TYPES[match.group(1)]
-  return (dev_type, int(match.group(2), 16) - FIRST[dev_type])
+  return (dev_type, nodes.number_of(dev_type, match.group(2)))
 
 
 def taps():
@@ -51,7 +49,7 @@ class ThreeViews(object):
     self.wrong = []
     self.runtime = self._keyed(
       "the runtime file", [
-        ((dev_type, int(uuid, 16) - FIRST[dev_type]), slot)
+        ((dev_type, nodes.number_of(dev_type, uuid)), slot)
         for dev_type, entries in node.runtime_slots().items()
         for uuid, slot in entries])
     qmp = node.watch()

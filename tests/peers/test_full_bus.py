@@ -33,18 +33,10 @@ ALL = [(DISK, number) for number in range(16)] + [(NIC, number)
 _EVERY = 50
 
 
-def there(node):
-  """List what the runtime file has, as in L{ALL}."""
-  first = {DISK: 0xd0, NIC: 0xa0}
-  return set((dev_type, int(uuid, 16) - first[dev_type])
-             for dev_type, entries in node.runtime_slots().items()
-             for uuid, _ in entries)
-
-
 def compare(node, expected):
   """Make sure that runtime file, QEMU, and what was done agree."""
   agree(node)
-  assert there(node) == set(expected)
+  assert set(node.numbers()) == set(expected)
   disks, nics = node.agreed_slots()
   assert len(set(disks + nics)) == len(expected)
   # with all of them there, no NIC has a disk's slot
@@ -81,7 +73,7 @@ def test_a_full_guest_is_half_emptied_filled_again_and_moves(
   print("FULL_SEED=%d" % SEED)
   node = pair.source
   pair.start(guest, kvm_pci_reservations=8)
-  known = sorted(there(node))
+  known = sorted(node.numbers())
   for number in range(1, ROUNDS + 1):
     print("round %d of %d" % (number, ROUNDS))
     fill(node, known, chance)
@@ -101,7 +93,7 @@ def test_a_thousand_operations_without_a_pause(node, guest):
   chance = random.Random(SEED)
   node.start(kvm_pci_reservations=8, **nodes.boot(guest))
   node.wait_for_guest()
-  known = sorted(there(node))
+  known = sorted(node.numbers())
   fills, counts, begun = True, {"add": 0, "remove": 0}, time.time()
   for number in range(1, STEPS + 1):
     missing = [key for key in ALL if key not in known]
@@ -113,7 +105,8 @@ def test_a_thousand_operations_without_a_pause(node, guest):
     else:
       remove(node, chance.choice(known), known)
       counts["remove"] += 1
-    assert there(node) == set(known), "FULL_SEED=%d step %d" % (SEED, number)
+    assert set(node.numbers()) == set(known), "FULL_SEED=%d step %d" % (
+      SEED, number)
     if not number % _EVERY or number == STEPS:
       compare(node, known)
       print("step %d of %d: %d devices, %.0f s" % (number, STEPS, len(known),
