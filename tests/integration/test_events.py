@@ -10,8 +10,7 @@ import pytest
 from ganeti import errors
 from ganeti.hypervisor import hv_kvm
 
-from qemu_state import Inventory, runtime_devices, tell
-from test_left_behind import agree
+from qemu_state import agree, Inventory, runtime_devices, tell
 from nodes import DISK, NIC
 import faults
 import nodes

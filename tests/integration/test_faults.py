@@ -17,6 +17,7 @@ from ganeti import objects
 from ganeti.hypervisor import hv_kvm
 
 from qemu_state import Inventory, agree, runtime_devices, parse_devices, tell
+from qemu_state import wait_until_gone
 from test_old_runtime_files import adopt
 from nodes import DISK, NIC
 import faults
@@ -62,14 +63,6 @@ def hasten(monkeypatch):
   monkeypatch.setattr(time, "sleep", lambda seconds: plain(min(seconds, 0.2)))
   monkeypatch.setattr(hv_kvm.QmpConnection, "_HOT_UNPLUG_EVENT_TIMEOUT", 3,
                       raising=False)
-
-
-def wait_until_gone(node, device_id, timeout=60):
-  """Wait until the unplug of a device has completed."""
-  deadline = time.time() + timeout
-  while device_id in Inventory(node).devices:
-    assert time.time() < deadline, "the guest keeps %s" % device_id
-    time.sleep(0.02)
 
 
 def id_of(dev_type, number):

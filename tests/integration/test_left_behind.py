@@ -14,7 +14,7 @@ from ganeti import errors
 
 from ganeti_kvm_pci.bus import allocator
 
-from qemu_state import Inventory, runtime_devices, tell
+from qemu_state import Inventory, agree, runtime_devices, tell
 from nodes import DISK, NIC
 import nodes
 
@@ -29,17 +29,6 @@ NEW = 2
 
 class Died(BaseException):
   """The node daemon's process ends here."""
-
-
-def agree(node):
-  """Make sure that runtime file and QEMU agree, and nothing is left over."""
-  found = Inventory(node)
-  assert runtime_devices(node) == found.devices, vars(found)
-  assert found.drives | found.nodes == found.of(DISK), vars(found)
-  assert found.netdevs == found.of(NIC), vars(found)
-  assert found.fdsets == found.used_fdsets, vars(found)
-  assert found.tuns == len(found.netdevs), vars(found)
-  return found
 
 
 class Listener(object):

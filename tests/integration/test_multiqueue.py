@@ -11,7 +11,6 @@ from ganeti import constants
 from ganeti.hypervisor import hv_kvm
 
 from qemu_state import runtime_devices, tell
-from test_left_behind import agree
 from nodes import NIC
 import nodes
 
@@ -33,9 +32,8 @@ def queues_wanted():
   return QUEUES
 
 
-@pytest.fixture
-def queued(node, guest, queues_wanted):
-  """Provide a node whose guest is up and has NICs with several queues."""
+def without_vhost(node):
+  """Let a NIC have queues, but no vhost_net, by which Ganeti asks for them."""
   plain = node.hyper._GetNetworkDeviceFeatures
 
   def _GetNetworkDeviceFeatures(*args):
@@ -43,6 +41,12 @@ def queued(node, guest, queues_wanted):
     return (dict(features, vhost=False), "", nic_extra)
 
   node.hyper._GetNetworkDeviceFeatures = _GetNetworkDeviceFeatures
+
+
+@pytest.fixture
+def queued(node, guest, queues_wanted):
+  """Provide a node whose guest is up and has NICs with several queues."""
+  without_vhost(node)
   node.start(vhost_net=True, virtio_net_queues=queues_wanted,
              **nodes.boot(guest))
   node.wait_for_guest()

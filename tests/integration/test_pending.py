@@ -20,7 +20,7 @@ from ganeti_kvm_pci.node import runtime_files
 from ganeti_kvm_pci.qmp import unplug as unplug_
 from ganeti_kvm_pci.runtime import unplug_request
 
-from qemu_state import Inventory, runtime_devices, tell
+from qemu_state import Inventory, agree, runtime_devices, tell, wait_until_gone
 from test_migration import Pair
 from nodes import DISK, NIC
 import nodes
@@ -88,23 +88,7 @@ def ask(node, dev_type, number, monkeypatch):
 def complete(node, device_id):
   """Have the guest go on, and wait until it has completed the unplug."""
   tell(node, "cont")
-  deadline = time.time() + 60
-  while device_id in Inventory(node).devices:
-    assert time.time() < deadline, "the guest keeps %s" % device_id
-    time.sleep(0.02)
-
-
-def agree(node):
-  """Make sure that runtime file and QEMU agree, and nothing is left over.
-
-  The backend of a disk is a drive up to Ganeti 3.0, and a block node later.
-
-  """
-  found = Inventory(node)
-  assert runtime_devices(node) == found.devices, vars(found)
-  assert found.drives | found.nodes == found.of(DISK), vars(found)
-  assert found.netdevs == found.of(NIC), vars(found)
-  assert found.tuns == len(found.netdevs), vars(found)
+  wait_until_gone(node, device_id)
 
 
 def by_operation(node, command):

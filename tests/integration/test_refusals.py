@@ -25,10 +25,9 @@ from ganeti.hypervisor import hv_kvm
 
 from ganeti_kvm_pci import qemu_version
 
-from qemu_state import tell
+from qemu_state import agree, tell
 from line_socket import Socket
 from nodes import DISK, NIC
-from test_left_behind import agree
 import nodes
 
 #: QEMU 5.2 ends where a netdev's descriptor is none, and takes an id twice.

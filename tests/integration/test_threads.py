@@ -18,8 +18,7 @@ from ganeti import errors
 from ganeti import hypervisor as ganetis
 from ganeti.http import server
 
-from qemu_state import runtime_devices
-from test_left_behind import agree
+from qemu_state import agree, runtime_devices
 from nodes import DISK, NIC
 import child_processes
 import nodes

@@ -16,7 +16,7 @@ from ganeti.hypervisor import hv_kvm
 from qemu_state import agree
 from test_faults import id_of, text_of
 from test_migration import Pair
-from test_multiqueue import queues
+from test_multiqueue import queues, without_vhost
 from nodes import NIC
 import nodes
 
@@ -46,17 +46,6 @@ TYPES = [
   pytest.param("e1000", 1, False, id="e1000"),
   pytest.param("rtl8139", 1, False, id="rtl8139"),
   ]
-
-
-def without_vhost(node):
-  """Let a NIC have queues, but no vhost_net, by which Ganeti asks for them."""
-  plain = node.hyper._GetNetworkDeviceFeatures
-
-  def _GetNetworkDeviceFeatures(*args):
-    features, _, nic_extra = plain(*args)
-    return (dict(features, vhost=False), "", nic_extra)
-
-  node.hyper._GetNetworkDeviceFeatures = _GetNetworkDeviceFeatures
 
 
 @pytest.mark.parametrize("nic_type,count,vhost", TYPES)
