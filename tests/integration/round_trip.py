@@ -16,7 +16,6 @@ import shutil
 import sys
 import tempfile
 import threading
-import time
 
 from ganeti_kvm_pci.cli import entry
 from ganeti_kvm_pci.node import runtime_files
@@ -46,8 +45,6 @@ Devices = collections.namedtuple("Devices", ["placed", "types"])
 
 _PORT = 8102
 _ADDRESSES = ("127.0.0.1", "127.0.0.2")
-#: As long as the firmware may take, in seconds
-_PATIENCE = 60
 
 _FOLDERS = ("/machine/peripheral", "/machine/peripheral-anon")
 _OWNER_RE = re.compile("(?:%s|%s)/[^/]+" % _FOLDERS)
@@ -172,7 +169,7 @@ class Pair(test_migration.Pair):
       runtime_files.control_dir, sys.stdout = plain, stdout
     warnings = [f["text"] for f in found["findings"] if f["severity"] != "info"]
     # the command's own is about the node as well, which has no plugin here
-    assert bool(found["status"]) == bool(warnings), (status, found)
+    assert bool(found["status"]) == bool(warnings), (warnings, found)
     return warnings
 
 
@@ -221,12 +218,9 @@ def _remember_help(node):
 
 def wait_for_firmware(node):
   """Wait until the firmware has numbered the buses, and begins with memory."""
-  deadline = time.time() + _PATIENCE
-  while not any(region["address"] > 0
-                for device in pci_functions(tell(node, "query-pci"))
-                for region in device["regions"]):
-    assert time.time() < deadline, "the firmware does not begin"
-    time.sleep(0.02)
+  nodes.wait_until(lambda: any(
+    region["address"] > 0 for device in pci_functions(tell(node, "query-pci"))
+    for region in device["regions"]), "the firmware begins", 60)
 
 
 def devices(node):

@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import tempfile
-import time
 
 import pytest
 
@@ -18,6 +17,7 @@ from ganeti.hypervisor import hv_kvm
 
 from ganeti_kvm_pci import qemu_version
 
+from qemu_state import run_state
 import nodes
 import qemu_roots
 import test_migration
@@ -191,7 +191,7 @@ def test_what_an_older_qemu_does_not_have_is_refused(make_pair, versions):
     assert part in text
   assert pair.target.log() == "" and not os.path.exists(
     pair.target.hyper._InstancePidFile(nodes.NAME))
-  assert pair.source.watch().execute("query-status")["status"] == "running"
+  assert run_state(pair.source) == "running"
 
 
 @between(PAIRS)
@@ -205,10 +205,7 @@ def test_unmodified_ganeti_does_not_move_it(make_pair, versions):
   pid = pair.target.pid()
   # without an answer of the target's, QEMU may say either
   print(pair.migrate())
-  deadline = time.time() + 20
-  while os.path.exists("/proc/%d" % pid):
-    assert time.time() < deadline, "the target goes on"
-    time.sleep(0.05)
+  test_migration.ended(pid)
   text = pair.target.log()
   print(text)
   for version in versions:

@@ -22,7 +22,7 @@ from ganeti.hypervisor import hv_kvm
 from ganeti_kvm_pci import qemu_version
 from ganeti_kvm_pci import versions
 
-from qemu_state import agree, tell
+from qemu_state import agree, migration_status, tell
 from line_socket import Socket
 import nodes
 import patched
@@ -36,9 +36,6 @@ CAREFUL = {"migration_bandwidth": 1024, "migration_downtime": 10000}
 #: the files of pids, later by the runtime files.
 ARRIVING = [nodes.NAME] if "_PIDS_DIR" in inspect.getsource(
   hv_kvm.KVMHypervisor.GetAllInstancesInfo) else []
-
-#: As long as any of it may take, in seconds.
-_PATIENCE = 120
 
 
 def is_plugin(node):
@@ -104,13 +101,11 @@ class Pair(object):
 
   def wait(self):
     """Wait until a migration has ended, one way or the other."""
-    deadline = time.time() + _PATIENCE
-    while time.time() < deadline:
-      status = tell(self.source, "query-migrate").get("status")
-      if status in ("completed", "failed", "cancelled"):
-        return status
-      time.sleep(0.02)
-    raise AssertionError("the migration does not end")
+    def ended_as():
+      status = migration_status(self.source)
+      return status in ("completed", "failed", "cancelled") and status
+
+    return nodes.wait_until(ended_as, "the migration ends")
 
   def finalize(self, info, success):
     try:
@@ -272,7 +267,8 @@ def slots_of(node):
 
 def eject(pair, slot):
   """Have the guest eject a device, without being asked."""
-  serial = Socket(pair.source.hyper._InstanceSerial(nodes.NAME), _PATIENCE)
+  serial = Socket(pair.source.hyper._InstanceSerial(nodes.NAME),
+                  nodes.PATIENCE)
   # behind a root port the slot's name says nothing, the bus's number does
   where = "00:%02x" % slot
   if not nodes.ON_PC:
@@ -283,10 +279,7 @@ def eject(pair, slot):
   serial.sock.sendall((
     "\ncd /sys/bus/pci/slots; for s in *; do [ `cat $s/address` = 0000:%s ] &&"
     " echo 0 > $s/power; done; cd /\n" % where).encode("ascii"))
-  deadline = time.time() + _PATIENCE
-  while slot in pair.source.live():
-    assert time.time() < deadline, "the guest keeps it"
-    time.sleep(0.02)
+  nodes.wait_until(lambda: slot not in pair.source.live(), "it is ejected")
   serial.sock.close()
 
 
@@ -311,7 +304,7 @@ def ejected_on_the_way(pair, slots):
   pair.source.hyper.MigrateInstance("cluster", pair.source.instance, HERE, True)
   for slot in slots:
     eject(pair, slot)
-  assert tell(pair.source, "query-migrate")["status"] == "active"
+  assert migration_status(pair.source) == "active"
   tell(pair.source, "migrate-set-parameters", max_bandwidth=1 << 30,
        downtime_limit=10000)
   assert pair.wait() == "completed"
@@ -366,10 +359,8 @@ def test_leftovers_of_an_incoming_migration_are_harmless(pair, guest):
   os.kill(pair.target.pid(), signal.SIGKILL)
   assert len(waiting(pair.target)) == 1
   assert listed(pair.target) in ([], ARRIVING)
-  deadline = time.time() + _PATIENCE
-  while pair.target.hyper.ListInstances():
-    assert time.time() < deadline
-    time.sleep(0.02)
+  nodes.wait_until(lambda: not pair.target.hyper.ListInstances(),
+                   "QEMU has ended")
   assert waiting(pair.target) == []
   arrives(pair, pair.accept())
 
@@ -435,10 +426,8 @@ def take_anything(pair, info):
 
 def ended(pid):
   """Wait until a process has ended."""
-  deadline = time.time() + 10
-  while os.path.exists("/proc/%d" % pid):
-    assert time.time() < deadline
-    time.sleep(0.02)
+  nodes.wait_until(lambda: not os.path.exists("/proc/%d" % pid),
+                   "process %d has ended" % pid, 20)
 
 
 @between(BOTH, ("unmodified", "unmodified"))

@@ -22,6 +22,7 @@ import kill_points
 import master as master_
 import nodes
 import old_qemu
+import qemu_state
 import slow_link
 from guest_disks import GuestDisks
 from line_socket import Socket
@@ -31,6 +32,7 @@ from master import Failed
 from nodes import DISK
 from nodes import NIC
 from qemu_state import agree
+from qemu_state import migration_status
 from qemu_state import tell
 from test_migration import BOTH
 from test_migration import between
@@ -45,8 +47,6 @@ UNMODIFIED = ("unmodified", "unmodified")
 #: From one point to the next; the calls at the end of a migration have fewer.
 STRIDE = int(os.environ.get("BROKEN_EVERY", "7"))
 FINAL_STRIDE = (STRIDE + 2) // 4 or 1
-
-_PATIENCE = 120
 
 #: Has a migration last, without end.
 SLOW = {"migration_bandwidth": 8, "migration_downtime": 1}
@@ -76,11 +76,11 @@ def processes(node):
 
 
 def run_state(node):
-  """Ask QEMU; None if none runs."""
+  """Ask QEMU as L{qemu_state.run_state} does; None if none runs."""
   if not processes(node):
     return None
   try:
-    return tell(node, "query-status")["status"]
+    return qemu_state.run_state(node)
   except (AssertionError, EnvironmentError): # it is just ending
     return None
 
@@ -241,29 +241,28 @@ class When(object):
       return not answers(pair.source)
     if self._name == "switch-over":
       return run_state(pair.source) == "finish-migrate"
-    return (tell(pair.source, "query-migrate").get("status") == "completed" and
+    return (migration_status(pair.source) == "completed" and
             run_state(pair.target) == "running")
 
   def __call__(self, step):
     if step == "accepted" or self.acted:
       return
-    deadline = time.time() + _PATIENCE
-    while not self._is_now():
-      assert time.time() < deadline, self._name
-      time.sleep(0.02)
+    nodes.wait_until(self._is_now, self._name)
     self.acted = True
     self._action()
 
 
-def fill(node):
+def fill(node, *sizes):
   """Leave no memory of a guest empty: QEMU sends that in no time.
 
   What was removed keeps what was in it.
 
+  @param sizes: MiB, each no more than the guest writes in a minute
+
   """
-  for number in range(2):
-    node.console("dd if=/dev/urandom of=/dev/filled%d bs=1M count=32"
-                 " 2> /dev/null\n" % number)
+  for number, size in enumerate(sizes):
+    node.console("dd if=/dev/urandom of=/dev/filled%d bs=1M count=%d"
+                 " 2> /dev/null\n" % (number, size))
   node.console("rm /dev/filled*\n")
 
 
@@ -276,19 +275,18 @@ _BAND = 6
 @pytest.mark.parametrize("percent", [10, 50, 90])
 def test_a_cancelled_migration_hinders_nothing(broken, percent):
   pair = broken.pair
-  fill(pair.source)
+  fill(pair.source, 32, 32)
   pair.source.instance.hvparams.update(
     SLOW if percent > 2 * _BAND else dict(SLOW, migration_bandwidth=1))
   seen = []
 
   def reach(share):
-    deadline = time.time() + 2 * _PATIENCE
-    while True:
-      found = copied(pair) or 0
-      if found >= share:
-        return found
-      assert time.time() < deadline
-      time.sleep(0.01)
+    def found():
+      there = copied(pair) or 0
+      return there >= share and there
+
+    return nodes.wait_until(found, "%d %% are copied" % share,
+                            2 * nodes.PATIENCE)
 
   def at(step):
     if step == "accepted" or seen:
@@ -298,8 +296,7 @@ def test_a_cancelled_migration_hinders_nothing(broken, percent):
     tell(pair.source, "migrate-set-parameters", max_bandwidth=1 << 20)
     seen.append(reach(percent))
     tell(pair.source, "migrate_cancel")
-    assert tell(pair.source, "query-migrate")["status"] in ("cancelling",
-                                                            "cancelled")
+    assert migration_status(pair.source) in ("cancelling", "cancelled")
 
   broken.fails(at)
   print("cancelled at %.1f %%" % seen[0])
@@ -372,9 +369,10 @@ def settle(broken, killed=False):
   """Clean up as the operator's page says, until all is right.
 
   @param killed: see L{Broken.goes_on}
+  @return: whether the source's QEMU had to be killed for that
 
   """
-  master = broken.master
+  master, is_told = broken.master, False
   master.down.clear()
   try:
     master.cleanup()
@@ -383,11 +381,12 @@ def settle(broken, killed=False):
     match = re.search(r"paused after a migration that completed.*\(kill (\d+)\)",
                       str(err))
     assert match, err
-    assert int(match.group(1)) in processes(broken.pair.source)
+    assert [int(match.group(1))] == processes(broken.pair.source)
     kill(broken.pair.source)
-    killed = True
+    is_told = True
     master.cleanup()
-  broken.goes_on(killed=killed)
+  broken.goes_on(killed=killed or is_told)
+  return is_told
 
 
 @between(BOTH)
@@ -461,7 +460,7 @@ def test_a_link_that_stands_still_and_goes_on(broken, moment):
     broken.link.passes = False
     ended_at = time.time() + 8
     while time.time() < ended_at:
-      assert tell(pair.source, "query-migrate")["status"] == "active"
+      assert migration_status(pair.source) == "active"
       time.sleep(0.5)
     broken.link.passes = True
     broken.link.rate = None

@@ -14,13 +14,16 @@ from ganeti import constants
 
 import master as master_
 import nodes
+from qemu_state import migration_status
 from qemu_state import tell
 from test_broken_migration import UNMODIFIED
 from test_broken_migration import broken  # noqa: F401 (a fixture)
 from test_broken_migration import copied
+from test_broken_migration import fill
 from test_broken_migration import kill
 from test_broken_migration import processes
 from test_broken_migration import run_state
+from test_broken_migration import settle
 from test_migration import BOTH
 from test_migration import between
 from test_migration import is_plugin
@@ -34,10 +37,6 @@ pytestmark = pytest.mark.skipif(
 _RATE = 3 << 20
 
 _COMMAND_RE = re.compile(r"(migrate_recover|migrate -d -r) tcp:ADDRESS:(\d+)")
-
-
-def status(node):
-  return tell(node, "query-migrate").get("status")
 
 
 def human(node, line):
@@ -57,8 +56,7 @@ class Postcopy(object):
     self.acted = False
     pair = broken.pair
     # what is empty is not sent
-    pair.source.console("dd if=/dev/urandom of=/dev/filled bs=1M count=48"
-                        " 2> /dev/null\n")
+    fill(pair.source, 48)
     for node in (pair.source, pair.target):
       node.instance.hvparams.update(migration_caps="postcopy-ram",
                                     migration_bandwidth=8, migration_downtime=1)
@@ -71,9 +69,10 @@ class Postcopy(object):
     pair = self._broken.pair
     nodes.until(lambda: copied(pair), lambda share: (share or 0) > 40)
     tell(pair.source, "migrate-start-postcopy")
-    assert nodes.until(lambda: (run_state(pair.target), status(pair.source)),
-                       lambda found: found == ("running", "postcopy-active")
-                       ) == ("running", "postcopy-active")
+    wanted = ("running", "postcopy-active")
+    assert nodes.until(lambda: (run_state(pair.target),
+                                migration_status(pair.source)),
+                       lambda found: found == wanted) == wanted
     left = tell(pair.source, "query-migrate")["ram"]["remaining"]
     print("postcopy began, %d kB are left" % (left >> 10))
     assert left > 4 << 20
@@ -84,7 +83,7 @@ def cut(broken):
   broken.link.cut()
   pair = broken.pair
   for node in (pair.source, pair.target):
-    assert nodes.until(lambda: status(node), # pylint: disable=W0640
+    assert nodes.until(lambda: migration_status(node), # pylint: disable=W0640
                        lambda found: found == "postcopy-paused"
                        ) == "postcopy-paused"
 
@@ -106,18 +105,13 @@ def are_both_there(pair):
   assert len(processes(pair.source)) == len(processes(pair.target)) == 1
 
 
-def settle(broken):
-  """Clean up once all was sent."""
+def settles(broken):
+  """Clean up once all was sent: the source's QEMU has to be killed by hand."""
   pair, master = broken.pair, broken.master
-  assert nodes.until(lambda: status(pair.source),
+  assert nodes.until(lambda: migration_status(pair.source),
                      lambda found: found == "completed") == "completed"
-  said = refused(master.cleanup, "paused after a migration that completed")
-  (pid, ) = re.findall(r"\(kill (\d+)\)", said)
-  assert [int(pid)] == processes(pair.source)
-  kill(pair.source)
-  master.cleanup()
+  assert settle(broken)
   assert master.primary is pair.target
-  broken.goes_on(killed=True)
   broken.hotplugs()
   broken.moves()
 
@@ -150,7 +144,7 @@ def test_a_postcopy_whose_link_is_cut_is_recovered(broken):
                                                     master_.LISTENS))
   human(pair.source, "migrate -d -r tcp:%s:%d" % (master_.HERE,
                                                   master_.SENT_TO))
-  settle(broken)
+  settles(broken)
 
 
 @between(BOTH)
@@ -166,7 +160,7 @@ def test_a_job_that_lost_its_source_in_postcopy(broken):
   are_both_there(pair)
   refused(master.cleanup, "is not migrated", "wait until")
   are_both_there(pair)
-  settle(broken)
+  settles(broken)
 
 
 @between(BOTH)
@@ -215,7 +209,7 @@ def test_a_guest_that_lost_one_half_is_started_anew(broken, side):
   def half():
     kill(master.node(side))
     rest = pair.target if side == master_.SOURCE else pair.source
-    assert nodes.until(lambda: status(rest),
+    assert nodes.until(lambda: migration_status(rest),
                        lambda found: found == "postcopy-paused"
                        ) == "postcopy-paused"
 

@@ -25,8 +25,7 @@ _SCAN = ("(while [ -e /scan ]; do echo 1 > /sys/bus/pci/rescan;"
 
 def pairs(node, name):
   """Read what the guest has of a type, name to PCI address."""
-  lines = dict(line.partition(":")[::2] for line in node.wait_for_guest())
-  return dict(word.split("=") for word in lines[name].split())
+  return dict(word.split("=") for word in node.report()[name].split())
 
 
 def removed_by_guest(node, name):

@@ -17,7 +17,6 @@ from qemu_state import agree, runtime_devices, tell
 from nodes import DISK
 import child_processes
 import disk_load
-import line_socket
 import nodes
 
 pytestmark = pytest.mark.parametrize("which", ["plugin"], indirect=True)
@@ -27,9 +26,6 @@ SEED = int(os.environ.get("BUSY_SEED", str(random.randrange(10000))))
 
 #: Of a disk that the guest can fill, in bytes
 _SIZE = 16 << 20
-
-#: As long as any of it may take, in seconds
-_PATIENCE = 120
 
 
 @pytest.fixture
@@ -44,7 +40,7 @@ def busy(node, guest, monkeypatch):
     return path
 
   node.image = image
-  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", str(_PATIENCE))
+  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", str(nodes.PATIENCE))
   node.start(disks=1, nics=1, kvm_pci_reservations=8, **nodes.boot(guest))
   node.wait_for_guest()
   return node
@@ -104,19 +100,9 @@ def test_the_guest_reboots_at_once_after_a_removal_under_load(busy):
     if number % 2:
       tell(busy, "system_reset")
     else:
-      send(busy, "reboot -f")
+      busy.begin("reboot -f")
     busy.wait_until_guest_sees(1, 1)
     assert agree(busy).devices == before
-
-
-def send(node, line):
-  """Have the guest run a line that it does not come back from."""
-  serial = line_socket.Socket(node.hyper._InstanceSerial(nodes.NAME), _PATIENCE)
-  serial.sock.sendall(b"\n" + line.encode("ascii") + b"\n")
-  # it says so before it runs it
-  while serial.line().strip() != "RUN":
-    pass
-  serial.sock.close()
 
 
 def test_the_guest_is_reset_during_a_removal_under_load(busy):

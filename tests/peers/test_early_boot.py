@@ -10,7 +10,7 @@ import time
 import pytest
 
 from moving import pair # pylint: disable=unused-import
-from qemu_state import tell
+from qemu_state import run_state, tell
 from nodes import DISK, NIC
 from test_migration import is_plugin
 import nodes
@@ -53,7 +53,7 @@ def test_an_instance_that_was_started_paused_goes_on_where_it_moves_to(
   pair.source.wait_for_guest()
   pair.arrives(pair.accept())
   if not is_plugin(pair.target):
-    assert tell(pair.target, "query-status")["status"] == "paused"
+    assert run_state(pair.target) == "paused"
     return
   pair.is_right(pair.target)
 
@@ -62,6 +62,6 @@ def test_an_instance_that_is_paused_stays_so(pair, guest):
   pair.start(guest, paused=True)
   pair.arrives(pair.accept())
   assert pair.states() == []
-  assert tell(pair.target, "query-status")["status"] != "running"
+  assert run_state(pair.target) != "running"
   tell(pair.target, "cont")
   pair.is_right(pair.target)

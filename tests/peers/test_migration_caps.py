@@ -6,7 +6,6 @@ A migration fails, and the next one begins with what QEMU had before the first.
 
 import os
 import signal
-import time
 
 import pytest
 
@@ -26,9 +25,6 @@ pytestmark = pytest.mark.skipif(
   not hasattr(constants, "HV_KVM_MIGRATION_CAPS"),
   reason="this Ganeti has no migration_caps")
 
-#: In seconds.
-_PATIENCE = 120
-
 CAPS = ["xbzrle", "auto-converge", "multifd", "postcopy-ram", "return-path",
         "xbzrle:auto-converge", "postcopy-ram:xbzrle:auto-converge",
         "multifd:auto-converge:return-path", "multifd:postcopy-ram",
@@ -43,13 +39,11 @@ def capabilities(node):
 
 def follow(pair):
   """Ask as Ganeti's master does, which switches to postcopy as well."""
-  deadline = time.time() + _PATIENCE
-  while time.time() < deadline:
+  def ended_as():
     found = pair.source.hyper.GetMigrationStatus(pair.source.instance).status
-    if found not in constants.HV_KVM_MIGRATION_ACTIVE_STATUSES:
-      return found
-    time.sleep(0.05)
-  raise AssertionError("the migration does not end")
+    return found not in constants.HV_KVM_MIGRATION_ACTIVE_STATUSES and found
+
+  return nodes.wait_until(ended_as, "the migration ends")
 
 
 def send(pair):

@@ -6,8 +6,7 @@ import pytest
 
 from ganeti import errors
 
-from line_socket import Socket
-from qemu_state import Inventory, agree, tell
+from qemu_state import Inventory, agree, run_state, tell
 from test_faults import id_of, text_of
 from nodes import DISK, NIC
 import nodes
@@ -19,30 +18,19 @@ pytestmark = [
 S3 = {True: "-global PIIX4_PM.disable_s3=0",
       False: "-global ICH9-LPC.disable_s3=0"}[nodes.ON_PC]
 
-#: As long as any of it may take, in seconds.
-_PATIENCE = 120
-
-
-def status(node):
-  return tell(node, "query-status")["status"]
-
 
 def suspend(node):
   """Have the guest go to sleep."""
   assert "mem" in " ".join(node.console("cat /sys/power/state\n"))
-  serial = Socket(node.hyper._InstanceSerial(nodes.NAME), _PATIENCE)
-  try:
-    serial.sock.sendall(b"\necho mem > /sys/power/state\n")
-    assert nodes.until(lambda: status(node), lambda it: it == "suspended",
-                       _PATIENCE) == "suspended"
-  finally:
-    serial.sock.close()
+  node.begin("echo mem > /sys/power/state")
+  assert nodes.until(lambda: run_state(node), lambda it: it == "suspended",
+                     nodes.PATIENCE) == "suspended"
 
 
 def wake(node):
   tell(node, "system_wakeup")
-  assert nodes.until(lambda: status(node), lambda it: it == "running",
-                     _PATIENCE) == "running"
+  assert nodes.until(lambda: run_state(node), lambda it: it == "running",
+                     nodes.PATIENCE) == "running"
   node.wait_for_guest()
 
 
@@ -66,7 +54,7 @@ def test_what_is_added_to_a_sleeping_guest_is_there_when_it_wakes(sleeper):
   sleeper.hot_add(DISK, 4, 2)
   sleeper.hot_add(NIC, 5, 2)
   found = agree(sleeper).devices
-  assert status(sleeper) == "suspended"
+  assert run_state(sleeper) == "suspended"
   wake(sleeper)
   sleeper.wait_until_guest_sees(3, 3)
   assert agree(sleeper).devices == found
@@ -93,10 +81,10 @@ def test_what_is_removed_from_a_sleeping_guest_stays_until_it_wakes(
     assert "timed out after 2 s" in text and id_of(dev_type, number) in text
   assert time.time() - begun < 20
   assert agree(sleeper).devices == found
-  assert status(sleeper) == "suspended"
+  assert run_state(sleeper) == "suspended"
   wake(sleeper)
   # the guest completes both; what it is asked again is done
-  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", str(_PATIENCE))
+  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", str(nodes.PATIENCE))
   sleeper.hot_del(DISK, 4, 2)
   sleeper.wait_until_guest_sees(2, 2)
   wanted = nodes.until(lambda: Inventory(sleeper).devices,
@@ -134,11 +122,11 @@ def test_a_sleeping_guest_is_reset_after_a_hotplug(sleeper, monkeypatch):
     sleeper.hot_del(NIC, 1, 1)
   tell(sleeper, "system_reset")
   # QEMU (7.2) waits before the boot of what was suspended
-  assert nodes.until(lambda: status(sleeper), lambda it: it != "suspended",
-                     _PATIENCE) in ("running", "prelaunch")
+  assert nodes.until(lambda: run_state(sleeper), lambda it: it != "suspended",
+                     nodes.PATIENCE) in ("running", "prelaunch")
   tell(sleeper, "cont")
   sleeper.wait_until_guest_sees(3, 2 if sleeper.has_native_hotplug() else 1)
-  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", str(_PATIENCE))
+  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", str(nodes.PATIENCE))
   if not sleeper.has_native_hotplug():
     assert id_of(NIC, 1) not in Inventory(sleeper).devices
     sleeper.hot_del(NIC, 1, 1)
