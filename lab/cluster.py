@@ -5,13 +5,16 @@ the one that C{lab/guest} makes.
 
 """
 
+import contextlib
 import functools
 import json
+import os
 import re
 
-from commands import NODES, LabError, argv_on, gnt, on
-from commands import SPARE  # noqa: F401 (for scenarios)
-from commands import wait_until  # noqa: F401 (for scenarios)
+from commands import NODES, LabError, argv_on, gnt, on, wait_until, write_file
+from commands import SPARE, begin_gnt, daemon_util  # noqa: F401 (for scenarios)
+from commands import signal_node_daemon  # noqa: F401 (for scenarios)
+from commands import start_node_daemon  # noqa: F401 (for scenarios)
 from dialogue import Report, Socket
 
 PROJECT = "/srv/project"
@@ -21,6 +24,9 @@ KVM_DIR = "/run/ganeti/kvm-hypervisor"
 
 #: Where the project's command is on a node that has it.
 COMMAND = "/usr/local/sbin/ganeti-kvm-pci"
+
+#: Python's folder with the Ganeti that is installed.
+TREE = os.path.dirname(os.path.realpath("/usr/sbin/ganeti-noded"))
 
 #: QEMU's id of a root port.
 PORT = re.compile(r"rp\d+\Z")
@@ -47,6 +53,30 @@ def plugin(action, *nodes, check=True):
   return results
 
 
+@contextlib.contextmanager
+def hotplug_limit(seconds, *nodes):
+  """Have the plugin wait so long for a guest, said where the documents say it.
+
+  The node daemons are not restarted.
+
+  @param nodes: names; none for all
+
+  """
+  defaults, line = "/etc/default/ganeti", "KVM_PCI_HOTPLUG_LIMIT=%d" % seconds
+  for node in nodes or NODES:
+    on(node, "sh", "-c", "echo %s >> %s" % (line, defaults))
+  try:
+    yield
+  finally:
+    for node in nodes or NODES:
+      on(node, "sed", "-i", "/^%s$/d" % line, defaults)
+
+
+def other(node):
+  """Name the other one of two nodes."""
+  return {"node1": "node2", "node2": "node1"}[node]
+
+
 def pci_map(instance, live=False):
   """Ask the project's command which device has which slot.
 
@@ -71,8 +101,7 @@ def install_command():
     "PYTHONPATH=" + PROJECT, "PYTHONDONTWRITEBYTECODE=1", PYTHON, "-m",
     "ganeti_kvm_pci"])
   for node in NODES:
-    on(node, "sh", "-c", 'printf %s "$1" > "$2" && chmod 755 "$2"', "sh", text,
-       COMMAND)
+    write_file(node, COMMAND, text, "755")
 
 
 def remove_command():
@@ -225,6 +254,20 @@ class Instance(object):
     gnt("instance", "rename", *options, self.name, name)
     self.name = name
 
+  def clean_up(self):
+    """Do what is to be done after a migration that failed.
+
+    @return: L{Result}, whatever the exit status
+
+    """
+    return gnt("instance", "migrate", "--cleanup", "--force", self.name,
+               check=False)
+
+  def failover(self, check=True):
+    """Start the instance on another node; the guest is not asked."""
+    return gnt("instance", "failover", "--force", "--shutdown-timeout=0",
+               self.name, check=check)
+
   def remove(self, check=True):
     return gnt("instance", "remove", "--force", "--ignore-failures",
                "--shutdown-timeout=0", self.name, check=check)
@@ -257,11 +300,36 @@ class Instance(object):
     nodes = self._whole_config()["nodes"]
     return nodes[config["primary_node"]]["name"].split(".")[0]
 
+  def pid(self):
+    """Ask for the process of the instance's QEMU, by its file.
+
+    @return: number; None if it does not run on the instance's node
+
+    """
+    pid_file = "%s/pid/%s" % (KVM_DIR, self.name)
+    found = on(self.node(), "pgrep", "--pidfile", pid_file, check=False)
+    return int(found.output) if found.returncode == 0 else None
+
   def running(self):
     """Tell whether a QEMU runs this instance on the instance's node."""
-    pid_file = "%s/pid/%s" % (KVM_DIR, self.name)
-    return on(self.node(), "pgrep", "--pidfile", pid_file,
-              check=False).returncode == 0
+    return self.pid() is not None
+
+  def processes(self, node):
+    """List the instance's QEMUs on a node, whatever its files say.
+
+    @return: list of numbers
+
+    """
+    found = on(node, "pgrep", "-f", "[n]ame %s" % self.name, check=False)
+    return [int(pid) for pid in found.output.split()]
+
+  def runtime_path(self):
+    """Tell where the runtime file is on a node."""
+    return "%s/conf/%s.runtime" % (KVM_DIR, self.name)
+
+  def runtime_text(self):
+    """Read the runtime file."""
+    return on(self.node(), "cat", self.runtime_path()).output
 
   def runtime(self):
     """Read the runtime file.
@@ -269,8 +337,11 @@ class Instance(object):
     @return: its JSON, read
 
     """
-    path = "%s/conf/%s.runtime" % (KVM_DIR, self.name)
-    return json.loads(on(self.node(), "cat", path).output)
+    return json.loads(self.runtime_text())
+
+  def write_runtime(self, text):
+    """Replace what the runtime file has."""
+    write_file(self.node(), self.runtime_path(), text, "600")
 
   def log(self):
     """Read what QEMU itself has said on the instance's node."""
@@ -323,6 +394,11 @@ class Instance(object):
       return devices
     return [dict(device, slot=int(port["qdev_id"][2:])) for port in ports
             for device in port["pci_bridge"].get("devices", [])]
+
+  def until_ejected(self, device_id):
+    """Wait until the guest has completed the unplug of a device."""
+    wait_until(lambda: device_id not in [
+      device["qdev_id"] for device in self.pci()], "the guest ejects it", 60)
 
   def guest(self, line=None, timeout=60, until=None):
     """Ask the guest for a report, waiting for it to boot.

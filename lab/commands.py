@@ -49,6 +49,20 @@ def gnt(command, *args, check=True, timeout=300):
   return _run(["gnt-" + command] + [str(arg) for arg in args], check, timeout)
 
 
+def begin_gnt(command, *args):
+  """Begin one of Ganeti's commands, and go on while it runs.
+
+  @param command: what follows C{gnt-}, e.g. C{instance}
+  @param args: its arguments
+  @rtype: C{subprocess.Popen}
+  @return: the command; its standard output has standard error, too
+
+  """
+  return subprocess.Popen(["gnt-" + command] + [str(arg) for arg in args],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, encoding="utf-8")
+
+
 def argv_on(node, argv):
   """Tell the command that runs a command on a node."""
   if node == os.environ["LAB_NODE"]:
@@ -70,6 +84,28 @@ def on(node, *argv, check=True, timeout=120):
   return _run(argv_on(node, argv), check, timeout)
 
 
+def write_file(node, path, text, mode=None):
+  """Write a file on a node.
+
+  @param mode: its permissions, as C{chmod} takes them; none for the same as
+      before, or the usual ones
+
+  """
+  chmod = ' && chmod %s "$2"' % mode if mode else ""
+  on(node, "sh", "-c", 'printf %s "$1" > "$2"' + chmod, "sh", text, path)
+
+
+def daemon_util(node, action, daemon="ganeti-noded", check=True):
+  """Start, stop or check one of Ganeti's daemons on a node.
+
+  @param action: of Ganeti's C{daemon-util}
+  @param check: whether to raise L{LabError} if the exit status is not 0
+  @return: L{Result}
+
+  """
+  return on(node, "/usr/lib/ganeti/daemon-util", action, daemon, check=check)
+
+
 def wait_until(predicate, what, timeout=30, interval=0.2):
   """Wait until something is true.
 
@@ -88,3 +124,19 @@ def wait_until(predicate, what, timeout=30, interval=0.2):
     if time.monotonic() > deadline:
       raise LabError("not within %s s: %s" % (timeout, what))
     time.sleep(interval)
+
+
+def signal_node_daemon(node, name, check=True):
+  """Send a signal to a node daemon, not to the processes it has forked."""
+  on(node, "sh", "-c", "kill -%s $(cat /run/ganeti/ganeti-noded.pid)" % name,
+     check=check)
+
+
+def start_node_daemon(node):
+  """Start a node daemon that has died, and wait until it answers."""
+  # a dead daemon's children may hold its port for a moment
+  wait_until(lambda: daemon_util(node, "start", check=False).returncode == 0,
+             "%s: the node daemon starts" % node, 30, 1)
+  wait_until(lambda: gnt(
+    "node", "list", "--no-headers", "-o", "mtotal", node + ".gnt.test",
+    check=False).output.strip() not in ("", "?"), "%s answers" % node, 60, 1)

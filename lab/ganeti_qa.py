@@ -107,8 +107,7 @@ class Suite(object):
     self._results = results
     self._inside = False
     # as when it is started by its name; it imports by both ways
-    sys.path[:0] = [folder + "/qa", folder,
-                    os.path.dirname(os.path.realpath("/usr/sbin/ganeti-noded"))]
+    sys.path[:0] = [folder + "/qa", folder, cluster.TREE]
     # PyYAML 6 wants to be told a loader, and the suite of 3.0 tells none
     load = yaml.load
     yaml.load = lambda text, Loader=yaml.SafeLoader: load(text, Loader)

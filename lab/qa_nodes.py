@@ -9,7 +9,7 @@ import os
 
 import cluster
 import qa_settings
-from commands import gnt, on, wait_until
+from commands import daemon_util, gnt, on, wait_until, write_file
 
 #: The suite asks this before and after many tests. Beyond what it hands over,
 #: an instance that runs has one QEMU, on its own node.
@@ -62,8 +62,7 @@ def prepare(path):
   os.chmod(path + "/instance-check", 0o755)
   for node in cluster.NODES:
     for (name, script) in COMMANDS.items():
-      on(node, "sh", "-c", 'printf %s "$1" > "$2" && chmod 755 "$2"', "sh",
-         script, "/usr/local/sbin/" + name)
+      write_file(node, "/usr/local/sbin/" + name, script, "755")
     # a node's own, while all else in /srv is shared
     on(node, "mount", "-t", "tmpfs", "-o", "mode=750", "lab",
        qa_settings.STORAGE["file"])
@@ -75,7 +74,7 @@ def prepare(path):
   # Debian's listens on 127.0.0.1 only
   on("node1", "sh", "-c", "echo 'RAPI_ARGS=\"\"' >> /etc/default/ganeti")
   for action in ("stop", "start"):
-    on("node1", "/usr/lib/ganeti/daemon-util", action, "ganeti-rapi")
+    daemon_util("node1", action, "ganeti-rapi")
   wait_until(lambda: on("node1", "sh", "-c", "ss -ltn | grep -q :5080",
                         check=False).returncode == 0, "RAPI listens")
   gnt("cluster", "modify", "--ipolicy-bounds-specs", BOUNDS)

@@ -71,11 +71,10 @@ def test_on_an_unknown_ganeti_the_daemon_starts_without_it(plugin):
   so that nothing of Ganeti is changed.
 
   """
-  tree = os.path.dirname(os.path.realpath("/usr/sbin/ganeti-noded"))
   path = os.path.join(site.getsitepackages()[0], "zz-version.pth")
   line = ("import sys; sys.path.insert(0, %r); import ganeti.constants as c;"
           " c.VERSION_MINOR = 9; c.RELEASE_VERSION = '3.9.0';"
-          " sys.path.pop(0)\n" % tree)
+          " sys.path.pop(0)\n" % cluster.TREE)
   log = "/var/log/ganeti/node-daemon.log"
   before = os.path.getsize(log)
   with open(path, "w") as stream:
@@ -84,8 +83,8 @@ def test_on_an_unknown_ganeti_the_daemon_starts_without_it(plugin):
     result = plugin("enable", "node1", check=False)["node1"]
     assert result.returncode == 1
     assert "Ganeti 3.9.0 is not supported by this plugin" in result.output
-    cluster.on("node1", "/usr/lib/ganeti/daemon-util", "stop", "ganeti-noded")
-    cluster.on("node1", "/usr/lib/ganeti/daemon-util", "start", "ganeti-noded")
+    for action in ("stop", "start"):
+      cluster.daemon_util("node1", action)
     status = plugin("status", "node1", check=False)["node1"]
     assert "running" in status.output and "without the plugin" in status.output
     with open(log) as stream:
@@ -193,8 +192,7 @@ def test_a_q35_guest_needs_the_plugin(vm, plugin):
   assert vm.node() == "node1"
   assert "hotplug:done" in vm.modify("--net", "add").output
   # a failover asks nobody
-  over = cluster.gnt("instance", "failover", "--force", "--shutdown-timeout=0",
-                     vm.name, check=False)
+  over = vm.failover(check=False)
   assert over.returncode != 0
   assert "Failed to start instance %s: exited with exit code 1 ()" % vm.name in \
     over.output

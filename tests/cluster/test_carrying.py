@@ -85,20 +85,18 @@ def test_an_old_runtime_file_is_upgraded_while_its_guest_runs(vm, plugin):
   plugin("enable")
   vm.add(disks=1, nics=1, hvparams={"kvm_pci_reservations": 8})
   before = agree(vm, [8], [24])
-  path = "%s/conf/%s.runtime" % (cluster.KVM_DIR, vm.name)
   data = vm.runtime()
   for name in ("disk_aio", "disk_discard", "virtio_net_queues"):
     del data[2][name]
-  cluster.on("node1", "python3", "-c", "open(%r, 'w').write(%r)" %
-             (path, json.dumps(data)))
-  cluster.on("node1", "chmod", "600", path)
+  vm.write_runtime(json.dumps(data))
   told = command(vm, "upgrade", "--dry-run").output
   assert "parameter disk_aio=threads" in told and "would be" in told
   assert vm.runtime() == data
   told = command(vm, "upgrade").output
   assert vm.runtime()[2]["disk_aio"] == "threads"
   assert vm.runtime()[:2] == data[:2]
-  assert cluster.on("node1", "stat", "-c", "%a", path).output == "600\n"
+  assert cluster.on("node1", "stat", "-c", "%a", vm.runtime_path()
+                    ).output == "600\n"
   backup = "%s/kvm-pci/%s.runtime.backup" % (cluster.KVM_DIR, vm.name)
   assert backup[len("/run"):] in told
   assert cluster.on("node1", "cat", backup).output == json.dumps(data)

@@ -19,8 +19,8 @@ sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(
 import cluster  # noqa: E402 pylint: disable=wrong-import-position
 import demo  # noqa: E402 pylint: disable=wrong-import-position
 
+from cluster import other
 from guests import Guest
-from test_migration import other
 from test_rollout import FOLDER
 from test_rollout import given
 from test_rollout import on_all

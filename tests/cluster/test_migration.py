@@ -16,6 +16,8 @@ import pytest
 
 import cluster
 import slots
+
+from cluster import other
 from guests import mark
 from slots import IS_Q35
 from slots import named
@@ -30,18 +32,6 @@ QEMU = "/usr/bin/qemu-system-x86_64"
 WRAPPED = "/run/wrapped/bin"
 
 
-def runtime_path(vm):
-  return "%s/conf/%s.runtime" % (cluster.KVM_DIR, vm.name)
-
-
-def write_runtime(vm, data):
-  """Replace an instance's runtime file."""
-  path = runtime_path(vm)
-  cluster.on(vm.node(), "python3", "-c",
-             "open(%r, 'w').write(%r)" % (path, json.dumps(data)))
-  cluster.on(vm.node(), "chmod", "600", path)
-
-
 def predicted(vm):
   """Return what C{check --live} says that a migration would be refused for."""
   found = cluster.project_command(vm.node(), ["check", "--live", "--json",
@@ -49,10 +39,6 @@ def predicted(vm):
   (entry, ) = json.loads(found.output)["instances"]
   return [f["text"] for f in entry["findings"]
           if f["text"].startswith("a migration would be refused")]
-
-
-def other(node):
-  return {"node1": "node2", "node2": "node1"}[node]
 
 
 def is_clean(vm, node):
@@ -155,18 +141,18 @@ def edited(vm, change):
   data = vm.runtime()
   spoilt = copy.deepcopy(data)
   change(spoilt)
-  write_runtime(vm, spoilt)
+  vm.write_runtime(json.dumps(spoilt))
   try:
     yield
   finally:
-    write_runtime(vm, data)
+    vm.write_runtime(json.dumps(data))
 
 
 def edited_for_good(vm, change):
   """Have a runtime file edited."""
   data = vm.runtime()
   change(data)
-  write_runtime(vm, data)
+  vm.write_runtime(json.dumps(data))
 
 
 def swap(one, another, key):
@@ -251,8 +237,7 @@ exec %s/real "$@"
   cluster.on(node, "sh", "-c", "mkdir -p %(f)s && touch %(f)s/real && mount"
              " --bind %(q)s %(f)s/real && ln -sfn /usr/lib %(f)s/../lib &&"
              " ln -sfn /usr/share %(f)s/../share" % {"f": WRAPPED, "q": QEMU})
-  cluster.on(node, "python3", "-c", "import os; p = %r; open(p, 'w').write(%r);"
-             " os.chmod(p, 0o755)" % (WRAPPED + "/kvm", script))
+  cluster.write_file(node, WRAPPED + "/kvm", script, "755")
   cluster.on(node, "mount", "--bind", WRAPPED + "/kvm", QEMU)
   try:
     yield

@@ -6,23 +6,14 @@ import cluster
 
 pytestmark = [pytest.mark.usefixtures("plugged"), pytest.mark.two_nodes]
 
-DEFAULTS = "/etc/default/ganeti"
 HOOK = "/etc/ganeti/hooks/watcher/ganeti-kvm-pci"
 
 
 @pytest.fixture
 def limited():
-  """A second for each guest, said where the documents say it.
-
-  The node daemons are not restarted.
-
-  """
-  line = "KVM_PCI_HOTPLUG_LIMIT=1"
-  for node in cluster.NODES:
-    cluster.on(node, "sh", "-c", "echo %s >> %s" % (line, DEFAULTS))
-  yield
-  for node in cluster.NODES:
-    cluster.on(node, "sed", "-i", "/^%s$/d" % line, DEFAULTS)
+  """A second for each guest."""
+  with cluster.hotplug_limit(1):
+    yield
 
 
 def entry_of(vm, device_id):
@@ -61,8 +52,7 @@ def test_ganetis_watcher_finishes_a_removal_that_timed_out(vm, limited):
   assert "Watcher hook ganeti-kvm-pci: success" in watch("node2")
   assert entry_of(vm, device_id)["requested"]
   vm.qmp("cont")
-  cluster.wait_until(lambda: device_id not in [
-    device["qdev_id"] for device in vm.pci()], "the guest ejects it", 60)
+  vm.until_ejected(device_id)
   said = watch("node2")
   assert "Watcher hook ganeti-kvm-pci: success" in said
   assert entry_of(vm, device_id) is None

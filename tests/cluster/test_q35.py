@@ -82,8 +82,7 @@ def test_an_unplug_that_the_guest_answers_late_is_settled(vm, plugged, limited):
   assert "timed out after 1 s" in output and device_id in output
   assert entry_of(vm, device_id)["requested"]
   vm.qmp("cont")
-  cluster.wait_until(lambda: device_id not in [
-    device["qdev_id"] for device in vm.pci()], "the guest ejects it", 60)
+  vm.until_ejected(device_id)
   assert "%s: repaired: nic 1 (%s)" % (vm.name, device_id) in watch("node2")
   assert entry_of(vm, device_id) is None
   agree(vm, [11], [3])

@@ -18,8 +18,8 @@ import pytest
 
 import cluster
 
+from cluster import other
 from guests import Guest
-from test_migration import other
 
 pytestmark = pytest.mark.two_nodes
 
@@ -201,7 +201,7 @@ class Walk(object):
     assert found
     cluster.on("node2", "rm", *found)
     for action in ("stop", "start"):
-      cluster.on("node2", "/usr/lib/ganeti/daemon-util", action, "ganeti-noded")
+      cluster.daemon_util("node2", action)
     self.everyone_is_up()
     self.is_reported_and_cured("node2", "it was enabled on this node")
 

@@ -114,8 +114,7 @@ def test_tags_stay_with_the_instance(frozen_vm, another_vm, installed):
   assert [line for line in said.split("\n") if "removed: " in line] == [
     "  removed: " + tag for tag in frozen if ":disk:" in tag], said
   assert tags(vm) == wanted(vm, [8, 9, 14, 15])
-  cluster.gnt("instance", "failover", "--force", "--shutdown-timeout=0",
-              vm.name)
+  vm.failover()
   assert vm.node() == "node2"
   assert slots(vm) == [8, 9, 14, 15]
 

@@ -1,13 +1,10 @@
 """What happens to nodes: daemons, processes and files that were removed."""
 
-import subprocess
 import time
 
 import cluster
 
 from kept_guest import agree
-
-_NODED = "/run/ganeti/ganeti-noded.pid"
 
 #: Has a node lose all that a power cut ends. The node daemon serves each
 #: request in a process of its own, which outlives the daemon.
@@ -22,29 +19,21 @@ class Disturbances(object):
 
   @staticmethod
   def kill_daemon(node, with_children=False):
-    cluster.on(node, "sh", "-c", _WITH_CHILDREN if with_children else
-               "kill -9 $(cat %s)" % _NODED, check=False)
-
-  @staticmethod
-  def start_daemon(node):
-    # a dead daemon's children may hold its port for a moment
-    cluster.wait_until(lambda: cluster.on(
-      node, "/usr/lib/ganeti/daemon-util", "start", "ganeti-noded",
-      check=False).returncode == 0, "%s: the node daemon starts" % node, 30, 1)
-    cluster.wait_until(lambda: cluster.gnt(
-      "node", "list", "--no-headers", "-o", "mtotal", node + ".gnt.test",
-      check=False).output.strip() not in ("", "?"), "%s answers" % node, 60, 1)
+    if with_children:
+      cluster.on(node, "sh", "-c", _WITH_CHILDREN, check=False)
+    else:
+      cluster.signal_node_daemon(node, "KILL", check=False)
 
   def daemon_restarted(self, guest):
     node = guest.vm.node()
-    cluster.on(node, "/usr/lib/ganeti/daemon-util", "stop", "ganeti-noded")
-    self.start_daemon(node)
+    cluster.daemon_util(node, "stop")
+    cluster.start_node_daemon(node)
     return node
 
   def daemon_killed(self, guest):
     node = guest.vm.node()
     self.kill_daemon(node)
-    self.start_daemon(node)
+    cluster.start_node_daemon(node)
     return node
 
   def hotplug_daemon_killed(self, guest):
@@ -66,14 +55,12 @@ class Disturbances(object):
         return None
       option, what = "--net", "%d:remove" % chosen[0]
     wait = self.random.uniform(0.3, 1.2)
-    command = subprocess.Popen(
-      ["gnt-instance", "modify", "--force", "--hotplug", option, what,
-       guest.name], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-      stderr=subprocess.STDOUT, encoding="utf-8")
+    command = cluster.begin_gnt("instance", "modify", "--force", "--hotplug",
+                                option, what, guest.name)
     time.sleep(wait)
     with_children = self.random.random() < 0.5
     self.kill_daemon(node, with_children)
-    self.start_daemon(node)
+    cluster.start_node_daemon(node)
     self.said = command.communicate(timeout=300)[0]
     done = "hotplug:done" in self.said
     self._repaired(guest)
@@ -91,7 +78,7 @@ class Disturbances(object):
   def qemu_killed(self, guest):
     if not guest.runs:
       return None
-    self._kill(guest.vm.node(), guest.name, False)
+    self._kill(guest, guest.vm.node())
     if self.random.random() < 0.3:
       # by Ganeti's watcher, as on a real node
       cluster.on("node1", "ganeti-watcher", "--ignore-pause", check=False)
@@ -112,9 +99,7 @@ class Disturbances(object):
     guest.vm.qmp("cont")
     agree("timed out after" in self.said, "%s: %s", guest, self.said)
     name = "nic-" + chosen[1][:18]
-    cluster.wait_until(lambda: name not in [
-      device["qdev_id"] for device in guest.vm.pci()], "the guest ejects it",
-      60)
+    guest.vm.until_ejected(name)
     self._command(guest, "check", "--repair", "--pending")
     guest.nics.discard(chosen[1])
     return name
@@ -130,7 +115,7 @@ class Disturbances(object):
     if not guest.runs:
       return None
     node = guest.vm.node()
-    cluster.on(node, "rm", "%s/conf/%s.runtime" % (cluster.KVM_DIR, guest.name))
+    cluster.on(node, "rm", guest.vm.runtime_path())
     result = guest.vm.modify("--net", "add", check=False)
     agree("hotplug:done" not in result.output, "%s: %s", guest, result.output)
     self.said = result.output
@@ -151,7 +136,7 @@ class Disturbances(object):
     cluster.on(node, "sh", "-c", "rm -rf /run/ganeti/kvm-hypervisor"
                " /run/ganeti/instance-disks")
     cluster.on(node, "/usr/lib/ganeti/ensure-dirs")
-    self.start_daemon(node)
+    cluster.start_node_daemon(node)
 
   def node_rebooted(self, guest):
     """A node reboots, and its guests are started again."""

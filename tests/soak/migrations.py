@@ -1,11 +1,11 @@
 """Migrations, whole and cut short."""
 
-import subprocess
 import time
 
 import cluster
 
 from agreement import processes
+from cluster import other
 from kept_guest import Disagreement
 from kept_guest import agree
 
@@ -16,10 +16,6 @@ _SLOW, _FAST = 3, 1024
 def _limit(bandwidth):
   cluster.gnt("cluster", "modify", "-H",
               "kvm:migration_bandwidth=%d" % bandwidth)
-
-
-def other(node):
-  return {"node1": "node2", "node2": "node1"}[node]
 
 
 class Migrations(object):
@@ -37,8 +33,7 @@ class Migrations(object):
 
   def failover(self, guest):
     source = guest.vm.node()
-    self.said = cluster.gnt("instance", "failover", "--force",
-                            "--shutdown-timeout=0", guest.name).output
+    self.said = guest.vm.failover().output
     agree(guest.vm.node() != source, "%s: no failover: %s", guest, self.said)
     if guest.runs:
       guest.boots()
@@ -63,10 +58,7 @@ class Migrations(object):
 
     """
     _limit(_SLOW)
-    command = subprocess.Popen(
-      ["gnt-instance", "migrate", "--force", guest.name],
-      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-      stderr=subprocess.STDOUT, encoding="utf-8")
+    command = cluster.begin_gnt("instance", "migrate", "--force", guest.name)
     wait, begun = self.random.uniform(0, 8), None
     while command.poll() is None:
       try:
@@ -92,14 +84,10 @@ class Migrations(object):
     return command.returncode == 0
 
   @staticmethod
-  def _kill(node, name, incoming):
-    """Kill a node's QEMU of a guest."""
-    pattern = "qemu-system.* -name %s.*%s" % (name, "-incoming")
-    pids = cluster.on(node, "pgrep", "-f", pattern if incoming else
-                      "qemu-system.* -name %s" % name, check=False).output
-    for pid in pids.split():
-      cluster.on(node, "kill", "-9", pid, check=False)
-    return bool(pids.split())
+  def _kill(guest, node):
+    """Kill a node's QEMU of a guest, if there is one."""
+    for pid in guest.vm.processes(node):
+      cluster.on(node, "kill", "-9", str(pid), check=False)
 
   def migrate_cancelled(self, guest):
     if not guest.runs:
@@ -121,7 +109,7 @@ class Migrations(object):
       return None
     source = guest.vm.node()
     command, there = self._begun(guest)
-    self._kill(other(source), guest.name, True)
+    self._kill(guest, other(source))
     done = self._ended(command)
     self._settle(guest)
     return "at %s %%: %s" % (there, "migrated" if done else "failed")
@@ -131,7 +119,7 @@ class Migrations(object):
       return None
     source = guest.vm.node()
     command, there = self._begun(guest)
-    self._kill(source, guest.name, False)
+    self._kill(guest, source)
     done = self._ended(command)
     guest.boot = None
     self._settle(guest)
@@ -143,15 +131,14 @@ class Migrations(object):
     node = self.random.choice(cluster.NODES)
     command, there = self._begun(guest)
     self.kill_daemon(node)
-    self.start_daemon(node)
+    cluster.start_node_daemon(node)
     done = self._ended(command)
     self._settle(guest)
     return "%s, at %s %%: %s" % (node, there, "migrated" if done else "failed")
 
   def _settle(self, guest):
     """Do what Ganeti's manual tells after a migration that failed."""
-    self.said += cluster.gnt("instance", "migrate", "--cleanup", "--force",
-                             guest.name, check=False).output
+    self.said += guest.vm.clean_up().output
     there = processes().get(guest.name, [])
     if len(there) > 1:
       raise Disagreement("%s: runs on %s: %s" % (guest, there, self.said))

@@ -7,14 +7,14 @@ either side while the guest is copied.
 
 import contextlib
 import re
-import subprocess
 
 import pytest
 
 import cluster
+
+from cluster import other
 from test_migration import Moving
 from test_migration import is_clean
-from test_migration import other
 from test_migration import predicted
 
 pytestmark = pytest.mark.two_nodes
@@ -25,31 +25,11 @@ SLOW, QUICK = (4, 1), (1024, 10000)
 #: The wire to the other node.
 WIRE = {"node1": "eth2", "node2": "eth1"}
 
-_NODED = "/usr/lib/ganeti/daemon-util"
-
-
-def processes(vm, node):
-  """List an instance's QEMUs on a node, whatever its files say."""
-  found = cluster.on(node, "pgrep", "-f", "[n]ame %s" % vm.name, check=False)
-  return [int(pid) for pid in found.output.split()]
-
 
 def kill_qemu(vm, node):
-  (pid, ) = processes(vm, node)
+  (pid, ) = vm.processes(node)
   cluster.on(node, "kill", "-9", str(pid))
-  cluster.wait_until(lambda: not processes(vm, node), "QEMU has ended")
-
-
-def signal_daemon(node, name):
-  cluster.on(node, "sh", "-c", "kill -%s $(cat /run/ganeti/ganeti-noded.pid)" %
-             name)
-
-
-def start_daemon(node):
-  cluster.on(node, _NODED, "start", "ganeti-noded")
-  cluster.wait_until(lambda: cluster.on(
-    node, _NODED, "check", "ganeti-noded", check=False).returncode == 0,
-                     "the node daemon runs")
+  cluster.wait_until(lambda: not vm.processes(node), "QEMU has ended")
 
 
 @contextlib.contextmanager
@@ -67,9 +47,7 @@ class Job(object):
 
   def __init__(self, vm):
     self._vm = vm
-    self._process = subprocess.Popen(
-      ["gnt-instance", "migrate", "--force", vm.name], stdin=subprocess.DEVNULL,
-      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
+    self._process = cluster.begin_gnt("instance", "migrate", "--force", vm.name)
 
   def is_copying(self):
     """Wait until a part of the guest is copied."""
@@ -111,9 +89,9 @@ def moving(vm, plugged):
 def goes_on(moving, node):
   """Check that the guest runs once, where the configuration has it."""
   vm = moving.vm
-  assert vm.node() == node and len(processes(vm, node)) == 1
+  assert vm.node() == node and len(vm.processes(node)) == 1
   assert vm.qmp("query-status")["status"] == "running"
-  assert processes(vm, other(node)) == []
+  assert vm.processes(other(node)) == []
   moving.home = node
   moving.is_alive()
   assert predicted(vm) == []
@@ -129,11 +107,6 @@ def hotplugs(moving):
     vm.modify("--net", "add" if more else "%d:remove" % nics)
     moving.changes(lambda r: (len(r.disks), len(r.nics)) ==
                    (disks + more, nics + more))
-
-
-def cleanup(vm):
-  return cluster.gnt("instance", "migrate", "--cleanup", "--force", vm.name,
-                     check=False)
 
 
 def moves(moving):
@@ -171,8 +144,8 @@ def test_a_link_that_is_cut(moving):
   moving.is_alive()
   cluster.wait_until(lambda: cluster.on("node2", "true", check=False
                                         ).returncode == 0, "node2", 60, 1)
-  print("waiting on node2: %s" % processes(vm, "node2"))
-  assert cleanup(vm).returncode == 0
+  print("waiting on node2: %s" % vm.processes("node2"))
+  assert vm.clean_up().returncode == 0
   goes_on(moving, "node1")
   assert is_clean(vm, "node2") == (True, "")
   hotplugs(moving)
@@ -184,14 +157,14 @@ def test_a_node_daemon_that_is_killed(moving, node):
   vm = moving.vm
   job = Job(vm)
   job.is_copying()
-  signal_daemon(node, "KILL")
+  cluster.signal_node_daemon(node, "KILL")
   if node == "node2":
     # the source has not noticed; the job cannot finish
     job.hurry()
   status = job.end()[0]
-  start_daemon(node)
+  cluster.start_node_daemon(node)
   assert status != 0 and vm.node() == "node1"
-  result = cleanup(vm)
+  result = vm.clean_up()
   print(result.output)
   assert result.returncode == 0
   goes_on(moving, node)
@@ -205,20 +178,20 @@ def test_a_job_that_lost_the_source_when_the_guest_had_moved(moving):
   job = Job(vm)
   job.is_copying()
   # the job's next question waits
-  signal_daemon("node1", "STOP")
+  cluster.signal_node_daemon("node1", "STOP")
   job.hurry()
   cluster.wait_until(lambda: vm.qmp("query-status")["status"] == "postmigrate",
                      "the guest has moved", 60)
-  signal_daemon("node1", "KILL")
+  cluster.signal_node_daemon("node1", "KILL")
   assert job.end()[0] != 0
-  start_daemon("node1")
-  assert vm.node() == "node1" and len(processes(vm, "node2")) == 1
-  result = cleanup(vm)
+  cluster.start_node_daemon("node1")
+  assert vm.node() == "node1" and len(vm.processes("node2")) == 1
+  result = vm.clean_up()
   print(result.output)
   (pid, ) = re.findall(r"end this process \(kill (\d+)\)", result.output)
-  assert result.returncode != 0 and processes(vm, "node1") == [int(pid)]
+  assert result.returncode != 0 and vm.processes("node1") == [int(pid)]
   kill_qemu(vm, "node1")
-  assert cleanup(vm).returncode == 0
+  assert vm.clean_up().returncode == 0
   goes_on(moving, "node2")
   hotplugs(moving)
   moves(moving)
@@ -232,10 +205,10 @@ def test_a_qemu_that_is_killed(moving, node):
   kill_qemu(vm, node)
   assert job.end()[0] != 0
   if node == "node1":
-    result = cleanup(vm)
+    result = vm.clean_up()
     print(result.output)
     assert re.search("not seem to be running at all", result.output)
-    assert processes(vm, "node1") == processes(vm, "node2") == []
+    assert vm.processes("node1") == vm.processes("node2") == []
     vm.start()
     moving.before = vm.guest(timeout=600)
   goes_on(moving, "node1")

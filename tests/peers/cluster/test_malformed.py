@@ -47,26 +47,17 @@ DAMAGES = {
   }
 
 
-def path_of(vm):
-  return "%s/conf/%s.runtime" % (cluster.KVM_DIR, vm.name)
-
-
-def text_of(vm):
-  return cluster.on(vm.node(), "cat", path_of(vm)).output
-
-
 def pid_of(vm):
-  assert vm.running()
-  return cluster.on(vm.node(), "cat", "%s/pid/%s" % (cluster.KVM_DIR,
-                                                     vm.name)).output
+  pid = vm.pid()
+  assert pid
+  return pid
 
 
 def damage(vm, how):
   """Damage the file, and return how it is then."""
-  text = DAMAGES[how](text_of(vm))
-  cluster.on(vm.node(), "sh", "-c", 'printf %s "$1" > "$2"', "sh", text,
-             path_of(vm))
-  assert text_of(vm) == text
+  text = DAMAGES[how](vm.runtime_text())
+  vm.write_runtime(text)
+  assert vm.runtime_text() == text
   return text
 
 
@@ -101,7 +92,7 @@ def are_refused(vm, text, *results):
     assert result.returncode != 0 or "hotplug:failed" in result.output
     assert REMEDY in result.output
     assert "Traceback" not in result.output
-  assert text_of(vm) == text
+  assert vm.runtime_text() == text
 
 
 def test_a_cold_boot_mends_a_damaged_file(vm):
@@ -126,7 +117,7 @@ def test_a_cold_boot_mends_a_damaged_file(vm):
       are_refused(vm, text, rebooted)
       assert pid_of(vm) == pid
     vm.stop()
-    assert cluster.on(vm.node(), "test", "-e", path_of(vm),
+    assert cluster.on(vm.node(), "test", "-e", vm.runtime_path(),
                       check=False).returncode == 1
     vm.start()
     is_whole(vm)
@@ -143,13 +134,12 @@ def test_other_boots_mend_it_as_well(vm):
   assert pid_of(vm) == pid
 
   def killed():
-    cluster.on(vm.node(), "kill", "-9", pid_of(vm).strip())
+    cluster.on(vm.node(), "kill", "-9", str(pid_of(vm)))
     cluster.wait_until(lambda: not vm.running(), "the end of QEMU")
     vm.start()
 
   def moved():
-    print(cluster.gnt("instance", "failover", "--force",
-                      "--shutdown-timeout=0", vm.name).output)
+    print(vm.failover().output)
     assert vm.node() == "node2"
 
   for boot in (vm.reboot, lambda: vm.reboot("full"), killed, moved):

@@ -14,7 +14,8 @@ import pytest
 
 import cluster
 import guests
-from test_migration import check_slots, is_clean, other
+from cluster import other
+from test_migration import check_slots, is_clean
 
 pytestmark = [pytest.mark.usefixtures("plugged"), pytest.mark.two_nodes]
 
