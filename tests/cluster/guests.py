@@ -2,20 +2,46 @@
 
 """
 
-import cluster
+#: As long as a busy guest may take, in seconds.
+_PATIENCE = 600
 
-#: Has the guest tell its boot and what its disks begin with.
-LOOK = ("cat /proc/sys/kernel/random/boot_id; for d in /dev/vd?; do"
-        " blockdev --flushbufs $d; echo $d $(dd if=$d bs=30 count=1"
-        " 2> /dev/null | head -n 1 | tr -d '\\0'); done")
+#: Has the guest tell its boot and what disks begin with, past all caches.
+_LOOK = ("cat /proc/sys/kernel/random/boot_id; for d in %s; do"
+         " blockdev --flushbufs $d; echo $d $(dd if=$d bs=30 count=1"
+         " 2> /dev/null | head -n 1 | tr -d '\\0'); done")
 
 
-def mark(vm):
-  """Write to each disk which one it is."""
-  names = sorted(vm.guest().disks)
+def mark(vm, names=None):
+  """Write to disks which one each is.
+
+  @param names: of disks in the guest; all of them where it is None
+
+  """
+  names = names or sorted(vm.guest(timeout=_PATIENCE).disks)
   done = vm.guest("for d in %s; do echo $d of %s | dd of=/dev/$d conv=fsync;"
-                  " done" % (" ".join(names), vm.name))
+                  " done" % (" ".join(names), vm.name), timeout=_PATIENCE)
   assert done.status == 0, done.output
+
+
+def look(vm, names=("vd?", ), until=None):
+  """Ask a guest for its boot, what its disks begin with, and a report.
+
+  @param names: of disks in the guest, or patterns of them
+  @param until: see L{cluster.Instance.guest}
+  @return: which boot it is; dictionary of a disk's name to what is there; the
+      L{dialogue.Report}
+
+  """
+  seen = vm.guest(_LOOK % " ".join("/dev/" + name for name in names),
+                  timeout=_PATIENCE, until=until)
+  (boot, *lines) = seen.output.strip().split("\n")
+  return (boot, dict(line.replace("/dev/", "").partition(" ")[::2]
+                     for line in lines), seen)
+
+
+def marks(vm, names=("vd?", )):
+  """Read what L{mark} has written; see L{look}."""
+  return look(vm, names)[1]
 
 
 class Guest(object):
@@ -24,23 +50,17 @@ class Guest(object):
   def __init__(self, vm, **kwargs):
     self.vm = vm
     vm.add(**kwargs)
-    vm.guest(timeout=600)
     mark(vm)
     (self.boot, self.data, self.seen) = self._look()
     self.process = self._process()
 
   def _process(self):
-    node = self.vm.node()
-    pid = cluster.on(node, "cat", "%s/pid/%s" % (cluster.KVM_DIR, self.vm.name))
-    assert self.vm.running()
-    return (node, int(pid.output))
+    pid = self.vm.pid()
+    assert pid
+    return (self.vm.node(), pid)
 
   def _look(self, until=None):
-    """Ask the guest: its boot, disks' data, and a report."""
-    seen = self.vm.guest(LOOK, timeout=600, until=until)
-    (boot, *lines) = seen.output.split("\n")
-    data = dict(line.replace("/dev/", "").partition(" ")[::2] for line in lines)
-    return (boot.strip(), data, seen)
+    return look(self.vm, until=until)
 
   def slots(self):
     """Return the slots of disks and NICs, as the guest sees them."""

@@ -19,6 +19,7 @@ import slots
 
 from cluster import other
 from guests import mark
+from guests import marks
 from slots import IS_Q35
 from slots import named
 from slots import on_pc
@@ -49,18 +50,6 @@ def is_clean(vm, node):
                      " 2> /dev/null | grep -F %s" % (vm.name, folders, vm.name),
                      check=False).output
   return not found.strip(), found
-
-
-def marks(vm, names):
-  """Read which disk is which, past all caches.
-
-  @return: dict, name in the guest to what is there
-
-  """
-  lines = vm.guest(
-    "for d in %s; do blockdev --flushbufs /dev/$d; dd if=/dev/$d bs=30 count=1"
-    " 2> /dev/null | head -n 1; done" % " ".join(names)).output.split("\n")
-  return dict(zip(names, lines))
 
 
 def check_slots(vm):

@@ -10,6 +10,7 @@ import pytest
 
 import cluster
 
+from guests import marks
 from test_migration import LARGE
 from test_migration import SMALL
 from test_migration import Moving
@@ -18,7 +19,6 @@ from test_migration import exchange
 from test_migration import exchange_data
 from test_migration import exchange_nics
 from test_migration import forget
-from test_migration import marks
 from test_migration import move
 from test_migration import shuffle
 from test_migration import wrapped

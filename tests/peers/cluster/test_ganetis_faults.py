@@ -10,7 +10,7 @@ import pytest
 import cluster
 
 from guests import mark
-from guests import LOOK
+from guests import marks
 
 pytestmark = pytest.mark.two_nodes
 
@@ -44,8 +44,7 @@ def grown(vm):
 
 def data(vm):
   """Read what each disk begins with, in the guest."""
-  lines = vm.guest(LOOK, timeout=600).output.split("\n")[1:]
-  found = dict(line.replace("/dev/", "").partition(" ")[::2] for line in lines)
+  found = marks(vm)
   assert len(set(found.values())) == len(found) > 1
   return found
 
