@@ -68,6 +68,24 @@ def check_has_no_errors():
           node, status, bad, found["messages"])
 
 
+def all_holds(guests, concerned, step):
+  """Check all that must hold.
+
+  @param concerned: those of the guests that are looked at
+  @param step: see L{kept_guest.KeptGuest.look}
+
+  """
+  for guest in guests:
+    guest.mark()
+  one_runs_where_one_should(guests)
+  ganeti_says_so(guests)
+  for guest in concerned:
+    if guest.runs:
+      guest.look(step)
+    nothing_is_left(guest)
+  check_has_no_errors()
+
+
 def nothing_is_left(guest):
   """No file of a guest is where it does not run."""
   for node in cluster.NODES:

@@ -78,15 +78,7 @@ class Soak(object):
 
   def holds(self, concerned):
     """Check all that must hold."""
-    for guest in self.guests:
-      guest.mark()
-    agreement.one_runs_where_one_should(self.guests)
-    agreement.ganeti_says_so(self.guests)
-    for guest in concerned:
-      if guest.runs:
-        guest.look(self.steps)
-      agreement.nothing_is_left(guest)
-    agreement.check_has_no_errors()
+    agreement.all_holds(self.guests, concerned, self.steps)
 
   def step(self):
     """Do one thing, and check."""

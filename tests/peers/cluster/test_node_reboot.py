@@ -7,7 +7,6 @@ started again, and everybody agrees on its devices.
 
 import os
 import random
-import subprocess
 import sys
 
 import pytest
@@ -38,13 +37,7 @@ class Kept(KeptGuest):
 
   def holds(self):
     self.steps += 1
-    self.mark()
-    agreement.one_runs_where_one_should([self])
-    agreement.ganeti_says_so([self])
-    if self.runs:
-      self.look(self.steps)
-    agreement.nothing_is_left(self)
-    agreement.check_has_no_errors()
+    agreement.all_holds([self], [self], self.steps)
 
 
 @pytest.fixture
@@ -52,13 +45,6 @@ def kept(vm):
   guest = Kept(vm)
   guest.holds()
   return guest
-
-
-def begun(*args):
-  """Begin one of Ganeti's commands."""
-  return subprocess.Popen(["gnt-instance"] + list(args), stdout=subprocess.PIPE,
-                          stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT,
-                          encoding="utf-8")
 
 
 def starts_again(guest):
@@ -76,7 +62,8 @@ def starts_again(guest):
   ("--disk", "add:size=1G"), ("--net", "add"), ("--net", "1:remove")],
                          ids=["disk added", "NIC added", "NIC removed"])
 def test_during_a_hotplug(kept, change):
-  command = begun("modify", "--force", "--hotplug", *change, kept.name)
+  command = cluster.begin_gnt("instance", "modify", "--force", "--hotplug",
+                              *change, kept.name)
   # the plugin holds it while it changes the guest
   lock = "%s/kvm-pci/%s.runtime.lock" % (cluster.KVM_DIR, kept.name)
   cluster.on(NODE, "sh", "-c", "until [ -e %s ]; do sleep 0.01; done; %s" %
@@ -89,19 +76,16 @@ def test_during_a_hotplug(kept, change):
 
 
 def test_with_a_removal_requested(kept):
-  cluster.on(NODE, "sh", "-c",
-             "echo KVM_PCI_HOTPLUG_LIMIT=1 >> /etc/default/ganeti")
   kept.vm.qmp("stop")
-  said = kept.vm.modify("--net", "1:remove").output
-  cluster.on(NODE, "sed", "-i", "/KVM_PCI_HOTPLUG/d", "/etc/default/ganeti")
+  with cluster.hotplug_limit(1, NODE):
+    said = kept.vm.modify("--net", "1:remove").output
   assert "timed out after" in said, said
   kept.operations.reboot_node(NODE)
   starts_again(kept)
 
 
-def test_the_target_while_a_guest_is_on_its_way(kept):
-  kept.vm.migrate("node1")
-  kept.holds()
+def reboots_on_the_way(kept):
+  """Have the node reboot while the guest is copied: the job fails."""
   command, there = kept.operations._begun(kept)
   print("at %s %%" % there)
   try:
@@ -110,8 +94,14 @@ def test_the_target_while_a_guest_is_on_its_way(kept):
   finally: # the cluster's bandwidth is as it was for others
     done = kept.operations._ended(command)
   print(kept.operations.said)
-  assert there is not None
-  assert not done and kept.vm.node() == "node1"
+  assert there is not None and not done
+
+
+def test_the_target_while_a_guest_is_on_its_way(kept):
+  kept.vm.migrate("node1")
+  kept.holds()
+  reboots_on_the_way(kept)
+  assert kept.vm.node() == "node1"
   # the guest has not noticed
   kept.holds()
   assert kept.operations.migrate(kept)
@@ -119,16 +109,8 @@ def test_the_target_while_a_guest_is_on_its_way(kept):
 
 
 def test_the_source_while_a_guest_is_on_its_way(kept):
-  command, there = kept.operations._begun(kept)
-  print("at %s %%" % there)
-  try:
-    if there is not None:
-      kept.operations.reboot_node(NODE)
-  finally: # the cluster's bandwidth is as it was for others
-    done = kept.operations._ended(command)
-  print(kept.operations.said)
-  assert there is not None
-  assert not done and kept.vm.node() == NODE
+  reboots_on_the_way(kept)
+  assert kept.vm.node() == NODE
   kept.operations._settle(kept)
   print(kept.operations.said)
   kept.boots()
