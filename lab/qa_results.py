@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 
-from qa_settings import KNOWN, RACY
+from qa_settings import KNOWN, NO_INSTANCE, RACY
 
 (PASSED, SKIPPED, FAILED, MISSING) = ("passed", "skipped", "FAILED", "missing")
 
@@ -69,6 +69,21 @@ def why_racy(name):
   return RACY.get(function_of(name))
 
 
+def why_failed(name, *results):
+  """Tell why a test fails on unmodified Ganeti.
+
+  @param name: name of a result
+  @param results: those of all runs
+  @return: text, or None where it is not known
+
+  """
+  known = KNOWN.get(function_of(name))
+  if not known and all(NO_INSTANCE.search(result["reason"])
+                       for result in results):
+    return "the instance was not made: see the test before"
+  return known
+
+
 def worse(before, after):
   """Name the tests that went worse in the second run.
 
@@ -89,7 +104,7 @@ def unexplained(before, after):
   """
   return [name for (name, first, second) in pairs(before, after)
           if first["status"] == second["status"] == FAILED
-          and function_of(name) not in KNOWN and not why_racy(name)]
+          and not why_failed(name, first, second) and not why_racy(name)]
 
 
 def counts(run):
@@ -120,8 +135,8 @@ def table(before, after, titles):
     reasons = [result["reason"] for result in (first, second)
                if result["reason"]]
     lines.extend("    " + reason for reason in dict.fromkeys(reasons))
-    if first["status"] == FAILED and function_of(name) in KNOWN:
-      lines.append("    known: " + KNOWN[function_of(name)])
+    if first["status"] == FAILED and why_failed(name, first, second):
+      lines.append("    known: " + why_failed(name, first, second))
   for (title, run) in zip(titles, (before, after)):
     lines.append("%s: %s, %d s" % (title, counts(run),
                                    sum(result["seconds"] for result in run)))

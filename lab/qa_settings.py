@@ -5,6 +5,8 @@ is off, and L{OFF} says why.
 
 """
 
+import re
+
 STORAGE = {
   "file": "/srv/ganeti/file-storage",
   "sharedfile": "/srv/ganeti/shared-file-storage",
@@ -70,6 +72,11 @@ KNOWN = {
     "the image that cannot be had stays in the instance's OS parameters, so"
     " that its next step fetches it again",
 }
+
+#: What Ganeti says of an instance that there is not, and so why a test fails
+#: that is about one which the test before was to make.
+NO_INSTANCE = re.compile("Selection filter does not match any instances$|"
+                         "Instance '[^']+' not known$")
 
 
 def settings(hvparams=False):

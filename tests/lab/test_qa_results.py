@@ -102,6 +102,25 @@ def test_what_fails_on_both_for_no_known_reason(status, name, before, after,
     name if named else "none") in printed
 
 
+@pytest.mark.parametrize("before, after, known", [
+  ("Instance 'vm2.gnt.test' not known", "Instance 'vm2.gnt.test' not known",
+   True),
+  ("Selection filter does not match any instances",
+   "Instance 'vm2.gnt.test' not known", True),
+  ("Instance 'vm2.gnt.test' not known", "Error: timed out", False),
+  ("Error: timed out", "Instance 'vm2.gnt.test' not known", False),
+])
+def test_what_is_about_an_instance_that_was_not_made(status, before, after,
+                                                     known):
+  runs = [run(a="passed", **{"file: TestInstanceX": "FAILED"})
+          for _ in range(2)]
+  for (results, reason) in zip(runs, (before, after)):
+    results[1]["reason"] = "Error: Command 'gnt-x' failed: " + reason
+  (_, printed) = status(*runs)
+  assert ("why is not known: none\n" in printed) == known
+  assert ("    known: the instance was not made" in printed) == known
+
+
 def test_one_run_alone(status):
   assert status(run(a="passed"))[0] == 0
 
