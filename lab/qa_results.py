@@ -77,7 +77,7 @@ def why_failed(name, *results):
   @return: text, or None where it is not known
 
   """
-  known = KNOWN.get(function_of(name))
+  known = KNOWN.get(name.split(" #")[0]) or KNOWN.get(function_of(name))
   if not known and all(NO_INSTANCE.search(result["reason"])
                        for result in results):
     return "the instance was not made: see the test before"

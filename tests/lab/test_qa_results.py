@@ -93,6 +93,8 @@ def test_exit_status(status):
   ("TestInstanceX", "FAILED", "passed", False),
   ("file: TestInstanceReinstall #2", "FAILED", "FAILED", False),
   ("file: TestInstanceUserDown", "FAILED", "FAILED", False),
+  ("diskless: TestRecreateDisks #2", "FAILED", "FAILED", False),
+  ("file: TestRecreateDisks", "FAILED", "FAILED", True),
 ])
 def test_what_fails_on_both_for_no_known_reason(status, name, before, after,
                                                 named):
