@@ -137,6 +137,10 @@ def start_node_daemon(node):
   # a dead daemon's children may hold its port for a moment
   wait_until(lambda: daemon_util(node, "start", check=False).returncode == 0,
              "%s: the node daemon starts" % node, 30, 1)
-  wait_until(lambda: gnt(
-    "node", "list", "--no-headers", "-o", "mtotal", node + ".gnt.test",
-    check=False).output.strip() not in ("", "?"), "%s answers" % node, 60, 1)
+
+  def answers():
+    found = gnt("node", "list", "--no-headers", "-o", "mtotal",
+                node + ".gnt.test", check=False)
+    return found.returncode == 0 and found.output.strip() not in ("", "?")
+
+  wait_until(answers, "%s answers" % node, 60, 1)
