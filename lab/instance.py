@@ -230,7 +230,8 @@ class Instance(object):
     @return: list of numbers
 
     """
-    found = on(node, "pgrep", "-f", "[n]ame %s" % self.name, check=False)
+    # with its hyphen, or gnt-instance rename would be one
+    found = on(node, "pgrep", "-f", "[-]name %s" % self.name, check=False)
     return [int(pid) for pid in found.output.split()]
 
   def runtime_path(self):
