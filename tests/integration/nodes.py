@@ -393,11 +393,12 @@ class Node(object):
   def begin(self, line):
     """Have the guest run a line that it does not come back from."""
     serial = Socket(self.hyper._InstanceSerial(self.instance.name), PATIENCE)
+    deadline = time.time() + PATIENCE
     try:
       serial.sock.sendall(b"\n" + line.encode("ascii") + b"\n")
-      # it says so before it runs it
+      # it says so before it runs it; one that missed it reports for ever
       while serial.line().strip() != "RUN":
-        pass
+        assert time.time() < deadline, "the guest does not run: %s" % line
     finally:
       serial.sock.close()
 

@@ -168,7 +168,7 @@ def _target(path):
 def wait_until_gone(node, device_id):
   """Wait until the unplug of a device has completed."""
   wait_until(lambda: device_id not in Inventory(node).devices,
-             "the guest keeps %s" % device_id, 60)
+             "the guest completes the unplug of %s" % device_id, 60)
 
 
 def agree(node, queues=1):
