@@ -13,7 +13,6 @@ import nodes
 import test_migration
 
 
-
 class Pair(test_migration.Pair):
   """A source and a target whose disks can be told apart.
 
@@ -119,8 +118,9 @@ class Pair(test_migration.Pair):
   @staticmethod
   def data(node):
     """Ask the guest what its disks begin with, by slot."""
+    # a line may be lost while it reports
     disks = nodes.until(lambda: seen(node), lambda found: len(found) == len(
-      node.report()["BLK"].split()), 10)
+      node.report()["BLK"].split()))
     return dict((disk.slot(), disk.text) for disk in disks)
 
 
