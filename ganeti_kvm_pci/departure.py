@@ -42,8 +42,10 @@ from ganeti.hypervisor import hv_kvm
 
 from . import elsewhere
 from . import sent_devices
+from .access import Explained
 from .access import Lent
 from .errors import KvmPciError
+from .errors import show
 from .migration import Migration
 from .qmp import client
 
@@ -66,18 +68,24 @@ class Departure(Migration):
     Ganeti (3.0 to master) does not know some of QEMU's words, and takes for
     failed what QEMU calls so for 10 s. With the return path that may last.
 
-    @raise errors.HypervisorError: if the connection broke in postcopy
+    @raise errors.HypervisorError: if the connection broke in postcopy, or QEMU
+        does not answer, such as one whose guest has shut down meanwhile
 
     """
     ask = super(Departure, self).GetMigrationStatus
     if not hasattr(hv_kvm.QmpConnection, "GetMigrationStatus"):
       return ask(instance, *more, **others)
     self._LeaveMonitor()
-    qmp = hv_kvm.QmpConnection(self._InstanceQmpMonitor(instance.name))
+    path = self._InstanceQmpMonitor(instance.name)
+    qmp = hv_kvm.QmpConnection(path)
     query = qmp.GetMigrationStatus
 
     def _Query():
-      found = query()
+      try:
+        found = query()
+      except (EnvironmentError, errors.HypervisorError) as err:
+        # 3.1 and later let the first through, and neither names the instance
+        raise client.unanswered(path, "query-migrate", show(err))
       status = found.get("status")
       if status == elsewhere.PAUSED:
         raise errors.HypervisorError(
@@ -91,7 +99,7 @@ class Departure(Migration):
 
     qmp.GetMigrationStatus = _Query
     try:
-      with Lent(self, qmp=qmp):
+      with Explained(instance.name), Lent(self, qmp=qmp):
         return ask(instance, *more, **others)
     finally:
       client.hang_up(qmp)

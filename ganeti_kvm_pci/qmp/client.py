@@ -154,7 +154,8 @@ def _greet(path):
                      " else uses the monitor" % (path, reason))
 
 
-def _unanswered(path, command, said):
+def unanswered(path, command, said):
+  """Make the error of a question that a connection broke off at."""
   return MonitorError("QEMU's monitor %s does not answer %s: %s" %
                       (path, command, said))
 
@@ -175,7 +176,7 @@ def _executor(path, run):
       said = show(err)
       if refusals.is_refusal(said):
         raise CommandError(command, said, refusals.error_class(said))
-      raise _unanswered(path, command, said)
+      raise unanswered(path, command, said)
 
   return reply_shapes.checking(_Execute)
 
@@ -265,7 +266,7 @@ class Connection(object):
         return self._run(command, arguments)
       except Exception as err: # pylint: disable=broad-except
         if not refusals.is_refusal(show(err)):
-          self._unanswered = _unanswered(self._path, command, show(err))
+          self._unanswered = unanswered(self._path, command, show(err))
         raise
 
     self._qmp.connect = self._qmp.close = lambda: None

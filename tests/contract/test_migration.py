@@ -1,5 +1,6 @@
 """A guest that moves: what its node tells, and what the other one checks."""
 
+import errno
 import json
 import os
 
@@ -517,6 +518,30 @@ def test_a_connection_that_broke_in_postcopy_is_told(moving, monkeypatch):
   for words in ("vm1.example.com", "broke after postcopy had begun",
                 "migrate -d -r tcp:ADDRESS:8102", "end neither QEMU"):
     assert words in text
+
+
+@pytest.mark.skipif(not hasattr(hv_kvm.QmpConnection, "GetMigrationStatus"),
+                    reason="Ganeti asks by the human monitor")
+@pytest.mark.parametrize("said", [
+  OSError(errno.ENOENT, "No such file or directory"),
+  errors.HypervisorError("Can't connect to qmp socket")])
+def test_a_guest_that_has_shut_down_on_the_way_is_told(moving, monkeypatch,
+                                                       said):
+  """The second is what 3.0 says, the first what is left of it in 3.1."""
+  hyper, instance, _ = moving
+
+  def query(_):
+    raise said
+
+  monkeypatch.setattr(harness.FakeQmp, "GetMigrationStatus", query,
+                      raising=False)
+  with pytest.raises(errors.HypervisorError) as caught:
+    hyper.GetMigrationStatus(instance)
+  text = text_of(caught)
+  path = hyper._InstanceQmpMonitor(instance.name)
+  assert ("Instance vm1.example.com: QEMU's monitor %s does not answer"
+          " query-migrate: " % path) in text
+  assert "directory" in text or "connect" in text
 
 
 @pytest.mark.parametrize("status, remedy", POSTCOPY)
