@@ -11,7 +11,8 @@ from commands import SPARE, gnt, wait_until  # noqa: F401 (for scenarios)
 from commands import begin_gnt, daemon_util  # noqa: F401 (for scenarios)
 from commands import signal_node_daemon  # noqa: F401 (for scenarios)
 from commands import start_node_daemon  # noqa: F401 (for scenarios)
-from instance import CONFIG, KVM_DIR, Instance  # noqa: F401 (for scenarios)
+from instance import CONFIG, Instance  # noqa: F401 (for scenarios)
+from qemu import KVM_DIR  # noqa: F401 (for scenarios)
 
 PROJECT = "/srv/project"
 PYTHON = "/usr/bin/python3"
@@ -54,9 +55,9 @@ def hotplug_limit(seconds, *nodes):
 
   """
   defaults, line = "/etc/default/ganeti", "KVM_PCI_HOTPLUG_LIMIT=%d" % seconds
-  for node in nodes or NODES:
-    on(node, "sh", "-c", "echo %s >> %s" % (line, defaults))
   try:
+    for node in nodes or NODES:
+      on(node, "sh", "-c", "echo %s >> %s" % (line, defaults))
     yield
   finally:
     for node in nodes or NODES:
