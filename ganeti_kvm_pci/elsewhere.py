@@ -41,7 +41,8 @@ from ganeti import errors
 from .qmp import queries
 
 #: Once the connection broke. Ganeti does not tell a hypervisor the address when
-#: it asks how far a migration is.
+#: it asks how far a migration is. Its cleanup (2.10 to master) fails where
+#: neither QEMU is left, and has nothing to do there.
 _RECOVER = (
   "end neither QEMU, and send neither of them stop or migrate_cancel. As soon"
   " as the nodes reach each other, give the human monitor of the target's QEMU"
@@ -49,7 +50,7 @@ _RECOVER = (
   " -d -r tcp:ADDRESS:%(port)s (ADDRESS is the target's); when info migrate"
   " says completed there, run gnt-instance migrate --cleanup %(name)s. Only if"
   " one of the two has ended, or the target's never answers again, the guest is"
-  " lost: end the other one, run that command, shut the instance down and start"
+  " lost: end what is left of both (kill -9), shut the instance down and start"
   " it")
 
 #: While it is sent.
@@ -61,9 +62,9 @@ _WAIT = (
 _HANGS = (
   "this QEMU does not answer, since it waits for that memory itself. If info"
   " migrate at the human monitor of the source's QEMU says postcopy-paused, or"
-  " that has ended, the guest is lost: end this process (kill -9 %(pid)s), run"
-  " gnt-instance migrate --cleanup %(name)s, shut the instance down and start"
-  " it. Otherwise, wait until it says completed, and run that command")
+  " that has ended, the guest is lost: end this process (kill -9 %(pid)s) and"
+  " the source's, shut the instance down and start it. Otherwise, wait until it"
+  " says completed, and run gnt-instance migrate --cleanup %(name)s")
 
 #: Of the target's QEMU. The source may resume the guest until it knows that the
 #: target runs it (10.2 and later).

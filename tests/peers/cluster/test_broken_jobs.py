@@ -32,6 +32,14 @@ def kill_qemu(vm, node):
   cluster.wait_until(lambda: not vm.processes(node), "QEMU has ended")
 
 
+def runs_on(vm, node):
+  """Ask a QEMU, wherever the configuration has the guest, whether it runs."""
+  ask = ("(echo '{\"execute\": \"qmp_capabilities\"}';"
+         " echo '{\"execute\": \"query-status\"}'; sleep 1) |"
+         " socat - UNIX-CONNECT:%s/ctrl/%s.qmp" % (cluster.KVM_DIR, vm.name))
+  return '"status": "running"' in cluster.on(node, "sh", "-c", ask).output
+
+
 @contextlib.contextmanager
 def shaped(node, *words):
   """Have the wire of a node be slow."""
@@ -213,5 +221,39 @@ def test_a_qemu_that_is_killed(moving, node):
     moving.before = vm.guest(timeout=600)
   goes_on(moving, "node1")
   assert is_clean(vm, "node2") == (True, "")
+  hotplugs(moving)
+  moves(moving)
+
+
+@pytest.mark.parametrize("node", ["node1", "node2"])
+def test_a_guest_that_lost_one_half_in_postcopy(moving, node):
+  """It is started anew as the operator's page says."""
+  vm = moving.vm
+  # what is empty is sent in no time
+  vm.guest("dd if=/dev/urandom of=/dev/filled bs=1M count=48", timeout=300)
+  cluster.gnt("cluster", "modify", "-H", "kvm:migration_caps=postcopy-ram")
+  try:
+    job = Job(vm)
+    job.is_copying()
+    # what is sent in postcopy is not held to a bandwidth
+    with shaped("node1", "tbf", "rate", "20mbit", "burst", "64kb", "latency",
+                "400ms"):
+      vm.qmp("migrate-start-postcopy")
+      cluster.wait_until(lambda: runs_on(vm, "node2"), "postcopy begins")
+      kill_qemu(vm, node)
+      status, said = job.end()
+  finally:
+    cluster.gnt("cluster", "modify", "-H", "kvm:migration_caps=")
+  assert status != 0 and vm.node() == "node1"
+  if node == "node2":
+    assert "end what is left of both (kill -9), shut the instance down" in said
+  assert len(vm.processes(other(node))) == 1
+  kill_qemu(vm, other(node))
+  # which the page says, too
+  assert "not seem to be running at all" in vm.clean_up().output
+  vm.stop()
+  vm.start()
+  moving.before = vm.guest(timeout=600)
+  goes_on(moving, "node1")
   hotplugs(moving)
   moves(moving)
