@@ -79,16 +79,19 @@ class Incoming(Departure):
   def AcceptInstance(self, instance, info, target, *more, **others):
     """Start the QEMU that a guest is to move to, and compare its topology.
 
+    @raise errors.HypervisorError: if it is refused, or a file cannot be written
+
     """
     loaded = self._Follow(instance, info)
     self._RefuseMachineType(instance, loaded)
     info = self._AsSent(loaded)
-    if not self._InstancePidAlive(instance.name)[2]:
-      # of a QEMU that was killed here: the guest is not to be listed by it
-      utils.RemoveFile(self._InstanceKVMRuntime(instance.name))
-    # where it fails, something may run here that is not ours to end
-    result = super(Incoming, self).AcceptInstance(instance, info, target, *more,
-                                                  **others)
+    with Explained(instance.name):
+      if not self._InstancePidAlive(instance.name)[2]:
+        # of a QEMU that was killed here: the guest is not to be listed by it
+        utils.RemoveFile(self._InstanceKVMRuntime(instance.name))
+      # where it fails, something may run here that is not ours to end
+      result = super(Incoming, self).AcceptInstance(instance, info, target,
+                                                    *more, **others)
     try:
       with Explained(instance.name):
         loaded = serialized.parse(info, "runtime file from the source node")

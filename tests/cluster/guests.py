@@ -44,6 +44,15 @@ def marks(vm, names=("vd?", )):
   return look(vm, names)[1]
 
 
+def configured(vm):
+  """Check that the runtime file has what Ganeti's configuration has."""
+  config = vm.config()
+  _, nics, _, disks = vm.runtime()[:4]
+  assert sorted(nic["uuid"] for nic in nics) == sorted(
+    nic["uuid"] for nic in config["nics"])
+  assert sorted(entry[0]["uuid"] for entry in disks) == sorted(config["disks"])
+
+
 class Guest(object):
   """A guest that has to stay up."""
 

@@ -9,6 +9,7 @@ import pytest
 
 from ganeti import constants
 from ganeti import errors
+from ganeti import utils
 from ganeti.hypervisor import hv_kvm
 
 from ganeti_kvm_pci import incoming
@@ -52,6 +53,23 @@ def moving(world):
   hyper, instance = start(world, kvm_pci_reservations=8,
                           kvm_extra="-device virtio-rng-pci,id=rng0")
   return hyper, instance, hyper.MigrationInfo(instance)
+
+
+@pytest.mark.parametrize("owner, name", [(utils, "RemoveFile"),
+                                         (UNMODIFIED, "AcceptInstance")])
+def test_a_target_that_cannot_write_is_told(world, moving, monkeypatch, owner,
+                                            name):
+  """Ganeti lets these errors through, which do not name the instance."""
+  _, instance, info = moving
+
+  def write(*_args, **_):
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+  monkeypatch.setattr(owner, name, write)
+  with pytest.raises(errors.HypervisorError) as caught:
+    accept(world, hypervisor_of(world), instance, info)
+  text = text_of(caught)
+  assert "Instance vm1.example.com: " in text and "Read-only file system" in text
 
 
 def test_unmodified_ganeti_reads_the_first_four_entries(world, moving):

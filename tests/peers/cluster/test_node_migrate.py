@@ -68,11 +68,7 @@ class Busy(guests.Guest):
     assert all(now > before for now, before in zip(counts, self.counts)), (
       self.vm.name, counts, self.counts)
     self.counts = counts
-    config = self.vm.config()
-    _, nics, _, disks = self.vm.runtime()[:4]
-    assert sorted(nic["uuid"] for nic in nics) == sorted(
-      nic["uuid"] for nic in config["nics"])
-    assert sorted(disk[0]["uuid"] for disk in disks) == sorted(config["disks"])
+    guests.configured(self.vm)
     return time.time() - began
 
 
