@@ -146,7 +146,8 @@ def table(before, after, titles):
 def main(argv):
   """Print the table; the exit status is 1 if the second run is worse.
 
-  One that no test passed compares with nothing: that is 1, too.
+  It is so, too, if a test failed in both and it is not known why, or no test
+  passed: nothing is compared then.
 
   """
   parser = argparse.ArgumentParser(description=main.__doc__)
@@ -161,11 +162,13 @@ def main(argv):
   if not any(result["status"] == PASSED for result in before):
     print("no test passed on unmodified Ganeti: nothing to compare with")
     return 1
-  if options.after:
-    print("failed on both, why is not known: %s" % (
-      ", ".join(unexplained(before, after)) or "none"))
-    print("worse with the plugin: %s" % (", ".join(names) or "none"))
-  return 1 if names else 0
+  if not options.after:
+    return 1 if names else 0
+  unknown = unexplained(before, after)
+  print("failed on both, why is not known: %s" % (
+    ", ".join(unknown) or "none"))
+  print("worse with the plugin: %s" % (", ".join(names) or "none"))
+  return 1 if names or unknown else 0
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def status(tmp_path, capsys):
 
 
 def test_exit_status(status):
-  same = status(run(a="passed", b="FAILED"), run(a="passed", b="FAILED"))
+  same = status(run(a="passed", b="passed"), run(a="passed", b="passed"))
   assert same[0] == 0 and same[1].endswith("worse with the plugin: none\n")
   worse = status(run(a="passed", b="passed"), run(a="passed", b="FAILED"))
   assert worse[0] == 1 and worse[1].endswith("worse with the plugin: b\n")
@@ -98,8 +98,9 @@ def test_exit_status(status):
 ])
 def test_what_fails_on_both_for_no_known_reason(status, name, before, after,
                                                 named):
-  (_, printed) = status(run(a="passed", **{name: before}),
-                        run(a="passed", **{name: after}))
+  (code, printed) = status(run(a="passed", **{name: before}),
+                           run(a="passed", **{name: after}))
+  assert code == (named or (before, after) == ("passed", "FAILED"))
   assert "failed on both, why is not known: %s\n" % (
     name if named else "none") in printed
 
