@@ -23,7 +23,7 @@ def change(pair, **hvparams):
 
 def moves(pair):
   pair.arrives(pair.accept())
-  pair.is_alone(pair.target)
+  pair.is_right(pair.target)
 
 
 #: What they were, and what they are by now.
@@ -88,7 +88,7 @@ def test_a_root_that_is_made_no_longer_costs_no_guest(pair, guest):
   if not is_plugin(pair.source):
     return
   ended(pair.target)
-  pair.is_alone(pair.source)
+  pair.is_right(pair.source)
   change(pair, use_chroot=True)
   moves(pair)
 
@@ -144,7 +144,7 @@ def test_a_password_file_that_the_target_lacks(pair, guest, how, monkeypatch):
     assert waits == (how is spice)
     pair.finalize(info, False)
     ended(pair.target)
-    pair.is_alone(pair.source)
+    pair.is_right(pair.source)
   with open(there, "w") as stream:
     stream.write("secret")
   moves(pair)

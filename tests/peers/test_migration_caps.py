@@ -88,9 +88,14 @@ def cannot_be_sent(pair):
     send(pair)
   print(caught.value)
   assert "duplicate yank instance" in str(caught.value)
-  pair.finalize(info, False)
+  try:
+    pair.finalize(info, False)
+  except errors.HypervisorError as err:
+    # Ganeti's, once the guest is resumed: QEMU still counts the one that hangs
+    print(err)
+    assert "There's a migration process in progress" in str(err)
   ended(pair.target)
-  pair.is_alone(pair.source)
+  pair.is_right(pair.source)
 
 
 @pytest.mark.parametrize("caps", CAPS)
@@ -113,6 +118,7 @@ def test_a_failed_migration_leaves_no_capability(pair, guest, caps):
     print(err)
   pair.finalize(info, False)
   assert capabilities(pair.source) == before
+  pair.is_right(pair.source)
   # then while it is copied
   info = pair.accept()
   pair.send_slowly()
@@ -123,8 +129,9 @@ def test_a_failed_migration_leaves_no_capability(pair, guest, caps):
   assert pair.wait() == "failed"
   pair.finalize(info, False)
   assert capabilities(pair.source) == before
-  if is_plugin(pair.source):
-    pair.is_alone(pair.source)
+  # QEMU 7.2, which sends by multifd, has ended here without the plugin
+  if is_plugin(pair.source) or "multifd" not in caps:
+    pair.is_right(pair.source)
   # and at last it moves
   pair.source.instance.hvparams.update(migration_bandwidth=1024,
                                        migration_downtime=10000)
@@ -137,8 +144,7 @@ def test_a_failed_migration_leaves_no_capability(pair, guest, caps):
   assert follow(pair) == "completed"
   pair.finalize(info, True)
   assert capabilities(pair.target) == before
-  if is_plugin(pair.source):
-    pair.is_right(pair.target)
+  pair.is_right(pair.target)
 
 
 def is_refused(pair, words, before):
@@ -156,7 +162,7 @@ def is_refused(pair, words, before):
       print(err)
       assert "no-such-capability" in words and words in str(err)
     ended(pair.target)
-    pair.is_alone(pair.source)
+    pair.is_right(pair.source)
     assert capabilities(pair.source) == before
   # without, it moves
   for node in (pair.source, pair.target):
@@ -165,4 +171,4 @@ def is_refused(pair, words, before):
   send(pair)
   assert follow(pair) == "completed"
   pair.finalize(info, True)
-  pair.is_alone(pair.target)
+  pair.is_right(pair.target)

@@ -148,11 +148,11 @@ def test_user_and_root_are_free_again(pair, guest, fails):
     pair.finalize(info, False)
     ended(pair.target)
     check(pair, pair.source, pair.target)
-    pair.is_alone(pair.source)
+    pair.is_right(pair.source)
   pair.source.instance.hvparams.update(migration_bandwidth=1024,
                                        migration_downtime=10000)
   info = pair.accept()
   assert len(held(pair)) == 2
   pair.arrives(info)
   check(pair, pair.target, pair.source)
-  pair.is_alone(pair.target)
+  pair.is_right(pair.target)
