@@ -48,6 +48,7 @@ from ganeti import utils
 from . import elsewhere
 from . import process
 from .access import CLASS
+from .access import Explained
 from .errors import KvmPciError
 from .incoming import Incoming
 from .qemu import ids
@@ -81,18 +82,21 @@ class Arrival(Incoming):
   def FinalizeMigrationDst(self, instance, info, success, *more, **others):
     """Finish a migration on the target.
 
-    @raise errors.HypervisorError: if the job failed, and the guest is here
+    @raise errors.HypervisorError: if the job failed, and the guest is here; or
+        a file cannot be written or removed
 
     """
     finalize = super(Arrival, self).FinalizeMigrationDst
     if not success:
       self._RefuseToEnd(instance)
-      self._Withdraw(instance, info,
-                     lambda: finalize(instance, info, success, *more,
-                                      **others))
+      with Explained(instance.name):
+        self._Withdraw(instance, info,
+                       lambda: finalize(instance, info, success, *more,
+                                        **others))
       return
-    finalize(instance, self._Followed(instance, info)[0].dump(), success, *more,
-             **others)
+    with Explained(instance.name):
+      finalize(instance, self._Followed(instance, info)[0].dump(), success,
+               *more, **others)
     for note, lost in (
         (self._RemoveEjected, "cannot tell whether the guest ejected a device"
          " while it was migrated"),

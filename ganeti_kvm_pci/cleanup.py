@@ -44,6 +44,7 @@ from ganeti import errors
 from ganeti import utils
 
 from . import leftovers
+from .access import Explained
 from .arrival import Arrival
 from .errors import KvmPciError
 
@@ -97,15 +98,21 @@ class Cleanup(Arrival):
   def StartInstance(self, instance, *args, **kwargs):
     """Start an instance.
 
+    @raise errors.HypervisorError: if it fails, or a file cannot be written
+
     """
     self._RemoveKept(instance.name)
-    return super(Cleanup, self).StartInstance(instance, *args, **kwargs)
+    with Explained(instance.name):
+      return super(Cleanup, self).StartInstance(instance, *args, **kwargs)
 
   def RebootInstance(self, instance, *more, **others):
     """Reboot an instance: what was kept is of the QEMU before.
 
+    @raise errors.HypervisorError: if it fails, or a file cannot be written
+
     """
-    result = super(Cleanup, self).RebootInstance(instance, *more, **others)
+    with Explained(instance.name):
+      result = super(Cleanup, self).RebootInstance(instance, *more, **others)
     self._RemoveKept(instance.name, may_run=True)
     return result
 
@@ -128,9 +135,13 @@ class Cleanup(Arrival):
   def FinalizeMigrationSource(self, instance, success, live, *more, **others):
     """Finish a migration on the source.
 
+    @raise errors.HypervisorError: see L{Departure.FinalizeMigrationSource}; or
+        a file cannot be removed
+
     """
-    super(Cleanup, self).FinalizeMigrationSource(instance, success, live,
-                                                 *more, **others)
+    with Explained(instance.name):
+      super(Cleanup, self).FinalizeMigrationSource(instance, success, live,
+                                                   *more, **others)
     if success:
       self._RemoveKvmdSocket(instance.name)
       self._RemoveKept(instance.name)

@@ -54,6 +54,8 @@ from .access import VERSION
 from .bus import pools
 from .cold_boot import ColdBoot
 from .errors import MonitorError
+from .errors import show
+from .errors import with_remedy
 from .qemu import creation_order
 from .qemu import explicit
 from .qemu import ide_units
@@ -172,7 +174,7 @@ class KVMHypervisor(ColdBoot):
 
     @type begun: L{start.Start}
     @raise errors.HypervisorError: if QEMU has ended, or its monitor does not
-        answer
+        answer, or a file cannot be written
 
     """
     try:
@@ -183,6 +185,13 @@ class KVMHypervisor(ColdBoot):
         raise
       with begun.explained():
         raise
+    except (errors.GenericError, EnvironmentError) as err:
+      # Ganeti writes after QEMU was started, and would take the instance for
+      # running, whose guest is still paused
+      if begun.kvm_cmd is not None:
+        self._EndStarted(instance)
+      raise errors.HypervisorError("Instance %s: %s" % (
+        begun.name, with_remedy(show(err))))
     if begun.kvm_cmd is None:
       return
     with begun.explained():
@@ -202,6 +211,14 @@ class KVMHypervisor(ColdBoot):
           "Instance %s: its QEMU was started (process %s), but does not answer:"
           " %s; shut the instance down and start it" %
           (begun.name, pid, silent))
+
+  def _EndStarted(self, instance):
+    """End the QEMU of a start that failed."""
+    try:
+      self.StopInstance(instance, force=True)
+    except (errors.GenericError, EnvironmentError) as err:
+      logging.error("Instance %s: cannot end the QEMU of a start that failed:"
+                    " %s", instance.name, err)
 
   def _LookAround(self, instance, begun, execute):
     """See where QEMU has placed its own devices, if that matters."""

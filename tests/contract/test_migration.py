@@ -72,6 +72,27 @@ def test_a_target_that_cannot_write_is_told(world, moving, monkeypatch, owner,
   assert "Instance vm1.example.com: " in text and "Read-only file system" in text
 
 
+@pytest.mark.parametrize("success", [False, True])
+@pytest.mark.parametrize("name", ["FinalizeMigrationDst",
+                                  "FinalizeMigrationSource"])
+def test_an_end_that_cannot_write_is_told(world, moving, monkeypatch, name,
+                                          success):
+  """Such as that of a pid, which Ganeti removes once QEMU has ended."""
+  _, instance, info = moving
+
+  def write(*_args, **_):
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+  monkeypatch.setattr(UNMODIFIED, name, write)
+  hyper = world.hypervisor()
+  more = [info, success] if name.endswith("Dst") else [success, True]
+  world.running = name.endswith("Source")
+  with pytest.raises(errors.HypervisorError) as caught:
+    getattr(hyper, name)(instance, *more)
+  text = text_of(caught)
+  assert "Instance vm1.example.com: " in text and "Read-only file system" in text
+
+
 def test_unmodified_ganeti_reads_the_first_four_entries(world, moving):
   hyper, instance, info = moving
   loaded = json.loads(info)

@@ -5,6 +5,9 @@ children; where that is quicker, Python reports status 0 for a QEMU that failed.
 
 """
 
+import errno
+import os
+
 import pytest
 
 from ganeti import errors
@@ -15,6 +18,8 @@ from ganeti_kvm_pci import qemu_log
 import harness
 
 NAME = "vm1.example.com"
+
+FULL = os.strerror(errno.ENOSPC)
 
 #: Says something of its options, as QEMU does before it opens its log.
 SAYS = """#!/bin/sh
@@ -128,3 +133,40 @@ def test_an_error_after_the_start_is_not_taken_for_qemus(world, monkeypatch):
   with pytest.raises(errors.HypervisorError) as caught:
     hyper.StartInstance(harness.instance_of(), harness.block_devices(1), True)
   assert str(caught.value) == "no password"
+
+
+@pytest.mark.parametrize("error", [
+  # the first is that of a folder
+  errors.GenericError("Cannot create needed directory: %s" % FULL),
+  OSError(errno.ENOSPC, FULL)])
+@pytest.mark.parametrize("reboots", [False, True])
+def test_a_qemu_whose_files_cannot_be_written_is_ended(world, monkeypatch,
+                                                       reboots, error):
+  """Ganeti writes the NICs' once QEMU is there, and the guest still paused.
+
+  It would take the instance for started.
+
+  """
+  hyper, instance = world.hypervisor(), harness.instance_of()
+  if reboots:
+    hyper.StartInstance(instance, harness.block_devices(1), False)
+  with monkeypatch.context() as patched:
+    write = hv_kvm.utils.WriteFile
+
+    def refuse(path, *args, **kwargs):
+      if path == hyper._InstanceNICFile(instance.name, 1):
+        raise error
+      return write(path, *args, **kwargs)
+
+    patched.setattr(hv_kvm.utils, "WriteFile", refuse)
+    with pytest.raises(errors.HypervisorError) as caught:
+      if reboots:
+        hyper.RebootInstance(instance)
+      else:
+        hyper.StartInstance(instance, harness.block_devices(1), False)
+  print(caught.value)
+  assert NAME in str(caught.value)
+  assert FULL in str(caught.value)
+  assert not world.running
+  hyper.StartInstance(instance, harness.block_devices(1), False)
+  assert world.running
