@@ -213,6 +213,9 @@ class _Hypervisor(object):
       kvm_cmd.extend(["-device", option] if option else [])
       kvm_cmd.extend(["-drive", "file=%s" % link])
     self._RunKVMCmd(instance.name, kvm_cmd, [])
+    # once QEMU runs (2.5 to master)
+    for seq in range(len(nics)):
+      utils.WriteFile(self._InstanceNICFile(instance.name, seq), data="tap")
 
   def StartInstance(self, instance, block_devices, startup_paused):
     runtime = self._GenerateKVMRuntime(instance, block_devices, startup_paused,
