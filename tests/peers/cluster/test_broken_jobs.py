@@ -5,12 +5,12 @@ either side while the guest is copied.
 
 """
 
-import contextlib
 import re
 
 import pytest
 
 import cluster
+import wire
 
 from cluster import other
 from guests import configured
@@ -23,9 +23,6 @@ pytestmark = pytest.mark.two_nodes
 
 #: Bandwidth and downtime; with the first a migration lasts, without end.
 SLOW, QUICK = (4, 1), (1024, 10000)
-
-#: The wire to the other node.
-WIRE = {"node1": "eth2", "node2": "eth1"}
 
 NODE_LOG = "/var/log/ganeti/node-daemon.log"
 
@@ -42,16 +39,6 @@ def runs_on(vm, node):
          " echo '{\"execute\": \"query-status\"}'; sleep 1) |"
          " socat - UNIX-CONNECT:%s/ctrl/%s.qmp" % (cluster.KVM_DIR, vm.name))
   return '"status": "running"' in cluster.on(node, "sh", "-c", ask).output
-
-
-@contextlib.contextmanager
-def shaped(node, *words):
-  """Have the wire of a node be slow."""
-  cluster.on(node, "tc", "qdisc", "add", "dev", WIRE[node], "root", *words)
-  try:
-    yield
-  finally:
-    cluster.on(node, "tc", "qdisc", "del", "dev", WIRE[node], "root")
 
 
 class Job(object):
@@ -131,8 +118,7 @@ def moves(moving):
 
 def test_a_slow_link(moving):
   set_speed(QUICK)
-  with shaped("node1", "tbf", "rate", "60mbit", "burst", "64kb", "latency",
-              "400ms"):
+  with wire.slow("node1", 60):
     moving.moves()
   hotplugs(moving)
   moving.moves()
@@ -141,23 +127,13 @@ def test_a_slow_link(moving):
 def test_a_link_that_is_cut(moving):
   """For longer than TCP tries, which is made short here."""
   vm = moving.vm
-  retries = "/proc/sys/net/ipv4/tcp_retries2"
-  usual = cluster.on("node1", "cat", retries).output.strip()
-  cluster.on("node1", "sh", "-c", "echo 4 > " + retries)
-  try:
+  with wire.impatient("node1"):
     job = Job(vm)
     job.is_copying()
-    cluster.on("node1", "ip", "link", "set", WIRE["node1"], "down")
-    try:
+    with wire.cut():
       status = job.end(400)[0]
-    finally:
-      cluster.on("node1", "ip", "link", "set", WIRE["node1"], "up")
-  finally:
-    cluster.on("node1", "sh", "-c", "echo %s > %s" % (usual, retries))
   assert status != 0 and vm.node() == "node1"
   moving.is_alive()
-  cluster.wait_until(lambda: cluster.on("node2", "true", check=False
-                                        ).returncode == 0, "node2", 60, 1)
   print("waiting on node2: %s" % vm.processes("node2"))
   assert vm.clean_up().returncode == 0
   goes_on(moving, "node1")
@@ -242,8 +218,7 @@ def test_a_guest_that_lost_one_half_in_postcopy(moving, node):
     job = Job(vm)
     job.is_copying()
     # what is sent in postcopy is not held to a bandwidth
-    with shaped("node1", "tbf", "rate", "20mbit", "burst", "64kb", "latency",
-                "400ms"):
+    with wire.slow("node1", 20):
       vm.qmp("migrate-start-postcopy")
       cluster.wait_until(lambda: runs_on(vm, "node2"), "postcopy begins")
       kill_qemu(vm, node)
