@@ -65,6 +65,18 @@ def test_a_seed_has_the_same_operations_chosen(soak):
   assert lines[0] == lines[1] != lines[2]
 
 
+def test_none_but_some_are_chosen(soak):
+  operations = soak["operations"]
+
+  class Chosen(operations.Operations):
+    own_reboot = grow = lambda self, _: "done"
+
+  chosen = Chosen(random.Random(1), [Guest()], ["own_reboot", "grow"])
+  assert {chosen.choose()[0] for _ in range(50)} == {"own_reboot", "grow"}
+  with pytest.raises(KeyError):
+    operations.Operations(random.Random(1), [Guest()], ["no_such"])
+
+
 @pytest.mark.parametrize("found, text", [
   ({"vm1.gnt.test": ["node1"]}, None),
   ({"vm1.gnt.test": ["node1", "node2"]}, "runs on ['node1', 'node2']"),

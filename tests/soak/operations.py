@@ -11,6 +11,10 @@ import cluster
 
 from kept_guest import Disagreement
 from kept_guest import agree
+from block_jobs import BlockJobs
+from boots import Boots
+from capabilities import Capabilities
+from links import Links
 from migrations import Migrations
 from disturbances import Disturbances
 
@@ -22,27 +26,37 @@ WEIGHTS = {
   "add_disk": 8, "add_nic": 7, "remove_disk": 6, "remove_nic": 6,
   "add_disk_cold": 2, "add_nic_cold": 2, "remove_disk_cold": 1,
   "remove_nic_cold": 1, "modify_nic": 4, "modify_parameter": 2, "grow": 3,
+  "together": 3, "paused_removal": 2, "job_on_disk": 3,
   "reboot_soft": 4, "reboot_hard": 3, "reboot_full": 1, "stop": 3, "start": 8,
-  "reset": 2, "together": 3, "paused_removal": 2, "failover": 2, "migrate": 8,
+  "reset": 2, "own_reboot": 3, "own_shutdown": 3, "failover": 2, "migrate": 8,
   "migrate_cancelled": 3, "migrate_target_killed": 3,
   "migrate_source_killed": 1, "migrate_daemon_killed": 2, "node_migrate": 2,
+  "migrate_slow_link": 2, "migrate_link_cut": 2, "migrate_capabilities": 3,
   "freeze": 2, "freeze_update": 1, "thaw": 2, "look": 3, "repair": 3,
   "upgrade": 2, "daemon_restarted": 1, "daemon_killed": 2,
-  "hotplug_daemon_killed": 4, "qemu_killed": 2, "folder_gone": 2,
-  "runtime_file_gone": 1, "node_rebooted": 1}
+  "hotplug_daemon_killed": 4, "qemu_killed": 2,
+  "folder_gone": 2, "runtime_file_gone": 1, "node_rebooted": 1}
 
 
-class Operations(Migrations, Disturbances):
+class Operations(BlockJobs, Boots, Capabilities, Links, Migrations,
+                 Disturbances):
   """All of them.
 
   @ivar random: C{random.Random}
   @ivar guests: list of L{kept_guest.KeptGuest}
+  @ivar weights: that of each operation that may be chosen
   @ivar said: what the last of Ganeti's commands printed
 
   """
-  def __init__(self, random, guests):
+  def __init__(self, random, guests, only=None):
+    """Take the guests.
+
+    @param only: names of operations; none for all
+
+    """
     self.random = random
     self.guests = guests
+    self.weights = {name: WEIGHTS[name] for name in only or WEIGHTS}
     self.said = ""
 
   # Devices
@@ -179,50 +193,6 @@ class Operations(Migrations, Disturbances):
       return "; ".join("%s: %s %s" % (item[1], item[2], done) for item, done in
                        zip(work, pool.map(lambda w: w[0](*w[1:]), work)))
 
-  # Boots
-
-  def _reboot(self, guest, how):
-    if not guest.runs:
-      return None
-    self.said = guest.vm.reboot(how).output
-    if how == "soft":
-      guest.boot = None
-    else:
-      guest.boots()
-    return how
-
-  def reboot_soft(self, guest):
-    return self._reboot(guest, "soft")
-
-  def reboot_hard(self, guest):
-    return self._reboot(guest, "hard")
-
-  def reboot_full(self, guest):
-    return self._reboot(guest, "full")
-
-  def reset(self, guest):
-    if not guest.runs:
-      return None
-    guest.vm.qmp("system_reset")
-    guest.boot = None
-    return "by QEMU"
-
-  def stop(self, guest):
-    # two are running
-    if not guest.runs or sum(g.runs for g in self.guests) < 3:
-      return None
-    self.said = guest.vm.stop().output
-    guest.runs = False
-    return "stopped"
-
-  def start(self, guest):
-    if guest.runs:
-      return None
-    self.said = guest.vm.start().output
-    guest.runs = True
-    guest.boots()
-    return "started"
-
   # The project's command
 
   def freeze(self, guest):
@@ -277,8 +247,8 @@ class Operations(Migrations, Disturbances):
     @return: its name, the guest, and what it did
 
     """
-    names = list(WEIGHTS)
-    name = self.random.choices(names, list(WEIGHTS.values()))[0]
+    name = self.random.choices(list(self.weights),
+                               list(self.weights.values()))[0]
     guest = self.random.choice(self.guests)
     if guest.runs and guest.has_lost_a_file():
       raise Disagreement("%s: has a disk whose file was removed" % guest)

@@ -6,7 +6,8 @@ Run by C{make soak HOURS=N}; inside the lab only::
 
 After each operation all that L{agreement} has must hold. What fails is printed
 with the seed, the step and the last operations, and ends it with exit status 1;
-C{SOAK_SEED} has the same operations chosen again, up to the guests' own pace.
+C{SOAK_SEED} has the same operations chosen again, up to the guests' own pace;
+C{SOAK_ONLY=NAME,NAME} has none but these chosen.
 
 """
 
@@ -25,7 +26,7 @@ import cluster  # noqa: E402
 
 import agreement  # noqa: E402
 from kept_guest import KeptGuest  # noqa: E402
-from operations import Operations, WEIGHTS  # noqa: E402
+from operations import Operations  # noqa: E402
 
 #: The guests: hypervisor parameters, disks, NICs.
 GUESTS = [
@@ -63,10 +64,10 @@ class Soak(object):
   @ivar history: lines
 
   """
-  def __init__(self, seed, guests):
+  def __init__(self, seed, guests, only=None):
     self.seed = seed
     self.guests = guests
-    self.operations = Operations(random.Random(seed), guests)
+    self.operations = Operations(random.Random(seed), guests, only)
     self.counts = collections.Counter()
     self.history = []
     self.steps = 0
@@ -109,7 +110,7 @@ class Soak(object):
     print("SOAK_SEED=%d: failed at or after step %d" % (self.seed, self.steps))
 
   def summary(self):
-    never = [name for name in WEIGHTS if not self.counts[name]]
+    never = [name for name in self.operations.weights if not self.counts[name]]
     return "seed %d, %d steps: %s%s" % (
       self.seed, self.steps,
       ", ".join("%s %d" % item for item in sorted(self.counts.items())),
@@ -119,7 +120,8 @@ class Soak(object):
 def main(hours):
   seed = int(os.environ.get("SOAK_SEED") or random.randrange(10 ** 6))
   print("SOAK_SEED=%d, %g hours" % (seed, hours), flush=True)
-  soak = Soak(seed, set_up())
+  only = os.environ.get("SOAK_ONLY")
+  soak = Soak(seed, set_up(), only.split(",") if only else None)
   end = time.monotonic() + hours * 3600
   try:
     soak.holds(soak.guests)

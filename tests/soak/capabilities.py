@@ -1,0 +1,67 @@
+"""Migrations with C{migration_caps}, which are the cluster's."""
+
+import cluster
+
+from cluster import other
+from kept_guest import agree
+
+#: Those that every QEMU takes once it listens; 10.0 does not take C{multifd}.
+_CAPS = ["xbzrle", "auto-converge", "xbzrle:auto-converge", "postcopy-ram",
+         "postcopy-ram:xbzrle:auto-converge"]
+
+#: The first major version that does not.
+_NO_MULTIFD = 8
+
+
+def _set(caps):
+  cluster.gnt("cluster", "modify", "-H", "kvm:migration_caps=" + caps)
+
+
+def _on(guest):
+  """List what is switched on in a guest's QEMU."""
+  return sorted(cap["capability"] for cap in
+                guest.vm.qmp("query-migrate-capabilities") if cap["state"])
+
+
+class Capabilities(object):
+  """Some of L{operations.Operations}."""
+
+  def migrate_capabilities(self, guest):
+    if not guest.runs:
+      return None
+    source, before = guest.vm.node(), _on(guest)
+    major = guest.vm.qmp("query-version")["qemu"]["major"]
+    caps = self.random.choice(_CAPS + ["multifd", "multifd:auto-converge"] *
+                              (major < _NO_MULTIFD))
+    _set(caps)
+    try:
+      how = (self._postcopy if "postcopy-ram" in caps else
+             self._precopy)(guest, caps.split(":"))
+    finally:
+      _set("")
+    agree(guest.vm.node() == other(source), "%s: not migrated with %s: %s",
+          guest, caps, self.said)
+    agree(_on(guest) == before, "%s: has %s switched on, and had %s", guest,
+          _on(guest), before)
+    return "to %s, with %s%s" % (other(source), caps, how)
+
+  def _precopy(self, guest, _):
+    self.said = guest.vm.migrate(check=False).output
+    return ""
+
+  def _postcopy(self, guest, caps):
+    """Have the guest run on the target before all of its memory is there."""
+    command, there = self._begun(guest)
+    how = ", which was quicker"
+    if there is not None:
+      try:
+        on = _on(guest)
+        guest.vm.qmp("migrate-start-postcopy")
+        agree(set(caps) <= set(on), "%s: has %s switched on, not %s", guest, on,
+              caps)
+        how = " at %s %%" % there
+      except cluster.LabError as err: # it has moved
+        how += " (%s)" % str(err)[-60:]
+    done = self._ended(command)
+    agree(done, "%s: not migrated by postcopy%s: %s", guest, how, self.said)
+    return how
