@@ -10,6 +10,11 @@ from kept_guest import agree
 #: request in a process of its own, which outlives the daemon.
 POWER_CUT = "pkill -9 -f '^[^ ]*(qemu-system|python[0-9.]* [^ ]*ganeti-noded)'"
 
+#: Has no room be left below /run; and all that there was.
+_FILL = ("mount -o remount,size=$(df -k --output=used /run | tail -n 1 |"
+         " tr -d ' ')k /run")
+_EMPTY = "mount -o remount,size=50% /run"
+
 #: The daemon and these processes alone.
 _WITH_CHILDREN = "pkill -9 -f '^[^ ]*python[0-9.]* [^ ]*ganeti-noded'"
 
@@ -74,6 +79,23 @@ class Disturbances(object):
     time.sleep(2)
     self._command(guest, "check", "--live", "--repair", guest.name)
     guest.takes_what_is_there()
+
+  def full_run(self, guest):
+    """Have no room for the runtime file when a NIC is added."""
+    index = self._where(guest, "--net") if guest.runs else None
+    if index is None:
+      return None
+    node = guest.vm.node()
+    try:
+      cluster.on(node, "sh", "-c", _FILL)
+      self.said = guest.vm.modify("--net", "%d:add" % index).output
+    finally:
+      cluster.on(node, "sh", "-c", _EMPTY)
+    agree("No space left on device" in self.said and
+          "hotplug:failed" in self.said, "%s: %s", guest, self.said)
+    # the configuration has it
+    guest.vm.modify("--net", "%d:remove" % index, hot=False)
+    return "%d:add, on %s: refused" % (index, node)
 
   def qemu_killed(self, guest):
     if not guest.runs:

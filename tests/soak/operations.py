@@ -13,9 +13,11 @@ from kept_guest import Disagreement
 from kept_guest import agree
 from block_jobs import BlockJobs
 from boots import Boots
+from busy_disks import BusyDisks
 from capabilities import Capabilities
 from links import Links
 from migrations import Migrations
+from parameters import Parameters
 from disturbances import Disturbances
 
 #: Most disks and NICs that a guest has.
@@ -26,20 +28,21 @@ WEIGHTS = {
   "add_disk": 8, "add_nic": 7, "remove_disk": 6, "remove_nic": 6,
   "add_disk_cold": 2, "add_nic_cold": 2, "remove_disk_cold": 1,
   "remove_nic_cold": 1, "modify_nic": 4, "modify_parameter": 2, "grow": 3,
-  "together": 3, "paused_removal": 2, "job_on_disk": 3,
+  "together": 3, "paused_removal": 2, "job_on_disk": 3, "remove_busy_disk": 2,
   "reboot_soft": 4, "reboot_hard": 3, "reboot_full": 1, "stop": 3, "start": 8,
   "reset": 2, "own_reboot": 3, "own_shutdown": 3, "failover": 2, "migrate": 8,
   "migrate_cancelled": 3, "migrate_target_killed": 3,
   "migrate_source_killed": 1, "migrate_daemon_killed": 2, "node_migrate": 2,
   "migrate_slow_link": 2, "migrate_link_cut": 2, "migrate_capabilities": 3,
+  "migrate_changed_parameters": 2,
   "freeze": 2, "freeze_update": 1, "thaw": 2, "look": 3, "repair": 3,
   "upgrade": 2, "daemon_restarted": 1, "daemon_killed": 2,
-  "hotplug_daemon_killed": 4, "qemu_killed": 2,
+  "hotplug_daemon_killed": 4, "full_run": 2, "qemu_killed": 2,
   "folder_gone": 2, "runtime_file_gone": 1, "node_rebooted": 1}
 
 
-class Operations(BlockJobs, Boots, Capabilities, Links, Migrations,
-                 Disturbances):
+class Operations(BlockJobs, Boots, BusyDisks, Capabilities, Links, Migrations,
+                 Parameters, Disturbances):
   """All of them.
 
   @ivar random: C{random.Random}
@@ -164,13 +167,6 @@ class Operations(BlockJobs, Boots, Capabilities, Links, Migrations,
     guest.frozen.pop(chosen[1], None)
     self._hot(guest, "--net", "%d:modify,mac=generate" % chosen[0])
     return "NIC %d" % chosen[0]
-
-  def modify_parameter(self, guest):
-    if guest.frozen:
-      return None
-    value = self.random.choice([8, 10, 12])
-    self.said = guest.vm.set_hvparams(kvm_pci_reservations=value).output
-    return "kvm_pci_reservations=%d" % value
 
   def grow(self, guest):
     chosen = self._pick(guest, "--disk", False)

@@ -1,0 +1,37 @@
+"""Hypervisor parameters that are changed, and the guest is not booted."""
+
+from cluster import other
+from kept_guest import agree
+
+#: Those of the migration's nodes, which no guest of the soak has by itself.
+_CHANGES = [
+  {"use_chroot": True}, {"security_model": "user", "security_domain": "nobody"},
+  {"cpu_type": "qemu64"}, {"disk_cache": "none"}, {"acpi": False}]
+
+
+class Parameters(object):
+  """Some of L{operations.Operations}."""
+
+  def modify_parameter(self, guest):
+    if guest.frozen:
+      return None
+    value = self.random.choice([8, 10, 12])
+    self.said = guest.vm.set_hvparams(kvm_pci_reservations=value).output
+    return "kvm_pci_reservations=%d" % value
+
+  def migrate_changed_parameters(self, guest):
+    """A guest moves, and keeps the parameters that it was started with."""
+    if not guest.runs:
+      return None
+    change = self.random.choice(_CHANGES)
+    target = other(guest.vm.node())
+    guest.vm.set_hvparams(**change)
+    try:
+      result = guest.vm.migrate(check=False)
+      self.said = result.output
+      agree(guest.vm.node() == target and result.returncode == 0,
+            "%s: not migrated: %s", guest, result.output)
+      added = self._add(guest, self.random.choice(["--disk", "--net"]))
+    finally:
+      guest.vm.set_hvparams(**{name: "default" for name in change})
+    return "to %s, with %s; then %s" % (target, change, added)
