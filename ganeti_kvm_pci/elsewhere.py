@@ -42,7 +42,7 @@ from .qmp import queries
 
 #: Once the connection broke. Ganeti does not tell a hypervisor the address when
 #: it asks how far a migration is. Its cleanup (2.10 to master) fails where
-#: neither QEMU is left, and has nothing to do there.
+#: neither QEMU is left.
 _RECOVER = (
   "end neither QEMU, and send neither of them stop or migrate_cancel. As soon"
   " as the nodes reach each other, give the human monitor of the target's QEMU"

@@ -55,6 +55,15 @@ def moving(world):
   return hyper, instance, hyper.MigrationInfo(instance)
 
 
+def cannot_write(*_args, **_):
+  raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+
+def assert_names_both(caught):
+  text = text_of(caught)
+  assert "Instance vm1.example.com: " in text and "Read-only file system" in text
+
+
 @pytest.mark.parametrize("owner, name", [(utils, "RemoveFile"),
                                          (UNMODIFIED, "AcceptInstance")])
 def test_a_target_that_cannot_write_is_told(world, moving, monkeypatch, owner,
@@ -62,14 +71,10 @@ def test_a_target_that_cannot_write_is_told(world, moving, monkeypatch, owner,
   """Ganeti lets these errors through, which do not name the instance."""
   _, instance, info = moving
 
-  def write(*_args, **_):
-    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-
-  monkeypatch.setattr(owner, name, write)
+  monkeypatch.setattr(owner, name, cannot_write)
   with pytest.raises(errors.HypervisorError) as caught:
     accept(world, hypervisor_of(world), instance, info)
-  text = text_of(caught)
-  assert "Instance vm1.example.com: " in text and "Read-only file system" in text
+  assert_names_both(caught)
 
 
 @pytest.mark.parametrize("success", [False, True])
@@ -80,17 +85,13 @@ def test_an_end_that_cannot_write_is_told(world, moving, monkeypatch, name,
   """Such as that of a pid, which Ganeti removes once QEMU has ended."""
   _, instance, info = moving
 
-  def write(*_args, **_):
-    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-
-  monkeypatch.setattr(UNMODIFIED, name, write)
+  monkeypatch.setattr(UNMODIFIED, name, cannot_write)
   hyper = world.hypervisor()
   more = [info, success] if name.endswith("Dst") else [success, True]
   world.running = name.endswith("Source")
   with pytest.raises(errors.HypervisorError) as caught:
     getattr(hyper, name)(instance, *more)
-  text = text_of(caught)
-  assert "Instance vm1.example.com: " in text and "Read-only file system" in text
+  assert_names_both(caught)
 
 
 def test_unmodified_ganeti_reads_the_first_four_entries(world, moving):

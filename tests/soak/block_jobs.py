@@ -30,8 +30,8 @@ class BlockJobs(object):
     job = self.random.choice(["mirror", "backup"])
     device = "disk-" + uuid[:18]
     guest.frozen.pop(uuid, None)
-    self._start_job(guest, job, device)
     try:
+      self._start_job(guest, job, device)
       self.said = guest.vm.modify("--disk", "%d:detach" % index).output
       words = "in use by the block job %s (%s)" % (_NAME, job)
       agree(words in self.said and device in self.said and
@@ -61,7 +61,8 @@ class BlockJobs(object):
 
   @staticmethod
   def _end_job(guest):
-    guest.vm.qmp("block-job-cancel", device=_NAME, force=True)
+    if guest.vm.qmp("query-block-jobs"):
+      guest.vm.qmp("block-job-cancel", device=_NAME, force=True)
     cluster.wait_until(lambda: not guest.vm.qmp("query-block-jobs"),
                        "the block job ends")
     cluster.on(guest.vm.node(), "rm", "-f", _COPY)
