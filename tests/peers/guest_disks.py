@@ -11,8 +11,9 @@ _WRITTEN = 512
 
 #: Has the guest tell of each disk where it is, its size in sectors and what it
 #: begins with, past all caches.
-_READ = ("for d in /sys/block/vd*; do n=/dev/${d##*/}; blockdev --flushbufs $n;"
-         " cd -P $d/device; echo DISK ${PWD%/virtio*} $(cat $d/size)"
+_READ = ("for d in /sys/block/vd*; do n=/dev/${d##*/}; [ -b $n ] || continue;"
+         " blockdev --flushbufs $n; cd -P $d/device;"
+         " echo DISK ${PWD%/virtio*} $(cat $d/size)"
          " $(dd if=$n bs=16 count=1 2> /dev/null | head -n 1 | tr -d '\\0');"
          " done; cd /\n")
 
@@ -50,12 +51,12 @@ def seen(node):
 
 
 class GuestDisks(object):
-  """Disks that the nodes of a L{test_migration.Pair} share; all are marked."""
+  """Disks that nodes share, such as those of a L{test_migration.Pair}."""
 
-  def __init__(self, pair, folder):
+  def __init__(self, folder, *sharing):
     self._folder = folder
     self._turn = 0
-    for node in (pair.source, pair.target):
+    for node in sharing:
       node.image = self.image
 
   def image(self, number):
@@ -71,8 +72,9 @@ class GuestDisks(object):
     """Check that each disk in the runtime file has its data, and keeps more."""
     self._turn += 1
     word = "turn%d" % self._turn
-    node.console("for d in /dev/vd?; do echo %s | dd of=$d bs=512 seek=1"
-                 " conv=notrunc,fsync 2> /dev/null; done\n" % word)
+    node.console("for d in /dev/vd?; do [ ! -b $d ] || echo %s | dd of=$d"
+                 " bs=512 seek=1 conv=notrunc,fsync 2> /dev/null; done\n" %
+                 word)
     found = seen(node)
     expected = {}
     for uuid, slot in node.runtime_slots()[DISK]:

@@ -23,7 +23,7 @@ class Pair(test_migration.Pair):
   def __init__(self, source, target, folder):
     super(Pair, self).__init__(source, target, folder)
     self.disks, self.nics = [0, 1], [0, 1]
-    GuestDisks(self, folder)
+    GuestDisks(folder, self.source, self.target)
 
   def start(self, guest, **hvparams): # pylint: disable=arguments-differ
     """Start the instance, and wait for nothing."""

@@ -97,7 +97,7 @@ class Broken(object):
   def __init__(self, pair, guest, folder, **hvparams):
     self.pair = pair
     self.link = slow_link.Link(master_.SENT_TO, master_.LISTENS)
-    self.disks = GuestDisks(pair, folder)
+    self.disks = GuestDisks(folder, pair.source, pair.target)
     pair.start(guest, **hvparams)
     for node in (pair.source, pair.target):
       kill_points.hasten(node.hyper, node.qemu)

@@ -1,5 +1,7 @@
 """All 24 devices in a random order, and a thousand operations without a pause.
 
+Each disk begins with what tells which it is; the guest reads that, and writes.
+
 C{FULL_ROUNDS} (3, with q35 1) is how often a guest is filled, C{SERIES_STEPS}
 (1000, with q35 150) how many operations there are, C{FULL_SEED} which order.
 C{tests/integration/test_random.py} (C{RANDOM_STEPS}) has more sorts of
@@ -13,6 +15,7 @@ import time
 
 import pytest
 
+from guest_disks import GuestDisks
 from qemu_state import agree
 from nodes import DISK, NIC
 from test_migration import pair # pylint: disable=unused-import
@@ -68,7 +71,8 @@ def fill(node, known, chance):
 
 @test_migration.between(test_migration.BOTH)
 def test_a_full_guest_is_half_emptied_filled_again_and_moves(
-    pair, guest): # pylint: disable=redefined-outer-name
+    pair, guest, tmpdir): # pylint: disable=redefined-outer-name
+  disks = GuestDisks(str(tmpdir), pair.source, pair.target)
   chance = random.Random(SEED)
   print("FULL_SEED=%d" % SEED)
   node = pair.source
@@ -77,19 +81,24 @@ def test_a_full_guest_is_half_emptied_filled_again_and_moves(
   for number in range(1, ROUNDS + 1):
     print("round %d of %d" % (number, ROUNDS))
     fill(node, known, chance)
+    disks.check(node)
     for key in chance.sample(known, len(ALL) // 2):
       remove(node, key, known)
     compare(node, known)
+    disks.check(node)
   fill(node, known, chance)
+  disks.check(node)
   pair.report = node.wait_for_guest()
   before = node.agreed_slots()
   test_migration.arrives(pair, pair.accept())
   assert pair.target.agreed_slots() == before
   compare(pair.target, ALL)
+  disks.check(pair.target)
 
 
 @pytest.mark.parametrize("which", ["plugin"], indirect=True)
-def test_a_thousand_operations_without_a_pause(node, guest):
+def test_a_thousand_operations_without_a_pause(node, guest, tmpdir):
+  disks = GuestDisks(str(tmpdir), node)
   chance = random.Random(SEED)
   node.start(kvm_pci_reservations=8, **nodes.boot(guest))
   node.wait_for_guest()
@@ -114,3 +123,4 @@ def test_a_thousand_operations_without_a_pause(node, guest):
   print("FULL_SEED=%d: %s in %.0f s" % (SEED, counts, time.time() - begun))
   node.wait_until_guest_sees(len([key for key in known if key[0] == DISK]),
                              len([key for key in known if key[0] == NIC]))
+  disks.check(node)
