@@ -39,32 +39,65 @@ import os
 from ganeti import errors
 
 from . import temporary
+from .access import Explained
 from .errors import with_remedy
 from .qmp import block_jobs
 from .qmp import queries
 from .reconcile import Reconcile
 
+#: Why devices are not changed in a state of the guest's, and the remedy. A guest
+#: that wakes up goes through a reset of QEMU (7.2), at which the bus forgets what
+#: was added, and removes at once what was to be.
+_REFUSED = {
+  queries.LEFT: "this QEMU is paused after a migration that completed: its"
+                " devices are not changed; finish the migration (gnt-instance"
+                " migrate --cleanup), and try again where the guest runs",
+  queries.ASLEEP: "the guest is suspended (S3): its devices are not changed,"
+                  " as it would not see a new one when it wakes up, and would"
+                  " lose one that it has in use; wake it up (system_wakeup at"
+                  " QEMU's monitor), and try again",
+  }
+
 
 class Conditions(Reconcile):
   """What L{hotplug.Hotplug} makes sure of first."""
 
-  def _RefuseLeft(self, instance):
-    """Refuse to change a QEMU whose guest was migrated to another node.
+  def HotplugSupported(self, instance):
+    """Refuse before Ganeti changes its configuration, see L{_REFUSED}.
 
-    It does not run again, and what it has is lost.
+    Once hotplug itself fails, Ganeti goes on without it, and deletes the disk
+    that was to be removed (2.10 to master).
 
-    @raise errors.HotplugError: if that is so
+    @raise errors.HotplugError: if the guest's state forbids it
+
+    """
+    # pylint: disable=no-member
+    super(Conditions, self).HotplugSupported(instance)
+    with Explained(instance.name, errors.HotplugError):
+      self._RunState(instance)
+
+  def _RefuseState(self, instance):
+    """Refuse to change the devices of a guest in some states.
+
+    @raise errors.HotplugError: if it is in one; see L{_REFUSED}
+
+    """
+    self._operation.run_state = self._RunState(instance)
+
+  def _RunState(self, instance):
+    """Ask for the guest's state, unless it is one in which all is refused.
+
+    @rtype: string or None
+    @return: as of L{queries.run_state}
+    @raise errors.HotplugError: see L{_REFUSED}
 
     """
     with self._Monitor(instance.name) as execute:
       state = queries.run_state(execute)
-      if state == queries.LEFT:
-        raise errors.HotplugError(
-          "Instance %s: this QEMU is paused after a migration that completed:"
-          " its devices are not changed; finish the migration (gnt-instance"
-          " migrate --cleanup), and try again where the guest runs" %
-          instance.name)
-    self._operation.run_state = state
+    if state in _REFUSED:
+      raise errors.HotplugError("Instance %s: %s" % (instance.name,
+                                                     _REFUSED[state]))
+    return state
 
   def _CheckRoom(self, instance, name):
     """Make sure that the runtime file can be written after an unplug.

@@ -85,7 +85,7 @@ class Hotplug(Presence):
       if not chipset.applies(known.words, known.hvparams):
         return super(Hotplug, self).HotAddDevice(instance, dev_type, device,
                                                  extra, seq, *more, **others)
-      self._RefuseLeft(instance)
+      self._RefuseState(instance)
       self._Settle(instance, loaded=known)
       if (self._IsThere(instance, device_class, device) or
           self._Adopt(instance, dev_type, device, extra)):
@@ -217,7 +217,7 @@ class Hotplug(Presence):
       if not chipset.applies(known.command, known.hvparams):
         return super(Hotplug, self).HotDelDevice(instance, dev_type, device, _,
                                                  seq, *more, **others)
-      self._RefuseLeft(instance)
+      self._RefuseState(instance)
       self._Settle(instance, keep=device.uuid)
       found = self._FindLasting(instance, device_class, device)
       if found is None:

@@ -52,9 +52,9 @@ _OF_ADDRESS = ["addr", "parent_bus"]
 #: What C{query-migrate} says before, and after; None: there was nothing.
 _NOT_MOVING = frozenset([None, "none", "completed", "failed", "cancelled"])
 
-#: What C{query-status} says of a guest that runs, and of one that was migrated
-#: to another node.
-RUNNING, LEFT = "running", "postmigrate"
+#: What C{query-status} says of a guest that runs, of one that was migrated to
+#: another node, and of one that sleeps (ACPI's S3).
+RUNNING, LEFT, ASLEEP = "running", "postmigrate", "suspended"
 
 #: What C{query-migrate} says, of either side, while the guest runs on the
 #: target and lacks a part of its memory (2.12; 9.2 for the setup).

@@ -466,6 +466,8 @@ class World(object):
         self.macs[keys["id"]] = keys["mac"]
     elif word == "device_del":
       self.unplug(rest)
+    elif line == "info version":
+      return "QEMU 7.2.0 monitor - type 'help' for more information"
     return "\n".join("  Bus  0, device %3d, function 0:\n\n\n\n\n\n\n"
                      '      id "%s"' % (slot, name)
                      for slot, name in self.bus.items()

@@ -1110,6 +1110,47 @@ def test_a_monitor_that_hangs_up_is_one_clear_error(world, monkeypatch):
   assert "does not answer query-status" in str(caught.value)
 
 
+#: A state in which devices are not changed, and what is said of it.
+REFUSED = pytest.mark.parametrize("state, words", [
+  ("suspended", ["suspended (S3)", "system_wakeup"]),
+  ("postmigrate", ["paused after a migration", "--cleanup"])])
+
+
+@REFUSED
+def test_a_guest_that_sleeps_or_has_left_keeps_its_devices(world, state, words):
+  hyper, instance = start(world, 2, 2)
+  before, bus = hyper._ReadKVMRuntime(instance.name), dict(world.bus)
+  world.state = state
+  for change in (
+      lambda: hyper.HotAddDevice(instance, DISK, harness.disk(5), EXTRA, 2),
+      lambda: hyper.HotAddDevice(instance, NIC, harness.nic(5), None, 2),
+      lambda: hyper.HotDelDevice(instance, DISK, harness.disk(1), EXTRA, 1),
+      lambda: hyper.HotDelDevice(instance, NIC, harness.nic(1), None, 1)):
+    with pytest.raises(errors.HotplugError) as caught:
+      change()
+    for word in words + [instance.name, "devices are not changed"]:
+      assert word in str(caught.value)
+    assert hyper._ReadKVMRuntime(instance.name) == before
+    assert world.bus == bus
+  world.state = "running"
+  hyper.HotAddDevice(instance, DISK, harness.disk(5), EXTRA, 2)
+
+
+@REFUSED
+def test_a_job_is_refused_before_it_changes_the_configuration(world, state,
+                                                              words):
+  """What Ganeti asks first; later it would delete the disk all the same."""
+  hyper, instance = start(world)
+  for other in ("running", "paused", "prelaunch"):
+    world.state = other
+    hyper.HotplugSupported(instance)
+  world.state = state
+  with pytest.raises(errors.HotplugError) as caught:
+    hyper.HotplugSupported(instance)
+  for word in words + [instance.name]:
+    assert word in str(caught.value)
+
+
 @pytest.mark.skipif(harness.SLOT_IN_PCI, reason="2.16 and later")
 def test_a_runtime_file_with_other_ids_keeps_its_devices(world):
   """What a downgrade and an upgrade make of the ids of a running guest."""

@@ -123,6 +123,9 @@ class _Hypervisor(object):
   def _CallMonitorCommand(self, instance_name, command, timeout=None):
     raise NotImplementedError("tests replace this")
 
+  def HotplugSupported(self, instance):
+    self._CallMonitorCommand(instance.name, "info version")
+
   _Wrap = staticmethod(tuple)
 
   def _GenerateKVMRuntime(self, instance, block_devices, startup_paused,
