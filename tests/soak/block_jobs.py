@@ -4,7 +4,8 @@ import cluster
 
 from kept_guest import agree
 
-#: The copy, on a file system that can what the disks' can.
+#: The copy, or what is to be committed, on a file system that can what the
+#: disks' can.
 _COPY = "/srv/ganeti/soak-copy"
 
 _NAME = "soak0"
@@ -27,7 +28,7 @@ class BlockJobs(object):
     if chosen is None:
       return None
     index, uuid = chosen
-    job = self.random.choice(["mirror", "backup"])
+    job = self.random.choice(["mirror", "backup", "commit"])
     device = "disk-" + uuid[:18]
     guest.frozen.pop(uuid, None)
     try:
@@ -39,7 +40,7 @@ class BlockJobs(object):
       agree([found["device"] for found in guest.vm.qmp("query-block-jobs")] ==
             [_NAME], "%s: the job has ended", guest)
     finally:
-      self._end_job(guest)
+      self._end_job(guest, job, device)
     # the guest has it
     back = "%d:attach,uuid=%s" % (index, uuid)
     self.said = guest.vm.modify("--disk", back, hot=False).output
@@ -51,18 +52,52 @@ class BlockJobs(object):
     return done + ", then detached and attached"
 
   @staticmethod
-  def _start_job(guest, job, device):
+  def _drive(guest, device):
     (drive, ) = [entry for entry in guest.vm.qmp("query-block") if device in
                  [entry["device"]] + entry.get("qdev", "").split("/")]
-    guest.vm.qmp("drive-" + job, **{
-      "device": drive["device"] or drive["inserted"]["node-name"],
-      "job-id": _NAME, "speed": _SPEED, "target": _COPY, "sync": "full",
-      "format": "raw"})
+    return drive
 
-  @staticmethod
-  def _end_job(guest):
+  def _top(self, guest, device):
+    """Return the drive of a disk, or its topmost block node."""
+    drive = self._drive(guest, device)
+    return drive["device"] or drive["inserted"]["node-name"]
+
+  def _start_job(self, guest, job, device):
+    top = self._top(guest, device)
+    if job != "commit":
+      guest.vm.qmp("drive-" + job, **{
+        "device": top, "job-id": _NAME, "speed": _SPEED, "target": _COPY,
+        "sync": "full", "format": "raw"})
+      return
+    guest.vm.qmp("blockdev-snapshot-sync", **dict(
+      {"device": top} if top == device else
+      {"node-name": top, "snapshot-node-name": "soak1"},
+      **{"snapshot-file": _COPY, "format": "qcow2"}))
+    # where no mark is
+    guest.vm.hmp('qemu-io -d %s "write 512M 4M"' % device)
+    self._commit(guest, device, _SPEED)
+
+  def _commit(self, guest, device, speed):
+    """Write into a disk's file what its snapshot has."""
+    guest.vm.qmp("block-commit", **{"device": self._top(guest, device),
+                                    "job-id": _NAME, "speed": speed})
+
+  def _end_job(self, guest, job, device):
+    """Have no job be there, and the disk be its file alone."""
     if guest.vm.qmp("query-block-jobs"):
       guest.vm.qmp("block-job-cancel", device=_NAME, force=True)
+    self._ends(guest)
+    if job == "commit" and "backing-image" in \
+        self._drive(guest, device)["inserted"]["image"]:
+      self._commit(guest, device, 0)
+      cluster.wait_until(
+        lambda: all(found["ready"] for found in
+                    guest.vm.qmp("query-block-jobs")), "all is written")
+      guest.vm.qmp("block-job-complete", device=_NAME)
+      self._ends(guest)
+    cluster.on(guest.vm.node(), "rm", "-f", _COPY)
+
+  @staticmethod
+  def _ends(guest):
     cluster.wait_until(lambda: not guest.vm.qmp("query-block-jobs"),
                        "the block job ends")
-    cluster.on(guest.vm.node(), "rm", "-f", _COPY)

@@ -4,9 +4,12 @@ import cluster
 
 from kept_guest import agree
 
-#: Has the guest tell which boot it is, and do something once it has said so.
-_BOOT = "cat /proc/sys/kernel/random/boot_id"
-_THEN = _BOOT + "; (sleep 5; %s -f) > /dev/null 2>&1 &"
+#: Has the guest tell which boot it is, and end that once it has said so.
+THEN = ("cat /proc/sys/kernel/random/boot_id;"
+        " (sleep 5; %s -f) > /dev/null 2>&1 &")
+
+#: When it has done that, in seconds.
+BOOTS_AFTER = 6
 
 
 class Boots(object):
@@ -59,11 +62,16 @@ class Boots(object):
     if not guest.runs:
       return None
     pid = guest.vm.pid()
-    before = guest.vm.guest(_THEN % "reboot", timeout=90).output.strip()
-    agree(guest.boot in (None, before), "%s: has booted, and was not to", guest)
-    cluster.wait_until(
-      lambda: guest.vm.guest(_BOOT, timeout=180).output.strip() != before,
-      "%s reboots" % guest, 180, 1)
+    seen = guest.vm.guest(THEN % "reboot", timeout=90)
+    agree(guest.boot in (None, seen.output.strip()),
+          "%s: has booted, and was not to", guest)
+    uptimes = [seen.uptime]
+
+    def rebooted(report):
+      uptimes.append(report.uptime)
+      return uptimes[-1] < uptimes[-2]
+
+    guest.vm.guest(timeout=180, until=rebooted)
     agree(guest.vm.pid() == pid, "%s: QEMU was %s, and is %s", guest, pid,
           guest.vm.pid())
     guest.boot = None
@@ -73,7 +81,7 @@ class Boots(object):
     """The guest's system powers it off; somebody starts the instance."""
     if not guest.runs:
       return None
-    guest.vm.guest(_THEN % "poweroff", timeout=90)
+    guest.vm.guest(THEN % "poweroff", timeout=90)
     node = guest.vm.node()
     cluster.wait_until(lambda: not guest.vm.processes(node),
                        "%s powers off" % guest, 60)

@@ -15,6 +15,15 @@ _FILL = ("mount -o remount,size=$(df -k --output=used /run | tail -n 1 |"
          " tr -d ' ')k /run")
 _EMPTY = "mount -o remount,size=50% /run"
 
+#: Leaves the node daemon so many descriptors beside those that it has, which the
+#: process that serves a request begins with; and prints what the limit was.
+_DESCRIPTORS = (
+  "p=$(cat /run/ganeti/ganeti-noded.pid);"
+  " prlimit --pid $p --nofile --output=SOFT --noheadings;"
+  " prlimit --pid $p --nofile=$(($(ls /proc/$p/fd | wc -l) + %d)):")
+_SET_DESCRIPTORS = ("prlimit --pid $(cat /run/ganeti/ganeti-noded.pid)"
+                    " --nofile=%s:")
+
 #: The daemon and these processes alone.
 _WITH_CHILDREN = "pkill -9 -f '^[^ ]*python[0-9.]* [^ ]*ganeti-noded'"
 
@@ -96,6 +105,26 @@ class Disturbances(object):
     # the configuration has it
     guest.vm.modify("--net", "%d:remove" % index, hot=False)
     return "%d:add, on %s: refused" % (index, node)
+
+  def few_descriptors(self, guest):
+    """Have the node daemon be short of descriptors when a device is added."""
+    option = self.random.choice(["--disk", "--net"])
+    index = self._where(guest, option) if guest.runs else None
+    if index is None:
+      return None
+    node, left = guest.vm.node(), self.random.randint(1, 60)
+    usual = cluster.on(node, "sh", "-c", _DESCRIPTORS % left).output.strip()
+    try:
+      what = "%d:add" % index + (",size=1G" if option == "--disk" else "")
+      result = guest.vm.modify(option, what, check=False)
+    finally:
+      cluster.on(node, "sh", "-c", _SET_DESCRIPTORS % usual)
+    self.said = result.output
+    agree("hotplug:done" in self.said or "Too many open files" in self.said,
+          "%s, %d descriptors: %s", guest, left, self.said)
+    self._repaired(guest)
+    return "%s %s with %d: %s" % (
+      option, what, left, "done" if "hotplug:done" in self.said else "not done")
 
   def qemu_killed(self, guest):
     if not guest.runs:

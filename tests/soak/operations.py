@@ -18,6 +18,7 @@ from capabilities import Capabilities
 from links import Links
 from migrations import Migrations
 from parameters import Parameters
+from phases import Phases
 from disturbances import Disturbances
 
 #: Most disks and NICs that a guest has.
@@ -27,22 +28,25 @@ MOST = {"--disk": 7, "--net": 5}
 WEIGHTS = {
   "add_disk": 8, "add_nic": 7, "remove_disk": 6, "remove_nic": 6,
   "add_disk_cold": 2, "add_nic_cold": 2, "remove_disk_cold": 1,
-  "remove_nic_cold": 1, "modify_nic": 4, "modify_parameter": 2, "grow": 3,
+  "remove_nic_cold": 1, "modify_nic": 4, "modify_parameter": 4, "grow": 3,
   "together": 3, "paused_removal": 2, "job_on_disk": 3, "remove_busy_disk": 2,
   "reboot_soft": 4, "reboot_hard": 3, "reboot_full": 1, "stop": 3, "start": 8,
   "reset": 2, "own_reboot": 3, "own_shutdown": 3, "failover": 2, "migrate": 8,
   "migrate_cancelled": 3, "migrate_target_killed": 3,
   "migrate_source_killed": 1, "migrate_daemon_killed": 2, "node_migrate": 2,
   "migrate_slow_link": 2, "migrate_link_cut": 2, "migrate_capabilities": 3,
-  "migrate_changed_parameters": 2,
+  "migrate_changed_parameters": 2, "add_while_booting": 3,
+  "migrate_while_booting": 3, "modify_asleep": 3,
+  "add_while_copied": 2, "reboots_while_copied": 2, "ends_while_copied": 2,
   "freeze": 2, "freeze_update": 1, "thaw": 2, "look": 3, "repair": 3,
   "upgrade": 2, "daemon_restarted": 1, "daemon_killed": 2,
-  "hotplug_daemon_killed": 4, "full_run": 2, "qemu_killed": 2,
+  "hotplug_daemon_killed": 4, "full_run": 2, "few_descriptors": 3,
+  "qemu_killed": 2,
   "folder_gone": 2, "runtime_file_gone": 1, "node_rebooted": 1}
 
 
 class Operations(BlockJobs, Boots, BusyDisks, Capabilities, Links, Migrations,
-                 Parameters, Disturbances):
+                 Parameters, Phases, Disturbances):
   """All of them.
 
   @ivar random: C{random.Random}

@@ -26,11 +26,14 @@ import cluster  # noqa: E402
 
 import agreement  # noqa: E402
 from kept_guest import KeptGuest  # noqa: E402
+from phases import SLEEPS  # noqa: E402
 from operations import Operations  # noqa: E402
 
 #: The guests: hypervisor parameters, disks, NICs.
 GUESTS = [
-  ({"kvm_pci_reservations": 8}, 2, 2),
+  ({"kvm_pci_reservations": 8,
+    "kvm_extra": "-global PIIX4_PM.disable_s3=0",
+    "kernel_path": SLEEPS}, 2, 2),
   ({"disk_type": "scsi-hd", "scsi_controller_type": "virtio-scsi-pci"}, 2, 1),
   ({"machine_version": "q35"}, 3, 1),
   ({"nic_type": "e1000", "kvm_extra": "-device virtio-rng-pci -device"
