@@ -45,58 +45,57 @@ from .qmp import block_jobs
 from .qmp import queries
 from .reconcile import Reconcile
 
-#: Why devices are not changed in a state of the guest's, and the remedy. A guest
-#: that wakes up goes through a reset of QEMU (7.2), at which the bus forgets what
-#: was added, and removes at once what was to be.
-_REFUSED = {
-  queries.LEFT: "this QEMU is paused after a migration that completed: its"
-                " devices are not changed; finish the migration (gnt-instance"
-                " migrate --cleanup), and try again where the guest runs",
-  queries.ASLEEP: "the guest is suspended (S3): its devices are not changed,"
-                  " as it would not see a new one when it wakes up, and would"
-                  " lose one that it has in use; wake it up (system_wakeup at"
-                  " QEMU's monitor), and try again",
-  }
-
 
 class Conditions(Reconcile):
   """What L{hotplug.Hotplug} makes sure of first."""
 
-  def HotplugSupported(self, instance):
-    """Refuse before Ganeti changes its configuration, see L{_REFUSED}.
+  def HotplugSupported(self, instance, *more, **others):
+    """Refuse hotplug before Ganeti changes its configuration.
 
     Once hotplug itself fails, Ganeti goes on without it, and deletes the disk
-    that was to be removed (2.10 to master).
+    that was to be removed (2.10 to master). It asks this of guests that are
+    left to it, too.
 
-    @raise errors.HotplugError: if the guest's state forbids it
+    @raise errors.HotplugError: see L{_RunState}
 
     """
-    # pylint: disable=no-member
-    super(Conditions, self).HotplugSupported(instance)
     with Explained(instance.name, errors.HotplugError):
-      self._RunState(instance)
+      # pylint: disable=no-member
+      super(Conditions, self).HotplugSupported(instance, *more, **others)
+      self._RunState(instance.name)
 
   def _RefuseState(self, instance):
-    """Refuse to change the devices of a guest in some states.
+    """Make sure that the guest's state allows hotplug, and note the state.
 
-    @raise errors.HotplugError: if it is in one; see L{_REFUSED}
+    @raise errors.HotplugError: see L{_RunState}
 
     """
-    self._operation.run_state = self._RunState(instance)
+    self._operation.run_state = self._RunState(instance.name)
 
-  def _RunState(self, instance):
-    """Ask for the guest's state, unless it is one in which all is refused.
+  def _RunState(self, instance_name):
+    """Ask for the guest's state.
+
+    A guest that wakes up goes through a reset of QEMU (7.2): the bus forgets
+    what was added, and removes at once what was to be. One that was migrated to
+    another node does not run again here, and what it has is lost.
 
     @rtype: string or None
     @return: as of L{queries.run_state}
-    @raise errors.HotplugError: see L{_REFUSED}
+    @raise errors.HotplugError: if the guest sleeps (S3), or has left
 
     """
-    with self._Monitor(instance.name) as execute:
+    with self._Monitor(instance_name) as execute:
       state = queries.run_state(execute)
-    if state in _REFUSED:
-      raise errors.HotplugError("Instance %s: %s" % (instance.name,
-                                                     _REFUSED[state]))
+    if state == queries.ASLEEP:
+      raise errors.HotplugError(
+        "Instance %s: the guest is suspended (S3), and would lose, or not see,"
+        " what is changed now: wake it up (system_wakeup at QEMU's monitor),"
+        " and try again" % instance_name)
+    if state == queries.LEFT:
+      raise errors.HotplugError(
+        "Instance %s: this QEMU is paused after a migration that completed: its"
+        " devices are not changed; finish the migration (gnt-instance migrate"
+        " --cleanup), and try again where the guest runs" % instance_name)
     return state
 
   def _CheckRoom(self, instance, name):

@@ -61,6 +61,7 @@ class NicModification(Hotplug):
       if (device_class != pools.NIC or
           not chipset.applies(known.command, known.hvparams)):
         return modify(instance, dev_type, device, _, seq, *more, **others)
+      self._RefuseState(instance)
       self._Settle(instance)
       before = self._FindLasting(instance, device_class, device)
       with self._Monitor(instance.name) as execute:

@@ -92,6 +92,7 @@ _METHODS = {
   "HotAddDevice": ["instance", "dev_type", "device", "extra", "seq"],
   "HotDelDevice": ["instance", "dev_type", "device", "_", "seq"],
   "HotModDevice": ["instance", "dev_type", "device", "_", "seq"],
+  "HotplugSupported": ["instance"],
   "MigrationInfo": ["instance"],
   "RebootInstance": ["instance"],
   "StopInstance": ["instance", "force", "retry", "name", "timeout"],

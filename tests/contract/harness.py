@@ -203,6 +203,9 @@ class FakeQmp(object):
   def GetFreePCISlot(self):
     return min(slot for slot in range(32) if slot not in self.world.bus)
 
+  def GetVersion(self):
+    return (7, 2, 0)
+
   def HasDynamicAutoReadOnly(self):
     return True
 
