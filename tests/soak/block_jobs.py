@@ -74,7 +74,9 @@ class BlockJobs(object):
       {"node-name": top, "snapshot-node-name": "soak1"},
       **{"snapshot-file": _COPY, "format": "qcow2"}))
     # where no mark is
-    guest.vm.hmp('qemu-io -d %s "write 512M 4M"' % device)
+    said = guest.vm.hmp('qemu-io -d %s "write 512M 4M"' % (
+      self._drive(guest, device).get("qdev") or device))
+    agree("rror" not in said, "%s: %s", guest, said)
     self._commit(guest, device, _SPEED)
 
   def _commit(self, guest, device, speed):
@@ -91,8 +93,8 @@ class BlockJobs(object):
         self._drive(guest, device)["inserted"]["image"]:
       self._commit(guest, device, 0)
       cluster.wait_until(
-        lambda: all(found["ready"] for found in
-                    guest.vm.qmp("query-block-jobs")), "all is written")
+        lambda: [found["ready"] for found in
+                 guest.vm.qmp("query-block-jobs")] == [True], "all is written")
       guest.vm.qmp("block-job-complete", device=_NAME)
       self._ends(guest)
     cluster.on(guest.vm.node(), "rm", "-f", _COPY)

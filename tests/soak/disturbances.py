@@ -15,8 +15,8 @@ _FILL = ("mount -o remount,size=$(df -k --output=used /run | tail -n 1 |"
          " tr -d ' ')k /run")
 _EMPTY = "mount -o remount,size=50% /run"
 
-#: Leaves the node daemon so many descriptors beside those that it has, which the
-#: process that serves a request begins with; and prints what the limit was.
+#: Leaves the node daemon so many descriptors beside those that it has, with
+#: which the process that serves a request begins; prints what the limit was.
 _DESCRIPTORS = (
   "p=$(cat /run/ganeti/ganeti-noded.pid);"
   " prlimit --pid $p --nofile --output=SOFT --noheadings;"
@@ -122,9 +122,14 @@ class Disturbances(object):
     self.said = result.output
     agree("hotplug:done" in self.said or "Too many open files" in self.said,
           "%s, %d descriptors: %s", guest, left, self.said)
+    done, before = "hotplug:done" in self.said, (guest.disks, guest.nics)
     self._repaired(guest)
-    return "%s %s with %d: %s" % (
-      option, what, left, "done" if "hotplug:done" in self.said else "not done")
+    added = len(guest.disks - before[0]) + len(guest.nics - before[1])
+    agree(added == done and guest.disks >= before[0] and
+          guest.nics >= before[1], "%s: has %s and %s, and had %s: %s", guest,
+          guest.disks, guest.nics, before, self.said)
+    return "%s %s with %d: %s" % (option, what, left,
+                                  "done" if done else "not done")
 
   def qemu_killed(self, guest):
     if not guest.runs:

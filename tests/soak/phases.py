@@ -15,8 +15,8 @@ _BOOT = 7
 #: The kernel of guests that can sleep, see lab/guest.
 SLEEPS = "/srv/ganeti/bzImage"
 
-#: Has the guest go to sleep once it has said that it can.
-_SLEEP = ("grep -w mem /sys/power/state && { (sleep 1;"
+#: Has the guest go to sleep once it has said that it can, and has reported.
+_SLEEP = ("grep -w mem /sys/power/state && { (sleep 5;"
           " echo mem > /sys/power/state) > /dev/null 2>&1 & }")
 
 
@@ -71,25 +71,22 @@ class Phases(object):
                        "%s wakes up" % guest, 60)
 
   def modify_asleep(self, guest):
-    """Ganeti refuses, and changes nothing."""
-    option = self.random.choice(["--disk", "--net"])
+    """Ganeti refuses to remove a disk, and changes nothing.
+
+    Since 3.1 it makes all other changes in its configuration.
+
+    """
     if not guest.runs or not self._sleeps(guest):
       return None
-    what = "0:" + self.random.choice(["add", "remove"])
-    if what == "0:add" and option == "--disk":
-      what += ",size=1G"
-    before = self._both(guest)
-    result = guest.vm.modify(option, what, check=False)
+    before = guest.vm.config()["disks"]
+    result = guest.vm.modify("--disk", "0:remove", check=False)
     self.said = result.output
-    agree(result.returncode != 0 and "suspended (S3)" in self.said and
-          "Hotplug is not possible" in self.said, "%s: %s", guest, self.said)
-    agree(self._both(guest) == before, "%s: the configuration has %s, and had"
-          " %s", guest, self._both(guest), before)
+    agree(result.returncode != 0 and "suspended (S3)" in self.said, "%s: %s",
+          guest, self.said)
+    agree(guest.vm.config()["disks"] == before, "%s: the configuration has %s,"
+          " and had %s", guest, guest.vm.config()["disks"], before)
     self._wakes(guest)
-    return "%s %s: refused" % (option, what)
-
-  def _both(self, guest):
-    return [self._configured(guest, option) for option in ("--disk", "--net")]
+    return "refused"
 
   # Copied
 
@@ -113,9 +110,13 @@ class Phases(object):
     what = "%d:add" % index + (",size=1G" if option == "--disk" else "")
     adding = cluster.begin_gnt("instance", "modify", "--force", "--hotplug",
                                option, what, guest.name)
+    cluster.wait_until(lambda: adding.poll() is not None or "waiting" in
+                       cluster.gnt("job", "list", "--no-headers", "-o",
+                                   "status").output, "the hotplug waits")
     self._hurry(guest)
     done = self._ended(command)
     said = adding.communicate(timeout=300)[0]
+    self.said += said
     agree(done and guest.vm.node() == target, "%s: not migrated: %s", guest,
           self.said)
     agree("hotplug:done" in said, "%s: %s", guest, said)
@@ -133,15 +134,19 @@ class Phases(object):
     if not guest.runs:
       return None
     source = guest.vm.node()
-    guest.vm.guest(THEN % how, timeout=90)
+    boot = guest.vm.guest(THEN % how, timeout=90).output.strip()
+    agree(guest.boot in (None, boot), "%s: has booted, and was not to", guest)
     guest.boot, asked = None, time.monotonic()
     command, there = self._begun(guest)
     time.sleep(max(0, asked + self.random.uniform(BOOTS_AFTER, 9) -
                    time.monotonic()))
     self._hurry(guest)
     done = self._ended(command)
-    agree(done or how == "poweroff", "%s: not migrated: %s", guest, self.said)
-    if how == "poweroff":
+    if how == "reboot":
+      agree(done, "%s: not migrated: %s", guest, self.said)
+      guest.vm.guest(timeout=180, until=lambda report: (
+        report.uptime < time.monotonic() - asked - BOOTS_AFTER + 2))
+    else:
       # wherever it is by then
       cluster.wait_until(lambda: not any(guest.vm.processes(node) for node in
                                          cluster.NODES),
