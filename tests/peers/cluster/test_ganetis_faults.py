@@ -26,9 +26,13 @@ def plugged(request, plugin_state):
 
 
 def links(vm):
-  """Read where the links to the disks lead on the instance's node."""
-  return cluster.on(vm.node(), "sh", "-c", "for l in %s/%s:*; do readlink $l;"
-                    " done" % (LINKS, vm.name)).output.split()
+  """Read where the links to both disks lead on the instance's node.
+
+  One of another instance that had the name may be there as well.
+
+  """
+  return cluster.on(vm.node(), "readlink", *[
+    "%s/%s:%d" % (LINKS, vm.name, index) for index in (0, 1)]).output.split()
 
 
 def grown(vm):
