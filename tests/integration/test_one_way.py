@@ -6,6 +6,8 @@ import pytest
 
 from ganeti import errors
 
+from ganeti_kvm_pci.qmp import unplug
+
 import counting
 import faults
 import test_migration
@@ -47,6 +49,9 @@ def ledger(request, guest, tmpdir_factory):
   found = Ledger()
   pair = test_migration.Pair(which, which, str(tmpdir_factory.mktemp(which)))
   source, target = pair.source, pair.target
+  hold = unplug._HOLD
+  # on a busy host the guest takes longer than a connection is kept for it
+  unplug._HOLD = nodes.PATIENCE
   try:
     found.run(source, "start", lambda: pair.start(guest))
     found.run(source, "hot-add disk", source.hot_add, DISK, 2, 2)
@@ -76,6 +81,7 @@ def ledger(request, guest, tmpdir_factory):
     found.run(target, "migration: arrival", target.hyper.FinalizeMigrationDst,
               target.instance, info, True)
   finally:
+    unplug._HOLD = hold
     for line, cost in zip(found.lines, found.costs.values()):
       print("%-7s %s\n          %s" % (which, line, " ".join(cost.commands)))
     for node in (source, target):
