@@ -95,7 +95,7 @@ def test_a_sleeping_guest_keeps_its_devices(sleeper):
     begun = time.time()
     with pytest.raises(errors.HotplugError) as caught:
       change()
-    assert time.time() - begun < 10
+    assert time.time() - begun < nodes.PATIENCE # nothing was waited for
     for words in (nodes.NAME, "suspended (S3)", "system_wakeup"):
       assert words in text_of(caught)
   assert run_state(sleeper) == "suspended"

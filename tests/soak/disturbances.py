@@ -61,7 +61,7 @@ class Disturbances(object):
       index = self._where(guest, option)
       if index is None:
         return None
-      what = "%d:add" % index + (",size=1G" if option == "--disk" else "")
+      what = self._addition(option, index)
     else:
       # Ganeti deletes the file of a disk whose removal has failed
       chosen = self._pick(guest, "--net")
@@ -115,7 +115,7 @@ class Disturbances(object):
     node, left = guest.vm.node(), self.random.randint(1, 60)
     usual = cluster.on(node, "sh", "-c", _DESCRIPTORS % left).output.strip()
     try:
-      what = "%d:add" % index + (",size=1G" if option == "--disk" else "")
+      what = self._addition(option, index)
       result = guest.vm.modify(option, what, check=False)
     finally:
       cluster.on(node, "sh", "-c", _SET_DESCRIPTORS % usual)

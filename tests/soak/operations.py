@@ -82,6 +82,11 @@ class Operations(BlockJobs, Boots, BusyDisks, Capabilities, Links, Migrations,
     return (count if self.random.random() < 0.7 else
             self.random.randint(0, count))
 
+  @staticmethod
+  def _addition(option, index):
+    """Write what Ganeti's command line has of a new device."""
+    return "%d:add" % index + (",size=1G" if option == "--disk" else "")
+
   def _add(self, guest, option, hot=True):
     index = self._where(guest, option)
     if index is None:

@@ -107,7 +107,7 @@ class Phases(object):
       return None
     target, before = other(guest.vm.node()), self._configured(guest, option)
     command, there = self._begun(guest)
-    what = "%d:add" % index + (",size=1G" if option == "--disk" else "")
+    what = self._addition(option, index)
     adding = cluster.begin_gnt("instance", "modify", "--force", "--hotplug",
                                option, what, guest.name)
     cluster.wait_until(lambda: adding.poll() is not None or "waiting" in
