@@ -142,4 +142,4 @@ def test_a_waiter_is_as_patient_as_the_time_limit_asks(path, monkeypatch, limit,
     with pytest.raises(BusyError):
       with instance_lock.held(path):
         assert False
-  assert patience - 0.02 <= time.time() - begun < patience + 2
+  assert patience - 0.02 <= time.time() - begun < patience + 10

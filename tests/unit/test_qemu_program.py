@@ -43,14 +43,14 @@ def test_all_that_it_prints_is_read(program):
 
 
 @pytest.mark.parametrize("text", [
-  "sleep 30", "exec >&- 2>&-; sleep 30", "sleep 3 & echo x", "trap '' TERM;"
+  "sleep 30", "exec >&- 2>&-; sleep 30", "sleep 30 & echo x", "trap '' TERM;"
   " while :; do :; done"])
 def test_it_has_to_end(program, text):
   path = program(text)
   before, begun = descriptors(), time.time()
   with pytest.raises(NodeError) as caught:
     qemu_program.run([path, "-machine", "help", "of", "many"], 0.3)
-  assert time.time() - begun < 2
+  assert time.time() - begun < 20
   assert str(caught.value) == ("cannot run %s -machine help: it has not ended"
                                " within 0.3 s" % path)
   assert descriptors() == before
