@@ -7,17 +7,15 @@ PYTHON = /usr/bin/python3
 PYTEST = PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider -q
 GANETI_TREE = $(dir $(realpath /usr/sbin/ganeti-noded))
 
-.PHONY: help needs demo doc test lane-lab lane-hotplug lane-rest test-unit \
-        test-pythons contract test-qemu test-doc test-runtime-files \
-        test-hotplug test-hotplug-pc test-hotplug-q35 test-q35 \
-        test-patches test-cluster test-q35-cluster test-torn test-tags \
-        test-integration test-suite \
-        test-devices test-configurations test-frozen test-versions \
-        test-rollout test-preflight \
-        test-upgrade test-deb test-deb-cluster test-autopkgtest test-qa \
-        test-peers soak test-releases test-systemd patches \
-        golden check-patches check-upstream bench bench-check alternatives \
-        fuzz man dist deb test-pip clean
+.PHONY: help needs demo doc test test-unit test-pythons contract test-qemu \
+        test-doc test-runtime-files test-hotplug test-hotplug-pc \
+        test-hotplug-q35 test-q35 test-patches test-cluster test-q35-cluster \
+        test-torn test-tags test-integration test-suite test-devices \
+        test-configurations test-frozen test-versions test-rollout \
+        test-preflight test-upgrade test-deb test-deb-cluster \
+        test-autopkgtest test-qa test-peers soak test-releases test-systemd \
+        patches golden check-patches check-upstream bench bench-check \
+        alternatives fuzz man dist deb test-pip clean
 
 ## prints this
 help:
@@ -41,31 +39,13 @@ doc:
 	sphinx-build -n -W --keep-going -q -b html doc build/doc
 	@echo "written: build/doc/index.html"
 
-# three lanes: two of them wait for guests much of the time, while the third
-# computes
+# three at a time: guests keep others waiting, while all Pythons compute; what
+# takes longest begins first, and what fails keeps none from running
 ## installs what is needed and runs all tests but test-torn
 test: needs
-	$(MAKE) --no-print-directory -j3 --output-sync=target \
-	  lane-lab lane-hotplug lane-rest
-
-## a third of "make test": cluster, patches
-lane-lab: needs
-	$(MAKE) --no-print-directory test-cluster
-	$(MAKE) --no-print-directory test-patches
-
-## the second third: contract, QEMU, hotplug
-lane-hotplug: needs
-	$(MAKE) --no-print-directory contract
-	$(MAKE) --no-print-directory test-qemu
-	$(MAKE) --no-print-directory test-hotplug-pc
-
-## the last third: all Pythons, documents, rest of hotplug
-lane-rest: needs
-	$(MAKE) --no-print-directory doc
-	$(MAKE) --no-print-directory test-pythons
-	$(MAKE) --no-print-directory test-doc
-	$(MAKE) --no-print-directory test-runtime-files
-	$(MAKE) --no-print-directory test-hotplug-q35
+	$(MAKE) --no-print-directory -k -j3 --output-sync=target test-cluster \
+	  test-hotplug-pc test-pythons test-doc test-patches test-hotplug-q35 \
+	  test-qemu test-runtime-files contract doc
 
 # those under every Python are test-pythons'
 ## the unit tests (PYTHON=INTERPRETER); installs nothing
@@ -132,8 +112,8 @@ test-hotplug: needs
 
 # what hotplug protects from, beside unmodified Ganeti; the node daemon killed
 # at each fifth point (KILLED_EVERY=1: at every one, KILLED_THEN=both: twice); a
-# long random run (RANDOM_STEPS, RANDOM_SEED); each two versions of QEMU whose
-# roots are here (MACHINE_VERSIONS=all)
+# long random run (RANDOM_STEPS, RANDOM_SEED); requests at once (THREADS_ROUNDS);
+# each two versions of QEMU whose roots are here (MACHINE_VERSIONS=all)
 ## the greater part of it, with pc
 test-hotplug-pc: needs
 	GANETI_TREE=$(GANETI_TREE) $(PYTEST) -s $(call on_qemu,$(HOTPLUG))

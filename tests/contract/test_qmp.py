@@ -265,7 +265,7 @@ def test_a_qemu_that_is_silent_keeps_no_other_client_waiting(tmpdir,
   for listener in listeners:
     listener.close()
   assert all(path in said for path, said in zip(paths, found))
-  assert 1 <= took < 4
+  assert 1 <= took < 7 # one after another: 8
 
 
 @pytest.mark.skipif(not hasattr(socket, "SO_PEERCRED"), reason="Python 2")

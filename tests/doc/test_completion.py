@@ -219,7 +219,7 @@ class Terminal(object):
     self._until("READY> ")
 
   def _until(self, text):
-    deadline = time.time() + 10
+    deadline = time.time() + 60
     found = ""
     while text not in found:
       ready = select.select([self._fd], [], [], max(0, deadline - time.time()))

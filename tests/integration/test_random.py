@@ -18,7 +18,7 @@ import random_run
 from line_socket import Socket
 import nodes
 
-STEPS = int(os.environ.get("RANDOM_STEPS", "200"))
+STEPS = int(os.environ.get("RANDOM_STEPS", "120"))
 SEED = int(os.environ.get("RANDOM_SEED", "20140"))
 
 

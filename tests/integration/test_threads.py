@@ -28,7 +28,10 @@ pytestmark = [
   pytest.mark.skipif(sys.version_info < (3, ), reason="no such node daemon")]
 
 #: How often all is done.
-ROUNDS = int(os.environ.get("THREADS_ROUNDS", "12"))
+ROUNDS = int(os.environ.get("THREADS_ROUNDS", "4"))
+
+#: How often a guest is started: each second status or so is lost.
+STARTS = 2 * ROUNDS
 
 
 class Named(nodes.Node):
@@ -237,7 +240,7 @@ def _start_and_fail(node):
   thread.daemon = True
   thread.start()
   told = 0
-  for number in range(ROUNDS):
+  for number in range(STARTS):
     for parameters, reason in FAULTS:
       parameters = dict(parameters)
       node.is_without = parameters.pop("image", None) == "removed"
@@ -254,9 +257,9 @@ def _start_and_fail(node):
     node.agreed_slots()
     node.stop()
   # some statuses are lost, or nothing is tested here
-  assert told < ROUNDS * len(FAULTS), told
-  print("%d of %d statuses were lost" % (ROUNDS * len(FAULTS) - told,
-                                         ROUNDS * len(FAULTS)))
+  assert told < STARTS * len(FAULTS), told
+  print("%d of %d statuses were lost" % (STARTS * len(FAULTS) - told,
+                                         STARTS * len(FAULTS)))
   sys.stdout.flush()
 
 

@@ -121,9 +121,18 @@ class Cluster(object):
     return process.returncode, out.decode(), (err or b"").decode()
 
   def left(self):
-    """List the processes of the commands that still run."""
-    pids = self.folder.join("pids").read().split()
-    return [pid for pid in pids if os.path.exists("/proc/" + pid)]
+    """List the processes of the commands that run on.
+
+    What is killed may take a moment on a busy host.
+
+    """
+    patience = time.time() + 20
+    while True:
+      pids = self.folder.join("pids").read().split()
+      found = [pid for pid in pids if os.path.exists("/proc/" + pid)]
+      if not found or time.time() > patience:
+        return found
+      time.sleep(0.01)
 
 
 @pytest.fixture
@@ -135,11 +144,11 @@ def made(tmpdir, monkeypatch):
 
 #: How nodes fail: what asking does, and what is said of it.
 FAILURES = {
-  "hangs": ("sleep 60", "no answer within 4 s"),
+  "hangs": ("sleep 60", "no answer within 8 s"),
   "down": ('echo "node: $1"; echo; echo "return code = 255"',
            "ssh does not get there (status 255)"),
   "slow": ('echo "node: $1"; echo; echo "return code = 124"',
-           "ganeti-kvm-pci map took more than 4 s there"),
+           "ganeti-kvm-pci map took more than 8 s there"),
   "offline": ('echo "Note: skipping offline node(s): $1" >&2',
               "asked no node: Note: skipping offline node(s): offline"),
   "unknown": ('echo "Failure: prerequisites not met" >&2; exit 1',
@@ -161,8 +170,8 @@ def test_each_node_that_fails_says_why(made):
     made.node(name, script)
   made.node("fine", instances=["a"])
   begun = time.time()
-  found = cluster.ask(list(FAILURES) + ["fine"], ["map", "--json"], 4)
-  assert time.time() - begun < 12
+  found = cluster.ask(list(FAILURES) + ["fine"], ["map", "--json"], 8)
+  assert time.time() - begun < 30
   assert made.left() == []
   assert found.pop("fine")["instances"][0]["instance"] == "a"
   assert set(found) == set(FAILURES)
@@ -192,13 +201,13 @@ def test_words_reach_the_node_as_they_are(made):
 def test_a_hundred_nodes_are_asked_side_by_side(made, monkeypatch):
   names = ["node%d" % number for number in range(100)]
   for name in names:
-    made.node(name, "sleep 0.3\n" + ANSWER % made.folder.join(name + ".json"))
+    made.node(name, "sleep 0.6\n" + ANSWER % made.folder.join(name + ".json"))
   made.node("node50", "sleep 60")
   told = []
   begun = time.time()
-  found = cluster.ask(names, ["map", "--json"], 4,
+  found = cluster.ask(names, ["map", "--json"], 8,
                       lambda done, total: told.append((done, total)))
-  assert time.time() - begun < 15 # one after another: 30
+  assert time.time() - begun < 40 # one after another: 60
   assert told == [(number, 100) for number in range(101)]
   assert [name for name in names if not isinstance(found[name], dict)] == [
     "node50"]
@@ -222,9 +231,9 @@ def test_a_whole_cluster_is_frozen_but_what_cannot_be(made):
   made.node("down", FAILURES["down"][0], ["vm-down"])
   made.folder.ensure("refuse.vm7-1")
   begun = time.time()
-  status, out, err = made.run("freeze", "--all", job=0.5)
-  # one after another, the jobs alone would take 30 s
-  assert time.time() - begun < 20
+  status, out, err = made.run("freeze", "--all", job=1)
+  # one after another, the jobs alone would take 60 s
+  assert time.time() - begun < 50
   assert status == 2
   assert sorted(err.splitlines()) == [
     "ganeti-kvm-pci: vm-down: node down: ssh does not get there (status 255)",

@@ -201,7 +201,7 @@ def test_of_one_that_is_up_to_date_or_not_frozen_nothing_is_said(tags, now):
 
 
 TURN = """
-import sys, time
+import os, sys, time
 from ganeti import pathutils
 from ganeti_kvm_pci.node import turns
 pathutils.RUN_DIR = sys.argv[1]
@@ -209,7 +209,9 @@ with turns.turn("vm1") as is_mine:
   with open(sys.argv[1] + "/log", "a") as log:
     log.write("%s begins %s\\n" % (sys.argv[2], is_mine))
   if is_mine:
-    time.sleep(float(sys.argv[3]))
+    until = time.time() + 60
+    while os.path.exists(sys.argv[3]) and time.time() < until:
+      time.sleep(0.01)
     with open(sys.argv[1] + "/log", "a") as log:
       log.write("%s ends\\n" % sys.argv[2])
 """
@@ -218,25 +220,34 @@ with turns.turn("vm1") as is_mine:
 def test_one_works_one_waits_and_others_need_not(tmpdir):
   log = tmpdir.join("log")
 
-  def start(name, duration):
+  def start(name, works_while=""):
     return subprocess.Popen(
-      [sys.executable, "-c", TURN, str(tmpdir), name, str(duration)],
+      [sys.executable, "-c", TURN, str(tmpdir), name, works_while],
       env=dict(os.environ, PYTHONPATH=os.pathsep.join([host.compiled(),
                                                        host.STUB]),
                PYTHONDONTWRITEBYTECODE="1", STUB_ROOT=str(tmpdir)))
 
-  def wait(text):
+  def read(path):
+    with open(path) as stream:
+      return stream.read()
+
+  def wait(path, text):
     before = time.time()
-    while not log.check() or text not in log.read():
+    while not os.path.exists(path) or text not in read(path):
       assert time.time() - before < 30
       time.sleep(0.05)
 
-  first = start("first", 4)
-  wait("first begins True")
-  second = start("second", 0)
-  time.sleep(1.5)
-  third = start("third", 0)
-  for process in (third, first, second):
+  working = tmpdir.ensure("working")
+  first = start("first", str(working))
+  wait(str(log), "first begins True")
+  second = start("second")
+  # the kernel's list of who waits for a lock
+  wait("/proc/locks", "-> FLOCK  ADVISORY  WRITE %d " %
+       second.pid)
+  third = start("third")
+  assert third.wait() == 0
+  working.remove()
+  for process in (first, second):
     assert process.wait() == 0
   assert log.read().splitlines() == [
     "first begins True", "third begins False", "first ends",

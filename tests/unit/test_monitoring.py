@@ -295,7 +295,7 @@ def test_an_instance_that_is_busy_is_not_waited_for_long(here, capsys,
   began = time.time()
   with instance_lock.held(instance_lock.path_for(str(path))):
     assert entry_.main(["check", "--nagios"]) == 3
-  assert time.time() - began < 5
+  assert time.time() - began < 20
   assert "another operation" in capsys.readouterr()[0]
 
 

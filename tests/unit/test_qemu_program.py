@@ -297,4 +297,4 @@ def test_a_program_that_is_about_to_end_is_not_waited_for_long(monkeypatch):
   assert qemu_program.run(["sh", "-c", "exec >&- 2>&-; sleep 0.1"]) == ("", 0)
   assert paused[0] < 0.001 and sum(paused[:4]) < 0.01
   # and one that goes on is not looked at all the time
-  assert max(paused) == 0.01 and len(paused) < 20
+  assert set(paused[6:]) == set([0.01])
