@@ -12,6 +12,8 @@ import pytest
 
 from ganeti import errors
 
+from ganeti_kvm_pci import qemu_version
+
 from qemu_state import Inventory, agree, run_state, tell
 from test_faults import id_of, text_of
 from test_meanwhile import boot
@@ -148,6 +150,21 @@ def test_a_reset_wakes_it_up_as_well(sleeper):
   sleeper.wait_until_guest_sees(3, 2)
   sleeper.hot_del(NIC, 1, 1)
   sleeper.wait_until_guest_sees(3, 1)
+  agree(sleeper)
+
+
+@PLUGIN
+def test_a_sleeping_guest_that_is_stopped_says_so_up_to_qemu_8(sleeper):
+  suspend(sleeper)
+  tell(sleeper, "stop")
+  if (qemu_version.version(nodes.QEMU) or (0, 0)) >= (9, 0):
+    # nothing tells it from another one that is paused
+    assert run_state(sleeper) == "paused"
+    tell(sleeper, "cont")
+  assert run_state(sleeper) == "suspended"
+  with pytest.raises(errors.HotplugError):
+    sleeper.hot_add(DISK, 4, 2)
+  wake(sleeper)
   agree(sleeper)
 
 
