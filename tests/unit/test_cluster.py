@@ -38,6 +38,9 @@ shift 2
 mkdir %(folder)s/lock.$name || exit 9
 echo $verb $name >> %(folder)s/jobs
 sleep ${GNT_SLEEP:-0}
+while [ -e %(folder)s/hold.$name ]; do
+  sleep 0.05
+done
 rmdir %(folder)s/lock.$name
 if [ -e %(folder)s/refuse.$name ]; then
   echo "Failure: $name is locked" >&2
@@ -257,10 +260,14 @@ def test_the_report_keeps_the_order_of_the_instances(made):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_freeze_goes_on_when_run_again(made, number):
   made.node("a", instances=["vm%d" % index for index in range(40)])
-  process = made.command("freeze", "--all", job=0.5)
+  # the jobs of all but eight end after the interrupt
+  holds = [made.folder.ensure("hold.vm%d" % index) for index in range(8, 40)]
+  process = made.command("freeze", "--all")
   while made.tags() < 8 and process.poll() is None:
     time.sleep(0.05)
   process.send_signal(number)
+  for hold in holds:
+    hold.remove()
   out, err = [text.decode() for text in process.communicate()]
   assert process.returncode == 2
   kept = made.tags()

@@ -212,7 +212,8 @@ def test_verify_does_not_wait_for_an_operation(node, capsys):
   with instance_lock.held(instance_lock.path_for(path)):
     before = clock.monotonic()
     assert run(capsys, "hook-verify") == (0, "", "")
-    assert clock.monotonic() - before < 10
+    # the patience of others is 216 s
+    assert clock.monotonic() - before < 100
 
 
 def test_verify_is_not_kept_for_ever(node, capsys, monkeypatch):

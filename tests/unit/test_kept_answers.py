@@ -334,7 +334,7 @@ def test_another_name_may_mean_another_answer(binary):
 
 
 def test_what_was_changed_just_now_may_change_once_more(binary, monkeypatch):
-  monkeypatch.setattr(qemu_program, "_SETTLED", 3)
+  monkeypatch.setattr(qemu_program, "_SETTLED", 3600)
   assert qemu_program.identity(binary) is None
 
 
