@@ -266,6 +266,8 @@ def test_an_interrupted_freeze_goes_on_when_run_again(made, number):
   while made.tags() < 8 and process.poll() is None:
     time.sleep(0.05)
   process.send_signal(number)
+  # long enough for one that is impatient to end them
+  time.sleep(0.5)
   for hold in holds:
     hold.remove()
   out, err = [text.decode() for text in process.communicate()]
