@@ -26,4 +26,4 @@ def test_qemu_prints_the_sentence_once_and_ends(tmpdir, more):
   print("%.3f s: %s" % (time.time() - began, text))
   assert process.returncode == 1 and not os.path.exists(pid)
   assert text == "%s: %s: invalid option\n" % (QEMU, command[1])
-  assert time.time() - began < 10
+  assert time.time() - began < 100
