@@ -25,7 +25,7 @@ from ganeti_kvm_pci.runtime import topology_file
 SUITES = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(
   os.path.abspath(__file__)))), ".cache", "suites")
 _QEMU = "qemu-system-x86_64"
-_PATIENCE = 30
+_PATIENCE = 120
 
 
 def _found():

@@ -26,6 +26,7 @@ from qemu_state import agree, migration_status, tell
 from line_socket import Socket
 import nodes
 import patched
+import slow_guest
 
 HERE = "127.0.0.1"
 
@@ -427,7 +428,7 @@ def take_anything(pair, info):
 def ended(pid):
   """Wait until a process has ended."""
   nodes.wait_until(lambda: not os.path.exists("/proc/%d" % pid),
-                   "process %d has ended" % pid, 20)
+                   "process %d has ended" % pid)
 
 
 @between(BOTH, ("unmodified", "unmodified"))
@@ -483,7 +484,9 @@ def test_a_disk_keeps_its_data_though_its_index_changes(pair, guest,
   monkeypatch.setattr(nodes.Node, "image", lambda _, number: link(
     pair, number, indices[number]))
   pair.start(guest)
-  pair.source.hot_del(nodes.DISK, 0, 0)
+  with monkeypatch.context() as lent:
+    slow_guest.lend(pair.source, lent)
+    pair.source.hot_del(nodes.DISK, 0, 0)
   pair.source.hot_add(nodes.DISK, 2, 1)
   pair.source.wait_until_guest_sees(2, 2)
   for node in (pair.source, pair.target):

@@ -70,7 +70,7 @@ def test_a_nic_is_added_with_its_queues(queued):
 
 
 def test_a_nic_is_modified_and_keeps_its_queues(queued, monkeypatch):
-  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "40")
+  monkeypatch.setenv("KVM_PCI_HOTPLUG_LIMIT", "120")
   before = runtime_devices(queued)
   changed = nodes.nic(0)
   changed.nicparams = dict(changed.nicparams, link="br1")

@@ -3,6 +3,8 @@
 import sys
 
 import pytest
+# pytest names it itself from 6.2 on
+from _pytest.monkeypatch import MonkeyPatch
 
 from ganeti import errors
 
@@ -10,6 +12,7 @@ from ganeti_kvm_pci.qmp import unplug
 
 import counting
 import faults
+import slow_guest
 import test_migration
 import nodes
 from nodes import DISK, NIC
@@ -52,6 +55,9 @@ def ledger(request, guest, tmpdir_factory):
   hold = unplug._HOLD
   # on a busy host the guest takes longer than a connection is kept for it
   unplug._HOLD = nodes.PATIENCE
+  waits = MonkeyPatch()
+  if which == "unmodified":
+    slow_guest.lend(source, waits)
   try:
     found.run(source, "start", lambda: pair.start(guest))
     found.run(source, "hot-add disk", source.hot_add, DISK, 2, 2)
@@ -82,6 +88,7 @@ def ledger(request, guest, tmpdir_factory):
               target.instance, info, True)
   finally:
     unplug._HOLD = hold
+    waits.undo()
     for line, cost in zip(found.lines, found.costs.values()):
       print("%-7s %s\n          %s" % (which, line, " ".join(cost.commands)))
     for node in (source, target):
