@@ -106,7 +106,11 @@ def daemon_util(node, action, daemon="ganeti-noded", check=True):
   return on(node, "/usr/lib/ganeti/daemon-util", action, daemon, check=check)
 
 
-def wait_until(predicate, what, timeout=30, interval=0.2):
+#: As long as anything may take on a busy host, in seconds.
+PATIENCE = 600
+
+
+def wait_until(predicate, what, timeout=PATIENCE, interval=0.2):
   """Wait until something is true.
 
   @param predicate: function without arguments
@@ -136,11 +140,11 @@ def start_node_daemon(node):
   """Start a node daemon that has died, and wait until it answers."""
   # a dead daemon's children may hold its port for a moment
   wait_until(lambda: daemon_util(node, "start", check=False).returncode == 0,
-             "%s: the node daemon starts" % node, 30, 1)
+             "%s: the node daemon starts" % node, interval=1)
 
   def answers():
     found = gnt("node", "list", "--no-headers", "-o", "mtotal",
                 node + ".gnt.test", check=False)
     return found.returncode == 0 and found.output.strip() not in ("", "?")
 
-  wait_until(answers, "%s answers" % node, 60, 1)
+  wait_until(answers, "%s answers" % node, interval=1)

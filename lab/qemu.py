@@ -5,7 +5,7 @@
 import json
 import re
 
-from commands import LabError, argv_on, wait_until
+from commands import PATIENCE, LabError, argv_on, wait_until
 from dialogue import Report, Socket
 
 KVM_DIR = "/run/ganeti/kvm-hypervisor"
@@ -86,9 +86,9 @@ class Qemu(object):
   def until_ejected(self, device_id):
     """Wait until the guest has completed the unplug of a device."""
     wait_until(lambda: device_id not in [
-      device["qdev_id"] for device in self.pci()], "the guest ejects it", 60)
+      device["qdev_id"] for device in self.pci()], "the guest ejects it")
 
-  def guest(self, line=None, timeout=60, until=None):
+  def guest(self, line=None, timeout=PATIENCE, until=None):
     """Ask the guest for a report, waiting for it to boot.
 
     @param line: shell command the guest shall run before

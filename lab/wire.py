@@ -59,4 +59,4 @@ def cut():
   finally:
     on("node1", "ip", "link", "set", WIRE["node1"], "up")
     wait_until(lambda: on("node2", "true", check=False).returncode == 0,
-               "node2 can be reached", 60, 1)
+               "node2 can be reached", interval=1)

@@ -12,8 +12,8 @@ COMMAND = "/usr/sbin/ganeti-kvm-pci"
 HOOK = "/etc/ganeti/hooks/instance-modify-post.d/ganeti-kvm-pci"
 LOG = "/var/log/ganeti/ganeti-kvm-pci.log"
 
-#: In seconds.
-PATIENCE = 60
+#: In seconds; a job takes some of them, and several wait for each other.
+PATIENCE = 600
 
 
 @pytest.fixture

@@ -137,7 +137,7 @@ def eject(vm, *slots):
                      for slot in slots))
   cluster.wait_until(
     lambda: not {device["slot"] for device in vm.pci()}.intersection(slots),
-    "the guest ejects slots %s" % (slots, ), timeout=60)
+    "the guest ejects slots %s" % (slots, ))
 
 
 def test_what_the_guest_ejected_is_back_after_a_soft_reboot(vm):

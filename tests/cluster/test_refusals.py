@@ -30,7 +30,7 @@ def another_qemu(node, path):
     cluster.on(node, "kill", pid)
     cluster.wait_until(lambda: cluster.on(
       node, "test", "-d", "/proc/" + pid, check=False).returncode,
-                       "the end of another QEMU", 60)
+                       "the end of another QEMU")
 
 
 @contextlib.contextmanager
