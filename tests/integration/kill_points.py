@@ -37,6 +37,7 @@ class Points(object):
 
     """
     self.names = []
+    self._is_asked_again = False
     self._fatal = fatal
     self._pending = pending
     # the second is that of 3.1 and later
@@ -72,11 +73,15 @@ class Points(object):
     @param window: int; what is among so many points before is a repetition
 
     """
-    # a guest that takes its time is asked again: nothing new, and the number
-    # of the points after that would differ from one run to the next
-    if name in self.names[-window:] or (" device_del " in name and
-                                       name in self.names):
+    # a guest that takes its time is asked again, which is noted again: nothing
+    # new, and the number of the points after that would differ from one run to
+    # the next
+    is_known = name in self.names
+    if " device_del " in name and is_known:
+      self._is_asked_again = True
+    if name in self.names[-window:] or (self._is_asked_again and is_known):
       return
+    self._is_asked_again = False
     self.names.append(name)
     if len(self.names) == self._fatal:
       os.kill(os.getpid(), signal.SIGKILL)
