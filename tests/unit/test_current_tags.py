@@ -242,8 +242,7 @@ def test_one_works_one_waits_and_others_need_not(tmpdir):
   wait(str(log), "first begins True")
   second = start("second")
   # the kernel's list of who waits for a lock
-  wait("/proc/locks", "-> FLOCK  ADVISORY  WRITE %d " %
-       second.pid)
+  wait("/proc/locks", "-> FLOCK  ADVISORY  WRITE %d " % second.pid)
   third = start("third")
   assert third.wait() == 0
   working.remove()

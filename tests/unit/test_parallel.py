@@ -19,6 +19,16 @@ def run(chains, limit=20, at_once=4, **options):
   return found
 
 
+def until(predicate):
+  """Wait until something is true; tell whether it is."""
+  patience = time.time() + 30
+  while not predicate():
+    if time.time() > patience:
+      return False
+    time.sleep(0.01)
+  return True
+
+
 def _run_on(numbers):
   alive = []
   for number in numbers:
@@ -40,9 +50,7 @@ def are_there(folder):
 
   """
   numbers = [path.basename for path in folder.listdir()]
-  patience = time.time() + 20
-  while _run_on(numbers) and time.time() < patience:
-    time.sleep(0.01)
+  until(lambda: not _run_on(numbers))
   return _run_on(numbers)
 
 
@@ -69,16 +77,6 @@ class Signal(threading.Thread):
     # which puts back the one of before
     if until(lambda: signal.getsignal(self._number) == self._before):
       self.come.set()
-
-
-def until(predicate):
-  """Wait until something is true; tell whether it is."""
-  patience = time.time() + 60
-  while not predicate():
-    if time.time() > patience:
-      return False
-    time.sleep(0.01)
-  return True
 
 
 def test_each_has_its_own_end():
